@@ -1,0 +1,63 @@
+package io.github.redistoolkit.core;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.is;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.AbstractPipeline;
+import redis.clients.jedis.Response;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisDataException;
+
+@EachClient
+class PooledClientIT {
+
+  private final TestRedis redis;
+  private final UnifiedJedis client;
+
+  PooledClientIT(TestRedis redis) {
+    this.redis = redis;
+    this.client = redis.over(PooledClient::over, given -> given);
+  }
+
+  @Test
+  void runsTypedCommandsScriptsAndPipelinesAndGivesEveryConnectionBack() {
+    String key = redis.unique("key");
+    client.set(key, "value");
+    assertThat(client.get(key), is("value"));
+    assertThat(LuaScript.of("return ARGV[1]").run(client, List.of(key), List.of("a")), is("a"));
+    try (AbstractPipeline pipeline = client.pipelined()) {
+      Response<String> first = pipeline.get(key);
+      Response<Long> second = pipeline.del(key);
+      pipeline.sync();
+      assertThat(first.get(), is("value"));
+      assertThat(second.get(), is(1L));
+    }
+    assertThat(redis.borrowed(), is(0));
+  }
+
+  @Test
+  void sendsTheSourceOfAScriptOnlyWhenTheServerDoesNotKnowIt() {
+    LuaScript script = LuaScript.of("return redis.call('INCR', KEYS[1]) -- " + redis.unique(""));
+    String key = redis.unique("counter");
+    long evals = redis.calls("eval");
+    assertThat(script.run(client, List.of(key), List.of()), is(1L));
+    assertThat(script.run(client, List.of(key), List.of()), is(2L));
+    redis.admin().scriptFlush();
+    assertThat(script.run(client, List.of(key), List.of()), is(3L));
+    assertThat(redis.calls("eval") - evals, is(2L));
+  }
+
+  @Test
+  void aServersErrorLeavesTheConnectionUsable() {
+    String key = redis.unique("list");
+    client.lpush(key, "x");
+    assertThrows(JedisDataException.class, () -> client.get(key));
+    assertThat(redis.borrowed(), is(0));
+    assertThat(client.llen(key), is(1L));
+  }
+}

@@ -1,0 +1,50 @@
+package io.github.redistoolkit.testing;
+
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+import java.util.Arrays;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.extension.AfterEachCallback;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.ArgumentsProvider;
+import org.junit.jupiter.params.provider.ArgumentsSource;
+import org.junit.jupiter.params.support.ParameterDeclarations;
+import redis.clients.jedis.Jedis;
+
+/**
+ * Runs a suite once through each kind of client; the suite takes a {@link TestRedis} in its
+ * constructor. The keyspace is empty before each test.
+ */
+@Target(ElementType.TYPE)
+@Retention(RetentionPolicy.RUNTIME)
+@Tag("integration")
+@ParameterizedClass(name = "{0}")
+@ArgumentsSource(EachClient.Clients.class)
+@ExtendWith(EachClient.EmptyKeyspace.class)
+public @interface EachClient {
+
+  /** One argument for each kind of client; JUnit closes it after the class. */
+  final class Clients implements ArgumentsProvider {
+    @Override
+    public Stream<? extends Arguments> provideArguments(
+        ParameterDeclarations parameters, ExtensionContext context) {
+      return Arrays.stream(ClientKind.values()).map(kind -> Arguments.of(TestRedis.of(kind)));
+    }
+  }
+
+  /** Empties the keyspace after each test. */
+  final class EmptyKeyspace implements AfterEachCallback {
+    @Override
+    public void afterEach(ExtensionContext context) {
+      try (Jedis jedis = new Jedis(RedisServers.standalone().address())) {
+        jedis.flushAll();
+      }
+    }
+  }
+}

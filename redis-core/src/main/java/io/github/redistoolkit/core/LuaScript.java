@@ -1,0 +1,62 @@
+package io.github.redistoolkit.core;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisNoScriptException;
+
+/**
+ * A Lua script with its SHA-1, made once when the class that uses it is loaded.
+ *
+ * <p>A run is one round trip ({@code EVALSHA}). Only if the server answers {@code NOSCRIPT}, which
+ * it does before executing anything, the source is sent with one {@code EVAL}, which also loads it.
+ * No other failure leads to a second run.
+ *
+ * <p>Immutable and thread-safe.
+ */
+public final class LuaScript {
+
+  private final String source;
+  private final String sha1;
+
+  private LuaScript(String source) {
+    this.source = source;
+    this.sha1 = Digests.hex("SHA-1", source);
+  }
+
+  /**
+   * Returns a script.
+   *
+   * @param source Lua, taking all its data through {@code KEYS} and {@code ARGV}
+   * @return the script
+   */
+  public static LuaScript of(String source) {
+    return new LuaScript(source);
+  }
+
+  /**
+   * Runs the script.
+   *
+   * @param client where to run it
+   * @param keys every key that the script touches, all in one Cluster slot
+   * @param args what the script finds in {@code ARGV}
+   * @return the reply: {@code Long}, {@code String}, a list of these, or null
+   * @throws redis.clients.jedis.exceptions.JedisException as Jedis throws it
+   */
+  public @Nullable Object run(UnifiedJedis client, List<String> keys, List<String> args) {
+    try {
+      return client.evalsha(sha1, keys, args);
+    } catch (JedisNoScriptException e) {
+      return client.eval(source, keys, args);
+    }
+  }
+
+  /**
+   * Returns the name by which the server knows the script.
+   *
+   * @return 40 lower-case hexadecimal digits
+   */
+  public String sha1() {
+    return sha1;
+  }
+}

@@ -10,6 +10,7 @@ import io.github.redistoolkit.core.PooledClient;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Base64;
+import java.util.HexFormat;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
@@ -45,7 +46,8 @@ import redis.clients.jedis.util.Pool;
  * apart: tenant, route, and the key that the client sent, or one client could read the results of
  * another. Keys of up to 128 characters of {@code A-Za-z0-9_.:-} are readable in Redis, all others
  * are there as SHA-256. The fingerprint is text that tells whether a request is the same, such as a
- * digest of its body; only its SHA-256 is stored. Results are stored as they are, as JSON.
+ * digest of its body; only 128 bits of its SHA-256 are stored. Results are stored as they are, as
+ * JSON.
  *
  * <p><b>Cost and failure.</b> Each method says its round trips; every record expires by itself. If
  * Redis fails, Jedis's exception comes through and nothing was run, except where a method says
@@ -62,6 +64,7 @@ public final class IdempotencyService {
   private static final long LEAST_POLL_PAUSE_MILLIS = 100;
   private static final long MOST_POLL_PAUSE_MILLIS = 150;
   private static final SecureRandom RANDOM = new SecureRandom();
+  private static final Base64.Encoder BASE64 = Base64.getUrlEncoder().withoutPadding();
 
   private final RecordKeys keys;
   private final Records records;
@@ -366,13 +369,15 @@ public final class IdempotencyService {
   }
 
   private static String digest(String fingerprint) {
-    return Digests.sha256(Arguments.requireText(fingerprint, "fingerprint"));
+    String hex = Digests.sha256(Arguments.requireText(fingerprint, "fingerprint"));
+    // Half of it tells requests apart just as well and halves what it adds to a small record.
+    return BASE64.encodeToString(HexFormat.of().parseHex(hex, 0, hex.length() / 2));
   }
 
   private static String newToken() {
     byte[] token = new byte[16];
     RANDOM.nextBytes(token);
-    return Base64.getUrlEncoder().withoutPadding().encodeToString(token);
+    return BASE64.encodeToString(token);
   }
 
   /** The options of an {@link IdempotencyService}; not thread-safe. */

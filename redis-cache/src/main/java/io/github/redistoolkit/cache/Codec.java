@@ -35,7 +35,8 @@ final class Codec<V> {
       throw new IllegalArgumentException(
           "Gson encodes a value of " + type + " as something that is not JSON");
     }
-    return escapeUnpairedSurrogates(json);
+    requireEncodable(json);
+    return json;
   }
 
   @Nullable V decode(String json) {
@@ -67,26 +68,17 @@ final class Codec<V> {
     }
   }
 
-  /** Within JSON a surrogate stands in a string, where its escape means the same. */
-  private static String escapeUnpairedSurrogates(String json) {
-    StringBuilder escaped = null;
-    int copied = 0;
-    for (int at = 0; at < json.length(); at++) {
-      char c = json.charAt(at);
-      if (!Character.isSurrogate(c)) {
-        continue;
+  /** Jedis would send half of a pair as a question mark. */
+  private static void requireEncodable(String json) {
+    int at = 0;
+    while (at < json.length()) {
+      int codePoint = json.codePointAt(at);
+      if (codePoint >= Character.MIN_SURROGATE && codePoint <= Character.MAX_SURROGATE) {
+        throw new IllegalArgumentException(
+            "the JSON of the value has an unpaired surrogate, which UTF-8 cannot carry");
       }
-      if (Character.isHighSurrogate(c)
-          && at + 1 < json.length()
-          && Character.isLowSurrogate(json.charAt(at + 1))) {
-        at++;
-        continue;
-      }
-      escaped = escaped == null ? new StringBuilder(json.length() + 16) : escaped;
-      escaped.append(json, copied, at).append(String.format("\\u%04x", (int) c));
-      copied = at + 1;
+      at += Character.charCount(codePoint);
     }
-    return escaped == null ? json : escaped.append(json, copied, json.length()).toString();
   }
 
   /** The digest that {@code redis.sha1hex} gives. */

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.idempotency;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultCodec.Encoded;
 import io.github.redistoolkit.idempotency.ResultCodec.Unfit;
@@ -127,6 +128,7 @@ final class OwnedClaim<T> implements Claim<T> {
   }
 
   /** Tries until Redis answers or patience ends; an interrupt is kept for the caller. */
+  @CanIgnoreReturnValue
   private static boolean persistently(BooleanSupplier call) {
     boolean interrupted = false;
     long firstFailure = 0;

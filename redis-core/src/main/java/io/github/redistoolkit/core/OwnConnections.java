@@ -173,8 +173,10 @@ public abstract sealed class OwnConnections {
 
     @Override
     public Opened open() {
-      Map.Entry<?, Pool<Connection>> primary = primary();
-      return new Opened(make(primary.getValue().getFactory()), String.valueOf(primary.getKey()));
+      // During a failover the client names the new primary a little before it has a pool for it. So
+      // the connection itself is asked where it went.
+      Connection connection = make(pool().getFactory());
+      return new Opened(connection, String.valueOf(connection.getHostAndPort()));
     }
 
     @Override
@@ -184,11 +186,13 @@ public abstract sealed class OwnConnections {
 
     @Override
     public boolean isClosed() {
-      return primary().getValue().isClosed();
+      // A failover closes the pool of the old primary, after it has put the new one in its place.
+      Pool<?> pool = pool();
+      return pool.isClosed() && pool == pool();
     }
 
-    private Map.Entry<?, Pool<Connection>> primary() {
-      return client.getPrimaryNodesConnectionMap().entrySet().iterator().next();
+    private Pool<Connection> pool() {
+      return client.getPrimaryNodesConnectionMap().values().iterator().next();
     }
   }
 

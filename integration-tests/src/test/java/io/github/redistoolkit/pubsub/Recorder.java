@@ -1,0 +1,44 @@
+package io.github.redistoolkit.pubsub;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** A listener that keeps what it was told. */
+final class Recorder implements PubSubListener {
+
+  record Failure(Subscription subscription, String channel, String payload, Throwable error) {}
+
+  final List<String> connection = new CopyOnWriteArrayList<>();
+  final List<Throwable> causes = new CopyOnWriteArrayList<>();
+  final List<Duration> gaps = new CopyOnWriteArrayList<>();
+  final List<Failure> failures = new CopyOnWriteArrayList<>();
+  final List<Long> drops = new CopyOnWriteArrayList<>();
+  final AtomicLong dropped = new AtomicLong();
+
+  @Override
+  public void onDisconnected(Throwable cause) {
+    causes.add(cause);
+    connection.add("lost");
+  }
+
+  @Override
+  public void onReconnected(Duration gap) {
+    gaps.add(gap);
+    connection.add("back");
+  }
+
+  @Override
+  public void onError(Subscription subscription, String channel, byte[] payload, Throwable error) {
+    failures.add(new Failure(subscription, channel, new String(payload, UTF_8), error));
+  }
+
+  @Override
+  public void onDropped(Subscription subscription, long count) {
+    drops.add(count);
+    dropped.addAndGet(count);
+  }
+}

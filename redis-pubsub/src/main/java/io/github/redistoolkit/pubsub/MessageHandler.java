@@ -1,0 +1,23 @@
+package io.github.redistoolkit.pubsub;
+
+/**
+ * What is done with each message of a subscription.
+ *
+ * <p>Runs on the executor of the {@link RedisPubSub}, for one message of a subscription at a time
+ * and in the order of receipt. It may publish, subscribe and close subscriptions or the {@link
+ * RedisPubSub} itself.
+ *
+ * @param <T> the type of the messages
+ */
+@FunctionalInterface
+public interface MessageHandler<T> {
+
+  /**
+   * Handles a message.
+   *
+   * @param message the message
+   * @throws Exception whatever goes wrong; it is given to {@link PubSubListener#onError} and the
+   *     subscription goes on, after an {@link Error} too
+   */
+  void onMessage(Message<T> message) throws Exception;
+}

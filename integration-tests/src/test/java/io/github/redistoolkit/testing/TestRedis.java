@@ -49,7 +49,7 @@ public final class TestRedis implements AutoCloseable {
   }
 
   /** A Redis of this run, reached by the given kind of client. */
-  static TestRedis of(ClientKind kind) {
+  public static TestRedis of(ClientKind kind) {
     Deployment deployment = SharedRedis.of(kind.topology());
     return new TestRedis(kind, deployment, deployment.nodes().get(0), 64);
   }

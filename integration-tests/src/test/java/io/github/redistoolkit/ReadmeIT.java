@@ -43,6 +43,7 @@ import redis.clients.jedis.util.Pool;
 
 /** The README's examples, compiled and run, and kept word for word what the README shows. */
 @Tag("integration")
+@Tag("smoke")
 @ExtendWith(EachClient.EmptyKeyspace.class)
 class ReadmeIT {
 

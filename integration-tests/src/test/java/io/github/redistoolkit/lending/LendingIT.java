@@ -5,9 +5,11 @@ import static org.hamcrest.Matchers.is;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 @EachClient
+@Tag("smoke")
 class LendingIT {
 
   private final TestRedis redis;

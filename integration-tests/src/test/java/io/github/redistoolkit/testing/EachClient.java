@@ -15,11 +15,11 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.ArgumentsProvider;
 import org.junit.jupiter.params.provider.ArgumentsSource;
 import org.junit.jupiter.params.support.ParameterDeclarations;
-import redis.clients.jedis.Jedis;
 
 /**
  * Runs a suite once through each kind of client; the suite takes a {@link TestRedis} in its
- * constructor. The keyspace is empty before each test.
+ * constructor. The keyspace is empty before each test; on an external server, the suite's own part
+ * of it.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
@@ -42,9 +42,7 @@ public @interface EachClient {
   final class EmptyKeyspace implements AfterEachCallback {
     @Override
     public void afterEach(ExtensionContext context) {
-      try (Jedis jedis = new Jedis(RedisServers.standalone().address())) {
-        jedis.flushAll();
-      }
+      SharedRedis.of(Topology.STANDALONE).removeKeys(TestRedis.MARK);
     }
   }
 }

@@ -1,14 +1,137 @@
 package io.github.redistoolkit.testing;
 
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.awaitility.Awaitility;
 import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.exceptions.JedisDataException;
 
-/** A Redis server that tests may use, change and empty. */
-interface RedisServer extends AutoCloseable {
+/**
+ * One server process that the bed started and may stop, pause and start again.
+ *
+ * <p>It keeps nothing on disk unless told to, so it comes back empty.
+ */
+public final class RedisServer {
 
-  /** Where it listens, on loopback unless it is external. */
-  HostAndPort address();
+  private static final Duration START = Duration.ofSeconds(20);
 
-  /** Stops what was started for it; does nothing to an external server. */
+  private final ServerHost host;
+  private final HostAndPort address;
+  private final List<String> settings;
+  private final List<String> options;
+  private ServerHost.Running running = () -> false;
+
+  private RedisServer(ServerHost host, int port, List<String> settings, List<String> options) {
+    this.host = host;
+    this.address = new HostAndPort("127.0.0.1", port);
+    this.settings = List.copyOf(settings);
+    this.options = List.copyOf(options);
+  }
+
+  /** A server for data, not started yet. */
+  static RedisServer data(ServerHost host, int port, List<String> settings) {
+    List<String> all =
+        new ArrayList<>(
+            List.of(
+                "save \"\"",
+                "enable-debug-command yes",
+                "dbfilename " + port + ".rdb",
+                "repl-diskless-sync-delay 0",
+                "replica-announce-ip 127.0.0.1"));
+    all.addAll(settings);
+    return new RedisServer(host, port, all, List.of());
+  }
+
+  /** Where it listens. */
+  public HostAndPort address() {
+    return address;
+  }
+
+  /** Starts it and waits until it answers, be it with an error such as {@code LOADING}. */
+  public void start() {
+    List<String> lines = new ArrayList<>(host.network());
+    lines.add("port " + address.getPort());
+    lines.add("dir " + host.directory());
+    lines.add("pidfile " + file("pid"));
+    lines.add("logfile " + file("log"));
+    lines.addAll(settings);
+    host.write(address.getPort() + ".conf", String.join("\n", lines) + "\n");
+    List<String> command = new ArrayList<>(List.of(host.executable(), file("conf")));
+    command.addAll(options);
+    running = host.launch(command);
+    awaitAnswer();
+  }
+
+  /** Ends it as an administrator would, and waits until it has ended. */
+  public void stop() {
+    signal("TERM");
+    awaitEnd();
+  }
+
+  /** Ends it as a crash would, and waits until it has ended. */
+  public void kill() {
+    signal("KILL");
+    awaitEnd();
+  }
+
+  /**
+   * Makes it hang: its connections stay open, and new ones are accepted, but nothing is answered.
+   */
+  public void pause() {
+    signal("STOP");
+  }
+
+  /** Ends what {@link #pause} began. */
+  public void resume() {
+    signal("CONT");
+  }
+
+  private void signal(String name) {
+    host.run("kill -s " + name + " $(cat " + file("pid") + ")");
+  }
+
+  private void awaitEnd() {
+    Awaitility.await("the server at " + address + " ends")
+        .pollInterval(Duration.ofMillis(10))
+        .atMost(START)
+        .until(() -> !running.isRunning());
+  }
+
+  private void awaitAnswer() {
+    Awaitility.await("the server at " + address + " answers")
+        .pollInterval(Duration.ofMillis(10))
+        .pollDelay(Duration.ZERO)
+        .atMost(START)
+        .until(
+            () -> {
+              boolean answers = answers();
+              if (!running.isRunning()) {
+                throw new IllegalStateException(
+                    "the server at " + address + " ended:\n" + host.run("cat " + file("log")));
+              }
+              return answers;
+            });
+  }
+
+  private boolean answers() {
+    try (Jedis jedis = new Jedis(address)) {
+      return jedis.ping().equals("PONG");
+    } catch (JedisDataException e) {
+      return true; // it refuses, such as while it loads
+    } catch (JedisConnectionException e) {
+      return false; // not yet, or it ended, which the caller looks at
+    }
+  }
+
+  private String file(String extension) {
+    return host.directory() + "/" + address.getPort() + "." + extension;
+  }
+
   @Override
-  void close();
+  public String toString() {
+    return address.toString();
+  }
 }

@@ -1,10 +1,10 @@
 package io.github.redistoolkit.testing;
 
 import java.time.Duration;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import redis.clients.jedis.ConnectionPoolConfig;
-import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.JedisClientConfig;
@@ -23,37 +23,45 @@ import redis.clients.jedis.util.Pool;
  */
 public final class TestRedis implements AutoCloseable {
 
+  /** Begins every name that this JVM makes, and is in no name that anyone else makes. */
+  static final String MARK =
+      "t" + Integer.toString(ThreadLocalRandom.current().nextInt(36 * 36 * 36 * 36), 36) + "-";
+
   private static final AtomicInteger NAMES = new AtomicInteger();
 
   private final ClientKind kind;
+  private final Deployment deployment;
   private final HostAndPort address;
   private final int maxTotal;
   private final Pool<Jedis> pool;
   private final RedisClient client;
   private final RedisClient admin;
 
-  private TestRedis(ClientKind kind, HostAndPort address, int maxTotal) {
+  private TestRedis(ClientKind kind, Deployment deployment, HostAndPort address, int maxTotal) {
     this.kind = kind;
+    this.deployment = deployment;
     this.address = address;
     this.maxTotal = maxTotal;
-    this.pool = kind == ClientKind.POOL ? pool(address, maxTotal) : null;
-    this.client = kind == ClientKind.CLIENT ? client(address, maxTotal) : null;
-    this.admin = client(address, 8);
+    JedisClientConfig config = deployment.config().protocol(kind.protocol()).build();
+    this.pool = kind == ClientKind.POOL ? pool(address, config, maxTotal) : null;
+    this.client = kind == ClientKind.CLIENT ? client(address, config, maxTotal) : null;
+    this.admin = client(address, deployment.config().protocol(RedisProtocol.RESP3).build(), 8);
   }
 
   /** A Redis of this run, reached by the given kind of client. */
-  static TestRedis of(ClientKind kind) {
-    return new TestRedis(kind, RedisServers.standalone().address(), 64);
+  public static TestRedis of(ClientKind kind) {
+    Deployment deployment = SharedRedis.of(kind.topology());
+    return new TestRedis(kind, deployment, deployment.nodes().get(0), 64);
   }
 
   /** The same server through a client of the same kind with at most so many connections. */
   public TestRedis withMaxTotal(int connections) {
-    return new TestRedis(kind, address, connections);
+    return new TestRedis(kind, deployment, address, connections);
   }
 
   /** The same kind of client, but connecting to another address, such as that of a proxy. */
   public TestRedis at(HostAndPort other) {
-    return new TestRedis(kind, other, maxTotal);
+    return new TestRedis(kind, deployment, other, maxTotal);
   }
 
   /** Builds what is to be tested on the pool or the client, whichever this Redis is reached by. */
@@ -73,7 +81,7 @@ public final class TestRedis implements AutoCloseable {
 
   /** A name that no other test uses, ending in the given text. */
   public String unique(String text) {
-    return "t" + NAMES.incrementAndGet() + ":" + text;
+    return MARK + NAMES.incrementAndGet() + ":" + text;
   }
 
   /** How many commands the server has executed so far with this name, as INFO commandstats says. */
@@ -107,26 +115,18 @@ public final class TestRedis implements AutoCloseable {
   }
 
   @SuppressWarnings("deprecation") // JedisPool is what most code holds
-  private static Pool<Jedis> pool(HostAndPort address, int maxTotal) {
-    JedisPoolConfig config = new JedisPoolConfig();
-    config.setMaxTotal(maxTotal);
-    config.setMaxIdle(maxTotal);
-    return new JedisPool(config, address, config(RedisProtocol.RESP2));
+  private static Pool<Jedis> pool(HostAndPort address, JedisClientConfig config, int maxTotal) {
+    JedisPoolConfig pool = new JedisPoolConfig();
+    pool.setMaxTotal(maxTotal);
+    pool.setMaxIdle(maxTotal);
+    return new JedisPool(pool, address, config);
   }
 
-  private static RedisClient client(HostAndPort address, int maxTotal) {
-    ConnectionPoolConfig config = new ConnectionPoolConfig();
-    config.setMaxTotal(maxTotal);
-    config.setMaxIdle(maxTotal);
-    config.setMaxWait(Duration.ofSeconds(10));
-    return RedisClient.builder()
-        .hostAndPort(address)
-        .clientConfig(config(RedisProtocol.RESP3))
-        .poolConfig(config)
-        .build();
-  }
-
-  private static JedisClientConfig config(RedisProtocol protocol) {
-    return DefaultJedisClientConfig.builder().protocol(protocol).timeoutMillis(2000).build();
+  private static RedisClient client(HostAndPort address, JedisClientConfig config, int maxTotal) {
+    ConnectionPoolConfig pool = new ConnectionPoolConfig();
+    pool.setMaxTotal(maxTotal);
+    pool.setMaxIdle(maxTotal);
+    pool.setMaxWait(Duration.ofSeconds(10));
+    return RedisClient.builder().hostAndPort(address).clientConfig(config).poolConfig(pool).build();
   }
 }

@@ -1,0 +1,374 @@
+package io.github.redistoolkit.idempotency;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.nullValue;
+import static org.hamcrest.Matchers.sameInstance;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.Optional;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+
+/** Who owns the work: leases, takeovers, late owners. */
+@EachClient
+class IdempotencyClaimIT {
+
+  private static final TypeToken<String> TEXT = TypeToken.get(String.class);
+  private static final Duration LEASE = Duration.ofSeconds(30);
+  private static final Duration TTL = Duration.ofHours(1);
+
+  private final TestRedis redis;
+  private final IdempotencyService service;
+  private final String key;
+  private final StoredRecord stored;
+
+  IdempotencyClaimIT(TestRedis redis) {
+    this.redis = redis;
+    this.service = builder().build();
+    this.key = redis.unique("key");
+    this.stored = new StoredRecord(redis.admin(), service, key);
+  }
+
+  private IdempotencyService.Builder builder() {
+    return redis
+        .over(IdempotencyService::builder, IdempotencyService::builder)
+        .lease(LEASE)
+        .ttl(TTL);
+  }
+
+  private Claim<String> begin() {
+    return service.begin(key, null, TEXT);
+  }
+
+  @Test
+  void aLiveClaimIsInProgressForTheRestOfItsLease() {
+    try (Claim<String> claim = begin()) {
+      assertThat(claim.isReplay(), is(false));
+      assertThat(claim.attempt(), is(1));
+      InProgressException e = assertThrows(InProgressException.class, this::begin);
+      assertThat(e.retryAfter(), is(lessThanOrEqualTo(LEASE)));
+      assertThat(e.retryAfter(), is(greaterThan(LEASE.minusSeconds(10))));
+    }
+  }
+
+  @Test
+  void theNextCallerAfterTheLeaseTakesOverAndKnowsIt() {
+    IdempotencyService impatient = builder().lease(Duration.ofMillis(300)).build();
+    Claim<String> vanished = impatient.begin(key, null, TEXT);
+    InProgressException e =
+        assertThrows(InProgressException.class, () -> impatient.begin(key, null, TEXT));
+    assertThat(e.retryAfter(), is(lessThanOrEqualTo(Duration.ofMillis(300))));
+
+    Claim<String> next =
+        Awaitility.await()
+            .pollInterval(Duration.ofMillis(20))
+            .ignoreExceptionsInstanceOf(InProgressException.class)
+            .until(() -> service.begin(key, null, TEXT), claim -> true);
+    assertThat(next.attempt(), is(2));
+    assertThat(vanished.extend(LEASE), is(false));
+
+    stored.passLease();
+    assertThat(begin().attempt(), is(3));
+  }
+
+  @Test
+  void aReplayTellsTheAttemptThatSucceededAndChangesNothing() {
+    try (Claim<String> vanished = begin()) {
+      stored.passLease();
+      begin().complete("done");
+      StoredRecord.Content content = stored.content();
+      try (Claim<String> replay = begin()) {
+        assertThat(replay.isReplay(), is(true));
+        assertThat(replay.result(), is("done"));
+        assertThat(replay.attempt(), is(2));
+        assertThat(replay.extend(LEASE), is(false));
+        assertThrows(IllegalStateException.class, () -> replay.complete("other"));
+        replay.abandon();
+      }
+      assertThat(stored.content(), is(content));
+      assertThat(vanished.isReplay(), is(false));
+    }
+    assertThat(service.getResult(key, String.class), is(Optional.of("done")));
+  }
+
+  @Test
+  void aSlowOwnerThatWasTakenOverCannotTouchTheNextOwnersClaim() {
+    Claim<String> slow = begin();
+    stored.passLease();
+    Claim<String> next = begin();
+    StoredRecord.Content content = stored.content();
+    String result = new String("slow");
+
+    ResultNotRecordedException e =
+        assertThrows(ResultNotRecordedException.class, () -> slow.complete(result));
+    assertThat(e.reason(), is(Reason.LEASE_LOST));
+    assertThat(e.result(), is(sameInstance(result)));
+    assertThat(slow.extend(LEASE), is(false));
+    slow.abandon();
+    slow.close();
+    assertThat(stored.content(), is(content));
+
+    next.complete("next");
+    assertThat(begin().result(), is("next"));
+  }
+
+  @Test
+  void aSlowOwnerThatWasTakenOverCannotTouchTheNextOwnersResult() {
+    String late =
+        assertThrows(
+                ResultNotRecordedException.class,
+                () ->
+                    service.execute(
+                        key,
+                        String.class,
+                        () -> {
+                          stored.passLease();
+                          service.execute(key, String.class, () -> "next");
+                          return "slow";
+                        }))
+            .result()
+            .toString();
+    assertThat(late, is("slow"));
+    assertThat(begin().result(), is("next"));
+  }
+
+  @Test
+  void aFailingSlowOwnerLeavesTheNextOwnerAlone() {
+    IllegalStateException failure = new IllegalStateException();
+    IllegalStateException thrown =
+        assertThrows(
+            IllegalStateException.class,
+            () ->
+                service.execute(
+                    key,
+                    String.class,
+                    () -> {
+                      stored.passLease();
+                      assertThat(begin().attempt(), is(2));
+                      throw failure;
+                    }));
+    assertThat(thrown, is(sameInstance(failure)));
+    assertThrows(InProgressException.class, this::begin);
+  }
+
+  @Test
+  void aSlowOwnerThatNobodyTookOverIsStillTheOwner() {
+    Claim<String> slow = begin();
+    stored.passLease();
+    assertThat(service.isDuplicate(key), is(false));
+    assertThat(slow.extend(LEASE), is(true));
+    assertThrows(InProgressException.class, this::begin);
+    stored.passLease();
+    slow.complete("slow");
+    assertThat(begin().result(), is("slow"));
+  }
+
+  @Test
+  void aCompletionIsRecordedEvenIfTheClaimHasVanished() {
+    Claim<String> claim = service.begin(key, "body", TEXT);
+    stored.vanish();
+    assertThat(claim.extend(LEASE), is(false));
+    claim.complete("done");
+    assertThat(begin().result(), is("done"));
+    assertThrows(FingerprintMismatchException.class, () -> service.begin(key, "other body", TEXT));
+    assertThat(stored.ttlMillis(), is(allOf(greaterThan(0L), lessThanOrEqualTo(TTL.toMillis()))));
+  }
+
+  @Test
+  void anAbandonedClaimIsFreeAtOnceAndCountsNoAttempt() {
+    begin().abandon();
+    assertThat(stored.exists(), is(false));
+    Claim<String> next = begin();
+    assertThat(next.attempt(), is(1));
+    next.close();
+    assertThat(stored.exists(), is(false));
+  }
+
+  @Test
+  void closingACompletedClaimKeepsItsResult() {
+    try (Claim<String> claim = begin()) {
+      claim.complete("done");
+      assertThrows(IllegalStateException.class, () -> claim.complete("again"));
+      claim.abandon();
+    }
+    assertThat(begin().result(), is("done"));
+  }
+
+  @Test
+  void anAbandonedClaimCannotBeCompleted() {
+    Claim<String> claim = begin();
+    assertThrows(IllegalStateException.class, claim::result);
+    claim.abandon();
+    assertThrows(IllegalStateException.class, () -> claim.complete("late"));
+    assertThat(stored.exists(), is(false));
+  }
+
+  @Test
+  void extendingSetsTheEndOfTheLeaseAnew() {
+    Claim<String> claim = begin();
+    assertThat(claim.extend(Duration.ofDays(100)), is(true));
+    Duration left = assertThrows(InProgressException.class, this::begin).retryAfter();
+    assertThat(left, is(greaterThan(Duration.ofDays(99))));
+    assertThat(claim.extend(Duration.ofSeconds(5)), is(true));
+    left = assertThrows(InProgressException.class, this::begin).retryAfter();
+    assertThat(left, is(lessThanOrEqualTo(Duration.ofSeconds(5))));
+    assertThrows(NullPointerException.class, () -> claim.extend(null));
+    assertThrows(IllegalArgumentException.class, () -> claim.extend(Duration.ZERO));
+  }
+
+  @Test
+  void aStoredRequestTakesOverAnExpiredClaimOnly() {
+    Claim<String> owner = begin();
+    assertThat(service.storeRequest(key, "stored"), is(false));
+    stored.passLease();
+    assertThat(service.storeRequest(key, "stored"), is(true));
+    assertThat(
+        assertThrows(ResultNotRecordedException.class, () -> owner.complete("late")).reason(),
+        is(Reason.LEASE_LOST));
+    Claim<String> replay = begin();
+    assertThat(replay.result(), is("stored"));
+    assertThat(replay.attempt(), is(2));
+  }
+
+  @Test
+  void everyTransitionLeavesATtl() {
+    long ttl = TTL.toMillis();
+    long claimed = ttl + LEASE.toMillis();
+    Claim<String> claim = begin();
+    keptAtMost(claimed);
+    assertThat(claim.extend(LEASE.multipliedBy(2)), is(true));
+    keptAtMost(claimed + LEASE.toMillis());
+    stored.passLease();
+    Claim<String> next = begin();
+    keptAtMost(claimed);
+    next.complete("done");
+    keptAtMost(ttl);
+
+    assertThat(service.forget(key), is(true));
+    assertThat(service.storeRequest(key, "stored"), is(true));
+    keptAtMost(ttl);
+
+    assertThat(service.forget(key), is(true));
+    assertThat(begin().attempt(), is(1));
+    stored.passLease();
+    assertThat(service.storeRequest(key, "stored"), is(true));
+    keptAtMost(ttl);
+
+    assertThat(service.forget(key), is(true));
+    assertThrows(ResultNotRecordedException.class, () -> service.storeRequest(key, Double.NaN));
+    keptAtMost(ttl);
+  }
+
+  private void keptAtMost(long millis) {
+    long left = stored.ttlMillis();
+    assertThat(left, is(lessThanOrEqualTo(millis)));
+    assertThat(left, is(greaterThan(millis - 10_000)));
+  }
+
+  @Test
+  void aCrashIsStillKnownAfterALeaseThatIsLongerThanTheTtl() {
+    IdempotencyService brief =
+        builder().ttl(Duration.ofSeconds(20)).lease(Duration.ofMillis(50)).build();
+    assertThat(brief.begin(key, "body", TEXT).extend(Duration.ofMillis(50)), is(true));
+    assertThat(stored.ttlMillis(), is(greaterThan(10_000L)));
+
+    IdempotencyService longLease =
+        builder().ttl(Duration.ofSeconds(1)).lease(Duration.ofMillis(1200)).build();
+    assertThat(service.forget(key), is(true));
+    assertThat(longLease.begin(key, "body", TEXT).attempt(), is(1));
+    Claim<String> next =
+        Awaitility.await()
+            .pollInterval(Duration.ofMillis(50))
+            .ignoreExceptionsInstanceOf(InProgressException.class)
+            .until(() -> longLease.begin(key, "body", TEXT), claim -> true);
+    assertThat(next.attempt(), is(2));
+  }
+
+  @Test
+  void anotherFingerprintIsRefusedInEveryState() {
+    Claim<String> claim = service.begin(key, "body", TEXT);
+    refusesOtherFingerprint();
+    stored.passLease();
+    refusesOtherFingerprint();
+    claim.complete("done");
+    refusesOtherFingerprint();
+    assertThat(service.begin(key, "body", TEXT).result(), is("done"));
+    assertThat(service.begin(key, null, TEXT).result(), is("done"));
+
+    assertThat(service.forget(key), is(true));
+    Claim<String> resultless = service.begin(key, "body", TEXT);
+    assertThrows(ResultNotRecordedException.class, () -> resultless.complete("\uD83D"));
+    refusesOtherFingerprint();
+  }
+
+  private void refusesOtherFingerprint() {
+    StoredRecord.Content content = stored.content();
+    assertThrows(
+        FingerprintMismatchException.class,
+        () ->
+            service.execute(
+                key,
+                "other body",
+                TEXT,
+                () -> {
+                  throw new AssertionError("ran");
+                }));
+    assertThat(stored.content(), is(content));
+  }
+
+  @Test
+  void anOwnersFingerprintSurvivesATakeoverWithoutOneAndIsAddedWhereThereWasNone() {
+    assertThat(service.begin(key, "body", TEXT).attempt(), is(1));
+    stored.passLease();
+    assertThat(begin().attempt(), is(2));
+    refusesOtherFingerprint();
+
+    assertThat(service.forget(key), is(true));
+    assertThat(begin().attempt(), is(1));
+    assertThat(stored.field("f"), is(nullValue()));
+    stored.passLease();
+    service.begin(key, "body", TEXT).complete("done");
+    refusesOtherFingerprint();
+  }
+
+  @Test
+  void everyTransitionMayBeSentTwice() {
+    Records records =
+        new Records(
+            redis.over(io.github.redistoolkit.core.PooledClient::over, client -> client), TTL);
+    String redisKey = stored.redisKey();
+    ResultCodec.Fit result = new ResultCodec.Fit("\"done\"");
+
+    assertThat(records.begin(redisKey, "me", "f", LEASE), is(new Records.Owned(1)));
+    assertThat(records.begin(redisKey, "me", "f", LEASE), is(new Records.Owned(1)));
+    stored.passLease();
+    assertThat(records.begin(redisKey, "me", "f", LEASE), is(new Records.Owned(1)));
+    assertThat(records.complete(redisKey, "me", "f", 1, result), is(true));
+    StoredRecord.Content content = stored.content();
+    assertThat(records.complete(redisKey, "me", "f", 1, result), is(true));
+    assertThat(stored.content(), is(content));
+    records.abandon(redisKey, "me");
+    assertThat(stored.content(), is(content));
+
+    stored.vanish();
+    assertThat(records.store(redisKey, "me", result), is(true));
+    assertThat(records.store(redisKey, "me", result), is(true));
+    assertThat(records.store(redisKey, "you", result), is(false));
+
+    stored.vanish();
+    assertThat(records.begin(redisKey, "me", "", LEASE), is(new Records.Owned(1)));
+    records.abandon(redisKey, "me");
+    assertThat(records.begin(redisKey, "you", "", LEASE), is(new Records.Owned(1)));
+    records.abandon(redisKey, "me");
+    assertThat(stored.field("o"), is("you"));
+  }
+}

@@ -1,0 +1,191 @@
+package io.github.redistoolkit.idempotency;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.sameInstance;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@EachClient
+class IdempotencyIT {
+
+  private static final Duration HOUR = Duration.ofHours(1);
+  private static final TypeToken<Map<String, Object>> FIELDS = new TypeToken<>() {};
+
+  private final TestRedis redis;
+  private final IdempotencyService service;
+  private final AtomicInteger runs = new AtomicInteger();
+
+  IdempotencyIT(TestRedis redis) {
+    this.redis = redis;
+    this.service = service(HOUR);
+  }
+
+  private IdempotencyService service(Duration ttl) {
+    return redis.over(
+        pool -> new IdempotencyService(pool, ttl), client -> new IdempotencyService(client, ttl));
+  }
+
+  @Test
+  void anIdempotencyKeyPreventsDuplicates() {
+    String requestId = redis.unique("req-12345");
+    assertThat(service.isDuplicate(requestId), is(false));
+
+    assertThat(
+        service.storeRequest(requestId, Map.of("result", "processed", "amount", 100)), is(true));
+
+    assertThat(service.isDuplicate(requestId), is(true));
+    Map<String, Object> stored = service.getResult(requestId, FIELDS).orElseThrow();
+    assertThat(stored, is(Map.of("result", "processed", "amount", 100L)));
+  }
+
+  @Test
+  void anIdempotencyKeyExpires() {
+    IdempotencyService shortLived = service(Duration.ofSeconds(1));
+    String requestId = redis.unique("req-expire");
+    long start = System.nanoTime();
+    assertThat(shortLived.storeRequest(requestId, Map.of("result", "ok")), is(true));
+    assertThat(shortLived.isDuplicate(requestId), is(true));
+
+    Awaitility.await()
+        .pollInterval(Duration.ofMillis(20))
+        .atMost(Duration.ofSeconds(10))
+        .until(() -> !shortLived.isDuplicate(requestId));
+    assertThat(System.nanoTime() - start, is(greaterThan(Duration.ofMillis(990).toNanos())));
+    assertThat(shortLived.getResult(requestId, FIELDS), is(Optional.empty()));
+    assertThat(shortLived.storeRequest(requestId, "again"), is(true));
+  }
+
+  @Test
+  void runsTheWorkOnceAndReplaysItsResult() {
+    String key = redis.unique("key");
+    for (int call = 0; call < 5; call++) {
+      assertThat(service.execute(key, Integer.class, runs::incrementAndGet), is(1));
+    }
+    assertThat(runs.get(), is(1));
+    assertThat(service.isDuplicate(key), is(true));
+    assertThat(service.getResult(key, Integer.class), is(Optional.of(1)));
+  }
+
+  @Test
+  void theFirstStoredResultWins() {
+    String requestId = redis.unique("req");
+    assertThat(service.storeRequest(requestId, "first"), is(true));
+    assertThat(service.storeRequest(requestId, "second"), is(false));
+    assertThat(service.getResult(requestId, String.class), is(Optional.of("first")));
+  }
+
+  @Test
+  void aStoredRequestIsNotExecuted() {
+    String key = redis.unique("key");
+    assertThat(service.storeRequest(key, 7), is(true));
+    assertThat(service.execute(key, Integer.class, runs::incrementAndGet), is(7));
+    assertThat(runs.get(), is(0));
+  }
+
+  @Test
+  void aRequestBeingWorkedOnIsADuplicateWithoutAResult() {
+    String key = redis.unique("key");
+    service.execute(
+        key,
+        String.class,
+        () -> {
+          assertThat(service.isDuplicate(key), is(true));
+          assertThat(service.getResult(key, String.class), is(Optional.empty()));
+          assertThat(service.storeRequest(key, "other"), is(false));
+          return "own";
+        });
+    assertThat(service.getResult(key, String.class), is(Optional.of("own")));
+  }
+
+  static Stream<Throwable> failures() {
+    return Stream.of(
+        new IOException("checked"),
+        new IllegalStateException("unchecked"),
+        new AssertionError("error"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("failures")
+  void throwsWhatTheWorkThrowsAndLetsItRunAgainAtOnce(Throwable failure) {
+    String key = redis.unique("key");
+    Throwable thrown =
+        assertThrows(
+            Throwable.class, () -> service.execute(key, String.class, () -> fail(failure)));
+    assertThat(thrown, is(sameInstance(failure)));
+    assertThat(thrown.getSuppressed().length, is(0));
+    assertThat(service.isDuplicate(key), is(false));
+    assertThat(service.execute(key, Integer.class, runs::incrementAndGet), is(1));
+  }
+
+  private static String fail(Throwable failure) throws Exception {
+    if (failure instanceof Error error) {
+      throw error;
+    }
+    throw (Exception) failure;
+  }
+
+  @Test
+  void neverProlongsACompletionByReadingIt() {
+    String key = redis.unique("key");
+    service.execute(key, Integer.class, () -> 1);
+    StoredRecord record = new StoredRecord(redis.admin(), service, key);
+    redis.admin().pexpire(record.redisKey(), 60_000);
+    assertThat(service.execute(key, Integer.class, () -> 2), is(1));
+    assertThat(service.getResult(key, Integer.class), is(Optional.of(1)));
+    assertThat(service.isDuplicate(key), is(true));
+    assertThat(service.storeRequest(key, 3), is(false));
+    assertThat(record.ttlMillis(), is(lessThanOrEqualTo(60_000L)));
+  }
+
+  @Test
+  void aForgottenKeyRunsAgain() {
+    String key = redis.unique("key");
+    assertThat(service.forget(key), is(false));
+    service.execute(key, Integer.class, runs::incrementAndGet);
+    assertThat(service.forget(key), is(true));
+    assertThat(service.isDuplicate(key), is(false));
+    assertThat(service.execute(key, Integer.class, runs::incrementAndGet), is(2));
+  }
+
+  @Test
+  void namespacesKeepTheSameKeyApart() {
+    String key = redis.unique("key");
+    for (String namespace : new String[] {"payments", "refunds"}) {
+      IdempotencyService own =
+          redis
+              .over(IdempotencyService::builder, IdempotencyService::builder)
+              .namespace(namespace)
+              .build();
+      assertThat(own.storeRequest(key, namespace), is(true));
+      assertThat(own.getResult(key, String.class), is(Optional.of(namespace)));
+    }
+    assertThat(service.isDuplicate(key), is(false));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {" ", "a b", "{", "}", "{}", "a}b{c", "%7B", "\n\r\n", "\0", "ä€\uD83D\uDE00", "*"})
+  void takesAnyTextForAKey(String key) {
+    assertThat(service.storeRequest(key, key), is(true));
+    assertThat(service.getResult(key, String.class), is(Optional.of(key)));
+    assertThat(service.isDuplicate(key + "x"), is(false));
+    assertThat(service.forget(key), is(true));
+  }
+}

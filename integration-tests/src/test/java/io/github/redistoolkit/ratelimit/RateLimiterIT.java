@@ -1,0 +1,318 @@
+package io.github.redistoolkit.ratelimit;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.containsInAnyOrder;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.greaterThanOrEqualTo;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.startsWith;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.awaitility.Awaitility;
+import org.hamcrest.Matcher;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisDataException;
+
+@EachClient
+class RateLimiterIT {
+
+  private static final Duration SECOND = Duration.ofSeconds(1);
+  private static final Duration HOUR = Duration.ofHours(1);
+
+  private final TestRedis redis;
+  private final String id;
+
+  RateLimiterIT(TestRedis redis) {
+    this.redis = redis;
+    this.id = redis.unique("user-123");
+  }
+
+  /** The scenario "rate limiting": watches a real window slide. */
+  @Test
+  void allowsThreeRequestsPerSecondBlocksTheFourthAndAllowsAgainWhenTheWindowHasSlid() {
+    RateLimiter limiter =
+        redis.over(p -> new RateLimiter(p, 3, SECOND), c -> new RateLimiter(c, 3, SECOND));
+    for (int i = 0; i < 3; i++) {
+      assertThat(limiter.isAllowed(id), is(true));
+    }
+    assertThat(limiter.isAllowed(id), is(false));
+    long blocked = System.nanoTime();
+    Awaitility.await()
+        .pollInterval(Duration.ofMillis(20))
+        .atMost(Duration.ofSeconds(10))
+        .until(() -> limiter.isAllowed(id));
+    assertThat(System.nanoTime() - blocked, is(lessThan(Duration.ofSeconds(5).toNanos())));
+  }
+
+  @Test
+  void idsAndNamesDoNotShareTheirPermits() {
+    RateLimiter logins = limiter("logins", Limit.of(1, HOUR));
+    RateLimiter mails = limiter("mails", Limit.of(1, HOUR));
+    assertThat(logins.isAllowed(id), is(true));
+    assertThat(logins.isAllowed(id), is(false));
+    assertThat(mails.isAllowed(id), is(true));
+    assertThat(logins.isAllowed(id + "4"), is(true));
+    assertThat(limiter("logins", Limit.of(1, HOUR)).isAllowed(id), is(false));
+  }
+
+  @Test
+  void tellsWhatRemainsWhenToRetryAndWhenAllIsFree() {
+    Limit limit = Limit.of(3, HOUR).named("per-hour");
+    RateLimiter limiter = limiter("told", limit);
+    Decision first = limiter.tryAcquire(id);
+    assertThat(first, is(new Decision(true, limit, 2, Duration.ZERO, HOUR, false)));
+    assertThat(limiter.tryAcquire(id, 2).remaining(), is(0L));
+    Decision refused = limiter.tryAcquire(id);
+    assertThat(refused.allowed(), is(false));
+    assertThat(refused.limit(), is(limit));
+    assertThat(refused.remaining(), is(0L));
+    assertThat(refused.degraded(), is(false));
+    assertThat(refused.retryAfter(), is(closeBelow(HOUR)));
+    assertThat(refused.resetAfter(), is(closeBelow(HOUR)));
+    assertThat(refused.resetAfter(), is(greaterThanOrEqualTo(refused.retryAfter())));
+  }
+
+  @Test
+  void aPeekTellsWhatTheNextRequestWouldGet() {
+    RateLimiter limiter = limiter("peeked", Limit.of(1, HOUR));
+    assertThat(limiter.peek(id).allowed(), is(true));
+    assertThat(limiter.peek(id).remaining(), is(1L));
+    assertThat(limiter.isAllowed(id), is(true));
+    Decision full = limiter.peek(id);
+    assertThat(full.allowed(), is(false));
+    assertThat(full.retryAfter(), is(closeBelow(HOUR)));
+  }
+
+  @Test
+  void aResetForgetsTheIdUnderEveryLimit() {
+    RateLimiter limiter =
+        limiter("reset", Limit.of(2, HOUR), Limit.tokenBucket(2, 1, HOUR), Limit.of(9, SECOND));
+    assertThat(limiter.tryAcquire(id, 2).allowed(), is(true));
+    assertThat(limiter.tryAcquire(id, 2).allowed(), is(false));
+    limiter.reset(id);
+    assertThat(keys(), is(empty()));
+    assertThat(limiter.tryAcquire(id, 2).allowed(), is(true));
+    limiter.reset(redis.unique("unknown"));
+  }
+
+  @Test
+  void aTokenBucketAllowsItsCapacityAtOnceAndThenItsRate() throws InterruptedException {
+    RateLimiter limiter = limiter("bucket", Limit.tokenBucket(5, 10, SECOND));
+    assertThat(limiter.tryAcquire(id, 5).allowed(), is(true));
+    Decision refused = limiter.tryAcquire(id, 5);
+    assertThat(refused.allowed(), is(false));
+    assertThat(
+        refused.retryAfter(),
+        is(allOf(greaterThan(Duration.ZERO), lessThanOrEqualTo(Duration.ofMillis(500)))));
+    long before = System.nanoTime();
+    assertThat(limiter.acquire(id, 5, SECOND).allowed(), is(true));
+    assertThat(
+        System.nanoTime() - before, is(lessThan(Duration.ofMillis(500).multipliedBy(8).toNanos())));
+  }
+
+  @Test
+  void acquireWaitsForTheInstantThatItBookedInOneRoundTrip() throws InterruptedException {
+    RateLimiter limiter = limiter("booked", Limit.of(1, Duration.ofMillis(300)));
+    assertThat(limiter.acquire(id, 1, Duration.ZERO).allowed(), is(true));
+    long commands = decisions();
+    long before = System.nanoTime();
+    assertThat(limiter.acquire(id, 1, SECOND).allowed(), is(true));
+    assertThat(limiter.acquire(id, 1, SECOND).allowed(), is(true));
+    assertThat(
+        System.nanoTime() - before,
+        is(greaterThan(Duration.ofMillis(600).minusMillis(200).toNanos())));
+    assertThat(decisions() - commands, is(2L));
+  }
+
+  @Test
+  void acquireRefusesAtOnceWhatWouldTakeLongerThanMaxWait() throws InterruptedException {
+    RateLimiter limiter = limiter("far", Limit.of(1, HOUR));
+    assertThat(limiter.isAllowed(id), is(true));
+    String before = state("far");
+    Decision refused = limiter.acquire(id, 1, Duration.ofMinutes(59));
+    assertThat(refused.allowed(), is(false));
+    assertThat(refused.retryAfter(), is(closeBelow(HOUR)));
+    assertThat(state("far"), is(before));
+  }
+
+  @Test
+  void whatIsBookedIsAheadOfWhoeverAsksLater() {
+    RateLimiter limiter = limiter("order", Limit.of(2, HOUR));
+    assertThat(limiter.tryAcquire(id).allowed(), is(true));
+    assertThat(limiter.book(id, 2, micros(HOUR)).decision().allowed(), is(true));
+    // One permit is free now, but would be taken from under the booking.
+    Decision refused = limiter.tryAcquire(id);
+    assertThat(refused.allowed(), is(false));
+    assertThat(refused.remaining(), is(0L));
+    assertThat(refused.retryAfter(), is(closeBelow(HOUR.multipliedBy(2))));
+  }
+
+  @Test
+  void everyCallIsOneRoundTrip() {
+    RateLimiter limiter = limiter("trips", Limit.of(2, HOUR), Limit.tokenBucket(2, 1, HOUR));
+    assertThat(limiter.isAllowed(id), is(true));
+    long decisions = decisions();
+    long evals = redis.calls("eval");
+    long dels = redis.calls("del");
+    assertThat(limiter.isAllowed(id), is(true));
+    assertThat(limiter.isAllowed(id), is(false));
+    assertThat(limiter.peek(id).allowed(), is(false));
+    limiter.reset(id);
+    assertThat(decisions() - decisions, is(3L));
+    assertThat(redis.calls("eval") - evals, is(0L));
+    assertThat(redis.calls("del") - dels, is(1L));
+  }
+
+  @Test
+  void aRefusalAndAPeekChangeNothingInRedis() {
+    RateLimiter limiter = limiter("unchanged", Limit.of(1, HOUR), Limit.tokenBucket(5, 1, HOUR));
+    assertThat(limiter.isAllowed(id), is(true));
+    String states = state("unchanged");
+    String changes = info("persistence", "rdb_changes_since_last_save");
+    String offset = info("replication", "master_repl_offset");
+    Set<String> keys = redis.admin().keys("*");
+    assertThat(limiter.isAllowed(id), is(false));
+    assertThat(limiter.peek(id).allowed(), is(false));
+    assertThat(limiter.peek(id + "never seen").allowed(), is(true));
+    assertThat(info("persistence", "rdb_changes_since_last_save"), is(changes));
+    assertThat(info("replication", "master_repl_offset"), is(offset));
+    assertThat(state("unchanged"), is(states));
+    assertThat(redis.admin().keys("*"), is(keys));
+  }
+
+  @Test
+  void severalLimitsAreChargedAllOrNothing() {
+    Limit narrow = Limit.of(2, HOUR);
+    Limit wide = Limit.of(10, HOUR.multipliedBy(2));
+    Limit bucket = Limit.tokenBucket(10, 1, HOUR);
+    RateLimiter limiter = limiter("both", wide, narrow, bucket);
+    assertThat(limiter.tryAcquire(id, 2).limit(), is(narrow));
+    Decision refused = limiter.tryAcquire(id);
+    assertThat(refused.allowed(), is(false));
+    assertThat(refused.limit(), is(narrow));
+    assertThat(limiter("both", wide).peek(id).remaining(), is(8L));
+    assertThat(limiter("both", bucket).peek(id).remaining(), is(8L));
+  }
+
+  @Test
+  void everyKeyHasATtlThatLastsTheWindowAndNoLonger() {
+    RateLimiter limiter =
+        limiter("ttl", Limit.of(5, HOUR), Limit.of(5000, SECOND), Limit.tokenBucket(60, 1, SECOND));
+    assertThat(limiter.isAllowed(id), is(true));
+    assertThat(ttl("w3600000000"), is(closeTo(HOUR)));
+    assertThat(ttl("w1000000"), is(lessThanOrEqualTo(1000L + 1)));
+    assertThat(ttl("b1000000"), is(lessThanOrEqualTo(1000L)));
+    assertThat(limiter.tryAcquire(id, 4).allowed(), is(true));
+    assertThat(ttl("b1000000"), is(allOf(greaterThan(0L), lessThanOrEqualTo(5000L))));
+    assertThat(limiter.book(id, 5, micros(HOUR)).decision().allowed(), is(true));
+    assertThat(ttl("w3600000000"), is(closeTo(HOUR.multipliedBy(2))));
+  }
+
+  @Test
+  void theKeyspaceIsEmptyAWindowLater() {
+    RateLimiter limiter = limiter("gone", Limit.of(5, SECOND), Limit.of(5000, SECOND.dividedBy(2)));
+    assertThat(limiter.isAllowed(id), is(true));
+    assertThat(keys().size(), is(2));
+    Awaitility.await().atMost(Duration.ofSeconds(10)).until(() -> keys().isEmpty());
+  }
+
+  @Test
+  void keepsOneKeyPerLimitInOneSlot() {
+    RateLimiter limiter =
+        limiter("keys", Limit.of(1, SECOND), Limit.tokenBucket(1, 1, Duration.ofMinutes(1)));
+    assertThat(limiter.isAllowed("{x}%1"), is(true));
+    assertThat(
+        redis.admin().keys("*"),
+        containsInAnyOrder("rl:keys:{%7Bx%7D%251}:w1000000", "rl:keys:{%7Bx%7D%251}:b60000000"));
+  }
+
+  @Test
+  void changedPermitsTakeEffectAtTheNextCallAndAChangedWindowStartsAfresh() {
+    assertThat(limiter("changed", Limit.of(3, HOUR)).tryAcquire(id, 3).allowed(), is(true));
+    assertThat(limiter("changed", Limit.of(2, HOUR)).isAllowed(id), is(false));
+    assertThat(limiter("changed", Limit.of(2, HOUR)).peek(id).remaining(), is(0L));
+    assertThat(limiter("changed", Limit.of(5, HOUR)).tryAcquire(id, 2).allowed(), is(true));
+    assertThat(limiter("changed", Limit.of(5, HOUR)).isAllowed(id), is(false));
+    assertThat(limiter("changed", Limit.of(2, HOUR.plusMillis(1))).isAllowed(id), is(true));
+  }
+
+  @Test
+  void aKeyOfAnotherTypeIsAlwaysThrown() {
+    RateLimiter limiter =
+        redis
+            .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+            .name("typed")
+            .limit(Limit.of(1, SECOND))
+            .onUnavailable(OnUnavailable.ALLOW)
+            .build();
+    redis.admin().set("rl:typed:{" + id + "}:w1000000", "text");
+    JedisDataException e = assertThrows(JedisDataException.class, () -> limiter.isAllowed(id));
+    assertThat(e.getMessage(), startsWith("WRONGTYPE"));
+  }
+
+  private RateLimiter limiter(String name, Limit first, Limit... more) {
+    return redis
+        .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+        .name(name)
+        .limit(first, more)
+        .build();
+  }
+
+  private Set<String> keys() {
+    return redis.admin().keys("*");
+  }
+
+  /** Everything that Redis holds of this name: values and instants of expiry. */
+  private String state(String name) {
+    return redis.admin().keys("rl:" + name + ":*").stream()
+        .sorted()
+        .map(
+            key ->
+                HexFormat.of().formatHex(redis.admin().dump(key))
+                    + " until "
+                    + redis.admin().pexpireTime(key))
+        .collect(Collectors.joining("\n"));
+  }
+
+  private long ttl(String suffix) {
+    return redis.admin().pttl("rl:ttl:{" + id + "}:" + suffix);
+  }
+
+  private long decisions() {
+    return redis.calls("evalsha");
+  }
+
+  private String info(String section, String field) {
+    return redis
+        .admin()
+        .info(section)
+        .lines()
+        .filter(line -> line.startsWith(field + ":"))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private static long micros(Duration duration) {
+    return duration.toNanos() / 1000;
+  }
+
+  private static Matcher<Duration> closeBelow(Duration duration) {
+    return allOf(greaterThan(duration.minus(Duration.ofMinutes(1))), lessThanOrEqualTo(duration));
+  }
+
+  private static Matcher<Long> closeTo(Duration duration) {
+    return allOf(
+        greaterThan(duration.minus(Duration.ofMinutes(1)).toMillis()),
+        lessThanOrEqualTo(duration.toMillis()));
+  }
+}

@@ -1,0 +1,250 @@
+package io.github.redistoolkit.ratelimit;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.greaterThanOrEqualTo;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+
+import io.github.redistoolkit.ratelimit.ReferenceLimiter.Recording;
+import io.github.redistoolkit.ratelimit.ReferenceLimiter.Verdict;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Random calls through the clock seam, decided by Redis and by {@link ReferenceLimiter}. Windows
+ * are a minute or longer, because the TTL is real while the clock is not.
+ */
+@EachClient
+class RateLimiterModelIT {
+
+  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
+  private static final int WORLDS = FULL ? 400 : 60;
+  private static final int CALLS = 300;
+  private static final long DAY = 86_400_000_000L;
+
+  private final TestRedis redis;
+
+  RateLimiterModelIT(TestRedis redis) {
+    this.redis = redis;
+  }
+
+  @Test
+  void decidesLikeABruteForceModelUpTo1024Permits() {
+    for (int world = 0; world < WORLDS; world++) {
+      new World(world, 1024, Changes.NONE).run(CALLS);
+    }
+  }
+
+  @Test
+  void above1024PermitsItNeverExceedsTheLimitAndIsLateByAtMostASlot() {
+    for (int world = 0; world < WORLDS; world++) {
+      new World(world, 1_000_000_000, Changes.NONE).run(CALLS);
+    }
+  }
+
+  @Test
+  void limitsChangedBetweenCallsKeepTheHistoryAndHoldFromTheNextCall() {
+    for (int world = 0; world < WORLDS / 2; world++) {
+      new World(world, 1024, Changes.BETWEEN_CALLS).run(CALLS);
+      new World(world, 5000, Changes.BETWEEN_CALLS).run(CALLS);
+    }
+  }
+
+  private enum Changes {
+    NONE,
+    BETWEEN_CALLS
+  }
+
+  /** One id under some limits, with the time that it lives through. */
+  private final class World {
+
+    private final Random random;
+    private final long mostPermits;
+    private final Changes changes;
+    private final String id;
+    private final String context;
+    private final AtomicLong clock = new AtomicLong(1_700_000_000_000_000L);
+    private final ReferenceLimiter same = new ReferenceLimiter(Recording.BY_GRAIN);
+    private final ReferenceLimiter ideal = new ReferenceLimiter(Recording.EXACT);
+    private List<Limit> limits;
+    private RateLimiter limiter;
+    private long lastWait;
+    private long mostGrain = 1;
+
+    World(int seed, long mostPermits, Changes changes) {
+      this.random = new Random(seed * 31L + mostPermits);
+      this.mostPermits = mostPermits;
+      this.changes = changes;
+      this.id = redis.unique("model");
+      this.limits = randomLimits();
+      this.context = "world " + seed + " up to " + mostPermits + " " + changes + " " + limits;
+      build();
+    }
+
+    void run(int calls) {
+      for (int call = 0; call < calls; call++) {
+        passTime();
+        if (changes == Changes.BETWEEN_CALLS && random.nextInt(10) == 0) {
+          limits = limits.stream().map(this::changed).toList();
+          build();
+        }
+        compare(context + " call " + call);
+      }
+    }
+
+    private void build() {
+      limiter =
+          redis
+              .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+              .limit(limits.get(0), limits.stream().skip(1).toArray(Limit[]::new))
+              .clock(() -> Long.toString(clock.get()))
+              .build();
+      same.limits(limits);
+      ideal.limits(limits);
+      limits.stream()
+          .filter(limit -> limit.kind() == Limit.Kind.SLIDING_WINDOW)
+          .forEach(limit -> mostGrain = Math.max(mostGrain, limit.grainMicros()));
+    }
+
+    private void compare(String call) {
+      long now = clock.get();
+      long permits = randomPermits();
+      long maxWait = randomMaxWait();
+      Verdict earliest = ideal.ask(now, permits, DAY);
+      Verdict expected = same.decide(now, permits, maxWait);
+      Booking booking = limiter.book(id, permits, maxWait);
+      assertThat(call, verdict(booking), is(asReported(expected, maxWait)));
+      // What rounding may do: late by less than a grain, never early.
+      assertThat(
+          call,
+          booking.instantMicros(),
+          is(
+              allOf(
+                  greaterThanOrEqualTo(earliest.instant()),
+                  lessThanOrEqualTo(earliest.instant() + mostGrain - 1))));
+      if (expected.granted()) {
+        ideal.record(now, booking.instantMicros(), permits);
+      }
+      lastWait = booking.waitMicros();
+    }
+
+    private Verdict verdict(Booking booking) {
+      Decision decision = booking.decision();
+      if (!decision.allowed()) {
+        assertThat(decision.retryAfter(), is(micros(booking.waitMicros())));
+      }
+      return new Verdict(
+          decision.allowed(),
+          decision.limit(),
+          decision.remaining(),
+          booking.instantMicros(),
+          booking.waitMicros(),
+          decision.resetAfter().toNanos() / 1000);
+    }
+
+    /** A question that takes nothing is answered with whether it would be granted. */
+    private Verdict asReported(Verdict verdict, long maxWait) {
+      return maxWait >= 0
+          ? verdict
+          : new Verdict(
+              verdict.delay() == 0,
+              verdict.tightest(),
+              verdict.remaining(),
+              verdict.instant(),
+              verdict.delay(),
+              verdict.reset());
+    }
+
+    private void passTime() {
+      long span = limits.get(random.nextInt(limits.size())).periodMicros();
+      long step =
+          switch (random.nextInt(20)) {
+            case 0, 1, 2, 3 -> 0;
+            case 4, 5, 6 -> lastWait;
+            case 7 -> lastWait - 1;
+            case 8 -> 1;
+            case 9 -> span;
+            case 10 -> random.nextLong(3 * span);
+            case 11 -> random.nextInt(10) == 0 ? -random.nextLong(span) : 0;
+            case 12 -> random.nextInt(10) == 0 ? -random.nextLong(3 * span) : 0;
+            default -> random.nextLong(1 + span / 20);
+          };
+      clock.addAndGet(Math.min(step, DAY));
+    }
+
+    private List<Limit> randomLimits() {
+      int count = 1 + random.nextInt(3);
+      List<Limit> made = new ArrayList<>();
+      while (made.size() < count) {
+        Limit next = randomLimit();
+        if (made.stream().noneMatch(limit -> limit.keySuffix().equals(next.keySuffix()))) {
+          made.add(next);
+        }
+      }
+      return made;
+    }
+
+    private Limit randomLimit() {
+      Duration period =
+          micros(60_000_000 + random.nextLong(random.nextBoolean() ? 60_000_000 : 20 * DAY));
+      if (random.nextInt(3) > 0) {
+        return Limit.of(permitsOfALimit(), period).precision(slots());
+      }
+      long capacity = permitsOfALimit();
+      // Not beyond a year from empty to full, nor so fast that the TTL is shorter than the test.
+      long least = Math.max(1, capacity * (period.toSeconds() / 86_400 + 1) / 360);
+      long most = Math.max(least, Math.min(1_000_000_000, capacity * (period.toSeconds() / 60)));
+      return Limit.tokenBucket(capacity, least + random.nextLong(most - least + 1), period);
+    }
+
+    private int slots() {
+      return mostPermits <= 1024 || random.nextBoolean() ? 1024 : 8 + random.nextInt(100);
+    }
+
+    private Limit changed(Limit limit) {
+      return limit.kind() == Limit.Kind.SLIDING_WINDOW
+          ? Limit.of(permitsOfALimit(), limit.period()).precision(slots())
+          : Limit.tokenBucket(limit.permits(), limit.refill(), limit.period());
+    }
+
+    private long permitsOfALimit() {
+      return Stream.of(1L, 2L, 3L, 10L, 100L, 1000L, 1024L, 1025L, 1_000_000L, mostPermits)
+          .filter(permits -> permits <= mostPermits)
+          .skip(random.nextInt(7))
+          .findFirst()
+          .orElseThrow();
+    }
+
+    private long randomPermits() {
+      long most = limits.stream().mapToLong(Limit::permits).min().orElseThrow();
+      return switch (random.nextInt(8)) {
+        case 0 -> most;
+        case 1 -> 1 + random.nextLong(most);
+        case 2, 3, 4 -> 1 + random.nextLong(1 + most / 10);
+        default -> 1;
+      };
+    }
+
+    private long randomMaxWait() {
+      return switch (random.nextInt(10)) {
+        case 0, 1 -> DecisionScript.ONLY_ASK;
+        case 2, 3 -> random.nextLong(limits.get(0).periodMicros());
+        case 4 -> lastWait;
+        default -> 0;
+      };
+    }
+  }
+
+  private static Duration micros(long micros) {
+    return Duration.of(micros, ChronoUnit.MICROS);
+  }
+}

@@ -1,0 +1,140 @@
+package io.github.redistoolkit.testing;
+
+import java.io.IOException;
+import java.net.URI;
+import java.util.List;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.util.JedisURIHelper;
+import redis.embedded.RedisExecProvider;
+
+/** Where the servers of this run come from; {@code -Dredis.backend} names it. */
+sealed interface Backend {
+
+  /** What is in use, for the line at the start of the run. */
+  String description();
+
+  /** Why it is in use. */
+  String reason();
+
+  /** A new place for servers on these ports. */
+  ServerHost host(List<Integer> ports);
+
+  /** The one that the system properties ask for. */
+  static Backend chosen() {
+    String name = property("redis.backend", "auto");
+    String image = property("redis.image", "redis:7-alpine");
+    String named = "named by redis.backend";
+    return switch (name) {
+      case "auto" -> automatic(image);
+      case "container" -> Containers.named(image, named);
+      case "embedded" -> Embedded.unpack(named);
+      case "external" -> External.at(property("redis.url", ""), named);
+      default ->
+          throw new IllegalArgumentException(
+              "redis.backend must be auto, container, embedded or external, but is " + name);
+    };
+  }
+
+  private static Backend automatic(String image) {
+    DockerProbe.Answer answer = DockerProbe.ask(image);
+    return answer.usable()
+        ? new Containers(image, "redis.backend=auto, and " + answer.reason())
+        : Embedded.unpack("redis.backend=auto, but " + answer.reason());
+  }
+
+  private static String property(String name, String ifAbsent) {
+    String value = System.getProperty(name, "");
+    return value.isBlank() ? ifAbsent : value;
+  }
+
+  /** Containers of one image, started by Testcontainers. */
+  record Containers(String image, String reason) implements Backend {
+
+    static Containers named(String image, String reason) {
+      DockerProbe.Answer answer = DockerProbe.ask(image);
+      if (!answer.usable()) {
+        throw new IllegalStateException(
+            "redis.backend=container, but "
+                + answer.reason()
+                + ": install and start Docker, pull the image or name another with -Dredis.image,"
+                + " or use -Dredis.backend=embedded, which needs none of it");
+      }
+      return new Containers(image, reason);
+    }
+
+    @Override
+    public String description() {
+      return "container of " + image;
+    }
+
+    @Override
+    public ServerHost host(List<Integer> ports) {
+      return new ContainerHost(image, ports);
+    }
+  }
+
+  /** The redis-server that org.signal:embedded-redis carries, run on this machine. */
+  record Embedded(String executable, String reason) implements Backend {
+
+    static Embedded unpack(String reason) {
+      try {
+        return new Embedded(RedisExecProvider.defaultProvider().get().getPath(), reason);
+      } catch (IOException | RuntimeException e) {
+        throw new IllegalStateException(
+            "there is no embedded redis-server for this system ("
+                + System.getProperty("os.name")
+                + ", "
+                + System.getProperty("os.arch")
+                + "): install and start Docker for -Dredis.backend=container, or run a Redis and"
+                + " use -Dredis.backend=external -Dredis.url=redis://host:port ("
+                + reason
+                + ")",
+            e);
+      }
+    }
+
+    @Override
+    public String description() {
+      return "embedded redis-server";
+    }
+
+    @Override
+    public ServerHost host(List<Integer> ports) {
+      return new LocalHost(executable);
+    }
+  }
+
+  /** One server that is someone else's: never emptied, stopped or configured. */
+  record External(URI url, String reason) implements Backend {
+
+    static External at(String url, String reason) {
+      URI uri = url.isEmpty() ? null : URI.create(url);
+      if (uri == null || !JedisURIHelper.isValid(uri)) {
+        throw new IllegalArgumentException(
+            "redis.backend=external needs the server's address:"
+                + " -Dredis.url=redis://[user:password@]host:port[/database]");
+      }
+      return new External(uri, reason);
+    }
+
+    HostAndPort address() {
+      return JedisURIHelper.getHostAndPort(url);
+    }
+
+    @Override
+    public String description() {
+      return "external server";
+    }
+
+    @Override
+    public ServerHost host(List<Integer> ports) {
+      throw new IllegalStateException(
+          "no server can be started with redis.backend=external; use auto, container or embedded");
+    }
+
+    @Override
+    public String toString() {
+      return "external " + address(); // the URL may hold a password
+    }
+  }
+}

@@ -1,0 +1,85 @@
+package io.github.redistoolkit.testing;
+
+import java.io.PrintStream;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.Jedis;
+
+/** The servers that all suites of a run share, started when first asked for. */
+final class SharedRedis {
+
+  private static final Once<Backend> BACKEND = new Once<>(Backend::chosen);
+  private static final Once<Deployment> STANDALONE = new Once<>(SharedRedis::startStandalone);
+
+  private SharedRedis() {}
+
+  /** Where the servers of this run come from. */
+  static Backend backend() {
+    return BACKEND.get();
+  }
+
+  /** The one of this topology. */
+  static Deployment of(Topology topology) {
+    return switch (topology) {
+      case STANDALONE -> STANDALONE.get();
+    };
+  }
+
+  private static Deployment startStandalone() {
+    Deployment deployment =
+        backend() instanceof Backend.External external
+            ? Deployment.foreign(external.url())
+            : StartedRedis.start(backend(), Topology.STANDALONE, List.of()).deployment();
+    announce(deployment, System.out);
+    return deployment;
+  }
+
+  private static void announce(Deployment deployment, PrintStream out) {
+    try (Jedis jedis = deployment.open(deployment.nodes().get(0))) {
+      Map<String, String> info =
+          jedis
+              .info("server")
+              .lines()
+              .filter(line -> line.contains(":"))
+              .map(line -> line.split(":", 2))
+              .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1]));
+      String version =
+          info.containsKey("valkey_version")
+              ? "Valkey " + info.get("valkey_version")
+              : "Redis " + info.get("redis_version");
+      out.printf(
+          "Test bed: %s, %s at %s (%s)%n",
+          backend().description(), version, deployment.nodes().get(0), backend().reason());
+    }
+  }
+
+  /** A value made once; if that fails, everyone is told the same, and nothing is tried again. */
+  private static final class Once<T> {
+
+    private final Supplier<T> make;
+    private @Nullable T value;
+    private @Nullable RuntimeException failure;
+
+    Once(Supplier<T> make) {
+      this.make = make;
+    }
+
+    synchronized T get() {
+      if (failure != null) {
+        throw new IllegalStateException(failure.getMessage(), failure);
+      }
+      if (value == null) {
+        try {
+          value = make.get();
+        } catch (RuntimeException e) {
+          failure = e;
+          throw e;
+        }
+      }
+      return value;
+    }
+  }
+}

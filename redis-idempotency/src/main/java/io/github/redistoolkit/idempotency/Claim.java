@@ -1,0 +1,100 @@
+package io.github.redistoolkit.idempotency;
+
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What {@link IdempotencyService#begin} found: either the right to do the work of a key, or the
+ * result of whoever did it before.
+ *
+ * <pre>{@code
+ * try (Claim<Receipt> claim = service.begin(key, fingerprint, TypeToken.get(Receipt.class))) {
+ *   if (claim.isReplay()) {
+ *     return claim.result();
+ *   }
+ *   Receipt receipt = charge();
+ *   claim.complete(receipt);
+ *   return receipt;
+ * }
+ * }</pre>
+ *
+ * <p>The right lasts for the lease, by Redis's clock, and longer until another caller takes over.
+ * From then on every method here leaves the other's record alone and says so.
+ *
+ * <p>Not meant to be implemented by users. May be passed between threads, but is one piece of work:
+ * it is completed once. A claim holds neither a connection nor a thread.
+ *
+ * @param <T> the type of the result
+ */
+public interface Claim<T> extends AutoCloseable {
+
+  /**
+   * Tells whether the work was already done.
+   *
+   * @return true if {@link #result} has its result; false if the work is now this caller's to do
+   */
+  boolean isReplay();
+
+  /**
+   * Returns the result of the work that was already done.
+   *
+   * @return the result, decoded anew for this claim; null if it was null
+   * @throws IllegalStateException if this is not a replay
+   */
+  @Nullable T result();
+
+  /**
+   * Returns which attempt at the work this is, or, of a replay, which one succeeded.
+   *
+   * @return 1 normally; more if earlier owners vanished, so that nobody knows how much of the work
+   *     they had done
+   */
+  int attempt();
+
+  /**
+   * Records the result; from now on it is replayed, for the service's ttl. One round trip.
+   *
+   * <p>Works also after the lease, as long as nobody took over. If Redis fails it is asked again,
+   * for a second and at least twice, with an interrupt postponed. After {@link
+   * ResultNotRecordedException.Reason#REDIS_UNAVAILABLE} this may be called again. Once called,
+   * {@link #close} no longer abandons the claim, whatever the outcome: the work was done.
+   *
+   * @param result the result of the work; may be null
+   * @throws ResultNotRecordedException if the result was not recorded; says why and carries it
+   * @throws IllegalStateException if this is a replay, or was completed or abandoned before
+   */
+  void complete(@Nullable T result);
+
+  /**
+   * Lets the lease end so long from now, sooner or later than it would have. One round trip.
+   *
+   * @param lease how long the work may take from now; 1 ms to 3650 days
+   * @return false if the claim is no longer this caller's, or this is a replay
+   * @throws NullPointerException if {@code lease} is null
+   * @throws IllegalArgumentException if {@code lease} is out of range
+   * @throws StoredResultException if the record is damaged
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis fails; the lease may have been
+   *     extended or not
+   */
+  boolean extend(Duration lease);
+
+  /**
+   * Gives the work up, without an effect that must not be repeated, so that another caller can do
+   * it at once. Does nothing if the claim is no longer this caller's, is completed, or is a replay.
+   * One round trip.
+   *
+   * @throws StoredResultException if the record is damaged
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis fails; the claim may live on
+   *     until its lease ends
+   */
+  void abandon();
+
+  /**
+   * Abandons the claim unless {@link #complete} or {@link #abandon} was called.
+   *
+   * @throws StoredResultException as {@link #abandon}
+   * @throws redis.clients.jedis.exceptions.JedisException as {@link #abandon}
+   */
+  @Override
+  void close();
+}

@@ -1,0 +1,166 @@
+package io.github.redistoolkit.ratelimit;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.is;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.time.Duration;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import redis.clients.jedis.CommandObject;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.RedisProtocol;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.executors.CommandExecutor;
+import redis.clients.jedis.util.Pool;
+
+/** What is refused before any I/O. */
+class RateLimiterTest {
+
+  private static final Duration SECOND = Duration.ofSeconds(1);
+
+  private final UnifiedJedis client = new Unreachable();
+  private final RateLimiter limiter = new RateLimiter(client, 3, SECOND);
+
+  @Test
+  void refusesNull() {
+    assertThrows(NullPointerException.class, () -> new RateLimiter((UnifiedJedis) null, 1, SECOND));
+    assertThrows(NullPointerException.class, () -> new RateLimiter((Pool<Jedis>) null, 1, SECOND));
+    assertThrows(NullPointerException.class, () -> new RateLimiter(client, 1, null));
+    assertThrows(NullPointerException.class, () -> RateLimiter.builder(client).name(null));
+    assertThrows(NullPointerException.class, () -> RateLimiter.builder(client).limit(null));
+    assertThrows(
+        NullPointerException.class,
+        () -> RateLimiter.builder(client).limit(Limit.of(1, SECOND), (Limit) null));
+    assertThrows(NullPointerException.class, () -> RateLimiter.builder(client).onUnavailable(null));
+    assertNamed("id", assertThrows(NullPointerException.class, () -> limiter.isAllowed(null)));
+    assertNamed("id", assertThrows(NullPointerException.class, () -> limiter.peek(null)));
+    assertNamed("id", assertThrows(NullPointerException.class, () -> limiter.reset(null)));
+    assertNamed(
+        "maxWait", assertThrows(NullPointerException.class, () -> limiter.acquire("id", 1, null)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "\ud800", "a\udc00b"})
+  void refusesAnIdThatIsEmptyOrHasAnUnpairedSurrogate(String id) {
+    assertRefused("id", () -> limiter.isAllowed(id));
+    assertRefused("id", () -> limiter.tryAcquire(id));
+    assertRefused("id", () -> limiter.tryAcquire(id, 4));
+    assertRefused("id", () -> limiter.peek(id));
+    assertRefused("id", () -> limiter.reset(id));
+    assertThrows(
+        IllegalArgumentException.class, () -> limiter.acquire(id, 1, Duration.ofSeconds(1)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, -1, Long.MIN_VALUE})
+  void refusesPermitsThatAreNotPositive(long permits) {
+    assertRefused("permits", () -> limiter.tryAcquire("id", permits));
+    assertNamed(
+        "permits",
+        assertThrows(
+            IllegalArgumentException.class,
+            () -> limiter.acquire("id", permits, Duration.ofSeconds(1))));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, -1, 1_000_000_001, Integer.MAX_VALUE})
+  void refusesMaxRequestsOutOfBounds(int maxRequests) {
+    assertRefused("maxRequests", () -> new RateLimiter(client, maxRequests, SECOND));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"PT0S", "PT-1S", "PT0.000999S", "P367D", "PT2562047788015H"})
+  void refusesAWindowOutOfBounds(Duration window) {
+    assertRefused("window", () -> new RateLimiter(client, 1, window));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"PT-0.000000001S", "PT24H0.000000001S", "PT2562047788015H"})
+  void refusesAMaxWaitOutOfBounds(Duration maxWait) {
+    assertNamed(
+        "maxWait",
+        assertThrows(IllegalArgumentException.class, () -> limiter.acquire("id", 1, maxWait)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "a:b", "{a}", "a b", "ä"})
+  void refusesANameThatWouldNotBeAPlainPartOfAKey(String name) {
+    assertRefused("name", () -> RateLimiter.builder(client).name(name));
+  }
+
+  @Test
+  void refusesMoreThanEightLimitsAndNone() {
+    Limit[] eight =
+        IntStream.rangeClosed(2, 9)
+            .mapToObj(seconds -> Limit.of(1, Duration.ofSeconds(seconds)))
+            .toArray(Limit[]::new);
+    assertRefused("limits", () -> RateLimiter.builder(client).limit(Limit.of(1, SECOND), eight));
+    assertThrows(IllegalStateException.class, () -> RateLimiter.builder(client).build());
+  }
+
+  @Test
+  void refusesTwoLimitsThatWouldShareOneState() {
+    RateLimiter.Builder builder = RateLimiter.builder(client);
+    assertRefused("PT1M", () -> builder.limit(perMinute(1), Limit.of(1, SECOND), perMinute(2)));
+    Limit bucket = Limit.tokenBucket(1, 1, Duration.ofMinutes(1));
+    assertThat(
+        builder.limit(perMinute(1), bucket).build().tryAcquire("id", 2).allowed(), is(false));
+  }
+
+  @Test
+  void morePermitsThanTheSmallestLimitHasAreNeverGrantedAndNothingIsSentForThem()
+      throws InterruptedException {
+    Limit small = Limit.of(5, Duration.ofMinutes(1));
+    RateLimiter two = RateLimiter.builder(client).limit(Limit.of(10, SECOND), small).build();
+    for (Decision decision :
+        new Decision[] {two.tryAcquire("id", 6), two.acquire("id", 6, Duration.ofDays(1))}) {
+      assertThat(decision, is(Decision.never(small)));
+      assertThat(decision.allowed(), is(false));
+      assertThat(decision.retryAfter(), is(Decision.NEVER));
+    }
+    assertThat(two.tryAcquire("id", Long.MAX_VALUE).retryAfter().toNanos(), is(Long.MAX_VALUE));
+  }
+
+  @Test
+  void anInterruptedThreadBooksNothing() {
+    Thread.currentThread().interrupt();
+    assertThrows(InterruptedException.class, () -> limiter.acquire("id", 1, SECOND));
+    assertThat(Thread.interrupted(), is(false));
+  }
+
+  private static Limit perMinute(long permits) {
+    return Limit.of(permits, Duration.ofMinutes(1));
+  }
+
+  private static void assertRefused(String named, Executable call) {
+    assertNamed(named, assertThrows(IllegalArgumentException.class, call));
+  }
+
+  private static void assertNamed(String named, Exception e) {
+    assertThat(e.getMessage(), containsString(named));
+  }
+
+  /** Fails whatever is sent to it. */
+  private static final class Unreachable extends UnifiedJedis {
+    Unreachable() {
+      super(
+          new CommandExecutor() {
+            @Override
+            public <T> T executeCommand(CommandObject<T> command) {
+              throw new AssertionError("sent " + command.getArguments().getCommand());
+            }
+
+            @Override
+            public void close() {}
+          },
+          null,
+          RedisProtocol.RESP2,
+          null);
+    }
+  }
+}

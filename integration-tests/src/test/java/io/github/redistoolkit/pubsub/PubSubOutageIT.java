@@ -101,7 +101,7 @@ class PubSubOutageIT {
       RedisPubSub pubSub = builder(nowhere).build();
       Future<Subscription> waiting =
           threads.submit(() -> pubSub.subscribe(channel, String.class, message -> {}));
-      Wire.await("in backoff").until(() -> threadIsIn("reader", "awaitWanted"));
+      Wire.await("in backoff").until(() -> Wire.threadIsIn("reader", "awaitWanted"));
       assertClosesWithinASecond(pubSub);
       Exception e = assertThrows(ExecutionException.class, () -> waiting.get(1, TimeUnit.SECONDS));
       assertThat(e.getCause(), is(instanceOf(IllegalStateException.class)));
@@ -115,19 +115,14 @@ class PubSubOutageIT {
       RedisPubSub pubSub = builder(nowhere).build();
       Future<Subscription> waiting =
           threads.submit(() -> pubSub.subscribe(channel, String.class, message -> {}));
-      Wire.await("in the handshake").until(() -> threadIsIn("reader", "initializeFromClient"));
+      Wire.await("in the handshake")
+          .until(() -> Wire.threadIsIn("reader", "initializeFromClientConfig"));
       assertClosesWithinASecond(pubSub);
       Exception e = assertThrows(ExecutionException.class, () -> waiting.get(1, TimeUnit.SECONDS));
       assertThat(e.getCause(), is(instanceOf(IllegalStateException.class)));
       // The thread ends with the timeout that the caller gave for a handshake.
       Wire.await("no thread left").until(Wire::threads, is(empty()));
     }
-  }
-
-  private static boolean threadIsIn(String role, String method) {
-    return Thread.getAllStackTraces().entrySet().stream()
-        .filter(thread -> thread.getKey().getName().startsWith("redis-pubsub-" + role))
-        .anyMatch(thread -> List.of(thread.getValue()).toString().contains(method));
   }
 
   @Test
@@ -144,7 +139,7 @@ class PubSubOutageIT {
                 interrupted.add(Thread.currentThread().isInterrupted());
               });
       caller.start();
-      Wire.await("waiting").until(() -> threadIsIn("reader", "awaitWanted"));
+      Wire.await("waiting").until(() -> Wire.threadIsIn("reader", "awaitWanted"));
       caller.interrupt();
       caller.join(5000);
       assertThat(interrupted, contains(true));

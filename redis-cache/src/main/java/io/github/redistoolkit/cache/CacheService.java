@@ -485,6 +485,11 @@ public final class CacheService<V> implements AutoCloseable {
     return Hold.place(entries, renewals, redisKey(key), token, life.toMillis());
   }
 
+  /** How many copies the near cache has. */
+  int nearSize() {
+    return near == null ? 0 : near.size();
+  }
+
   private String redisKey(String key) {
     requireKey(key);
     requireOpen();

@@ -55,10 +55,9 @@ public interface Claim<T> extends AutoCloseable {
    * Records the result; from now on it is replayed, for the service's ttl. One round trip.
    *
    * <p>Works also after the lease, as long as nobody took over. If Redis fails it is asked again,
-   * five times in all within about a second plus the client's own timeouts, with an interrupt
-   * postponed. After {@link ResultNotRecordedException.Reason#REDIS_UNAVAILABLE} it may be called
-   * again. Once called, {@link #close} no longer abandons the claim, whatever the outcome: the work
-   * was done.
+   * for a second and at least twice, with an interrupt postponed. After {@link
+   * ResultNotRecordedException.Reason#REDIS_UNAVAILABLE} this may be called again. Once called,
+   * {@link #close} no longer abandons the claim, whatever the outcome: the work was done.
    *
    * @param result the result of the work; may be null
    * @throws ResultNotRecordedException if the result was not recorded; says why and carries it

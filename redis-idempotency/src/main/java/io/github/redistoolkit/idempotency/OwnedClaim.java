@@ -1,5 +1,6 @@
 package io.github.redistoolkit.idempotency;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultCodec.Encoded;
 import io.github.redistoolkit.idempotency.ResultCodec.Unfit;
@@ -7,14 +8,17 @@ import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
 
 /** A claim whose work is this caller's to do. */
 final class OwnedClaim<T> implements Claim<T> {
 
-  /** How often, and after which pauses, a completion is tried: 5 times within 0.75 s. */
-  private static final long[] PAUSES_MILLIS = {50, 100, 200, 400};
+  /** How long after the first failure, and how often at least, the end of a claim is sent. */
+  private static final Duration PATIENCE = Duration.ofSeconds(1);
+
+  private static final int LEAST_TRIES = 3;
 
   /** What the owner has asked for so far. */
   private enum Phase {
@@ -100,7 +104,11 @@ final class OwnedClaim<T> implements Claim<T> {
   private void record(Encoded encoded, @Nullable T result) {
     boolean recorded;
     try {
-      recorded = completePersistently(encoded);
+      recorded =
+          persistently(
+              () ->
+                  records.complete(
+                      owner.key(), owner.token(), owner.fingerprint(), owner.attempt(), encoded));
     } catch (StoredResultException e) {
       throw new ResultNotRecordedException(Reason.RECORD_UNREADABLE, result, e);
     } catch (JedisException e) {
@@ -111,21 +119,33 @@ final class OwnedClaim<T> implements Claim<T> {
     }
   }
 
-  /** Tries until Redis answers; an interrupt shortens the pauses, not the number of tries. */
-  private boolean completePersistently(Encoded encoded) {
+  private void release() {
+    persistently(
+        () -> {
+          records.abandon(owner.key(), owner.token());
+          return true;
+        });
+  }
+
+  /** Tries until Redis answers or patience ends; an interrupt is kept for the caller. */
+  @CanIgnoreReturnValue
+  private static boolean persistently(BooleanSupplier call) {
     boolean interrupted = false;
+    long firstFailure = 0;
     try {
-      for (int failures = 0; ; failures++) {
+      for (int tries = 1; ; tries++) {
         interrupted |= Thread.interrupted();
         try {
-          return records.complete(
-              owner.key(), owner.token(), owner.fingerprint(), owner.attempt(), encoded);
+          return call.getAsBoolean();
         } catch (JedisException e) {
-          if (failures == PAUSES_MILLIS.length) {
+          firstFailure = tries == 1 ? System.nanoTime() : firstFailure;
+          if (tries >= LEAST_TRIES && System.nanoTime() - firstFailure > PATIENCE.toNanos()) {
             throw e;
           }
         }
-        interrupted |= isInterruptedWithin(PAUSES_MILLIS[failures]);
+        // Short at first, about 60 tries in a second: after a restart of Redis a pool may be full
+        // of dead connections, and each of them fails one try.
+        interrupted |= isInterruptedWithin(Duration.ofNanos(500_000L * tries));
       }
     } finally {
       if (interrupted) {
@@ -134,23 +154,12 @@ final class OwnedClaim<T> implements Claim<T> {
     }
   }
 
-  private static boolean isInterruptedWithin(long millis) {
+  private static boolean isInterruptedWithin(Duration pause) {
     try {
-      TimeUnit.MILLISECONDS.sleep(millis);
+      TimeUnit.NANOSECONDS.sleep(pause.toNanos());
       return false;
     } catch (InterruptedException e) {
       return true;
-    }
-  }
-
-  private void release() {
-    boolean interrupted = Thread.interrupted();
-    try {
-      records.abandon(owner.key(), owner.token());
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
     }
   }
 }

@@ -21,7 +21,8 @@ import redis.clients.jedis.exceptions.JedisException;
  * fingerprint, if one was given; {@code r} completed only: the result.
  *
  * <p>Each script may run twice for the same token without a second effect. That is used here: when
- * a connection breaks, so that the outcome is unknown, the script is sent once more.
+ * a connection breaks in a write, so that the outcome is unknown, the script is sent once more. The
+ * two that end a claim leave that to their caller, who is more patient.
  */
 final class Records {
 
@@ -209,7 +210,7 @@ final class Records {
 
   /** Deletes the claim of a token, if it is that token's and not completed. */
   void abandon(String key, String token) {
-    Reply reply = send(ABANDON, key, token);
+    Reply reply = receive(ABANDON, key, token);
     if (!reply.state().equals("abandoned")) {
       throw reply.unexpected();
     }

@@ -31,6 +31,13 @@ final class Wire {
     }
   }
 
+  /** All channels of a pattern that anyone is subscribed to, sorted. */
+  List<String> channels(String pattern) {
+    try (Jedis jedis = new Jedis(redis.address())) {
+      return jedis.pubsubChannels(pattern).stream().sorted().toList();
+    }
+  }
+
   long patterns() {
     try (Jedis jedis = new Jedis(redis.address())) {
       return jedis.pubsubNumPat();

@@ -24,6 +24,7 @@ final class ReferenceLimiter {
       boolean granted, Limit tightest, long remaining, long instant, long delay, long reset) {}
 
   private static final int MOST_AHEAD = 4096;
+  private static final long MOST_RECORDED = 1L << 32;
 
   private final Recording recording;
   private final Map<String, State> states = new HashMap<>();
@@ -91,7 +92,7 @@ final class ReferenceLimiter {
     }
     boolean waits = instant > seen;
     long wait = waits ? instant - now : 0;
-    boolean crowded = waits && limits.stream().anyMatch(state -> state.ahead(seen) >= MOST_AHEAD);
+    boolean crowded = waits && limits.stream().anyMatch(state -> state.crowded(seen, permits));
     boolean granted = wait <= maxWait && !crowded;
     return granted ? granted(now, instant, permits, wait) : refused(now, seen, instant, wait);
   }
@@ -160,7 +161,7 @@ final class ReferenceLimiter {
 
     abstract long left(long at);
 
-    abstract long ahead(long now);
+    abstract boolean crowded(long now, long permits);
 
     abstract void take(long instant, long permits);
 
@@ -216,12 +217,14 @@ final class ReferenceLimiter {
     }
 
     @Override
-    long ahead(long now) {
-      return grants().stream()
-          .mapToLong(Grant::time)
-          .filter(time -> time - grain() + 1 > now)
-          .distinct()
-          .count();
+    boolean crowded(long now, long permits) {
+      long instantsAhead =
+          grants().stream()
+              .mapToLong(Grant::time)
+              .filter(time -> time - grain() + 1 > now)
+              .distinct()
+              .count();
+      return instantsAhead >= MOST_AHEAD || limit.permits() - left(now) + permits >= MOST_RECORDED;
     }
 
     @Override
@@ -283,8 +286,8 @@ final class ReferenceLimiter {
     }
 
     @Override
-    long ahead(long now) {
-      return 0;
+    boolean crowded(long now, long permits) {
+      return false;
     }
 
     @Override

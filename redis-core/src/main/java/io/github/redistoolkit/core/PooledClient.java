@@ -87,7 +87,7 @@ public final class PooledClient extends UnifiedJedis {
     }
   }
 
-  /** Whether the next byte read from a connection starts a reply to the next command. */
+  /** Whether the next byte read from a connection starts the reply to the next command. */
   private enum Stream {
     ALIGNED,
     UNKNOWN
@@ -104,11 +104,17 @@ public final class PooledClient extends UnifiedJedis {
         stream = Stream.ALIGNED;
         return reply;
       } catch (JedisDataException e) {
-        stream = Stream.ALIGNED;
+        // A primary that was demoted. A sentinel pool keeps the connections that were borrowed when
+        // that happened, and takes them for connections to the new primary; so end this one here.
+        stream = isFromReplica(e) ? Stream.UNKNOWN : Stream.ALIGNED;
         throw e;
       } finally {
         giveBack(pool, jedis, stream);
       }
+    }
+
+    private static boolean isFromReplica(JedisDataException e) {
+      return e.getMessage() != null && e.getMessage().startsWith("READONLY");
     }
 
     @Override

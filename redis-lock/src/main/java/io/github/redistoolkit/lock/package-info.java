@@ -1,4 +1,14 @@
-/** A distributed lock. */
+/**
+ * A distributed lock with fencing tokens, whose holder is told when it loses it.
+ *
+ * <p>Use {@link io.github.redistoolkit.lock.RedisLock} so that of several JVMs one at a time does
+ * something: runs a job, refreshes an index, moves money between accounts that a database then
+ * checks with {@link io.github.redistoolkit.lock.Lease#token}.
+ *
+ * <p>Do not use it where the database that is written to can lock or compare by itself, which is
+ * safer; nor within one JVM, where {@code java.util.concurrent} is faster; nor to count or limit
+ * anything. A lock in Redis makes an overlap rare, not impossible: see the limits there.
+ */
 @NullMarked
 @CheckReturnValue
 package io.github.redistoolkit.lock;

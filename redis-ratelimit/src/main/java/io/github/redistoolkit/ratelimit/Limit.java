@@ -128,7 +128,7 @@ public record Limit(Kind kind, long permits, Duration period, long refill, int s
   /**
    * Returns this sliding window with another number of slots. Of a limit with no more permits than
    * slots every instant is kept exactly; above, a permit comes back late by at most {@code window /
-   * slots}, and the state takes about 16 bytes for each slot.
+   * slots}, and the state takes about 12 bytes for each slot.
    *
    * @param slots from 8 to 1024; 1024 unless set
    * @return a limit

@@ -11,14 +11,16 @@
 -- Times are microseconds: whole numbers that a double holds exactly, as everything here is.
 
 -- A sliding window is a list of entries (time, permits recorded before it) and, last, one clock
--- (time seen by the last grant, instant of the newest grant, permits recorded so far). An entry's
--- time is the last instant of its grain, so it may be read under any other limit and grain.
-local ENTRY, CLOCK = '>I7I6', '>I7I7I6'
+-- (time seen by the last grant; instant of the newest grant; time of the newest entry; permits
+-- recorded so far; number of entries). An entry's time is the last instant of its grain, so it
+-- means the same under any other limit and grain.
+local ENTRY, CLOCK = '>I6I4', '>I7I7I7I4I2'
 -- A token bucket is a string: time seen by the last grant, then the instant of the newest grant
 -- with the tokens that it left and the part of the next one, in 1/period.
 local BUCKET = '>I7I7I4I6'
--- Permits are counted modulo this; far more than can be in a log.
-local WRAP = 2 ^ 48
+-- What an entry's time and the permits before it are kept modulo, to be short: nine years, and more
+-- permits than one log may hold.
+local TIME_WRAP, PERMITS_WRAP = 2 ^ 48, 2 ^ 32
 local MOST_AHEAD = 4096
 
 local now = tonumber(ARGV[1])
@@ -67,100 +69,104 @@ local function milliseconds_until(instant)
   return math.max(1, math.ceil((instant - now) / 1000))
 end
 
-local window = {}
-
-function window.read(limit)
-  limit.newest, limit.total, limit.count, limit.expired = 0, 0, 0, 0
-  limit.times, limit.befores = {}, {}
+local function read_window(limit)
   local clock = redis.call('LINDEX', limit.key, -1)
   if clock then
-    local seen, newest, total = struct.unpack(CLOCK, clock)
-    limit.stored = redis.call('LLEN', limit.key) - 1
+    local seen, newest, last, total, count = struct.unpack(CLOCK, clock)
+    limit.stored = count
     if now < seen - limit.period then
-      limit.expired = limit.stored
+      limit.expired = count
     else
-      limit.newest, limit.total, limit.count = newest, total, limit.stored
+      limit.newest, limit.last, limit.total, limit.count = newest, last, total, count
       frozen = math.max(frozen, seen)
     end
   end
 end
 
-function window.time(limit, index)
+local function entry_time(limit, index)
   if not limit.times[index] then
-    limit.times[index], limit.befores[index] =
-        struct.unpack(ENTRY, redis.call('LINDEX', limit.key, index))
+    local time, before = struct.unpack(ENTRY, redis.call('LINDEX', limit.key, index))
+    limit.times[index], limit.befores[index] = limit.last - (limit.last - time) % TIME_WRAP, before
   end
   return limit.times[index]
 end
 
 -- The permits of the entries from this index on.
-function window.since(limit, index)
+local function permits_since(limit, index)
   if index >= limit.count then
     return 0
   end
-  window.time(limit, index)
-  return (limit.total - limit.befores[index]) % WRAP
+  entry_time(limit, index)
+  return (limit.total - limit.befores[index]) % PERMITS_WRAP
 end
 
 -- The first entry, from this index on, in the window that ends at this instant.
-function window.first(limit, index, instant)
+local function first_in_window(limit, index, instant)
+  if limit.last <= instant - limit.period then
+    return math.max(index, limit.count)
+  end
   return search(index, limit.count, function(at)
-    return window.time(limit, at) > instant - limit.period
+    return entry_time(limit, at) > instant - limit.period
   end)
 end
 
 -- The first instant at which the permits fit, behind all that are booked.
-function window.fits(limit)
-  if limit.count > 0 then
-    limit.expired = window.first(limit, 0, frozen)
-  end
-  local from = math.max(frozen, limit.newest)
-  local first = limit.expired
-  if from > frozen then
-    first = window.first(limit, first, from)
+local function fit_window(limit)
+  limit.expired = first_in_window(limit, limit.expired, frozen)
+  local from, first = frozen, limit.expired
+  if limit.newest > frozen then
+    from = limit.newest
+    first = first_in_window(limit, first, from)
   end
   local room = limit.permits - wanted
-  if window.since(limit, first) <= room then
+  if permits_since(limit, first) <= room then
     return from
   end
   local free = search(first + 1, limit.count, function(at)
-    return window.since(limit, at) <= room
+    return permits_since(limit, at) <= room
   end)
-  return window.time(limit, free - 1) + limit.period
+  return entry_time(limit, free - 1) + limit.period
 end
 
-function window.crowded(limit)
-  return limit.count >= MOST_AHEAD
-      and window.time(limit, limit.count - MOST_AHEAD) - limit.grain + 1 > frozen
+-- Whether the log cannot take one more booking.
+local function crowded_window(limit)
+  return permits_since(limit, limit.expired) + wanted >= PERMITS_WRAP
+      or limit.count >= MOST_AHEAD
+          and entry_time(limit, limit.count - MOST_AHEAD) - limit.grain + 1 > frozen
 end
 
-function window.left(limit, instant)
+local function left_in_window(limit, instant)
   local first = limit.expired
   if instant > frozen then
-    first = window.first(limit, first, instant)
+    first = first_in_window(limit, first, instant)
   end
-  return limit.permits - window.since(limit, first)
+  return limit.permits - permits_since(limit, first)
 end
 
-function window.full(limit)
-  return limit.count == 0 and now or window.time(limit, limit.count - 1) + limit.period
+local function window_is_full(limit)
+  return limit.last + limit.period
 end
 
-function window.take(limit, instant)
+local function take_from_window(limit, instant)
   local time = instant - instant % limit.grain + limit.grain - 1
-  local last = limit.count > 0 and window.time(limit, limit.count - 1) or 0
-  local clock = struct.pack(CLOCK, frozen, instant, (limit.total + wanted) % WRAP)
-  if time <= last then
-    time = last
-    redis.call('LSET', limit.key, -1, clock)
-  elseif limit.stored then
-    redis.call('LSET', limit.key, -1, struct.pack(ENTRY, time, limit.total))
-    redis.call('RPUSH', limit.key, clock)
-  elseif redis.acl_check_cmd('PEXPIRE', limit.key, 1) then
-    redis.call('RPUSH', limit.key, struct.pack(ENTRY, time, limit.total), clock)
+  local total = (limit.total + wanted) % PERMITS_WRAP
+  -- What has expired, or is of a clock that was stepped back, is trimmed below.
+  local count = (limit.stored or 0) - limit.expired
+  if time <= limit.last then
+    time = limit.last
+    redis.call('LSET', limit.key, -1, struct.pack(CLOCK, frozen, instant, time, total, count))
   else
-    -- Never a key without a TTL, not even for a user who may not set one.
-    error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
+    local entry = struct.pack(ENTRY, time % TIME_WRAP, limit.total)
+    local clock = struct.pack(CLOCK, frozen, instant, time, total, count + 1)
+    if limit.stored then
+      redis.call('LSET', limit.key, -1, entry)
+      redis.call('RPUSH', limit.key, clock)
+    elseif redis.acl_check_cmd('PEXPIRE', limit.key, 1) then
+      redis.call('RPUSH', limit.key, entry, clock)
+    else
+      -- Never a key without a TTL, not even for a user who may not set one.
+      error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
+    end
   end
   redis.call('PEXPIRE', limit.key, milliseconds_until(time + limit.period))
   if limit.expired > 0 then
@@ -169,10 +175,17 @@ function window.take(limit, instant)
   return time + limit.period
 end
 
-local bucket = {}
+local window = {
+  read = read_window,
+  fits = fit_window,
+  crowded = crowded_window,
+  left = left_in_window,
+  full = window_is_full,
+  take = take_from_window,
+}
 
-function bucket.read(limit)
-  limit.newest, limit.tokens, limit.part = 0, limit.permits, 0
+local function read_bucket(limit)
+  limit.tokens, limit.part = limit.permits, 0
   local state = redis.call('GET', limit.key)
   if state then
     local seen, newest, tokens, part = struct.unpack(BUCKET, state)
@@ -184,7 +197,7 @@ function bucket.read(limit)
 end
 
 -- The tokens at this instant, and the part of the next one.
-function bucket.level(limit, instant)
+local function bucket_level(limit, instant)
   if instant - limit.newest < limit.grain then
     local gained, part = multiply_divide(instant - limit.newest, limit.refill, limit.period)
     part = part + limit.part
@@ -199,8 +212,8 @@ function bucket.level(limit, instant)
 end
 
 -- The first instant from this one on at which the bucket, left alone, holds so many tokens.
-function bucket.reaches(limit, level, instant)
-  local tokens, part = bucket.level(limit, instant)
+local function bucket_reaches(limit, level, instant)
+  local tokens, part = bucket_level(limit, instant)
   if tokens >= level then
     return instant
   end
@@ -208,75 +221,81 @@ function bucket.reaches(limit, level, instant)
   return instant + time + math.ceil((rest - part) / limit.refill)
 end
 
-function bucket.fits(limit)
-  return bucket.reaches(limit, wanted, math.max(frozen, limit.newest))
+local function fit_bucket(limit)
+  return bucket_reaches(limit, wanted, math.max(frozen, limit.newest))
 end
 
-function bucket.crowded()
-  return false
+local function left_in_bucket(limit, instant)
+  return (bucket_level(limit, instant))
 end
 
-function bucket.left(limit, instant)
-  return (bucket.level(limit, instant))
+local function bucket_is_full(limit)
+  return bucket_reaches(limit, limit.permits, math.max(frozen, limit.newest))
 end
 
-function bucket.full(limit)
-  return bucket.reaches(limit, limit.permits, math.max(frozen, limit.newest))
-end
-
-function bucket.take(limit, instant)
-  local tokens, part = bucket.level(limit, instant)
+local function take_from_bucket(limit, instant)
+  local tokens, part = bucket_level(limit, instant)
   limit.newest, limit.tokens, limit.part = instant, tokens - wanted, part
-  local full = bucket.full(limit)
+  local full = bucket_is_full(limit)
   redis.call('SET', limit.key, struct.pack(BUCKET, frozen, instant, tokens - wanted, part),
       'PX', milliseconds_until(full))
   return full
 end
 
+local bucket = {
+  read = read_bucket,
+  fits = fit_bucket,
+  crowded = function() return false end,
+  left = left_in_bucket,
+  full = bucket_is_full,
+  take = take_from_bucket,
+}
+
 local limits = {}
 for index, key in ipairs(KEYS) do
   local refill = tonumber(ARGV[4 * index + 2])
   local limit = {
+    index = index,
     key = key,
     kind = refill > 0 and bucket or window,
     permits = tonumber(ARGV[4 * index]),
     period = tonumber(ARGV[4 * index + 1]),
     refill = refill,
     grain = tonumber(ARGV[4 * index + 3]),
+    newest = 0, last = 0, total = 0, count = 0, expired = 0, times = {}, befores = {},
   }
   limit.kind.read(limit)
   limits[index] = limit
 end
 
-local instant, crowded = frozen, false
+local instant = frozen
 for _, limit in ipairs(limits) do
   limit.fits = limit.kind.fits(limit)
   instant = math.max(instant, limit.fits)
 end
-for _, limit in ipairs(limits) do
-  crowded = crowded or instant > frozen and limit.kind.crowded(limit)
-end
 local wait = instant > frozen and instant - now or 0
-local granted = wait <= longest and not crowded
+local granted = wait <= longest
+if granted and instant > frozen then
+  for _, limit in ipairs(limits) do
+    granted = granted and not limit.kind.crowded(limit)
+  end
+end
 
-local tightest
-for index, limit in ipairs(limits) do
-  limit.index = index
+local tightest, remaining = limits[1], math.huge
+for _, limit in ipairs(limits) do
   if granted then
-    limit.left = limit.kind.left(limit, instant) - wanted
-    limit.fits = instant
+    limit.fits, limit.left = instant, limit.kind.left(limit, instant) - wanted
   else
     limit.left = limit.newest > frozen and 0 or math.max(0, limit.kind.left(limit, frozen))
   end
-  if not tightest or limit.fits > tightest.fits
-      or limit.fits == tightest.fits and limit.left < tightest.left then
+  if limit.fits > tightest.fits or limit.fits == tightest.fits and limit.left < tightest.left then
     tightest = limit
   end
+  remaining = math.min(remaining, limit.left)
 end
-local remaining = tightest.left
+
 local full = now
 for _, limit in ipairs(limits) do
-  remaining = math.min(remaining, limit.left)
   full = math.max(full, granted and limit.kind.take(limit, instant) or limit.kind.full(limit))
 end
 return {

@@ -1,0 +1,239 @@
+package io.github.redistoolkit.cache;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.startsWith;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.cache.Fixtures.User;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.Optional;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.params.SetParams;
+
+@EachClient
+class CacheServiceIT {
+
+  private static final Duration MINUTE = Duration.ofMinutes(1);
+  private static final User JOHN = new User("123", "John");
+
+  private final TestRedis redis;
+  private final CacheService<User> cache;
+  private final String key;
+
+  CacheServiceIT(TestRedis redis) {
+    this.redis = redis;
+    this.cache = Fixtures.cache(redis, User.class);
+    this.key = redis.unique("user:123");
+  }
+
+  @AfterEach
+  void givesEveryConnectionBack() {
+    cache.close();
+    assertThat(redis.borrowed(), is(0));
+  }
+
+  @Test
+  void aValueThatWasSetIsRead() {
+    cache.set(key, JOHN, MINUTE);
+    assertThat(cache.get(key), is(Optional.of(JOHN)));
+  }
+
+  @Test
+  void aMissIsEmpty() {
+    assertThat(cache.get(redis.unique("nonexistent:key")), is(Optional.empty()));
+  }
+
+  @Test
+  void aDeletedValueIsGone() {
+    cache.set(key, JOHN);
+    assertThat(cache.get(key), is(Optional.of(JOHN)));
+    assertThat(cache.delete(key), is(true));
+    assertThat(cache.get(key), is(Optional.empty()));
+    assertThat(cache.delete(key), is(false));
+  }
+
+  @Test
+  void aValueExpiresAtTheEndOfItsRealTtl() {
+    cache.set(key, JOHN, Duration.ofSeconds(1));
+    assertThat(cache.get(key), is(Optional.of(JOHN)));
+    long start = System.nanoTime();
+    Awaitility.await()
+        .pollInterval(Duration.ofMillis(20))
+        .atMost(Duration.ofSeconds(5))
+        .until(() -> cache.get(key).isEmpty());
+    assertThat(Duration.ofNanos(System.nanoTime() - start).toMillis(), is(greaterThan(800L)));
+  }
+
+  @Test
+  void touchingExtendsTheTtlSoThatTheValueOutlivesItsFirstOne() {
+    cache.set(key, JOHN, Duration.ofSeconds(1));
+    assertThat(cache.touch(key, Duration.ofSeconds(20)), is(true));
+    // Something else that was stored with the first TTL shows that it has passed.
+    redis.admin().set(key + ":clock", "", SetParams.setParams().px(1200));
+    Awaitility.await().until(() -> !redis.admin().exists(key + ":clock"));
+    assertThat(cache.get(key), is(Optional.of(JOHN)));
+  }
+
+  @Test
+  void touchingMayShortenTheLifeAndDoesNothingWithoutAnEntry() {
+    assertThat(cache.touch(key, MINUTE), is(false));
+    cache.set(key, JOHN, MINUTE);
+    assertThat(cache.touch(key, Duration.ofSeconds(2)), is(true));
+    assertThat(redis.admin().pttl(key), is(lessThanOrEqualTo(2000L)));
+  }
+
+  @Test
+  void everyValueHasTheTtlAskedForOrTheDefaultOne() {
+    cache.set(key, JOHN, MINUTE);
+    assertThat(
+        redis.admin().pttl(key), is(allOf(greaterThan(50_000L), lessThanOrEqualTo(60_000L))));
+    cache.set(key, JOHN);
+    long day = Duration.ofDays(1).toMillis();
+    assertThat(
+        redis.admin().pttl(key), is(allOf(greaterThan(day - 10_000), lessThanOrEqualTo(day))));
+    CacheService<User> short_ =
+        Fixtures.builder(redis, User.class).defaultTtl(Duration.ofSeconds(5)).build();
+    short_.set(key, JOHN);
+    assertThat(redis.admin().pttl(key), is(lessThanOrEqualTo(5000L)));
+  }
+
+  @Test
+  void theTtlOfAnEntryCanBeRead() {
+    assertThat(cache.ttl(key), is(Optional.empty()));
+    cache.set(key, JOHN, MINUTE);
+    assertThat(cache.ttl(key).orElseThrow(), is(lessThanOrEqualTo(MINUTE)));
+    assertThat(cache.ttl(key).orElseThrow(), is(greaterThan(Duration.ofSeconds(50))));
+    redis.admin().persist(key);
+    assertThat(cache.ttl(key), is(Optional.of(Duration.ofDays(36_525))));
+  }
+
+  @Test
+  void aTtlBeyondOneHundredYearsIsOneHundredYears() {
+    Duration hundredYears = Duration.ofDays(36_525);
+    for (Duration ttl : new Duration[] {hundredYears, Duration.ofSeconds(Long.MAX_VALUE)}) {
+      cache.set(key, JOHN, ttl);
+      assertThat(cache.ttl(key).orElseThrow(), is(greaterThan(hundredYears.minusMinutes(1))));
+      assertThat(cache.ttl(key).orElseThrow(), is(lessThanOrEqualTo(hundredYears)));
+      assertThat(cache.touch(key, ttl), is(true));
+      assertThat(cache.ttl(key).orElseThrow(), is(greaterThan(hundredYears.minusMinutes(1))));
+    }
+  }
+
+  @Test
+  void theRedisKeyIsPrefixAndKeyAndTheValueIsPlainJson() {
+    String prefix = redis.unique("users:");
+    CacheService<User> prefixed = Fixtures.builder(redis, User.class).prefix(prefix).build();
+    prefixed.set("7", JOHN);
+    assertThat(redis.admin().get(prefix + "7"), is("{\"id\":\"123\",\"name\":\"John\"}"));
+    redis.admin().set(prefix + "8", " {\"name\":\"Jane\", \"id\":\"8\"} ");
+    assertThat(prefixed.get("8"), is(Optional.of(new User("8", "Jane"))));
+  }
+
+  @Test
+  void keysWithBracesSpacesAndEmojiAreKeptVerbatim() {
+    for (String odd : new String[] {"{tag}rest", "a b\nc", "ключ🔑", "*?[x]\\"}) {
+      cache.set(key + odd, JOHN, MINUTE);
+      assertThat(cache.get(key + odd), is(Optional.of(JOHN)));
+      assertThat(redis.admin().exists(key + odd), is(true));
+    }
+  }
+
+  @Test
+  void leasesAndHoldsAreAnAbsenceToEveryRead() {
+    for (String mark : new String[] {"#lease:someone", "#hold:a@99999999999999"}) {
+      redis.admin().set(key, mark, SetParams.setParams().px(60_000));
+      assertThat(cache.get(key), is(Optional.empty()));
+      assertThat(cache.ttl(key), is(Optional.empty()));
+      assertThat(cache.touch(key, Duration.ofHours(1)), is(false));
+      assertThat(redis.admin().pttl(key), is(lessThanOrEqualTo(60_000L)));
+      assertThat(cache.delete(key), is(false));
+    }
+  }
+
+  @Test
+  void deletingRemovesALeaseButNotTheHoldOfAnUpdate() {
+    redis.admin().set(key, "#lease:someone", SetParams.setParams().px(60_000));
+    cache.delete(key);
+    assertThat(redis.admin().exists(key), is(false));
+    redis.admin().set(key, "#hold:a@99999999999999", SetParams.setParams().px(60_000));
+    cache.delete(key);
+    assertThat(redis.admin().exists(key), is(true));
+  }
+
+  @Test
+  void anotherRedisTypeUnderTheKeyIsNamedByReadsAndOverwrittenBySet() {
+    redis.admin().lpush(key, "x");
+    JedisDataException failure = assertThrows(JedisDataException.class, () -> cache.get(key));
+    assertThat(failure.getMessage(), startsWith("WRONGTYPE"));
+    assertThrows(JedisDataException.class, () -> cache.ttl(key));
+    assertThrows(JedisDataException.class, () -> cache.touch(key, MINUTE));
+    assertThat(cache.getOrLoad(key, MINUTE, () -> JOHN), is(JOHN));
+    assertThat(redis.admin().type(key), is("list"));
+    cache.set(key, JOHN);
+    assertThat(cache.get(key), is(Optional.of(JOHN)));
+  }
+
+  @Test
+  void anotherRedisTypeUnderTheKeyCanBeDeleted() {
+    redis.admin().lpush(key, "x");
+    assertThat(cache.delete(key), is(true));
+    assertThat(redis.admin().exists(key), is(false));
+  }
+
+  @Test
+  void hitsAndMissesAreCounted() {
+    assertThat(cache.stats().hitRate(), is(1.0));
+    cache.get(key).ifPresent(user -> {});
+    cache.set(key, JOHN);
+    for (int i = 0; i < 3; i++) {
+      assertThat(cache.get(key), is(Optional.of(JOHN)));
+    }
+    assertThat(cache.stats().misses(), is(1L));
+    assertThat(cache.stats().hits(), is(3L));
+    assertThat(cache.stats().hitRate(), is(0.75));
+  }
+
+  @Test
+  void aHitIsOneCommand() {
+    cache.set(key, JOHN);
+    long gets = redis.calls("get");
+    for (int i = 0; i < 10; i++) {
+      assertThat(cache.get(key), is(Optional.of(JOHN)));
+      assertThat(cache.getOrLoad(key, MINUTE, () -> null), is(JOHN));
+    }
+    assertThat(redis.calls("get") - gets, is(20L));
+  }
+
+  @Test
+  void whenRedisIsDownReadsWritesAndDeletesThrow() {
+    try (TestRedis down = redis.at(Servers.nobodyListens())) {
+      CacheService<User> cut = Fixtures.cache(down, User.class);
+      assertThrows(JedisException.class, () -> cut.get(key));
+      assertThrows(JedisException.class, () -> cut.set(key, JOHN));
+      assertThrows(JedisException.class, () -> cut.delete(key));
+      assertThrows(JedisException.class, () -> cut.touch(key, MINUTE));
+      assertThrows(JedisException.class, () -> cut.ttl(key));
+    }
+  }
+
+  @Test
+  void afterCloseEveryCallIsRefusedAndTheClientStaysUsable() {
+    cache.set(key, JOHN);
+    cache.close();
+    cache.close();
+    assertThrows(IllegalStateException.class, () -> cache.get(key));
+    assertThrows(IllegalStateException.class, () -> cache.set(key, JOHN));
+    assertThrows(IllegalStateException.class, () -> cache.getOrLoad(key, MINUTE, () -> JOHN));
+    assertThat(Fixtures.cache(redis, User.class).get(key), is(Optional.of(JOHN)));
+  }
+}

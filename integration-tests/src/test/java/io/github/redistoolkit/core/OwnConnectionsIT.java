@@ -1,0 +1,59 @@
+package io.github.redistoolkit.core;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.is;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.core.OwnConnections.Opened;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+
+@EachClient
+class OwnConnectionsIT {
+
+  private final TestRedis redis;
+
+  OwnConnectionsIT(TestRedis redis) {
+    this.redis = redis;
+  }
+
+  private static OwnConnections of(TestRedis redis) {
+    return redis.over(
+        pool -> OwnConnections.of(PooledClient.over(pool)), client -> OwnConnections.of(client));
+  }
+
+  @Test
+  void opensAConnectionThatTakesNoSlotOfThePool() throws Exception {
+    try (TestRedis single = redis.withMaxTotal(1)) {
+      OwnConnections connections = of(single);
+      Opened first = connections.open();
+      Opened second = connections.open();
+      assertThat(first.connection().ping(), is(true));
+      assertThat(second.connection().ping(), is(true));
+      assertThat(connections.isCurrent(first), is(true));
+      assertThat(single.borrowed(), is(0));
+      first.connection().forceDisconnect();
+      second.connection().forceDisconnect();
+    }
+  }
+
+  @Test
+  void tellsThatThePoolOrClientIsClosed() {
+    OwnConnections connections;
+    try (TestRedis other = redis.withMaxTotal(1)) {
+      connections = of(other);
+      assertThat(connections.isClosed(), is(false));
+    }
+    assertThat(connections.isClosed(), is(true));
+  }
+
+  @Test
+  void throwsWhereNobodyListens() {
+    try (TestRedis nowhere = redis.at(new HostAndPort("127.0.0.1", 1))) {
+      assertThrows(JedisConnectionException.class, () -> of(nowhere).open());
+    }
+  }
+}

@@ -1,0 +1,297 @@
+package io.github.redistoolkit.lock;
+
+import static org.awaitility.Awaitility.await;
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.contains;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.greaterThanOrEqualTo;
+import static org.hamcrest.Matchers.hasSize;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CyclicBarrier;
+import org.junit.jupiter.api.Test;
+
+/** What a lock and a lease promise while nothing goes wrong. */
+@EachClient
+class LockIT {
+
+  private static final Duration LEASE = Duration.ofSeconds(30);
+
+  private final TestRedis redis;
+
+  LockIT(TestRedis redis) {
+    this.redis = redis;
+  }
+
+  @Test
+  void aHeldLockIsRefusedToOthersUntilItIsReleased() {
+    String name = redis.unique("resource:123");
+    RedisLock first = lock(name, LEASE);
+    RedisLock second = lock(name, LEASE);
+    Lease lease = first.tryAcquire().orElseThrow();
+    assertThat(second.tryAcquire(), is(Optional.empty()));
+    assertThat(lease.release(), is(true));
+    Lease next = second.tryAcquire().orElseThrow();
+    assertThat(next.release(), is(true));
+  }
+
+  @Test
+  void aLeaseThatIsNotReleasedExpiresByItself() {
+    String name = redis.unique("expire");
+    Lease lease = lock(name, Duration.ofSeconds(1)).tryAcquire().orElseThrow();
+    assertThat(
+        redis.admin().pttl(key(name)), is(allOf(greaterThan(0L), lessThanOrEqualTo(1_000L))));
+    assertThat(lock(name, LEASE).tryAcquire(), is(Optional.empty()));
+    await().atMost(Duration.ofSeconds(5)).until(() -> !redis.admin().exists(key(name)));
+    assertThat(lease.isHeld(), is(false));
+    Lease next = lock(name, LEASE).tryAcquire().orElseThrow();
+    assertThat(next.release(), is(true));
+  }
+
+  @Test
+  void ofFiveWorkersAtTheSameTimeOneAcquires() throws Exception {
+    String name = redis.unique("concurrent");
+    CyclicBarrier together = new CyclicBarrier(5);
+    try (Crew workers = new Crew()) {
+      List<Crew.Started<Optional<Lease>>> attempts = new ArrayList<>();
+      for (int worker = 0; worker < 5; worker++) {
+        RedisLock lock = lock(name, LEASE);
+        attempts.add(
+            workers.start(
+                () -> {
+                  together.await();
+                  return lock.tryAcquire();
+                }));
+      }
+      List<Lease> acquired = new ArrayList<>();
+      for (Crew.Started<Optional<Lease>> attempt : attempts) {
+        attempt.get().ifPresent(acquired::add);
+      }
+      assertThat(acquired, hasSize(1));
+      acquired.get(0).close();
+    }
+  }
+
+  @Test
+  void fiveWaitingWorkersHoldTheLockOneAfterTheOther() throws Exception {
+    String name = redis.unique("in-turn");
+    Holders holders = new Holders();
+    try (Crew workers = new Crew()) {
+      for (int worker = 0; worker < 5; worker++) {
+        RedisLock lock = lock(name, LEASE);
+        workers.start(
+            () -> {
+              for (int turn = 0; turn < 20; turn++) {
+                try (Lease lease = lock.acquire(Duration.ofSeconds(20))) {
+                  holders.hold(lease);
+                }
+              }
+              return null;
+            });
+      }
+      workers.join();
+    }
+    holders.assertExclusive(100);
+  }
+
+  @Test
+  void tokensRiseFromLeaseToLeaseAlsoOverALossOfAllData() {
+    String name = redis.unique("token");
+    RedisLock lock = lock(name, LEASE);
+    List<Long> tokens = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      try (Lease lease = lock.tryAcquire().orElseThrow()) {
+        tokens.add(lease.token());
+      }
+      if (i % 5 == 0) {
+        redis.admin().flushAll();
+      }
+    }
+    List<Long> sorted = new ArrayList<>(tokens);
+    Collections.sort(sorted);
+    assertThat(tokens, is(sorted));
+    assertThat(tokens.stream().distinct().count(), is(20L));
+  }
+
+  @Test
+  void aTokenIsGreaterThanTheRememberedOneEvenIfTheServersClockWentBack() {
+    String name = redis.unique("clock");
+    long farAhead = 5_000_000_000_000_000L;
+    redis.admin().hset(key(name) + ":s", "token", String.valueOf(farAhead));
+    try (Lease lease = lock(name, LEASE).tryAcquire().orElseThrow()) {
+      assertThat(lease.token(), is(farAhead + 1));
+    }
+  }
+
+  @Test
+  void aLeaseTellsItsNameItsTimeAndItsState() {
+    String name = redis.unique("state");
+    Lease lease = lock(name, LEASE).tryAcquire().orElseThrow();
+    assertThat(lease.name(), is(name));
+    assertThat(lease.isHeld(), is(true));
+    assertThat(
+        lease.remaining(),
+        is(allOf(greaterThan(LEASE.minusSeconds(5)), lessThan(LEASE.minusMillis(300)))));
+    assertThat(lease.remaining().toMillis(), is(lessThan(redis.admin().pttl(key(name)))));
+    assertThat(lease.release(), is(true));
+    assertThat(lease.isHeld(), is(false));
+    assertThat(lease.remaining(), is(Duration.ZERO));
+    assertThat(lease.extend(LEASE), is(false));
+  }
+
+  @Test
+  void aLeaseIsExtendedAndShortened() {
+    String name = redis.unique("extend");
+    Lease lease = lock(name, LEASE).tryAcquire().orElseThrow();
+    assertThat(lease.extend(Duration.ofMinutes(10)), is(true));
+    assertThat(lease.remaining(), is(greaterThan(Duration.ofMinutes(9))));
+    assertThat(redis.admin().pttl(key(name)), is(greaterThan(590_000L)));
+    assertThat(lease.extend(Duration.ofSeconds(10)), is(true));
+    assertThat(lease.remaining(), is(lessThan(Duration.ofSeconds(10))));
+    assertThat(redis.admin().pttl(key(name)), is(lessThanOrEqualTo(10_000L)));
+    lease.close();
+  }
+
+  @Test
+  void releasingAgainReturnsTheSameAndLeavesTheNextHolderAlone() {
+    String name = redis.unique("twice");
+    RedisLock lock = lock(name, LEASE);
+    Lease lease = lock.tryAcquire().orElseThrow();
+    assertThat(lease.release(), is(true));
+    Lease next = lock.tryAcquire().orElseThrow();
+    assertThat(lease.release(), is(true));
+    lease.close();
+    assertThat(next.extend(LEASE), is(true));
+    next.close();
+  }
+
+  @Test
+  void anotherThreadMayRelease() throws Exception {
+    Lease lease = lock(redis.unique("threads"), LEASE).tryAcquire().orElseThrow();
+    try (Crew other = new Crew()) {
+      assertThat(other.start(lease::release).get(), is(true));
+    }
+  }
+
+  @Test
+  void aThreadThatHoldsTheLockIsRefusedLikeAnyOther() throws Exception {
+    RedisLock lock = lock(redis.unique("reentrant"), LEASE);
+    try (Lease lease = lock.tryAcquire().orElseThrow()) {
+      assertThat(lock.tryAcquire(), is(Optional.empty()));
+      assertThat(lock.tryAcquire(Duration.ofMillis(50)), is(Optional.empty()));
+      assertThat(lease.isHeld(), is(true));
+    }
+  }
+
+  @Test
+  void acquireNamesTheLockThatItCouldNotGet() {
+    String name = redis.unique("timeout");
+    RedisLock lock = lock(name, LEASE);
+    Lease lease = lock.tryAcquire().orElseThrow();
+    LockTimeoutException e =
+        assertThrows(LockTimeoutException.class, () -> lock.acquire(Duration.ofMillis(50)));
+    assertThat(e.getMessage(), is("lock " + name + " was not free within PT0.05S"));
+    lease.close();
+  }
+
+  @Test
+  void isLockedTellsWhetherAnybodyHoldsTheLock() {
+    RedisLock lock = lock(redis.unique("advisory"), LEASE);
+    assertThat(lock.isLocked(), is(false));
+    Lease lease = lock.tryAcquire().orElseThrow();
+    assertThat(lock.isLocked(), is(true));
+    lease.close();
+    assertThat(lock.isLocked(), is(false));
+  }
+
+  @Test
+  void namesThatLookAlikeOrHoldBracesAreDifferentLocks() {
+    List<String> names =
+        List.of("}x", "}", "{", "{}", "a}b", "a", "a%7Db", "%", "x:s", "x", "é", "a".repeat(500));
+    List<Lease> leases = new ArrayList<>();
+    for (String name : names) {
+      leases.add(lock(name, LEASE).tryAcquire().orElseThrow());
+    }
+    for (String name : names) {
+      assertThat(name, lock(name, LEASE).tryAcquire(), is(Optional.empty()));
+    }
+    leases.forEach(Lease::close);
+  }
+
+  @Test
+  void everyKeyOfTheLockHasATimeToLive() {
+    String name = redis.unique("ttl");
+    RedisLock lock = lock(name, LEASE);
+    Lease lease = lock.tryAcquire().orElseThrow();
+    long day = Duration.ofHours(24).toMillis();
+    String inAMinute = String.valueOf(System.currentTimeMillis() + 60_000);
+    redis.admin().hset(key(name) + ":s", "waitersUntil", inAMinute);
+    lease.close();
+    assertThat(redis.admin().pttl(key(name) + ":q"), is(lessThanOrEqualTo(2_000L)));
+    assertThat(redis.admin().pttl(key(name) + ":q"), is(greaterThan(0L)));
+    assertThat(redis.admin().pttl(key(name) + ":s"), is(greaterThan(day - 60_000)));
+    assertThat(redis.admin().pttl(key(name) + ":s"), is(lessThanOrEqualTo(day)));
+    assertThat(redis.admin().llen(key(name) + ":q"), is(1L));
+  }
+
+  @Test
+  void theStateIsRememberedForTwiceALongLease() {
+    String name = redis.unique("long");
+    Duration lease = Duration.ofDays(365);
+    Lease held = lock(name, lease).tryAcquire().orElseThrow();
+    assertThat(
+        redis.admin().pttl(key(name) + ":s"),
+        is(greaterThanOrEqualTo(2 * lease.toMillis() - 60_000)));
+    held.close();
+    // A short one does not forget what a long one had to remember.
+    lock(name, LEASE).tryAcquire().orElseThrow().close();
+    assertThat(redis.admin().pttl(key(name) + ":s"), is(greaterThan(lease.toMillis())));
+  }
+
+  @Test
+  void anUncontendedPairIsTwoRoundTrips() {
+    RedisLock lock = lock(redis.unique("cost"), LEASE);
+    lock.tryAcquire().orElseThrow().close();
+    long before = redis.calls("evalsha");
+    long evals = redis.calls("eval");
+    for (int i = 0; i < 100; i++) {
+      lock.tryAcquire().orElseThrow().close();
+    }
+    assertThat(redis.calls("evalsha") - before, is(200L));
+    assertThat(redis.calls("eval") - evals, is(0L));
+    assertThat(redis.borrowed(), is(0));
+  }
+
+  @Test
+  void aRefusedAttemptIsOneRoundTripAndWritesNothing() {
+    String name = redis.unique("refused");
+    RedisLock lock = lock(name, LEASE);
+    try (Lease lease = lock.tryAcquire().orElseThrow()) {
+      long before = redis.calls("evalsha");
+      List<String> state = redis.admin().hmget(key(name) + ":s", "token", "waitersUntil");
+      assertThat(lock.tryAcquire(), is(Optional.empty()));
+      assertThat(redis.calls("evalsha") - before, is(1L));
+      assertThat(state, contains(String.valueOf(lease.token()), null));
+      assertThat(redis.admin().hmget(key(name) + ":s", "token", "waitersUntil"), is(state));
+    }
+  }
+
+  private RedisLock lock(String name, Duration lease) {
+    return redis.over(p -> new RedisLock(p, name, lease), c -> new RedisLock(c, name, lease));
+  }
+
+  private static String key(String name) {
+    return "lock:{" + name + "}";
+  }
+}

@@ -1,0 +1,349 @@
+package io.github.redistoolkit.lock;
+
+import static org.awaitility.Awaitility.await;
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.greaterThanOrEqualTo;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.Jedis;
+
+/** Renewal, its end, and what a holder hears when it loses its lease. */
+@EachClient
+class LockLossIT {
+
+  private static final Duration LONG = Duration.ofMinutes(1);
+
+  private final TestRedis redis;
+  private final AtomicInteger losses = new AtomicInteger();
+
+  LockLossIT(TestRedis redis) {
+    this.redis = redis;
+  }
+
+  @Test
+  void aLeaseThatIsKeptAliveOutlivesItsTime() throws Exception {
+    String name = redis.unique("alive");
+    Lease lease = acquire(name, 300).keepAlive(LONG, losses::incrementAndGet);
+    assertThat(lock(name, 300).tryAcquire(Duration.ofMillis(1_500)), is(Optional.empty()));
+    assertThat(lease.isHeld(), is(true));
+    assertThat(lease.release(), is(true));
+    assertThat(losses.get(), is(0));
+  }
+
+  @Test
+  void aLockThatIsGoneFromRedisIsLostAtTheNextRenewalAndNotRecreated() {
+    String name = redis.unique("flushed");
+    Lease lease = acquire(name, 600).keepAlive(LONG, losses::incrementAndGet);
+    redis.admin().flushAll();
+    await().atMost(Duration.ofSeconds(5)).until(() -> losses.get() == 1);
+    assertThat(redis.admin().exists(key(name)), is(false));
+    assertLost(lease);
+  }
+
+  @Test
+  void theLockOfASuccessorIsLeftAlone() {
+    String name = redis.unique("successor");
+    Lease lease = acquire(name, 600).keepAlive(LONG, losses::incrementAndGet);
+    redis.admin().del(key(name));
+    Lease next = acquire(name, 30_000);
+    await().atMost(Duration.ofSeconds(5)).until(() -> losses.get() == 1);
+    assertLost(lease);
+    assertThat(next.token(), is(greaterThan(lease.token())));
+    assertThat(next.extend(LONG), is(true));
+    assertThat(next.release(), is(true));
+  }
+
+  @Test
+  void anExtensionThatFindsTheLockGoneTellsTheHolder() {
+    String name = redis.unique("extend");
+    Lease lease = acquire(name, 30_000).keepAlive(LONG, losses::incrementAndGet);
+    redis.admin().del(key(name));
+    assertThat(lease.isHeld(), is(true));
+    assertThat(lease.extend(LONG), is(false));
+    await().until(() -> losses.get() == 1);
+    assertLost(lease);
+  }
+
+  @Test
+  void keepingAliveEndsAtMaxHoldBeforeAnyoneElseCanAcquire() throws Exception {
+    String name = redis.unique("maxHold");
+    AtomicLong toldAt = new AtomicLong();
+    Lease lease =
+        acquire(name, 600)
+            .keepAlive(
+                Duration.ofMillis(900),
+                () -> {
+                  toldAt.set(System.nanoTime());
+                  losses.incrementAndGet();
+                });
+    try (Lease next = lock(name, 600).acquire(LONG)) {
+      assertThat(System.nanoTime() - toldAt.get(), is(greaterThan(0L)));
+      assertThat(next.token(), is(greaterThan(lease.token())));
+    }
+    assertLost(lease);
+  }
+
+  @Test
+  void aLeaseLostToMaxHoldIsStillClearedAwayByItsRelease() {
+    String name = redis.unique("cleared");
+    Lease lease = acquire(name, 30_000).keepAlive(Duration.ofMillis(50), losses::incrementAndGet);
+    await().until(() -> losses.get() == 1);
+    assertThat(redis.admin().exists(key(name)), is(true));
+    assertLost(lease);
+    assertThat(redis.admin().exists(key(name)), is(false));
+  }
+
+  @Test
+  void aRedisThatHangsBeyondTheLeaseIsALossBeforeAnyoneElseCanAcquire() throws Exception {
+    String name = redis.unique("hangs");
+    AtomicLong toldAt = new AtomicLong();
+    Lease lease =
+        acquire(name, 500)
+            .keepAlive(
+                LONG,
+                () -> {
+                  toldAt.set(System.nanoTime());
+                  losses.incrementAndGet();
+                });
+    pauseServer(1_200);
+    try (Lease next = lock(name, 500).acquire(LONG)) {
+      assertThat(System.nanoTime() - toldAt.get(), is(greaterThan(0L)));
+      assertThat(next.token(), is(greaterThan(lease.token())));
+    }
+    assertLost(lease);
+  }
+
+  @Test
+  void aLeaseWhoseTimeIsOverIsLostAndClosingItSaysSo() {
+    String name = redis.unique("over");
+    Lease lease = acquire(name, 50);
+    await().until(() -> !lease.isHeld());
+    assertThat(lease.extend(LONG), is(false));
+    assertThrows(LockLostException.class, lease::close);
+    assertLost(lease);
+  }
+
+  @Test
+  void closingAfterExpiryLeavesTheNextHolderAlone() {
+    String name = redis.unique("next");
+    Lease lease = acquire(name, 50);
+    await().until(() -> !redis.admin().exists(key(name)));
+    Lease next = acquire(name, 30_000);
+    assertThrows(LockLostException.class, lease::close);
+    assertThat(next.release(), is(true));
+  }
+
+  @Test
+  void aLossIsSuppressedIfTheBodyThrewToo() {
+    String name = redis.unique("suppressed");
+    IllegalStateException e =
+        assertThrows(
+            IllegalStateException.class,
+            () -> {
+              try (Lease lease = acquire(name, 50)) {
+                await().until(() -> !lease.isHeld());
+                throw new IllegalStateException("the body");
+              }
+            });
+    assertThat(e.getMessage(), is("the body"));
+    assertThat(e.getSuppressed()[0] instanceof LockLostException, is(true));
+  }
+
+  @Test
+  void keepingALostLeaseAliveTellsTheHolderAtOnce() {
+    Lease lease = acquire(redis.unique("late"), 50);
+    await().until(() -> !lease.isHeld());
+    assertThat(lease.keepAlive(LONG, losses::incrementAndGet).isHeld(), is(false));
+    await().until(() -> losses.get() == 1);
+    assertLost(lease);
+  }
+
+  @Test
+  void aLeaseIsKeptAliveOnceAndNotAfterItsRelease() {
+    Lease lease = acquire(redis.unique("once"), 30_000).keepAlive(LONG, losses::incrementAndGet);
+    assertThrows(IllegalStateException.class, () -> lease.keepAlive(LONG, () -> {}));
+    lease.close();
+    assertThrows(IllegalStateException.class, () -> lease.keepAlive(LONG, () -> {}));
+    Lease released = acquire(redis.unique("released"), 30_000);
+    released.close();
+    assertThrows(IllegalStateException.class, () -> released.keepAlive(LONG, () -> {}));
+    assertThat(losses.get(), is(0));
+  }
+
+  @Test
+  void renewalDoesNotShortenWhatWasExtended() throws Exception {
+    String name = redis.unique("longer");
+    Lease lease = acquire(name, 300).keepAlive(LONG, losses::incrementAndGet);
+    assertThat(lease.extend(LONG), is(true));
+    assertThat(lock(name, 300).tryAcquire(Duration.ofMillis(700)), is(Optional.empty()));
+    assertThat(redis.admin().pttl(key(name)), is(greaterThan(50_000L)));
+    assertThat(lease.remaining().toSeconds(), is(greaterThan(50L)));
+    lease.close();
+  }
+
+  @Test
+  void aLeaseThatWasShortenedIsRenewedInTime() throws Exception {
+    String name = redis.unique("shorter");
+    Lease lease = acquire(name, 10_000).keepAlive(LONG, losses::incrementAndGet);
+    assertThat(lease.extend(Duration.ofMillis(900)), is(true));
+    await()
+        .atMost(Duration.ofSeconds(5))
+        .until(() -> lease.remaining().compareTo(Duration.ofSeconds(5)) > 0);
+    assertThat(losses.get(), is(0));
+    lease.close();
+  }
+
+  @Test
+  void aCallbackThatHangsOrThrowsHarmsNoOtherLease() {
+    CountDownLatch hang = new CountDownLatch(1);
+    Lease hanging =
+        acquire(redis.unique("hanging"), 30_000)
+            .keepAlive(
+                Duration.ofMillis(1),
+                () -> {
+                  losses.incrementAndGet();
+                  awaitUninterruptibly(hang);
+                });
+    Lease throwing =
+        acquire(redis.unique("throwing"), 30_000)
+            .keepAlive(
+                Duration.ofMillis(1),
+                () -> {
+                  losses.incrementAndGet();
+                  throw new IllegalStateException("from the callback, as intended");
+                });
+    await().until(() -> losses.get() == 2);
+    String name = redis.unique("unharmed");
+    Lease unharmed = acquire(name, 300).keepAlive(LONG, losses::incrementAndGet);
+    long start = System.nanoTime();
+    await().until(() -> System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(900));
+    assertThat(unharmed.release(), is(true));
+    hang.countDown();
+    assertThat(hanging.release(), is(false));
+    assertThat(throwing.release(), is(false));
+    assertThat(losses.get(), is(2));
+  }
+
+  @Test
+  void releaseAndExtensionRaceWithRenewalAndNeitherLeaveAKeyNorACallback() {
+    String name = redis.unique("race");
+    int rounds = "full".equals(System.getProperty("redis.matrix")) ? 10_000 : 1_000;
+    RedisLock lock = lock(name, 60);
+    int released = 0;
+    for (int round = 0; round < rounds; round++) {
+      AtomicInteger told = new AtomicInteger();
+      Lease lease = lock.tryAcquire().orElseThrow();
+      // A shortened lease is renewed after a third of it: about when it is released.
+      lease.keepAlive(LONG, told::incrementAndGet);
+      boolean extended = lease.extend(Duration.ofMillis(round % 10 == 0 ? 5 : 40));
+      boolean ours = lease.release();
+      int toldBefore = told.get();
+      assertThat(redis.admin().exists(key(name)), is(false));
+      if (ours) {
+        released++;
+        assertThat(extended, is(true));
+        assertThat("told before its release in round " + round, toldBefore, is(0));
+        assertThat("told after its release in round " + round, told.get(), is(0));
+      }
+    }
+    assertThat(released, is(greaterThan(rounds / 2)));
+  }
+
+  @Test
+  void aLeaseThatNobodyCanReachIsNotRenewed() {
+    String name = redis.unique("unreachable");
+    acquireAndForget(name);
+    await()
+        .atMost(Duration.ofSeconds(10))
+        .until(
+            () -> {
+              System.gc();
+              return !redis.admin().exists(key(name));
+            });
+    // Whoever forgot the lease may still be working under it.
+    await().until(() -> losses.get() == 1);
+  }
+
+  @Test
+  void theThreadsEndWhenNothingIsKeptAlive() {
+    try (Lease lease = acquire(redis.unique("threads"), 300).keepAlive(LONG, () -> {})) {
+      await().until(() -> renewalThreads() >= 2);
+      assertThat(lease.isHeld(), is(true));
+    }
+    await().atMost(Duration.ofSeconds(20)).until(() -> renewalThreads() == 0);
+  }
+
+  @Test
+  void keepingAliveCostsThreeRenewalsPerLease() throws Exception {
+    String name = redis.unique("cost");
+    long before = redis.calls("evalsha");
+    Lease lease = acquire(name, 900).keepAlive(LONG, losses::incrementAndGet);
+    long start = System.nanoTime();
+    await().until(() -> System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(1_650));
+    lease.close();
+    assertThat(
+        redis.calls("evalsha") - before,
+        is(allOf(greaterThanOrEqualTo(2L + 3), lessThanOrEqualTo(2L + 5))));
+  }
+
+  private void assertLost(Lease lease) {
+    assertThat(lease.isHeld(), is(false));
+    assertThat(lease.remaining(), is(Duration.ZERO));
+    assertThat(lease.extend(LONG), is(false));
+    assertThat(lease.release(), is(false));
+    assertThrows(LockLostException.class, lease::close);
+    assertThat(losses.get(), is(lessThan(2)));
+  }
+
+  private void acquireAndForget(String name) {
+    Lease lease = acquire(name, 300).keepAlive(LONG, losses::incrementAndGet);
+    assertThat(lease.isHeld(), is(true));
+  }
+
+  private static void awaitUninterruptibly(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(1, TimeUnit.MINUTES), is(true));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static long renewalThreads() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().startsWith("redis-lock-"))
+        .count();
+  }
+
+  private Lease acquire(String name, long leaseMillis) {
+    return lock(name, leaseMillis).tryAcquire().orElseThrow();
+  }
+
+  private RedisLock lock(String name, long leaseMillis) {
+    Duration lease = Duration.ofMillis(leaseMillis);
+    return redis.over(p -> new RedisLock(p, name, lease), c -> new RedisLock(c, name, lease));
+  }
+
+  private void pauseServer(long millis) {
+    try (Jedis jedis = new Jedis(redis.address())) {
+      jedis.clientPause(millis);
+    }
+  }
+
+  private static String key(String name) {
+    return "lock:{" + name + "}";
+  }
+}

@@ -1,0 +1,400 @@
+package io.github.redistoolkit.lock;
+
+import static org.awaitility.Awaitility.await;
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.greaterThanOrEqualTo;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** How long waiters wait, in which order, at what cost, and what ends it. */
+@EachClient
+class LockWaitingIT {
+
+  private static final Duration LEASE = Duration.ofSeconds(30);
+  private static final Duration LONG = Duration.ofSeconds(60);
+
+  private final TestRedis redis;
+
+  LockWaitingIT(TestRedis redis) {
+    this.redis = redis;
+  }
+
+  @Test
+  void aReleaseWakesAWaiterAtOnce() throws Exception {
+    String name = redis.unique("wake");
+    Lease held = lock(name).tryAcquire().orElseThrow();
+    try (Crew crew = new Crew()) {
+      Crew.Started<Long> waiter = crew.start(() -> acquiredAt(lock(name)));
+      awaitBlocked(1);
+      long released = System.nanoTime();
+      held.close();
+      assertThat(waiter.get() - released, is(lessThan(millis(100))));
+    }
+  }
+
+  @Test
+  void aReleaseWakesOneWaiterAndLeavesTheOthersAsleep() throws Exception {
+    String name = redis.unique("one");
+    Lease held = lock(name).tryAcquire().orElseThrow();
+    try (Crew crew = new Crew()) {
+      AtomicInteger acquired = new AtomicInteger();
+      for (int i = 0; i < 5; i++) {
+        RedisLock lock = lock(name);
+        crew.start(
+            () -> {
+              Lease lease = lock.acquire(LONG);
+              acquired.incrementAndGet();
+              return lease;
+            });
+      }
+      awaitBlocked(5);
+      long before = commands();
+      held.close();
+      await().until(() -> acquired.get() == 1);
+      // The release, and the request of the one that it woke; one other may just have timed out.
+      assertThat(commands() - before, is(lessThanOrEqualTo(4L)));
+      crew.interrupt();
+      awaitBlocked(0);
+    }
+  }
+
+  @Test
+  void threadsOfOneObjectAreServedInTheirOrder() throws Exception {
+    RedisLock lock = lock(redis.unique("order"));
+    Lease held = lock.tryAcquire().orElseThrow();
+    List<Integer> order = new ArrayList<>();
+    try (Crew crew = new Crew()) {
+      for (int i = 0; i < 10; i++) {
+        int number = i;
+        Crew.Started<Object> waiter =
+            crew.start(
+                () -> {
+                  try (Lease lease = lock.acquire(LONG)) {
+                    assertThat(lease.isHeld(), is(true));
+                    order.add(number);
+                  }
+                  return null;
+                });
+        if (i == 0) {
+          awaitBlocked(1);
+        } else {
+          await().until(() -> waiter.thread().getState() == Thread.State.TIMED_WAITING);
+        }
+      }
+      held.close();
+      crew.join();
+    }
+    assertThat(order, is(IntStream.range(0, 10).boxed().toList()));
+  }
+
+  @Test
+  void waitersOfSeveralObjectsAreServedInTheirOrder() throws Exception {
+    String name = redis.unique("order");
+    Lease held = lock(name).tryAcquire().orElseThrow();
+    List<Integer> order = new ArrayList<>();
+    try (Crew crew = new Crew()) {
+      for (int i = 0; i < 4; i++) {
+        int number = i;
+        RedisLock lock = lock(name);
+        crew.start(
+            () -> {
+              try (Lease lease = lock.acquire(LONG)) {
+                assertThat(lease.isHeld(), is(true));
+                order.add(number);
+              }
+              return null;
+            });
+        awaitBlocked(i + 1);
+      }
+      held.close();
+      crew.join();
+    }
+    assertThat(order, is(List.of(0, 1, 2, 3)));
+  }
+
+  @Test
+  void aWaiterWhoseWakeUpIsLostAsksAgainByItself() throws Exception {
+    String name = redis.unique("lost");
+    Lease held = lock(name).tryAcquire().orElseThrow();
+    try (Crew crew = new Crew()) {
+      Crew.Started<Long> waiter = crew.start(() -> acquiredAt(lock(name)));
+      awaitBlocked(1);
+      long freed = System.nanoTime();
+      redis.admin().del("lock:{" + name + "}");
+      assertThat(waiter.get() - freed, is(lessThan(millis(2_000))));
+    }
+    assertThat(held.release(), is(false));
+  }
+
+  @Test
+  void theLockOfADeadHolderIsTakenWhenItsLeaseIsOver() throws Exception {
+    String name = redis.unique("dead");
+    long start = System.nanoTime();
+    Lease dead =
+        redis
+            .over(
+                p -> new RedisLock(p, name, Duration.ofSeconds(1)),
+                c -> new RedisLock(c, name, Duration.ofSeconds(1)))
+            .tryAcquire()
+            .orElseThrow();
+    try (Lease next = lock(name).acquire(LONG)) {
+      long taken = System.nanoTime() - start;
+      assertThat(taken, is(allOf(greaterThanOrEqualTo(millis(1_000)), lessThan(millis(2_500)))));
+      assertThat(dead.isHeld(), is(false));
+      assertThat(next.token() > dead.token(), is(true));
+    }
+  }
+
+  @Test
+  void aWaitReturnsWhenItsTimeIsOver() throws Exception {
+    String name = redis.unique("wait");
+    Lease held = lock(name).tryAcquire().orElseThrow();
+    for (int millis : List.of(20, 100, 300)) {
+      long start = System.nanoTime();
+      assertThat(lock(name).tryAcquire(Duration.ofMillis(millis)), is(Optional.empty()));
+      long waited = System.nanoTime() - start;
+      assertThat(
+          waited, is(allOf(greaterThanOrEqualTo(millis(millis)), lessThan(millis(millis + 400)))));
+    }
+    held.close();
+  }
+
+  @Test
+  void aWaitOfNothingIsOneAttempt() throws Exception {
+    String name = redis.unique("nothing");
+    RedisLock lock = lock(name);
+    Lease held = lock.tryAcquire().orElseThrow();
+    long before = commands();
+    assertThat(lock.tryAcquire(Duration.ZERO), is(Optional.empty()));
+    assertThat(lock.tryAcquire(Duration.ofSeconds(Long.MIN_VALUE)), is(Optional.empty()));
+    assertThrows(LockTimeoutException.class, () -> lock.acquire(Duration.ofNanos(-1)));
+    assertThat(commands() - before, is(3L));
+    held.close();
+    lock.acquire(Duration.ZERO).close();
+  }
+
+  @Test
+  void aWaitBeyondAllClocksHasNoEnd() throws Exception {
+    String name = redis.unique("endless");
+    Lease held = lock(name).tryAcquire().orElseThrow();
+    try (Crew crew = new Crew()) {
+      RedisLock lock = lock(name);
+      Crew.Started<Lease> waiter =
+          crew.start(() -> lock.acquire(Duration.ofSeconds(Long.MAX_VALUE)));
+      awaitBlocked(1);
+      held.close();
+      waiter.get().close();
+    }
+  }
+
+  @Test
+  void anInterruptInTheLocalQueueEndsTheWaitAtOnce() throws Exception {
+    RedisLock lock = lock(redis.unique("queue"));
+    Lease held = lock.tryAcquire().orElseThrow();
+    try (Crew crew = new Crew()) {
+      Crew.Started<Lease> first = crew.start(() -> lock.acquire(LONG));
+      awaitBlocked(1);
+      Crew.Started<Lease> second = crew.start(() -> lock.acquire(LONG));
+      await().until(() -> second.thread().getState() == Thread.State.TIMED_WAITING);
+      long start = System.nanoTime();
+      assertInterrupted(second);
+      assertThat(System.nanoTime() - start, is(lessThan(millis(300))));
+      held.close();
+      first.get().close();
+    }
+  }
+
+  @Test
+  void anInterruptOfAThreadThatIsBlockedInRedisEndsTheWaitSoonAndNothingIsHeld() throws Exception {
+    RedisLock lock = lock(redis.unique("blocked"));
+    Lease held = lock.tryAcquire().orElseThrow();
+    try (Crew crew = new Crew()) {
+      Crew.Started<Lease> waiter = crew.start(() -> lock.acquire(LONG));
+      awaitBlocked(1);
+      long start = System.nanoTime();
+      assertInterrupted(waiter);
+      assertThat(System.nanoTime() - start, is(lessThan(millis(2_000))));
+    }
+    held.close();
+    assertThat(lock.isLocked(), is(false));
+    assertThat(redis.borrowed(), is(0));
+    lock.acquire(Duration.ofMillis(500)).close();
+  }
+
+  @Test
+  void anInterruptedThreadDoesNotBeginToWait() {
+    RedisLock lock = lock(redis.unique("before"));
+    long before = commands();
+    Thread.currentThread().interrupt();
+    assertThrows(InterruptedException.class, () -> lock.acquire(LONG));
+    Thread.currentThread().interrupt();
+    assertThrows(InterruptedException.class, () -> lock.tryAcquire(Duration.ZERO));
+    assertThat(Thread.interrupted(), is(false));
+    assertThat(commands() - before, is(0L));
+  }
+
+  @Test
+  void anInterruptedThreadTriesExtendsReleasesAndClosesAndStaysInterrupted() {
+    try (TestRedis small = redis.withMaxTotal(1)) {
+      RedisLock lock = lock(small, small.unique("kept"));
+      Thread.currentThread().interrupt();
+      Lease lease = lock.tryAcquire().orElseThrow();
+      assertThat(lease.extend(LEASE), is(true));
+      assertThat(lease.release(), is(true));
+      lock.tryAcquire().orElseThrow().close();
+      assertThat(Thread.interrupted(), is(true));
+      assertThat(lock.isLocked(), is(false));
+    }
+  }
+
+  @Test
+  void interruptsAtAnyMomentLeaveNothingHeldThatNobodyKnowsOf() throws Exception {
+    String name = redis.unique("storm");
+    for (int round = 0; round < 30; round++) {
+      RedisLock lock = lock(name);
+      Lease held = lock.tryAcquire().orElseThrow();
+      try (Crew crew = new Crew()) {
+        Crew.Started<Optional<Lease>> waiter = crew.start(() -> acquireOrBeInterrupted(lock));
+        Crew.Started<Boolean> releaser =
+            crew.start(
+                () -> {
+                  TimeUnit.MICROSECONDS.sleep(300);
+                  return held.release();
+                });
+        TimeUnit.MICROSECONDS.sleep(100L * round);
+        waiter.thread().interrupt();
+        assertThat(releaser.get(), is(true));
+        waiter.get().ifPresent(Lease::close);
+      }
+      assertThat("round " + round, lock.isLocked(), is(false));
+    }
+  }
+
+  @Test
+  void manyWaitersOverASmallPoolNeitherDeadlockNorStarveTheHoldersRelease() throws Exception {
+    for (int connections : List.of(1, 4)) {
+      try (TestRedis small = redis.withMaxTotal(connections);
+          Crew crew = new Crew()) {
+        String name = small.unique("small");
+        RedisLock shared = lock(small, name);
+        Lease held = shared.tryAcquire().orElseThrow();
+        Holders holders = new Holders();
+        for (int i = 0; i < 64; i++) {
+          RedisLock lock = i % 2 == 0 ? shared : lock(small, name);
+          crew.start(
+              () -> {
+                try (Lease lease = lock.acquire(LONG)) {
+                  holders.hold(lease);
+                }
+                return null;
+              });
+        }
+        await().until(() -> held.remaining().compareTo(LEASE.minusMillis(900)) < 0);
+        long start = System.nanoTime();
+        held.close();
+        assertThat(System.nanoTime() - start, is(lessThan(millis(1_000))));
+        crew.join();
+        holders.assertExclusive(64);
+        assertThat(small.borrowed(), is(0));
+      }
+    }
+  }
+
+  @Test
+  void aWaiterSendsNoMoreThanFiveCommandsASecondWhileItWaits() throws Exception {
+    String name = redis.unique("idle");
+    Lease held = lock(name).tryAcquire().orElseThrow();
+    long before = commands();
+    assertThat(lock(name).tryAcquire(Duration.ofMillis(2_620)), is(Optional.empty()));
+    // Five blocks of half a second, and the polls at the end.
+    assertThat(commands() - before, is(lessThanOrEqualTo(13L + 10)));
+    held.close();
+  }
+
+  @Test
+  void anAcquisitionFromManyWaitersTakesNoMoreThanFiveCommands() throws Exception {
+    String name = redis.unique("contended");
+    Holders holders = new Holders();
+    long before = commands();
+    int objects = 10;
+    int turns = 40;
+    try (Crew crew = new Crew()) {
+      for (int i = 0; i < objects; i++) {
+        RedisLock lock = lock(name);
+        for (int thread = 0; thread < 3; thread++) {
+          crew.start(
+              () -> {
+                for (int turn = 0; turn < turns; turn++) {
+                  try (Lease lease = lock.acquire(LONG)) {
+                    holders.hold(lease);
+                  }
+                }
+                return null;
+              });
+        }
+      }
+      crew.join();
+    }
+    int acquisitions = objects * 3 * turns;
+    holders.assertExclusive(acquisitions);
+    assertThat(commands() - before, is(lessThanOrEqualTo(5L * acquisitions)));
+  }
+
+  private static Optional<Lease> acquireOrBeInterrupted(RedisLock lock) {
+    try {
+      return Optional.of(lock.acquire(LONG));
+    } catch (InterruptedException e) {
+      return Optional.empty();
+    }
+  }
+
+  private static void assertInterrupted(Crew.Started<Lease> waiter) {
+    waiter.thread().interrupt();
+    ExecutionException e = assertThrows(ExecutionException.class, waiter::get);
+    assertThat(e.getCause() instanceof InterruptedException, is(true));
+  }
+
+  private static long acquiredAt(RedisLock lock) throws InterruptedException {
+    try (Lease lease = lock.acquire(LONG)) {
+      assertThat(lease.isHeld(), is(true));
+      return System.nanoTime();
+    }
+  }
+
+  private void awaitBlocked(int waiters) {
+    await()
+        .pollInterval(Duration.ofMillis(2))
+        .until(() -> redis.admin().info("clients").contains("blocked_clients:" + waiters + "\r"));
+  }
+
+  private long commands() {
+    return redis.calls("evalsha") + redis.calls("blpop");
+  }
+
+  private RedisLock lock(String name) {
+    return lock(redis, name);
+  }
+
+  private static RedisLock lock(TestRedis redis, String name) {
+    return redis.over(p -> new RedisLock(p, name, LEASE), c -> new RedisLock(c, name, LEASE));
+  }
+
+  private static long millis(long millis) {
+    return TimeUnit.MILLISECONDS.toNanos(millis);
+  }
+}

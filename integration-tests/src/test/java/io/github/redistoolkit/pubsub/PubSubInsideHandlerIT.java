@@ -1,0 +1,244 @@
+package io.github.redistoolkit.pubsub;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.contains;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.instanceOf;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.not;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.lang.reflect.Method;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What a handler may do, on executors from one thread to one for each task. */
+@EachClient
+class PubSubInsideHandlerIT {
+
+  private final TestRedis redis;
+  private final Wire wire;
+  private final String channel;
+  private final Recorder recorder = new Recorder();
+  private final ExecutorService oneThread = Executors.newSingleThreadExecutor();
+
+  PubSubInsideHandlerIT(TestRedis redis) {
+    this.redis = redis;
+    this.wire = new Wire(redis);
+    this.channel = redis.unique("channel");
+  }
+
+  @AfterEach
+  void end() {
+    oneThread.shutdownNow();
+    Wire.await("no thread left").until(Wire::threads, is(empty()));
+    Wire.await("no connection left").until(wire::connections, is(empty()));
+  }
+
+  private RedisPubSub.Builder builder() {
+    return redis
+        .<RedisPubSub.Builder>over(RedisPubSub::builder, RedisPubSub::builder)
+        .listener(recorder);
+  }
+
+  @Test
+  void publishesSubscribesAndClosesInsideAHandlerOnOneThread() {
+    try (RedisPubSub pubSub = builder().executor(oneThread).build()) {
+      List<String> received = new CopyOnWriteArrayList<>();
+      AtomicReference<Subscription> self = new AtomicReference<>();
+      self.set(
+          pubSub.subscribe(
+              channel,
+              String.class,
+              message -> {
+                pubSub.subscribe(
+                    channel + ":new", String.class, inner -> received.add(inner.body()));
+                pubSub.publish(channel + ":new", "from inside");
+                self.get().close();
+                received.add(message.body());
+              }));
+      pubSub.publish(channel, "first");
+      pubSub.publish(channel, "after its close");
+      Wire.await("both handled").until(() -> received.size() == 2);
+      assertThat(received, contains("first", "from inside"));
+      assertThat(recorder.failures, is(empty()));
+      Wire.await("unsubscribed").until(() -> wire.subscribers(channel) == 0);
+    }
+  }
+
+  @Test
+  void closesEverythingInsideAHandlerWithinASecondAndWithoutWaitingForIt() throws Exception {
+    CountDownLatch closed = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    BlockingQueue<Duration> took = new LinkedBlockingQueue<>();
+    List<String> received = new CopyOnWriteArrayList<>();
+    RedisPubSub pubSub = builder().build();
+    pubSub.subscribe(
+        channel,
+        String.class,
+        message -> {
+          received.add(message.body());
+          long start = System.nanoTime();
+          pubSub.close();
+          took.add(Duration.ofNanos(System.nanoTime() - start));
+          closed.countDown();
+          goOn.await();
+        });
+    Publisher.flood(redis, channel, 100, i -> "\"" + i + "\"");
+    closed.await();
+    assertThat(took.take(), is(lessThan(Duration.ofSeconds(1))));
+    goOn.countDown();
+    Wire.await("no thread left").until(Wire::threads, is(empty()));
+    assertThat(received, contains("0"));
+    assertThat(recorder.failures, is(empty()));
+  }
+
+  @Test
+  void startsNoInvocationAfterASubscriptionIsClosedAndDoesNotWaitForOneUnderWay() throws Exception {
+    CountDownLatch inside = new CountDownLatch(1);
+    CountDownLatch goOn = new CountDownLatch(1);
+    List<String> received = new CopyOnWriteArrayList<>();
+    try (RedisPubSub pubSub = builder().build()) {
+      Subscription subscription =
+          pubSub.subscribe(
+              channel,
+              String.class,
+              message -> {
+                received.add(message.body());
+                inside.countDown();
+                goOn.await();
+              });
+      Publisher.flood(redis, channel, 100, i -> "\"" + i + "\"");
+      inside.await();
+      Wire.await("all queued").until(() -> subscription.received() == 100);
+      subscription.close();
+      goOn.countDown();
+      Wire.await("unsubscribed").until(() -> wire.subscribers(channel) == 0);
+      Wire.await("the handler's thread is idle")
+          .until(
+              () ->
+                  Thread.getAllStackTraces().entrySet().stream()
+                      .filter(thread -> thread.getKey().getName().contains("pubsub-handler"))
+                      .noneMatch(
+                          thread ->
+                              List.of(thread.getValue()).toString().contains("SerialTask.run")));
+      assertThat(received, contains("0"));
+    }
+  }
+
+  @Test
+  void refusesToSubscribeWhereWaitingWouldKeepTheConfirmationFromBeingRead() {
+    List<String> received = new CopyOnWriteArrayList<>();
+    try (RedisPubSub pubSub = builder().executor(Runnable::run).build()) {
+      pubSub.subscribe(
+          channel,
+          String.class,
+          message -> {
+            received.add(message.body());
+            pubSub.publish(channel + ":other", "x");
+            pubSub.subscribe(channel + ":new", String.class, inner -> {});
+          });
+      pubSub.publish(channel, "a");
+      pubSub.publish(channel, "b");
+      Wire.await("both refused").until(() -> recorder.failures.size() == 2);
+      assertThat(recorder.failures.get(0).error(), is(instanceOf(IllegalStateException.class)));
+      assertThat(received, contains("a", "b"));
+      assertThat(wire.subscribers(channel + ":new"), is(0L));
+      assertThat(pubSub.isConnected(), is(true));
+    }
+  }
+
+  @Test
+  void closesOnTheReadersOwnThread() {
+    AtomicReference<Duration> took = new AtomicReference<>();
+    RedisPubSub pubSub = builder().executor(Runnable::run).build();
+    pubSub.subscribe(
+        channel,
+        String.class,
+        message -> {
+          long start = System.nanoTime();
+          pubSub.close();
+          took.set(Duration.ofNanos(System.nanoTime() - start));
+        });
+    redis.admin().publish(channel, "\"x\"");
+    Wire.await("closed").until(() -> took.get() != null);
+    assertThat(took.get(), is(lessThan(Duration.ofSeconds(1))));
+  }
+
+  @Test
+  void keepsOrderAndItsPromisesOnAnyExecutor() {
+    int count = Matrix.size(5_000, 50_000);
+    for (ExecutorService executor :
+        List.of(Executors.newFixedThreadPool(3), Executors.newWorkStealingPool(), perTask())) {
+      try (RedisPubSub pubSub = builder().executor(executor).build()) {
+        List<Integer> received = new CopyOnWriteArrayList<>();
+        int[] expected = {0};
+        pubSub.subscribe(
+            channel,
+            Integer.class,
+            message -> {
+              assertThat(message.body(), is(expected[0]++));
+              if (expected[0] == count) {
+                pubSub.subscribe(channel + ":new", String.class, inner -> {});
+                received.add(count);
+              }
+            });
+        Publisher.flood(redis, channel, count, String::valueOf);
+        Wire.await("all received in order").until(received::size, is(1));
+        assertThat(recorder.failures, is(empty()));
+      }
+      assertThat("the caller's executor is left running", executor.isShutdown(), is(false));
+      executor.shutdownNow();
+    }
+  }
+
+  /** Virtual threads where the JDK has them. */
+  private static ExecutorService perTask() {
+    try {
+      Method virtual = Executors.class.getMethod("newVirtualThreadPerTaskExecutor");
+      return (ExecutorService) virtual.invoke(null);
+    } catch (NoSuchMethodException e) {
+      return Executors.newCachedThreadPool();
+    } catch (ReflectiveOperationException e) {
+      throw new LinkageError(e.getMessage(), e);
+    }
+  }
+
+  @Test
+  void goesOnOnceAnExecutorThatRefusedTakesTasksAgain() {
+    List<String> received = new CopyOnWriteArrayList<>();
+    List<Runnable> refused = new CopyOnWriteArrayList<>();
+    AtomicReference<Boolean> refuse = new AtomicReference<>(true);
+    try (RedisPubSub pubSub =
+        builder()
+            .executor(
+                task -> {
+                  if (refuse.get()) {
+                    refused.add(task);
+                    throw new java.util.concurrent.RejectedExecutionException("on purpose");
+                  }
+                  oneThread.execute(task);
+                })
+            .build()) {
+      Subscription subscription =
+          pubSub.subscribe(channel, String.class, message -> received.add(message.body()));
+      pubSub.publish(channel, "kept");
+      Wire.await("refused").until(() -> refused, is(not(empty())));
+      assertThat(subscription.received(), is(1L));
+      refuse.set(false);
+      Wire.await("handled without a further message").until(() -> received.contains("kept"));
+      assertThat(subscription.dropped(), is(0L));
+    }
+  }
+}

@@ -1,0 +1,163 @@
+package io.github.redistoolkit.pubsub;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.not;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** Handlers slower than their publishers. */
+@EachClient
+class PubSubOverflowIT {
+
+  private static final int QUEUE_BYTES = 64 * 1024;
+
+  private final TestRedis redis;
+  private final String channel;
+  private final Recorder recorder = new Recorder();
+
+  PubSubOverflowIT(TestRedis redis) {
+    this.redis = redis;
+    this.channel = redis.unique("channel");
+  }
+
+  private RedisPubSub.Builder builder(Overflow overflow) {
+    return redis
+        .<RedisPubSub.Builder>over(RedisPubSub::builder, RedisPubSub::builder)
+        .listener(recorder)
+        .queueBytes(QUEUE_BYTES)
+        .overflow(overflow);
+  }
+
+  @Test
+  void aStuckHandlerBesideAQuickOneDropsItsOldestAndHarmsNobody() throws Exception {
+    int count = Matrix.size(20_000, 200_000);
+    CountDownLatch goOn = new CountDownLatch(1);
+    List<Integer> slow = new CopyOnWriteArrayList<>();
+    AtomicInteger quick = new AtomicInteger();
+    AtomicInteger quickest = new AtomicInteger();
+    try (RedisPubSub pubSub = builder(Overflow.DROP_OLDEST).build()) {
+      Subscription stuck =
+          pubSub.subscribe(
+              channel,
+              Integer.class,
+              message -> {
+                goOn.await();
+                slow.add(message.body());
+              });
+      Subscription fine =
+          pubSub.subscribe(
+              channel,
+              Integer.class,
+              message -> {
+                quickest.accumulateAndGet(message.body(), Math::max);
+                quick.incrementAndGet();
+              });
+      // In pieces that fit the queue of the quick one, however busy this machine is.
+      for (int done = 0; done < count; done += 500) {
+        int from = done;
+        Publisher.flood(redis, channel, 500, i -> String.valueOf(from + i));
+        Wire.await("the quick one keeps up").until(quick::get, is(from + 500));
+      }
+      assertThat(fine.dropped(), is(0L));
+      assertThat(fine.received(), is((long) count));
+      assertThat(stuck.received(), is((long) count));
+      assertThat(stuck.dropped(), is(greaterThan(0L)));
+      Wire.await("all drops are reported").until(() -> recorder.dropped.get() == stuck.dropped());
+      long queuedAtMost = QUEUE_BYTES / Delivery.BYTES_PER_MESSAGE + 1L;
+      assertThat(stuck.received() - stuck.dropped(), is(lessThan(queuedAtMost)));
+
+      goOn.countDown();
+      Wire.await("handled + dropped = published")
+          .until(() -> slow.size() + stuck.dropped() == count);
+      // The first one was being handled; the rest are the newest, in order and without a hole.
+      assertThat(slow.get(0), is(0));
+      int newest = slow.size() - 1;
+      assertThat(
+          slow.subList(1, slow.size()),
+          is(IntStream.range(count - newest, count).boxed().toList()));
+    }
+    assertThat("at most one report a second", recorder.drops.size(), is(lessThan(60)));
+    assertThat(recorder.connection, is(empty()));
+    assertThat(recorder.failures, is(empty()));
+  }
+
+  @Test
+  void dropsTheNewestWhereAskedTo() {
+    int count = 5000;
+    CountDownLatch goOn = new CountDownLatch(1);
+    List<Integer> slow = new CopyOnWriteArrayList<>();
+    try (RedisPubSub pubSub = builder(Overflow.DROP_NEWEST).build()) {
+      Subscription stuck =
+          pubSub.subscribe(
+              channel,
+              Integer.class,
+              message -> {
+                goOn.await();
+                slow.add(message.body());
+              });
+      Publisher.flood(redis, channel, count, String::valueOf);
+      Wire.await("all received").until(() -> stuck.received() == count);
+      goOn.countDown();
+      Wire.await("handled + dropped = published")
+          .until(() -> slow.size() + stuck.dropped() == count);
+      assertThat(slow, is(IntStream.range(0, slow.size()).boxed().toList()));
+      assertThat(slow.size(), is(lessThan(count)));
+    }
+  }
+
+  @Test
+  void blocksWhereAskedToAndLosesNothing() {
+    int count = 5000;
+    CountDownLatch goOn = new CountDownLatch(1);
+    List<Integer> slow = new CopyOnWriteArrayList<>();
+    try (RedisPubSub pubSub = builder(Overflow.BLOCK).build()) {
+      Subscription stuck =
+          pubSub.subscribe(
+              channel,
+              Integer.class,
+              message -> {
+                goOn.await();
+                slow.add(message.body());
+              });
+      Publisher.flood(redis, channel, count, String::valueOf);
+      Wire.await("some received").until(stuck::received, is(not(0L)));
+      goOn.countDown();
+      Wire.await("all handled").until(slow::size, is(count));
+      assertThat(slow, is(IntStream.range(0, count).boxed().toList()));
+      assertThat(stuck.dropped(), is(0L));
+    }
+    assertThat(recorder.connection, is(empty()));
+  }
+
+  @Test
+  void closesWithinBoundsWhileTheReaderIsBlocked() throws Exception {
+    CountDownLatch goOn = new CountDownLatch(1);
+    RedisPubSub pubSub = builder(Overflow.BLOCK).build();
+    pubSub.subscribe(channel, Integer.class, message -> goOn.await());
+    Publisher.flood(redis, channel, 5000, String::valueOf);
+    Wire.await("the reader is blocked")
+        .until(
+            () ->
+                Thread.getAllStackTraces().entrySet().stream()
+                    .filter(thread -> thread.getKey().getName().contains("pubsub-reader"))
+                    .anyMatch(
+                        thread ->
+                            List.of(thread.getValue()).toString().contains("Delivery.makeRoom")));
+    long start = System.nanoTime();
+    pubSub.close();
+    assertThat(System.nanoTime() - start, is(lessThan(1_000_000_000L)));
+    goOn.countDown();
+    Wire.await("no thread left").until(Wire::threads, is(empty()));
+  }
+}

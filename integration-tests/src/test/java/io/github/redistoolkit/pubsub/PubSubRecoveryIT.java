@@ -1,0 +1,230 @@
+package io.github.redistoolkit.pubsub;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.hasSize;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Lost connections, and what many threads do at once. */
+@EachClient
+class PubSubRecoveryIT {
+
+  private final TestRedis redis;
+  private final Wire wire;
+  private final String channel;
+  private final Recorder recorder = new Recorder();
+  private final ExecutorService threads = Executors.newCachedThreadPool();
+
+  PubSubRecoveryIT(TestRedis redis) {
+    this.redis = redis;
+    this.wire = new Wire(redis);
+    this.channel = redis.unique("channel");
+  }
+
+  @AfterEach
+  void end() {
+    threads.shutdownNow();
+    Wire.await("no thread left").until(Wire::threads, is(empty()));
+    Wire.await("no connection left").until(wire::connections, is(empty()));
+  }
+
+  private RedisPubSub.Builder builder() {
+    return redis
+        .<RedisPubSub.Builder>over(RedisPubSub::builder, RedisPubSub::builder)
+        .listener(recorder);
+  }
+
+  @Test
+  void comesBackWithAllSubscriptionsWheneverItsConnectionIsKilled() {
+    int kills = Matrix.size(5, 20);
+    List<Message<Integer>> received = new CopyOnWriteArrayList<>();
+    try (RedisPubSub pubSub = builder().build()) {
+      for (int i = 0; i < 100; i++) {
+        pubSub.subscribe(channel + i, Integer.class, received::add);
+      }
+      pubSub.subscribePattern(channel + "p*", Integer.class, received::add);
+      for (int round = 1; round <= kills; round++) {
+        int expected = round;
+        long start = System.nanoTime();
+        assertThat(wire.killSubscribers(), is(1L));
+        Wire.await("back").until(() -> recorder.gaps, hasSize(expected));
+        // 500 ms are promised and 10 usual; the rest is for a machine that is busy otherwise.
+        assertThat(
+            Duration.ofNanos(System.nanoTime() - start), is(lessThan(Duration.ofSeconds(3))));
+        assertThat(pubSub.isConnected(), is(true));
+        assertThat(recorder.gaps.get(round - 1), is(lessThan(Duration.ofSeconds(10))));
+        received.clear();
+        for (int i = 0; i < 100; i++) {
+          assertThat(pubSub.publish(channel + i, round), is(1L));
+        }
+        assertThat(pubSub.publish(channel + "p1", round), is(1L));
+        Wire.await("received on all").until(() -> received, hasSize(101));
+      }
+    }
+    assertThat(recorder.connection, is(pairs(kills)));
+    assertThat(recorder.failures, is(empty()));
+  }
+
+  private static List<String> pairs(int count) {
+    return Collections.nCopies(count, List.of("lost", "back")).stream()
+        .flatMap(List::stream)
+        .toList();
+  }
+
+  @Test
+  void staysExactlySubscribedWhileManyThreadsSubscribeAndUnsubscribe() throws Exception {
+    int rounds = Matrix.size(2, 20);
+    int perThread = Matrix.size(100, 500);
+    for (int round = 0; round < rounds; round++) {
+      String prefix = channel + ":" + round + ":";
+      try (RedisPubSub pubSub = builder().heartbeat(Duration.ofMillis(5)).build()) {
+        List<Future<List<Subscription>>> work = new ArrayList<>();
+        for (int t = 0; t < 8; t++) {
+          String own = prefix + t + ":";
+          work.add(threads.submit(() -> subscribeAndCloseHalf(pubSub, own, prefix, perThread)));
+        }
+        List<Subscription> open = new ArrayList<>();
+        for (Future<List<Subscription>> each : work) {
+          open.addAll(each.get());
+        }
+        assertSubscribedExactlyTo(open, prefix);
+        open.forEach(Subscription::close);
+        Wire.await("nothing left").until(() -> wire.channels(prefix + "*"), is(empty()));
+        Wire.await("nothing left").until(wire::patterns, is(0L));
+      }
+    }
+  }
+
+  /** Some on topics of its own, some on topics that all threads fight for. */
+  private List<Subscription> subscribeAndCloseHalf(
+      RedisPubSub pubSub, String own, String shared, int count) {
+    List<Subscription> open = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      String topic = (i % 3 == 0 ? shared + "shared:" : own) + i;
+      Subscription subscription =
+          i % 5 == 0
+              ? pubSub.subscribePattern(topic + "*", String.class, message -> {})
+              : pubSub.subscribe(topic, String.class, message -> {});
+      if (i % 2 == 0) {
+        subscription.close();
+      } else {
+        open.add(subscription);
+      }
+    }
+    return open;
+  }
+
+  private void assertSubscribedExactlyTo(List<Subscription> open, String prefix) {
+    List<String> topics = open.stream().map(Subscription::topic).distinct().sorted().toList();
+    List<String> channels = topics.stream().filter(topic -> !topic.endsWith("*")).toList();
+    // The last UNSUBSCRIBE may still be on its way; a wrong state would stay.
+    Wire.await("exactly these channels").until(() -> wire.channels(prefix + "*"), is(channels));
+    Wire.await("exactly as many patterns")
+        .until(wire::patterns, is((long) topics.size() - channels.size()));
+  }
+
+  @Test
+  void losesNothingAndLeaksNoConnectionWhenKilledAgainAndAgainWhileThreadsSubscribe()
+      throws Exception {
+    int kills = Matrix.size(60, 500);
+    AtomicBoolean done = new AtomicBoolean();
+    AtomicInteger made = new AtomicInteger();
+    ConcurrentLinkedQueue<Subscription> open = new ConcurrentLinkedQueue<>();
+    List<String> odd = new CopyOnWriteArrayList<>();
+    try (NamedClient named = NamedClient.of(redis);
+        RedisPubSub pubSub =
+            named.builder().listener(recorder).heartbeat(Duration.ofMillis(50)).build()) {
+      pubSub.subscribe(channel, String.class, message -> {});
+      List<Future<?>> work = new ArrayList<>();
+      for (int t = 0; t < 4; t++) {
+        work.add(
+            threads.submit(
+                () -> {
+                  while (!done.get()) {
+                    Subscription subscription =
+                        pubSub.subscribe(
+                            channel + ":" + made.incrementAndGet(), String.class, message -> {});
+                    if (made.get() % 2 == 0) {
+                      subscription.close();
+                    } else {
+                      open.add(subscription);
+                    }
+                  }
+                }));
+      }
+      Future<?> watch = threads.submit(() -> watch(named.name, odd, done));
+      int killed = 0;
+      while (killed < kills) {
+        killed += (int) wire.killSubscribers();
+      }
+      done.set(true);
+      for (Future<?> each : work) {
+        each.get(20, TimeUnit.SECONDS);
+      }
+      watch.get();
+      Wire.await("connected").until(pubSub::isConnected);
+      assertThat("unnamed or second connections", odd, is(empty()));
+      assertThat(made.get(), is(greaterThan(kills)));
+      List<String> expected = open.stream().map(Subscription::topic).sorted().toList();
+      Wire.await("nothing lost").until(() -> wire.channels(channel + ":*"), is(expected));
+      assertThat(wire.connections(), hasSize(1));
+    }
+    assertThat(recorder.connection, is(pairs(recorder.gaps.size())));
+    assertThat(recorder.gaps.size(), is(lessThanOrEqualTo(kills)));
+  }
+
+  private void watch(String name, List<String> odd, AtomicBoolean done) {
+    while (!done.get()) {
+      List<String> connections = wire.connections();
+      boolean named = connections.stream().allMatch(line -> line.contains(" name=" + name + " "));
+      if (connections.size() > 1 || !named) {
+        odd.addAll(connections);
+      }
+    }
+  }
+
+  @Test
+  void tellsTheCauseOfALostConnection() {
+    try (RedisPubSub pubSub = builder().build()) {
+      pubSub.subscribe(channel, String.class, message -> {});
+      assertThat(wire.killSubscribers(), is(1L));
+      Wire.await("back").until(() -> recorder.gaps, hasSize(1));
+      assertThat(recorder.causes.get(0).getMessage(), containsString("end of stream"));
+    }
+  }
+
+  @Test
+  void closingThePoolEndsItWithinAboutASecond() {
+    RedisPubSub pubSub;
+    Subscription subscription;
+    try (TestRedis other = redis.withMaxTotal(2)) {
+      pubSub = other.over(RedisPubSub::new, RedisPubSub::new);
+      subscription = pubSub.subscribe(channel, String.class, message -> {});
+    }
+    Wire.await("ended").until(() -> !subscription.isActive());
+    assertThat(pubSub.isConnected(), is(false));
+    Wire.await("no connection left").until(wire::connections, is(empty()));
+    pubSub.close();
+  }
+}

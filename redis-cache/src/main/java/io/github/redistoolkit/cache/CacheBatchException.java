@@ -1,0 +1,41 @@
+package io.github.redistoolkit.cache;
+
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import java.util.stream.Collectors;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * Some keys of a batch failed, or it cannot be known whether they did. The other keys were read,
+ * set or deleted as asked.
+ *
+ * <p>The cause is the first failure, the first failures of other kinds are not kept.
+ */
+public final class CacheBatchException extends JedisException {
+
+  private static final long serialVersionUID = 1L;
+  private static final int KEYS_IN_MESSAGE = 10;
+
+  private final LinkedHashSet<String> failedKeys;
+
+  CacheBatchException(Collection<String> failedKeys, int batchSize, JedisException cause) {
+    super(message(failedKeys, batchSize), cause);
+    this.failedKeys = new LinkedHashSet<>(failedKeys);
+  }
+
+  /**
+   * Returns the keys that failed.
+   *
+   * @return at least one key, in the order of the request
+   */
+  public Set<String> failedKeys() {
+    return new LinkedHashSet<>(failedKeys);
+  }
+
+  private static String message(Collection<String> failedKeys, int batchSize) {
+    String first = failedKeys.stream().limit(KEYS_IN_MESSAGE).collect(Collectors.joining(", "));
+    String more = failedKeys.size() > KEYS_IN_MESSAGE ? ", …" : "";
+    return failedKeys.size() + " of " + batchSize + " keys failed: " + first + more;
+  }
+}

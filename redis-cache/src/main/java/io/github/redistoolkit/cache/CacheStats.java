@@ -1,0 +1,44 @@
+package io.github.redistoolkit.cache;
+
+import java.time.Duration;
+
+/**
+ * What a {@link CacheService} has counted since it was made. The counters are read one after the
+ * other, so under load they need not fit each other exactly.
+ *
+ * @param hits reads that found an entry, in Redis or near
+ * @param misses reads that found none; an undecodable entry, a lease and a hold count as none
+ * @param nearHits the part of {@code hits} that was answered by the near cache, without Redis
+ * @param loads runs of a loader that ended normally
+ * @param loadFailures runs of a loader that ended with an exception, or with a value that cannot be
+ *     stored
+ * @param totalLoadTime the time spent in loaders
+ * @param refusedFills loaded values that were not stored, because the key was set, deleted or held
+ *     while they were loaded, or because the lease was lost
+ * @param uncachedLoads the part of {@code loads} and {@code loadFailures} that ran without Redis,
+ *     which failed or held the key
+ * @param redisFailures times that Redis failed where the caller was not told: around a load
+ * @param undecodable entries that could not be decoded to the type, and so were misses
+ */
+public record CacheStats(
+    long hits,
+    long misses,
+    long nearHits,
+    long loads,
+    long loadFailures,
+    Duration totalLoadTime,
+    long refusedFills,
+    long uncachedLoads,
+    long redisFailures,
+    long undecodable) {
+
+  /**
+   * Returns the share of reads that found an entry.
+   *
+   * @return from 0 to 1; 1 if there was no read yet
+   */
+  public double hitRate() {
+    long reads = hits + misses;
+    return reads == 0 ? 1 : (double) hits / reads;
+  }
+}

@@ -1,0 +1,139 @@
+package io.github.redistoolkit.cache;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.AbstractPipeline;
+import redis.clients.jedis.Response;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.exceptions.JedisNoScriptException;
+import redis.clients.jedis.params.ScanParams;
+import redis.clients.jedis.params.SetParams;
+import redis.clients.jedis.resps.ScanResult;
+
+/** Batches where all keys are on one server. */
+final class PipelineBatches extends Batches {
+
+  PipelineBatches(UnifiedJedis client, String prefix) {
+    super(client, prefix);
+  }
+
+  @Override
+  Map<String, byte[]> get(List<String> keys) {
+    List<List<String>> chunks = chunks(keys);
+    List<Response<List<byte[]>>> responses = new ArrayList<>();
+    // Should the connection fail, nothing was read at all: that exception passes as it is.
+    try (AbstractPipeline pipeline = client.pipelined()) {
+      for (List<String> chunk : chunks) {
+        responses.add(pipeline.mget(chunk.stream().map(this::redisKey).toArray(byte[][]::new)));
+      }
+      pipeline.sync();
+    }
+    Replies replies = new Replies(keys.size());
+    Map<String, byte[]> found = new LinkedHashMap<>();
+    for (int i = 0; i < chunks.size(); i++) {
+      try {
+        collect(chunks.get(i), replies.require(responses.get(i)), found);
+      } catch (JedisException e) {
+        replies.failed(chunks.get(i), e);
+      }
+    }
+    replies.throwIfAnyFailed();
+    return found;
+  }
+
+  private static void collect(List<String> keys, List<byte[]> values, Map<String, byte[]> found) {
+    for (int i = 0; i < keys.size(); i++) {
+      if (values.get(i) != null) {
+        found.put(keys.get(i), values.get(i));
+      }
+    }
+  }
+
+  @Override
+  void set(Map<String, String> entries, long ttlMillis) {
+    SetParams params = SetParams.setParams().px(ttlMillis);
+    Replies replies = new Replies(entries.size());
+    Map<String, Response<String>> responses = new LinkedHashMap<>();
+    try (AbstractPipeline pipeline = client.pipelined()) {
+      entries.forEach(
+          (key, json) -> responses.put(key, pipeline.set(prefix.concat(key), json, params)));
+      pipeline.sync();
+    } catch (JedisException e) {
+      if (responses.isEmpty()) {
+        throw e; // Nothing was sent.
+      }
+      replies.broken(e);
+    }
+    for (String key : entries.keySet()) {
+      try {
+        String ok = replies.require(responses.get(key));
+        assert ok.equals("OK");
+      } catch (JedisException e) {
+        replies.failed(List.of(key), e);
+      }
+    }
+    replies.throwIfAnyFailed();
+  }
+
+  @Override
+  long delete(List<String> keys) {
+    List<List<String>> chunks = chunks(keys);
+    Replies replies = new Replies(keys.size());
+    List<Response<Object>> responses = new ArrayList<>();
+    try (AbstractPipeline pipeline = client.pipelined()) {
+      for (List<String> chunk : chunks) {
+        responses.add(pipeline.evalsha(Entries.DELETE.sha1(), redisKeys(chunk), List.of()));
+      }
+      pipeline.sync();
+    } catch (JedisException e) {
+      if (responses.isEmpty()) {
+        throw e; // Nothing was sent.
+      }
+      replies.broken(e);
+    }
+    long removed = 0;
+    for (int i = 0; i < chunks.size(); i++) {
+      try {
+        removed += removed(i < responses.size() ? responses.get(i) : null, chunks.get(i), replies);
+      } catch (JedisException e) {
+        replies.failed(chunks.get(i), e);
+      }
+    }
+    replies.throwIfAnyFailed();
+    return removed;
+  }
+
+  private long removed(@Nullable Response<Object> response, List<String> chunk, Replies replies) {
+    try {
+      return (Long) replies.require(response);
+    } catch (JedisNoScriptException e) {
+      Object removed = Entries.DELETE.run(client, redisKeys(chunk), List.of());
+      return (Long) Objects.requireNonNull(removed);
+    }
+  }
+
+  @Override
+  void scan(Consumer<List<String>> batches) {
+    ScanParams params = new ScanParams().match(pattern()).count(CHUNK);
+    String cursor = ScanParams.SCAN_POINTER_START;
+    do {
+      ScanResult<String> page = client.scan(cursor, params);
+      batches.accept(withoutPrefix(page.getResult()));
+      cursor = page.getCursor();
+    } while (!cursor.equals(ScanParams.SCAN_POINTER_START));
+  }
+
+  private static List<List<String>> chunks(List<String> keys) {
+    List<List<String>> chunks = new ArrayList<>();
+    for (int from = 0; from < keys.size(); from += CHUNK) {
+      chunks.add(keys.subList(from, Math.min(from + CHUNK, keys.size())));
+    }
+    return chunks;
+  }
+}

@@ -1,0 +1,216 @@
+package io.github.redistoolkit.lock;
+
+import java.net.SocketTimeoutException;
+import java.security.SecureRandom;
+import java.util.HexFormat;
+import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * One caller's way to the lock, from its first request to its lease.
+ *
+ * <p>All requests of an acquisition carry the same owner id, so that a request whose reply was lost
+ * may be sent again. Used by one thread.
+ */
+final class Acquisition {
+
+  /** Redis looks for blocked clients whose time is over only about ten times a second. */
+  private static final long BLOCK_OVERSHOOT_MILLIS = 120;
+
+  /** Shorter blocks are not worth their round trip. */
+  private static final long SHORTEST_BLOCK_MILLIS = 20;
+
+  /** For how long a release takes for granted that a waiter which says nothing is still there. */
+  private static final long WAITER_MEMORY_MILLIS = 2_000;
+
+  private static final long SHORTEST_PAUSE_MILLIS = 10;
+  private static final long LONGEST_PAUSE_MILLIS = 100;
+  private static final long LONGEST_BACKOFF_MILLIS = 500;
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  private final LockCommands commands;
+  private final long leaseMillis;
+  private final Seats seats;
+  private final long start = System.nanoTime();
+  private final long maxWaitNanos;
+
+  private String owner = newOwner();
+  private String wake = LockCommands.NOT_WOKEN;
+  private boolean outcomeUnknown;
+  private boolean seated;
+  private int failures;
+
+  Acquisition(LockCommands commands, long leaseMillis, Seats seats, long maxWaitNanos) {
+    this.commands = commands;
+    this.leaseMillis = leaseMillis;
+    this.seats = seats;
+    this.maxWaitNanos = maxWaitNanos;
+  }
+
+  /** Asks once, also if the thread is interrupted. */
+  Optional<Lease> once() {
+    try {
+      return Interrupts.complete(() -> ask(0, LockCommands.PROMISED_OR_NOT)).lease();
+    } catch (RuntimeException | Error e) {
+      withdraw(e);
+      throw e;
+    }
+  }
+
+  /** Asks until the lock is had or the time is over, at least once. */
+  Optional<Lease> patiently() throws InterruptedException {
+    try {
+      return askAndPause();
+    } catch (RuntimeException | InterruptedException | Error e) {
+      withdraw(e);
+      throw e;
+    } finally {
+      if (seated) {
+        seats.leave();
+      }
+    }
+  }
+
+  private Optional<Lease> askAndPause() throws InterruptedException {
+    while (true) {
+      if (Thread.interrupted()) {
+        throw new InterruptedException();
+      }
+      seated = seated || seats.tryTake();
+      try {
+        Reply reply = askAsWaiter();
+        if (reply.lease().isPresent() || millisLeft() <= 0) {
+          return reply.lease();
+        }
+        failures = 0;
+        pause(reply.heldMillis());
+      } catch (JedisException e) {
+        if (Interrupts.clear(e)) {
+          throw interrupted(e);
+        }
+        if (!Failures.isPassing(e) || millisLeft() <= 0) {
+          throw e;
+        }
+        backOff();
+      }
+    }
+  }
+
+  private Reply askAsWaiter() {
+    if (!seated) {
+      return ask(0, LockCommands.PROMISED_OR_NOT);
+    }
+    return ask(Math.max(0, Math.min(millisLeft(), WAITER_MEMORY_MILLIS)), wake);
+  }
+
+  private Reply ask(long waitMillis, String wakeValue) {
+    boolean unknownBefore = outcomeUnknown;
+    outcomeUnknown = true;
+    long asked = System.nanoTime();
+    try {
+      Reply reply = replyTo(waitMillis, wakeValue, asked);
+      outcomeUnknown = false;
+      return reply;
+    } catch (JedisException e) {
+      outcomeUnknown = unknownBefore || Failures.isUnknown(e);
+      throw e;
+    }
+  }
+
+  private Reply replyTo(long waitMillis, String wakeValue, long asked) {
+    long reply = commands.acquire(owner, leaseMillis, waitMillis, wakeValue);
+    if (reply < 0) {
+      return new Reply(Optional.empty(), -1 - reply);
+    }
+    Hold hold = new Hold(commands, owner, reply, leaseMillis, asked);
+    if (hold.isHeld()) {
+      return new Reply(Optional.of(new Lease(hold)), 0);
+    }
+    // The reply took longer than the lease lasts.
+    commands.release(owner, leaseMillis);
+    owner = newOwner();
+    return new Reply(Optional.empty(), SHORTEST_PAUSE_MILLIS);
+  }
+
+  /** Waits until it is worth asking again. */
+  private void pause(long heldMillis) throws InterruptedException {
+    long most = Math.min(heldMillis, millisLeft());
+    long block = Math.min(most - BLOCK_OVERSHOOT_MILLIS, seats.longestBlockMillis());
+    if (seated && block >= SHORTEST_BLOCK_MILLIS) {
+      block(block);
+      return;
+    }
+    // Nothing else would ever favour one that cannot block.
+    wake = LockCommands.PROMISED_OR_NOT;
+    boolean soonOver = seated && most <= BLOCK_OVERSHOOT_MILLIS + SHORTEST_BLOCK_MILLIS;
+    long pause = between(SHORTEST_PAUSE_MILLIS, soonOver ? 20 : LONGEST_PAUSE_MILLIS);
+    TimeUnit.MILLISECONDS.sleep(Math.min(pause, most + 1));
+  }
+
+  private void block(long millis) throws InterruptedException {
+    long from = System.nanoTime();
+    wake = LockCommands.NOT_WOKEN;
+    try {
+      @Nullable String value = commands.awaitWake(millis);
+      wake = value != null ? value : LockCommands.NOT_WOKEN;
+    } catch (JedisException e) {
+      if (Interrupts.clear(e)) {
+        throw interrupted(e);
+      }
+      if (!Failures.isPassing(e)) {
+        throw e;
+      }
+      long blocked = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - from);
+      if (e.getCause() instanceof SocketTimeoutException
+          && blocked < millis + BLOCK_OVERSHOOT_MILLIS) {
+        seats.endedBySocketAfter(blocked, BLOCK_OVERSHOOT_MILLIS);
+      }
+      backOff();
+    }
+  }
+
+  private void backOff() throws InterruptedException {
+    failures = Math.min(failures + 1, 10);
+    wake = LockCommands.NOT_WOKEN;
+    long most = Math.min(LONGEST_BACKOFF_MILLIS, SHORTEST_PAUSE_MILLIS << failures);
+    TimeUnit.MILLISECONDS.sleep(Math.max(0, Math.min(between(most / 2, most), millisLeft() + 1)));
+  }
+
+  /** Gives up what may have been granted without our knowledge. */
+  private void withdraw(Throwable failure) {
+    if (!outcomeUnknown) {
+      return;
+    }
+    try {
+      var unused = Interrupts.complete(() -> commands.release(owner, leaseMillis));
+    } catch (JedisException e) {
+      failure.addSuppressed(e);
+    }
+  }
+
+  private long millisLeft() {
+    return TimeUnit.NANOSECONDS.toMillis(maxWaitNanos - (System.nanoTime() - start));
+  }
+
+  private static long between(long least, long most) {
+    return ThreadLocalRandom.current().nextLong(least, most + 1);
+  }
+
+  private static InterruptedException interrupted(JedisException cause) {
+    InterruptedException interrupted = new InterruptedException();
+    interrupted.initCause(cause);
+    return interrupted;
+  }
+
+  private static String newOwner() {
+    byte[] id = new byte[16];
+    RANDOM.nextBytes(id);
+    return HexFormat.of().formatHex(id);
+  }
+
+  /** The answer to one request; how long the lock is held at most matters if there is no lease. */
+  private record Reply(Optional<Lease> lease, long heldMillis) {}
+}

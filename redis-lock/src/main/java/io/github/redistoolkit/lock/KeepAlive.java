@@ -1,0 +1,156 @@
+package io.github.redistoolkit.lock;
+
+import java.lang.ref.WeakReference;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The renewal of one hold, and the watch over its end.
+ *
+ * <p>The watch is a timer that makes no I/O, so that a renewal which hangs cannot delay the news of
+ * the loss. It does not keep the {@link Lease} reachable: nobody can release what nobody can reach,
+ * so that is not renewed either.
+ */
+final class KeepAlive {
+
+  private static final Logger LOG = LoggerFactory.getLogger(RedisLock.class);
+
+  private final Hold hold;
+  private final WeakReference<Lease> handle;
+  private final Runnable onLost;
+  private final long maxHoldEnd;
+  private final AtomicBoolean told = new AtomicBoolean();
+
+  // Below: written under this object's monitor.
+  private @Nullable Future<?> timer;
+  private long nextRenewal;
+  private boolean renewing;
+  private boolean abandoned;
+  private boolean ended;
+
+  /** Whether the last renewal failed; touched by one renewal at a time. */
+  private volatile boolean failing;
+
+  KeepAlive(Hold hold, Lease handle, long maxHoldNanos, Runnable onLost) {
+    this.hold = hold;
+    this.handle = new WeakReference<>(handle);
+    this.onLost = onLost;
+    long now = System.nanoTime();
+    this.maxHoldEnd = now + maxHoldNanos;
+    this.nextRenewal = now + Math.min(hold.nanosLeft(), leaseNanos()) / 3;
+  }
+
+  /** Sets the timer to whatever comes first. */
+  synchronized void schedule() {
+    if (ended) {
+      return;
+    }
+    if (timer != null) {
+      timer.cancel(false);
+    }
+    long now = System.nanoTime();
+    long wait = Math.min(hold.nanosLeft(), maxHoldEnd - now);
+    if (!renewing && !abandoned) {
+      wait = Math.min(wait, nextRenewal - now);
+    }
+    timer = RenewalThreads.schedule(this::tick, Math.max(0, wait));
+  }
+
+  /** Takes note that the lease ends at another time than before. */
+  synchronized void endMoved() {
+    long soon = System.nanoTime() + hold.nanosLeft() / 3;
+    if (soon - nextRenewal < 0) {
+      nextRenewal = soon;
+    }
+    schedule();
+  }
+
+  /** Ends the renewal and, if that has not been done, has the holder told. */
+  void lost() {
+    stop();
+    if (told.compareAndSet(false, true)) {
+      RenewalThreads.run(this::tell);
+    }
+  }
+
+  /** Ends the renewal. */
+  synchronized void stop() {
+    ended = true;
+    if (timer != null) {
+      timer.cancel(false);
+    }
+  }
+
+  private void tick() {
+    // Looking is enough: a hold whose time is over tells us.
+    if (!hold.isHeld()) {
+      return;
+    }
+    if (maxHoldEnd - System.nanoTime() <= 0) {
+      hold.lose();
+      return;
+    }
+    if (isRenewalDue()) {
+      RenewalThreads.run(this::renew);
+    }
+    schedule();
+  }
+
+  private synchronized boolean isRenewalDue() {
+    if (ended || renewing || abandoned || nextRenewal - System.nanoTime() > 0) {
+      return false;
+    }
+    if (handle.get() == null) {
+      abandoned = true;
+      LOG.warn("The lease on lock {} was dropped without a release; it expires", hold.name());
+      return false;
+    }
+    renewing = true;
+    return true;
+  }
+
+  private void renew() {
+    long pause = leaseNanos() / 10;
+    try {
+      if (hold.renew()) {
+        pause = leaseNanos() / 3;
+      }
+      failing = false;
+    } catch (RuntimeException e) {
+      warn(e);
+    } finally {
+      renewed(pause);
+    }
+  }
+
+  private synchronized void renewed(long pause) {
+    renewing = false;
+    nextRenewal = System.nanoTime() + pause;
+    schedule();
+  }
+
+  private void warn(RuntimeException failure) {
+    if (failing) {
+      LOG.debug("Lock {} could not be renewed", hold.name(), failure);
+    } else {
+      failing = true;
+      LOG.warn("Lock {} could not be renewed; trying until its lease ends", hold.name(), failure);
+    }
+  }
+
+  private void tell() {
+    try {
+      onLost.run();
+    } catch (RuntimeException e) {
+      LOG.warn("The callback for the loss of lock {} failed", hold.name(), e);
+    }
+  }
+
+  private long leaseNanos() {
+    return TimeUnit.MILLISECONDS.toNanos(hold.leaseMillis());
+  }
+}

@@ -1,0 +1,174 @@
+package io.github.redistoolkit.lock;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.github.redistoolkit.core.Arguments;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * A lease on a name, held by at most one caller until it is released or its time passes.
+ *
+ * <p>It is <em>held</em> until it is released, its time passes, Redis says that it is somebody
+ * else's, or {@code maxHold} of {@link #keepAlive} is over. Unless it was released it is then
+ * <em>lost</em>, and stays so: nothing makes a lost lease held again. Its time passes here a little
+ * before it passes in Redis, by 1 % and 2 ms, so that whoever looks at {@link #isHeld} knows before
+ * anyone else can acquire the lock.
+ *
+ * <p>Limits: a holder that is paused beyond its lease, by the garbage collector or a stopped
+ * machine, overlaps the next one between two looks at {@link #isHeld}; so may the holders before
+ * and after a failover of Redis, whose replication is asynchronous. What must not happen even then
+ * has to be guarded with {@link #token}.
+ *
+ * <p>Thread-safe; may be released by another thread than the one that acquired it. {@link #extend}
+ * and {@link #release} are one round trip each, {@link #close} is a release, and the rest makes no
+ * I/O in the calling thread.
+ *
+ * <pre>{@code
+ * try (Lease lease = lock.acquire(Duration.ofSeconds(10))) {
+ *   accounts.debit(account, amount, lease.token());
+ * }
+ * }</pre>
+ */
+public final class Lease implements AutoCloseable {
+
+  private final Hold hold;
+
+  Lease(Hold hold) {
+    this.hold = hold;
+  }
+
+  /**
+   * Returns what is locked.
+   *
+   * @return the name given to the {@link RedisLock}
+   */
+  public String name() {
+    return hold.name();
+  }
+
+  /**
+   * Returns the fencing token: a later lease on the same name has a greater one.
+   *
+   * <p>A store that remembers the greatest token it has seen, and refuses writes with a lesser one,
+   * is safe from holders that do not know yet that they have lost the lock.
+   *
+   * <p>The token is the greater of the previous one plus 1 and the Redis server's clock in
+   * microseconds. So it also rises when Redis has lost its data or failed over to a replica that
+   * was behind, unless the new server's clock is behind by more than the time since the last
+   * acquisition.
+   *
+   * @return the token, positive
+   */
+  public long token() {
+    return hold.token();
+  }
+
+  /**
+   * Tells whether this lease is still held, as far as can be known here. Makes no I/O, so it does
+   * not notice that the key was deleted from Redis until the lease is renewed or extended.
+   *
+   * @return false once it was released or lost
+   */
+  public boolean isHeld() {
+    return hold.isHeld();
+  }
+
+  /**
+   * Returns for how long this lease is certain to be held if nothing extends it. Makes no I/O.
+   *
+   * @return a lower bound; zero once it was released or lost
+   */
+  public Duration remaining() {
+    return Duration.ofNanos(hold.nanosLeft());
+  }
+
+  /**
+   * Moves the end of this lease, to a later or an earlier time than before. One round trip, even if
+   * the thread is interrupted.
+   *
+   * <p>If it throws, the end is where it was or where it was to be; {@link #remaining} reckons with
+   * the earlier.
+   *
+   * @param leaseFromNow how long the lease shall last from now on, from 1 ms to 365 days
+   * @return false if this lease was released or lost, which nothing undoes
+   * @throws NullPointerException if {@code leaseFromNow} is null
+   * @throws IllegalArgumentException if it is out of range
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis cannot be asked
+   */
+  public boolean extend(Duration leaseFromNow) {
+    Arguments.requireDuration(leaseFromNow, "leaseFromNow", RedisLock.LONGEST_LEASE);
+    return hold.extend(leaseFromNow.toMillis());
+  }
+
+  /**
+   * Renews this lease in the background until it is released or lost, and has the holder told if it
+   * is lost.
+   *
+   * <p>A third of the lease after each renewal follows the next, to a whole lease from then. One
+   * that fails is tried again after a tenth of the lease, until the lease is over. A renewal never
+   * re-creates a lock that is gone from Redis. It ends when {@code maxHold} is over, so that a
+   * holder that hangs cannot keep the lock for ever, and when this object becomes unreachable; the
+   * lock then expires by itself. ({@code onLost} should not refer to this lease, or that never
+   * happens before {@code maxHold}.)
+   *
+   * <p>{@code onLost} runs exactly once if the lease is lost, in a thread that does nothing else
+   * meanwhile: when a renewal or extension finds it gone, when its time passes or when {@code
+   * maxHold} is over, whichever comes first. In the latter two cases that is before anybody else
+   * can acquire the lock, unless this JVM is paused just then. It does not run once {@link
+   * #release} has returned true. What it throws is logged.
+   *
+   * <p>All leases share one daemon thread for the time, and daemon threads for the renewals and
+   * callbacks that run at the same moment; they end when there is nothing to do.
+   *
+   * @param maxHold for how long from now the lease is kept alive, from 1 ms to 365 days
+   * @param onLost what to do when the lease is lost, such as to stop the work it protects
+   * @return this lease
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code maxHold} is out of range
+   * @throws IllegalStateException if the lease was released, or is kept alive already
+   */
+  @CanIgnoreReturnValue
+  public Lease keepAlive(Duration maxHold, Runnable onLost) {
+    Arguments.requireDuration(maxHold, "maxHold", RedisLock.LONGEST_LEASE);
+    Objects.requireNonNull(onLost, "onLost");
+    hold.keepAlive(new KeepAlive(hold, this, maxHold.toNanos(), onLost));
+    return this;
+  }
+
+  /**
+   * Gives the lock back, if it is still ours, and wakes one waiter. One round trip, even if the
+   * thread is interrupted.
+   *
+   * <p>May be called again: that returns the same, without a round trip. If it throws, renewal has
+   * ended, {@link #isHeld} is false, and the lock is free at the latest when the lease is over; it
+   * may be tried again.
+   *
+   * @return false if the lease had been lost, so that somebody else may have held the lock at the
+   *     same time
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis cannot be asked
+   */
+  public boolean release() {
+    return hold.release();
+  }
+
+  /**
+   * Releases this lease, if that has not been done, as {@link #release} does.
+   *
+   * @throws LockLostException if the lease had been lost before it was released
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis cannot be asked
+   */
+  @Override
+  public void close() {
+    if (!release()) {
+      throw new LockLostException("the lease on lock " + name() + " was lost before its release");
+    }
+  }
+
+  /** Returns the name, the token and the state, for logs. */
+  @Override
+  public String toString() {
+    long millis = TimeUnit.NANOSECONDS.toMillis(hold.nanosLeft());
+    return "Lease[" + name() + ", token " + token() + ", " + millis + " ms left]";
+  }
+}

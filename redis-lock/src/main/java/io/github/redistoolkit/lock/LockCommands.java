@@ -1,0 +1,227 @@
+package io.github.redistoolkit.lock;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.github.redistoolkit.core.LuaScript;
+import io.github.redistoolkit.core.RedisKeys;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.BuilderFactory;
+import redis.clients.jedis.CommandArguments;
+import redis.clients.jedis.CommandObject;
+import redis.clients.jedis.Protocol.Command;
+import redis.clients.jedis.UnifiedJedis;
+
+/**
+ * What a lock of one name says to Redis: each method is one round trip.
+ *
+ * <p>Three keys in one slot: the lock itself ({@code lock:{name}}), a string that is the owner id
+ * of the lease and expires with it; its state ({@code :s}), a hash of the last token, the last
+ * released owner, until when somebody waits and until when the lock is promised; and the wake list
+ * ({@code :q}), on which waiters block and to which a release pushes at most one element.
+ *
+ * <p>All that is read comes before all that is written, so that a key of a foreign type fails a
+ * script before it has changed anything.
+ */
+final class LockCommands {
+
+  /** A wake value for callers that take a free lock even if it is promised to a woken waiter. */
+  static final String PROMISED_OR_NOT = "*";
+
+  /** A wake value for callers that were not woken. */
+  static final String NOT_WOKEN = "";
+
+  private static final Duration SHORTEST_MEMORY = Duration.ofHours(24);
+
+  /**
+   * KEYS: lock, state, wake list. ARGV: owner, lease in ms, memory of the state in ms, for how many
+   * ms the caller will block if refused (0: not), the wake value it got.
+   *
+   * <p>Returns the token, or, refused, -1 minus the ms for which the lock is held at most.
+   *
+   * <p>The token rises with the server's microseconds, so it also rises over a loss of all data,
+   * and stays exact in Lua's doubles until the year 2255. A free lock that has been promised to a
+   * woken waiter is refused to those who come later, for the few milliseconds that the waiter needs
+   * to ask for it, or newcomers would overtake it again and again. If the wake element is still
+   * there, no one was blocked to take it.
+   */
+  private static final LuaScript ACQUIRE =
+      LuaScript.of(
+          """
+          local holder = redis.call('GET', KEYS[1])
+          local state = redis.call('HMGET', KEYS[2],
+              'token', 'released', 'waitersUntil', 'promisedUntil')
+          local time = redis.call('TIME')
+          local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+          local function remember(field, value)
+            redis.call('HSET', KEYS[2], field, string.format('%.0f', value))
+            if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
+              redis.call('PEXPIRE', KEYS[2], ARGV[3])
+            end
+          end
+
+          local function refuse(millis)
+            local waitersUntil = now + ARGV[4]
+            if waitersUntil > now and waitersUntil > tonumber(state[3] or 0) then
+              remember('waitersUntil', waitersUntil)
+            end
+            return -1 - millis
+          end
+
+          if holder == ARGV[1] and state[1] then
+            redis.call('PEXPIRE', KEYS[1], ARGV[2])
+            return tonumber(state[1])
+          end
+          if holder and holder ~= ARGV[1] then
+            local left = redis.call('PTTL', KEYS[1])
+            return refuse(left >= 0 and left or 500)
+          end
+          if state[2] == ARGV[1] then
+            return -1
+          end
+          if not redis.call('LPOP', KEYS[3]) and now < tonumber(state[4] or 0)
+              and ARGV[5] ~= '*' and ARGV[5] ~= state[2] then
+            return refuse(500)
+          end
+          local token = math.max((state[1] or 0) + 1, time[1] * 1000000 + time[2])
+          redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+          remember('token', token)
+          return token
+          """);
+
+  /**
+   * KEYS: lock, state, wake list. ARGV: owner, memory of the state in ms. Returns 1 if the owner
+   * held the lock, also if this is the second time it says so.
+   */
+  private static final LuaScript RELEASE =
+      LuaScript.of(
+          """
+          local holder = redis.call('GET', KEYS[1])
+          local state = redis.call('HMGET', KEYS[2], 'released', 'waitersUntil')
+          if holder ~= ARGV[1] then
+            return state[1] == ARGV[1] and 1 or 0
+          end
+          local promisedUntil = 0
+          if state[2] then
+            local time = redis.call('TIME')
+            local now = time[1] * 1000 + math.floor(time[2] / 1000)
+            if tonumber(state[2]) > now then
+              redis.call('LLEN', KEYS[3])
+              promisedUntil = now + 20
+            end
+          end
+          redis.call('DEL', KEYS[1])
+          redis.call('HSET', KEYS[2], 'released', ARGV[1],
+              'promisedUntil', string.format('%.0f', promisedUntil))
+          if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[2]) then
+            redis.call('PEXPIRE', KEYS[2], ARGV[2])
+          end
+          if promisedUntil > 0 then
+            redis.call('DEL', KEYS[3])
+            redis.call('RPUSH', KEYS[3], ARGV[1])
+            redis.call('PEXPIRE', KEYS[3], 2000)
+          end
+          return 1
+          """);
+
+  /**
+   * KEYS: lock, state. ARGV: owner, lease from now in ms, memory of the state in ms, then 'GT' if
+   * the lease must not become shorter. Returns 1 if the owner holds the lock.
+   */
+  private static final LuaScript EXTEND =
+      LuaScript.of(
+          """
+          if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+            return 0
+          end
+          if ARGV[4] == 'GT' then
+            redis.call('PEXPIRE', KEYS[1], ARGV[2], 'GT')
+          else
+            redis.call('PEXPIRE', KEYS[1], ARGV[2])
+          end
+          redis.call('PEXPIRE', KEYS[2], ARGV[3], 'GT')
+          return 1
+          """);
+
+  private final UnifiedJedis client;
+  private final String name;
+  private final String wakeKey;
+  private final List<String> keys;
+
+  LockCommands(UnifiedJedis client, String name) {
+    String lockKey = "lock:" + RedisKeys.hashTag(name, "name");
+    this.client = client;
+    this.name = name;
+    this.wakeKey = lockKey + ":q";
+    this.keys = List.of(lockKey, lockKey + ":s", wakeKey);
+  }
+
+  String name() {
+    return name;
+  }
+
+  /** Returns the token, or, refused, -1 minus the ms for which the lock is held at most. */
+  long acquire(String owner, long leaseMillis, long waitMillis, String wake) {
+    return run(
+        ACQUIRE,
+        keys,
+        owner,
+        String.valueOf(leaseMillis),
+        memory(leaseMillis),
+        String.valueOf(waitMillis),
+        wake);
+  }
+
+  /** Returns whether the owner held the lock until now. */
+  @CanIgnoreReturnValue
+  boolean release(String owner, long leaseMillis) {
+    return run(RELEASE, keys, owner, memory(leaseMillis)) == 1;
+  }
+
+  /** Sets the end of the owner's lease, sooner or later than it was, if it still has one. */
+  boolean extend(String owner, long leaseMillis) {
+    return prolong(owner, leaseMillis, "");
+  }
+
+  /** Puts off the end of the owner's lease, never bringing it forward, if it still has one. */
+  boolean renew(String owner, long leaseMillis) {
+    return prolong(owner, leaseMillis, "GT");
+  }
+
+  /**
+   * Blocks on the wake list, with a connection.
+   *
+   * <p>Jedis lifts the socket's timeout from its own {@code blpop}, so that it would wait forever
+   * for a server that has gone; this command keeps it.
+   *
+   * @return the wake value, or null if none came in time
+   */
+  @Nullable String awaitWake(long millis) {
+    CommandArguments blpop =
+        new CommandArguments(Command.BLPOP).key(wakeKey).add(String.valueOf(millis / 1000.0));
+    List<String> popped =
+        client.executeCommand(new CommandObject<>(blpop, BuilderFactory.STRING_LIST));
+    return popped == null || popped.isEmpty() ? null : popped.get(1);
+  }
+
+  boolean isLocked() {
+    return client.exists(keys.get(0));
+  }
+
+  private boolean prolong(String owner, long leaseMillis, String mode) {
+    List<String> touched = keys.subList(0, 2);
+    String millis = String.valueOf(leaseMillis);
+    return run(EXTEND, touched, owner, millis, memory(leaseMillis), mode) == 1;
+  }
+
+  private long run(LuaScript script, List<String> touched, String... args) {
+    Object reply = script.run(client, touched, List.of(args));
+    return (Long) Objects.requireNonNull(reply, "the script always answers");
+  }
+
+  private static String memory(long leaseMillis) {
+    return String.valueOf(Math.max(SHORTEST_MEMORY.toMillis(), 2 * leaseMillis));
+  }
+}

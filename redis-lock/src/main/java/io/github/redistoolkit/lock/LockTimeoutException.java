@@ -1,0 +1,11 @@
+package io.github.redistoolkit.lock;
+
+/** Thrown by {@link RedisLock#acquire} when somebody else held the lock all the time. */
+public final class LockTimeoutException extends LockException {
+
+  private static final long serialVersionUID = 1L;
+
+  LockTimeoutException(String message) {
+    super(message);
+  }
+}

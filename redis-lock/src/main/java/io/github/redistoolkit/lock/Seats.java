@@ -1,0 +1,95 @@
+package io.github.redistoolkit.lock;
+
+import io.github.redistoolkit.core.PooledClient;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.WeakHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import redis.clients.jedis.RedisClient;
+import redis.clients.jedis.RedisClusterClient;
+import redis.clients.jedis.RedisSentinelClient;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.util.Pool;
+
+/**
+ * The connections of one pool or client that waiters may hold blocked in Redis: a quarter of what
+ * the pool may have, and none while more than half of them are borrowed. Else waiters would take
+ * the connection that the holder needs for its release.
+ *
+ * <p>All locks over one pool share its seats, which vanish with the pool. A client that does not
+ * show its pools has none. Thread-safe.
+ */
+final class Seats {
+
+  private static final Map<Object, Shared> SHARED =
+      Collections.synchronizedMap(new WeakHashMap<>());
+
+  private final UnifiedJedis client;
+  private final Shared shared;
+
+  private Seats(UnifiedJedis client, Shared shared) {
+    this.client = client;
+    this.shared = shared;
+  }
+
+  /** Returns the seats of a client, the same ones for all clients over the same pool. */
+  static Seats of(UnifiedJedis client) {
+    Object owner = client instanceof PooledClient pooled ? pooled.pool() : client;
+    return new Seats(client, SHARED.computeIfAbsent(owner, unseen -> new Shared()));
+  }
+
+  /** Takes a seat if there is one; whoever got it must {@link #leave}. */
+  boolean tryTake() {
+    int seated = shared.taken.incrementAndGet();
+    Collection<? extends Pool<?>> pools = pools();
+    if (!pools.isEmpty() && pools.stream().allMatch(pool -> hasRoom(pool, seated))) {
+      return true;
+    }
+    leave();
+    return false;
+  }
+
+  /** Gives a taken seat back. */
+  void leave() {
+    shared.taken.decrementAndGet();
+  }
+
+  /** For how long a waiter may block without running into its socket's timeout. */
+  long longestBlockMillis() {
+    return shared.longestBlockMillis;
+  }
+
+  /** Notes that a socket's timeout ended a block, so that the next ones end before it. */
+  void endedBySocketAfter(long millis, long overshootMillis) {
+    shared.longestBlockMillis = Math.max(0, millis - overshootMillis);
+  }
+
+  private static boolean hasRoom(Pool<?> pool, int seated) {
+    int most = pool.getMaxTotal();
+    return most < 0 || (seated <= most / 4 && pool.getNumActive() <= most / 2);
+  }
+
+  /** The pools of which one carries the waiter, in a Cluster those of all nodes. */
+  private Collection<? extends Pool<?>> pools() {
+    if (client instanceof PooledClient pooled) {
+      return List.of(pooled.pool());
+    }
+    if (client instanceof RedisClient redis) {
+      return List.of(redis.getPool());
+    }
+    if (client instanceof RedisSentinelClient sentinel) {
+      return sentinel.getPrimaryNodesConnectionMap().values();
+    }
+    if (client instanceof RedisClusterClient cluster) {
+      return cluster.getClusterNodes().values();
+    }
+    return List.of();
+  }
+
+  private static final class Shared {
+    private final AtomicInteger taken = new AtomicInteger();
+    private volatile long longestBlockMillis = 500;
+  }
+}

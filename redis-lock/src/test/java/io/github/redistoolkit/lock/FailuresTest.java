@@ -1,0 +1,47 @@
+package io.github.redistoolkit.lock;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.is;
+
+import java.util.NoSuchElementException;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisAccessControlException;
+import redis.clients.jedis.exceptions.JedisBusyException;
+import redis.clients.jedis.exceptions.JedisClusterException;
+import redis.clients.jedis.exceptions.JedisClusterOperationException;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.exceptions.JedisException;
+
+class FailuresTest {
+
+  @Test
+  void aLostConnectionPassesAndLeavesTheOutcomeUnknown() {
+    assertFailure(new JedisConnectionException("reset"), true, true);
+    assertFailure(new JedisClusterOperationException("no more attempts"), true, true);
+  }
+
+  @Test
+  void anErrorReplyIsAnOutcomeAndSomeOfThemPass() {
+    assertFailure(new JedisBusyException("BUSY running a script"), true, false);
+    assertFailure(new JedisClusterException("CLUSTERDOWN"), true, false);
+    assertFailure(new JedisDataException("UNBLOCKED client unblocked"), true, false);
+    assertFailure(new JedisDataException("READONLY You can't write"), true, false);
+    assertFailure(new JedisDataException("LOADING Redis is loading"), true, false);
+    assertFailure(new JedisDataException("WRONGTYPE Operation against"), false, false);
+    assertFailure(new JedisAccessControlException("NOPERM no permission"), false, false);
+    assertFailure(new JedisDataException((String) null), false, false);
+  }
+
+  @Test
+  void aPoolThatGivesNothingSendsNothingAndOnlyAnExhaustedOneRecovers() {
+    assertFailure(new JedisException("exhausted", new NoSuchElementException()), true, false);
+    assertFailure(new JedisException("closed", new IllegalStateException()), false, false);
+    assertFailure(new JedisException("interrupted", new InterruptedException()), false, false);
+  }
+
+  private static void assertFailure(JedisException failure, boolean passing, boolean unknown) {
+    assertThat(failure + " passes", Failures.isPassing(failure), is(passing));
+    assertThat(failure + " leaves it unknown", Failures.isUnknown(failure), is(unknown));
+  }
+}

@@ -1,0 +1,82 @@
+package io.github.redistoolkit.pubsub;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.is;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.time.Duration;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import redis.clients.jedis.Connection;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.util.Pool;
+
+class RedisPubSubTest {
+
+  private final Pool<Jedis> pool = Offline.pool();
+  private final RedisPubSub.Builder builder = RedisPubSub.builder(pool);
+
+  @AfterEach
+  void close() {
+    pool.close();
+  }
+
+  @Test
+  void refusesNothingToWorkOn() {
+    assertThrows(NullPointerException.class, () -> new RedisPubSub((Pool<Jedis>) null));
+    assertThrows(NullPointerException.class, () -> new RedisPubSub((UnifiedJedis) null));
+  }
+
+  @Test
+  @SuppressWarnings("deprecation") // the simplest client that is none of the known ones
+  void refusesAClientThatDoesNotSayHowItConnects() {
+    Connection connection = new Connection();
+    try (UnifiedJedis bare = new UnifiedJedis(connection) {}) {
+      Exception e = assertThrows(IllegalArgumentException.class, () -> new RedisPubSub(bare));
+      assertThat(e.getMessage(), containsString("does not say how it connects"));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"PT0S", "PT-1S", "PT0.0009S", "PT10M0.001S"})
+  void refusesAHeartbeatOutOfBounds(Duration heartbeat) {
+    Exception e = assertThrows(IllegalArgumentException.class, () -> builder.heartbeat(heartbeat));
+    assertThat(e.getMessage(), containsString("heartbeat"));
+    assertThat(e.getMessage(), containsString(heartbeat.toString()));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"PT0S", "PT1H0.001S"})
+  void refusesASubscribeTimeoutOutOfBounds(Duration timeout) {
+    Exception e =
+        assertThrows(IllegalArgumentException.class, () -> builder.subscribeTimeout(timeout));
+    assertThat(e.getMessage(), containsString("subscribeTimeout"));
+  }
+
+  @Test
+  void refusesAQueueOutOfBoundsAndNulls() {
+    Exception e = assertThrows(IllegalArgumentException.class, () -> builder.queueBytes(0));
+    assertThat(e.getMessage(), containsString("queueBytes"));
+    assertThrows(NullPointerException.class, () -> builder.gson(null));
+    assertThrows(NullPointerException.class, () -> builder.executor(null));
+    assertThrows(NullPointerException.class, () -> builder.heartbeat(null));
+    assertThrows(NullPointerException.class, () -> builder.subscribeTimeout(null));
+    assertThrows(NullPointerException.class, () -> builder.overflow(null));
+    assertThrows(NullPointerException.class, () -> builder.listener(null));
+  }
+
+  @Test
+  void startsNothingUntilThereIsASubscription() {
+    try (RedisPubSub pubSub = builder.build()) {
+      assertThat(pubSub.isConnected(), is(false));
+      assertThat(
+          Thread.getAllStackTraces().keySet().stream()
+              .noneMatch(thread -> thread.getName().startsWith("redis-pubsub-")),
+          is(true));
+    }
+  }
+}

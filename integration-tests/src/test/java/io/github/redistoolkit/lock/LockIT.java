@@ -20,10 +20,12 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CyclicBarrier;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What a lock and a lease promise while nothing goes wrong. */
 @EachClient
+@Tag("smoke")
 class LockIT {
 
   private static final Duration LEASE = Duration.ofSeconds(30);

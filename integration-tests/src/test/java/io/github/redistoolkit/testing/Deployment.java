@@ -1,7 +1,9 @@
 package io.github.redistoolkit.testing;
 
 import java.net.URI;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.DefaultRedisCredentials;
 import redis.clients.jedis.HostAndPort;
@@ -40,6 +42,25 @@ record Deployment(Topology topology, List<HostAndPort> nodes, Ownership ownershi
         Topology.STANDALONE,
         List.of(JedisURIHelper.getHostAndPort(url)),
         new Ownership.Foreign(url));
+  }
+
+  /** What {@link #decode} makes the same of in another JVM, in one word. */
+  String encode() {
+    return ownership instanceof Ownership.Foreign foreign
+        ? foreign.url().toString()
+        : topology
+            + "|"
+            + nodes.stream().map(HostAndPort::toString).collect(Collectors.joining(","));
+  }
+
+  static Deployment decode(String text) {
+    if (text.contains("://")) {
+      return foreign(URI.create(text));
+    }
+    String[] parts = text.split("\\|", 2);
+    return ours(
+        Topology.valueOf(parts[0]),
+        Arrays.stream(parts[1].split(",")).map(HostAndPort::from).toList());
   }
 
   /** What every connection to them starts from. */

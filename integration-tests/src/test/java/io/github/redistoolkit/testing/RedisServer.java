@@ -81,7 +81,7 @@ public final class RedisServer {
    * Makes it hang: its connections stay open, and new ones are accepted, but nothing is answered.
    */
   public void pause() {
-    signal("STOP");
+    host.run("p=$(cat " + file("pid") + "); " + Stopping.SCRIPT);
   }
 
   /** Ends what {@link #pause} began. */

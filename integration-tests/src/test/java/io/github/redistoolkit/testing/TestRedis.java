@@ -54,6 +54,20 @@ public final class TestRedis implements AutoCloseable {
     return new TestRedis(kind, deployment, deployment.nodes().get(0), 64);
   }
 
+  /** What {@link #decode} makes the same of in another JVM, in one word. */
+  String encode() {
+    return kind + "|" + maxTotal + "|" + address + "|" + deployment.encode();
+  }
+
+  static TestRedis decode(String text) {
+    String[] parts = text.split("\\|", 4);
+    return new TestRedis(
+        ClientKind.valueOf(parts[0]),
+        Deployment.decode(parts[3]),
+        HostAndPort.from(parts[2]),
+        Integer.parseInt(parts[1]));
+  }
+
   /** The same server through a client of the same kind with at most so many connections. */
   public TestRedis withMaxTotal(int connections) {
     return new TestRedis(kind, deployment, address, connections);

@@ -1,0 +1,190 @@
+package io.github.redistoolkit.testing;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Another JVM with this one's class path, running a main class that begins with {@link Child#of}.
+ *
+ * <p>Parent and child talk in lines. The child can be killed and paused; it ends with its parent in
+ * any case. Thread-safe, but lines go to whoever asks first.
+ */
+public final class ChildJvm implements AutoCloseable {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  private final Process process;
+  private final PrintStream toChild;
+  private final BlockingQueue<String> lines = new LinkedBlockingQueue<>();
+  private final CountDownLatch allRead = new CountDownLatch(1);
+  private Pause paused = Pause.NONE;
+
+  private ChildJvm(Process process) {
+    this.process = process;
+    this.toChild = new PrintStream(process.getOutputStream(), true, StandardCharsets.UTF_8);
+  }
+
+  static ChildJvm start(int number, String redis, Class<?> main, List<String> arguments) {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    // Many of them share few cores: they should start fast and stay small.
+    command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
+    command.addAll(List.of(String.valueOf(number), redis));
+    command.addAll(arguments);
+    try {
+      Process process =
+          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+      ChildJvm child = new ChildJvm(process);
+      Thread reading = new Thread(child::read, "child-" + number + "-reader");
+      reading.setDaemon(true);
+      reading.start();
+      return child;
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot start " + main, e);
+    }
+  }
+
+  /** Sends the child a line. */
+  public void send(String line) {
+    toChild.println(line);
+  }
+
+  /** The child's next line; waits for it, at most a minute. */
+  public String receive() throws InterruptedException {
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (true) {
+      String line = lines.poll(20, TimeUnit.MILLISECONDS);
+      if (line != null) {
+        return line;
+      }
+      if (lines.isEmpty() && allRead.getCount() == 0) {
+        throw new AssertionError("the child ended without a further line, exit code " + exit());
+      }
+      if (System.nanoTime() - deadline > 0) {
+        throw new AssertionError("no line from the child within " + PATIENCE);
+      }
+    }
+  }
+
+  /** Every line that was not received before; waits until the child has ended well. */
+  public List<String> finish() throws InterruptedException {
+    if (!allRead.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+      throw new AssertionError("the child does not end within " + PATIENCE);
+    }
+    if (exit() != 0) {
+      throw new AssertionError("the child's exit code is " + exit());
+    }
+    return linesSoFar();
+  }
+
+  /** The lines that came and were not received before; does not wait. */
+  public List<String> linesSoFar() {
+    List<String> rest = new ArrayList<>();
+    lines.drainTo(rest);
+    return rest;
+  }
+
+  /** Ends it as {@code kill -9} does, and waits until it has ended. */
+  public void kill() throws InterruptedException {
+    process.destroyForcibly().waitFor();
+    allRead.await();
+  }
+
+  /** Stops it where it is (SIGSTOP), as a long pause of its garbage collector would. */
+  public void pause() {
+    paused = Pause.of(process.pid());
+  }
+
+  /** Lets it go on after {@link #pause} (SIGCONT). */
+  public void resume() {
+    paused.end();
+  }
+
+  /** Whether it has not ended. */
+  public boolean isAlive() {
+    return process.isAlive();
+  }
+
+  /** Its process id. */
+  public long pid() {
+    return process.pid();
+  }
+
+  @Override
+  public void close() {
+    process.destroyForcibly();
+    paused.end();
+    toChild.close();
+  }
+
+  private int exit() throws InterruptedException {
+    return process.waitFor();
+  }
+
+  private void read() {
+    try (BufferedReader in =
+        new BufferedReader(
+            new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
+      for (String line = in.readLine(); line != null; line = in.readLine()) {
+        lines.add(line);
+      }
+    } catch (IOException e) {
+      // Destroying a process also closes its streams, which is as good an end as any: that it was
+      // not a good end is told by the exit code.
+      process.destroyForcibly();
+    } finally {
+      allRead.countDown();
+    }
+  }
+
+  /** A shell that stops a process until its input ends, so also if this JVM dies meanwhile. */
+  private record Pause(@Nullable Process shell) {
+
+    static final Pause NONE = new Pause(null);
+    private static final String SCRIPT =
+        Stopping.SCRIPT + " && echo stopped; cat >/dev/null; kill -s CONT $p 2>/dev/null";
+
+    static Pause of(long pid) {
+      try {
+        Process shell =
+            new ProcessBuilder("sh", "-c", "p=" + pid + "; " + SCRIPT)
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        if (!"stopped".equals(shell.inputReader().readLine())) {
+          throw new IllegalStateException("cannot stop process " + pid);
+        }
+        return new Pause(shell);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+
+    void end() {
+      if (shell == null) {
+        return;
+      }
+      try {
+        shell.getOutputStream().close();
+        shell.waitFor();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+}

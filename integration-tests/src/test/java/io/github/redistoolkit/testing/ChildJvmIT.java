@@ -1,0 +1,168 @@
+package io.github.redistoolkit.testing;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsInAnyOrder;
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.time.Duration;
+import java.util.List;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+
+@EachClient
+class ChildJvmIT {
+
+  private final TestRedis redis;
+
+  ChildJvmIT(TestRedis redis) {
+    this.redis = redis;
+  }
+
+  /** Waits for the start, then counts in Redis, naming its turn, times over. */
+  static final class Counting {
+    public static void main(String[] args) throws InterruptedException {
+      Child child = Child.of(args);
+      try (TestRedis redis = child.redis()) {
+        child.awaitStart();
+        for (int i = 0; i < Integer.parseInt(args[3]); i++) {
+          long value = redis.admin().incr(args[2]);
+          child.send(redis + " of " + child.number() + " at " + value);
+        }
+      }
+    }
+  }
+
+  /** Starts a child of its own, says which, and never ends by itself. */
+  static final class Parent {
+    public static void main(String[] args) throws InterruptedException {
+      Child child = Child.of(args);
+      try (TestRedis redis = child.redis();
+          ChildJvms jvms = ChildJvms.start(redis, 2, Echo.class)) {
+        jvms.get(0).send("hello");
+        child.send(jvms.get(0).receive() + " " + jvms.get(0).pid());
+        jvms.get(1).pause();
+        child.send(String.valueOf(jvms.get(1).pid()));
+        child.send(child.receive());
+      }
+    }
+  }
+
+  /** Says what it is told, until its parent ends. */
+  static final class Echo {
+    public static void main(String[] args) throws InterruptedException {
+      Child child = Child.of(args);
+      System.out.println("echo starts"); // which is no line of the protocol
+      while (true) {
+        child.send(child.receive());
+      }
+    }
+  }
+
+  /** Fails. */
+  static final class Failing {
+    public static void main(String[] args) {
+      Child.of(args).send("about to fail");
+      System.exit(7);
+    }
+  }
+
+  @Test
+  void severalJvmsStartTogetherOnTheSameRedisAndGiveTheirLines() throws InterruptedException {
+    String key = redis.unique("counter");
+    try (ChildJvms jvms = ChildJvms.start(redis, 3, Counting.class, key, "2")) {
+      jvms.go();
+      List<String> lines = jvms.finish();
+      assertThat(
+          lines.stream().map(line -> line.replaceAll(" at .*", "")).toList(),
+          containsInAnyOrder(
+              redis + " of 0",
+              redis + " of 0",
+              redis + " of 1",
+              redis + " of 1",
+              redis + " of 2",
+              redis + " of 2"));
+      assertThat(redis.admin().get(key), is("6"));
+    }
+  }
+
+  @Test
+  void noneStartsBeforeAllAreReady() throws InterruptedException {
+    String key = redis.unique("counter");
+    try (ChildJvms jvms = ChildJvms.start(redis, 2, Counting.class, key, "1")) {
+      assertThat(jvms.get(0).receive(), is(Child.READY));
+      assertThat(jvms.get(1).receive(), is(Child.READY));
+      assertThat(redis.admin().exists(key), is(false));
+      jvms.get(0).send(Child.GO);
+      jvms.get(1).send(Child.GO);
+      jvms.finish();
+      assertThat(redis.admin().get(key), is("2"));
+    }
+  }
+
+  @Test
+  void aPausedJvmDoesNothingUntilItIsResumedAndAKilledOneIsGone() throws InterruptedException {
+    try (ChildJvms jvms = ChildJvms.start(redis, 1, Echo.class)) {
+      ChildJvm child = jvms.get(0);
+      child.send("one");
+      assertThat(child.receive(), is("one"));
+      child.pause();
+      child.send("two");
+      Awaitility.await().during(Duration.ofMillis(200)).until(child::linesSoFar, List::isEmpty);
+      child.resume();
+      assertThat(child.receive(), is("two"));
+      child.kill();
+      assertThat(child.isAlive(), is(false));
+      AssertionError end = assertThrows(AssertionError.class, child::receive);
+      assertThat(end.getMessage(), containsString("exit code 137"));
+    }
+  }
+
+  @Test
+  void aFailingJvmFailsItsTest() {
+    try (ChildJvms jvms = ChildJvms.start(redis, 1, Failing.class)) {
+      AssertionError failure = assertThrows(AssertionError.class, jvms::finish);
+      assertThat(failure.getMessage(), containsString("exit code is 7"));
+    }
+  }
+
+  @Test
+  void aJvmWhoseParentIsKilledEndsEvenIfItIsPaused() throws InterruptedException {
+    try (ChildJvms jvms = ChildJvms.start(redis, 1, Parent.class)) {
+      String[] hello = jvms.get(0).receive().split(" ", 2);
+      assertThat(hello[0], is("hello"));
+      ProcessHandle running = ProcessHandle.of(Long.parseLong(hello[1])).orElseThrow();
+      ProcessHandle paused = ProcessHandle.of(Long.parseLong(jvms.get(0).receive())).orElseThrow();
+      jvms.get(0).kill();
+      Awaitility.await().until(() -> !running.isAlive());
+      Awaitility.await().until(() -> !paused.isAlive());
+    }
+  }
+
+  @Test
+  void theirNanoTimesAreComparable() throws InterruptedException {
+    try (ChildJvms jvms = ChildJvms.start(redis, 1, Clock.class)) {
+      for (int i = 0; i < 100; i++) {
+        long before = System.nanoTime();
+        jvms.get(0).send("time");
+        long there = Long.parseLong(jvms.get(0).receive());
+        long after = System.nanoTime();
+        assertThat(before, lessThanOrEqualTo(there));
+        assertThat(there, lessThanOrEqualTo(after));
+      }
+    }
+  }
+
+  /** Answers each line with its time. */
+  static final class Clock {
+    public static void main(String[] args) throws InterruptedException {
+      Child child = Child.of(args);
+      while (true) {
+        child.receive();
+        child.send(String.valueOf(System.nanoTime()));
+      }
+    }
+  }
+}

@@ -1,0 +1,68 @@
+package io.github.redistoolkit.testing;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Several JVMs that run the same main class against the same Redis.
+ *
+ * <pre>{@code
+ * try (ChildJvms jvms = ChildJvms.start(redis, 4, Incrementing.class, "200")) {
+ *   jvms.go();                             // once each has called Child.awaitStart()
+ *   List<String> lines = jvms.finish();    // what each sent until its main method returned
+ * }
+ * }</pre>
+ */
+public final class ChildJvms implements AutoCloseable {
+
+  private final List<ChildJvm> children = new ArrayList<>();
+
+  private ChildJvms() {}
+
+  /**
+   * Starts them.
+   *
+   * @param redis what {@link Child#redis} gives them, reached by the same kind of client
+   * @param count how many
+   * @param main a class whose main method begins with {@link Child#of}
+   * @param arguments what follows the first two arguments, which are {@link Child}'s
+   */
+  public static ChildJvms start(TestRedis redis, int count, Class<?> main, String... arguments) {
+    ChildJvms jvms = new ChildJvms();
+    for (int number = 0; number < count; number++) {
+      jvms.children.add(ChildJvm.start(number, redis.encode(), main, Arrays.asList(arguments)));
+    }
+    return jvms;
+  }
+
+  /** One of them, from 0. */
+  public ChildJvm get(int number) {
+    return children.get(number);
+  }
+
+  /** Waits until each has called {@link Child#awaitStart}, and lets them all go on. */
+  public void go() throws InterruptedException {
+    for (ChildJvm child : children) {
+      String line = child.receive();
+      if (!line.equals(Child.READY)) {
+        throw new AssertionError("a child said " + line + " before it was ready");
+      }
+    }
+    children.forEach(child -> child.send(Child.GO));
+  }
+
+  /** Every line that was not received before; waits until all have ended well. */
+  public List<String> finish() throws InterruptedException {
+    List<String> lines = new ArrayList<>();
+    for (ChildJvm child : children) {
+      lines.addAll(child.finish());
+    }
+    return lines;
+  }
+
+  @Override
+  public void close() {
+    children.forEach(ChildJvm::close);
+  }
+}

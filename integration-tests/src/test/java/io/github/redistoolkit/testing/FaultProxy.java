@@ -1,0 +1,307 @@
+package io.github.redistoolkit.testing;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.SocketException;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.HostAndPort;
+
+/**
+ * A network between clients and Redis that fails on demand: one loopback port before each server.
+ *
+ * <p>It understands requests and replies, so that it can count commands, and lose exactly the reply
+ * to a command that was executed. Faults hold for all servers behind it, and for connections that
+ * exist as well as for new ones.
+ *
+ * <p>Limits: no TLS; on a connection with subscriptions only pushed messages and the replies to
+ * other commands are told apart, and a reply to {@code SUBSCRIBE} cannot be lost by itself.
+ * Thread-safe.
+ */
+public final class FaultProxy implements AutoCloseable {
+
+  /** The way that bytes take. */
+  public enum Direction {
+    /** Requests. */
+    TO_SERVER,
+    /** Replies and pushed messages. */
+    TO_CLIENT
+  }
+
+  /** What becomes of a connection after a reply on it was lost. */
+  public enum Then {
+    /** It is closed, so the client knows at once that it will not hear. */
+    CUT,
+    /** It stays open and silent, so the client waits until it gives up. */
+    SILENCE
+  }
+
+  /** A command on its way: its name in upper case, and what follows. */
+  public record Request(String name, List<String> arguments) {}
+
+  private final Map<HostAndPort, Listener> listeners = new LinkedHashMap<>();
+  private final Set<FaultyConnection> connections = ConcurrentHashMap.newKeySet();
+  private final Map<String, LongAdder> counts = new ConcurrentHashMap<>();
+  private final List<Loss> losses = new CopyOnWriteArrayList<>();
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition opened = lock.newCondition();
+  private final Set<Direction> blocked = EnumSet.noneOf(Direction.class);
+  private volatile long oneWayNanos;
+
+  private FaultProxy(Collection<HostAndPort> targets) {
+    for (HostAndPort target : targets) {
+      listeners.put(target, new Listener(target));
+    }
+    accept();
+  }
+
+  /** A proxy before these servers, letting everything through. */
+  public static FaultProxy before(HostAndPort... targets) {
+    return new FaultProxy(Arrays.asList(targets));
+  }
+
+  /** Where clients connect to reach the first, or only, server. */
+  public HostAndPort address() {
+    return listeners.values().iterator().next().address;
+  }
+
+  /** Where clients connect to reach the given server; itself if it is not behind this proxy. */
+  public HostAndPort address(HostAndPort target) {
+    Listener listener = listeners.get(target);
+    return listener != null ? listener.address : target;
+  }
+
+  /** Adds this to the time of each round trip, half of it each way. */
+  public void latency(Duration roundTrip) {
+    oneWayNanos = roundTrip.toNanos() / 2;
+  }
+
+  /** Closes every connection, at once, whatever is under way. New ones can be made. */
+  public void cut() {
+    connections.forEach(FaultyConnection::cut);
+  }
+
+  /** Closes every connection and refuses new ones, as if the server's process were gone. */
+  public void refuse() {
+    listeners.values().forEach(Listener::close);
+    cut();
+  }
+
+  /** Takes connections again after {@link #refuse}. */
+  public void accept() {
+    listeners.values().forEach(Listener::open);
+  }
+
+  /**
+   * Lets nothing pass in the given directions (both if none is given), while connections stay open
+   * and can be made. As TCP does, it delivers late, with {@link #heal}, what was sent meanwhile,
+   * even if the sender has closed its end.
+   */
+  public void blackHole(Direction... directions) {
+    lock.lock();
+    try {
+      blocked.addAll(
+          directions.length == 0 ? EnumSet.allOf(Direction.class) : Arrays.asList(directions));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Ends latency, black holes and refusals; replies that were to be lost no longer are. */
+  public void heal() {
+    oneWayNanos = 0;
+    losses.clear();
+    letPass();
+    accept();
+  }
+
+  private void letPass() {
+    lock.lock();
+    try {
+      blocked.clear();
+      opened.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Loses the reply to the n-th command of this name, counted from now; the first is 1. */
+  public Loss loseReply(String command, int nth, Then then) {
+    String name = command.toUpperCase(Locale.ROOT);
+    return loseReply(request -> request.name().equals(name), nth, then);
+  }
+
+  /**
+   * Loses the reply to the n-th request that matches, counted from now; the first is 1. The server
+   * has executed it: requests that it refused, such as with {@code NOSCRIPT} or {@code MOVED}, do
+   * not count and are answered.
+   */
+  public Loss loseReply(Predicate<Request> matches, int nth, Then then) {
+    Loss loss = new Loss(matches, nth, then);
+    losses.add(loss);
+    return loss;
+  }
+
+  /** How many requests with this name came from clients so far. */
+  public long requests(String command) {
+    LongAdder count = counts.get(command.toUpperCase(Locale.ROOT));
+    return count == null ? 0 : count.sum();
+  }
+
+  /** Connections that are open at this moment. */
+  public int connections() {
+    return connections.size();
+  }
+
+  @Override
+  public void close() {
+    refuse();
+    letPass(); // ends the threads that wait there
+  }
+
+  /** A reply that is lost, or going to be. */
+  public static final class Loss {
+
+    private final Predicate<Request> matches;
+    private final int nth;
+    private final Then then;
+    private final AtomicInteger seen = new AtomicInteger();
+    private final CountDownLatch happened = new CountDownLatch(1);
+
+    private Loss(Predicate<Request> matches, int nth, Then then) {
+      this.matches = matches;
+      this.nth = nth;
+      this.then = then;
+    }
+
+    /** Whether the server has executed the request and the reply is lost. */
+    public boolean happened() {
+      return happened.getCount() == 0;
+    }
+
+    /** Waits for {@link #happened}, and fails if it does not come within ten seconds. */
+    public void await() throws InterruptedException {
+      if (!happened.await(10, TimeUnit.SECONDS)) {
+        throw new AssertionError("no reply was lost within 10 s");
+      }
+    }
+  }
+
+  void count(Request request) {
+    counts.computeIfAbsent(request.name(), name -> new LongAdder()).increment();
+  }
+
+  /** The loss that befalls the reply which has come for this request, or null. */
+  @Nullable Then lossOf(Request request) {
+    for (Loss loss : losses) {
+      if (loss.matches.test(request) && loss.seen.incrementAndGet() == loss.nth) {
+        losses.remove(loss);
+        loss.happened.countDown();
+        return loss.then;
+      }
+    }
+    return null;
+  }
+
+  long oneWayNanos() {
+    return oneWayNanos;
+  }
+
+  /** Waits while nothing may pass in this direction. */
+  void awaitPassable(Direction direction) throws InterruptedException {
+    lock.lock();
+    try {
+      while (blocked.contains(direction)) {
+        opened.await();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  void ended(FaultyConnection connection) {
+    connections.remove(connection);
+  }
+
+  /** The port before one server; it keeps its number while it refuses. */
+  private final class Listener {
+
+    private final HostAndPort target;
+    private final HostAndPort address = new HostAndPort("127.0.0.1", LoopbackPorts.free(1).get(0));
+    private @Nullable ServerSocket socket;
+
+    Listener(HostAndPort target) {
+      this.target = target;
+    }
+
+    synchronized void open() {
+      if (socket != null) {
+        return;
+      }
+      try {
+        socket = new ServerSocket();
+        socket.setReuseAddress(true);
+        socket.bind(
+            new InetSocketAddress(InetAddress.getLoopbackAddress(), address.getPort()), 512);
+      } catch (IOException e) {
+        throw new UncheckedIOException("cannot listen at " + address, e);
+      }
+      ServerSocket listening = socket;
+      Thread accepting = new Thread(() -> acceptAll(listening), "fault-proxy-" + address);
+      accepting.setDaemon(true);
+      accepting.start();
+    }
+
+    synchronized void close() {
+      if (socket == null) {
+        return;
+      }
+      try {
+        socket.close();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      socket = null;
+    }
+
+    private void acceptAll(ServerSocket listening) {
+      while (true) {
+        Socket client;
+        try {
+          client = listening.accept();
+        } catch (SocketException e) {
+          return; // closed
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+        FaultyConnection connection = new FaultyConnection(FaultProxy.this, client, target);
+        connections.add(connection);
+        connection.start();
+        if (listening.isClosed()) {
+          connection.cut(); // it came through while refuse() was closing the others
+        }
+      }
+    }
+  }
+}

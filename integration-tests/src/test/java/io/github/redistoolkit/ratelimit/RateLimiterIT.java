@@ -20,10 +20,12 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.awaitility.Awaitility;
 import org.hamcrest.Matcher;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisDataException;
 
 @EachClient
+@Tag("smoke")
 class RateLimiterIT {
 
   private static final Duration SECOND = Duration.ofSeconds(1);

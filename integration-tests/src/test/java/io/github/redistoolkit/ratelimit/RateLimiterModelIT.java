@@ -224,11 +224,11 @@ class RateLimiterModelIT {
     }
 
     private long permitsOfALimit() {
-      return Stream.of(1L, 2L, 3L, 10L, 100L, 1000L, 1024L, 1025L, 1_000_000L, mostPermits)
-          .filter(permits -> permits <= mostPermits)
-          .skip(random.nextInt(7))
-          .findFirst()
-          .orElseThrow();
+      List<Long> choices =
+          Stream.of(1L, 2L, 3L, 10L, 100L, 1000L, 1024L, 1025L, 1_000_000L, mostPermits)
+              .filter(permits -> permits <= mostPermits)
+              .toList();
+      return choices.get(random.nextInt(choices.size()));
     }
 
     private long randomPermits() {

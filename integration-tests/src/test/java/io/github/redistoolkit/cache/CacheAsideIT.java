@@ -28,11 +28,13 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisException;
 
 /** A repository over a real SQL database, with its cache. */
 @EachClient
+@Tag("smoke")
 class CacheAsideIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

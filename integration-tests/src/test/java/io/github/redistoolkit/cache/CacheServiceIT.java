@@ -15,12 +15,14 @@ import java.time.Duration;
 import java.util.Optional;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.params.SetParams;
 
 @EachClient
+@Tag("smoke")
 class CacheServiceIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

@@ -26,9 +26,11 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 @EachClient
+@Tag("smoke")
 class RedisPubSubIT {
 
   record UserEvent(String event, String userId, Instant at) {}

@@ -18,9 +18,11 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.awaitility.Awaitility;
 import org.hamcrest.Matcher;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 @EachClient
+@Tag("smoke")
 class RateLimiterIT {
 
   private static final Duration SECOND = Duration.ofSeconds(1);

@@ -17,6 +17,7 @@ public final class CacheBatchException extends JedisException {
   private static final long serialVersionUID = 1L;
   private static final int KEYS_IN_MESSAGE = 10;
 
+  /** In the order of the request. */
   private final LinkedHashSet<String> failedKeys;
 
   CacheBatchException(Collection<String> failedKeys, int batchSize, JedisException cause) {

@@ -13,6 +13,7 @@ public final class InProgressException extends IdempotencyException {
 
   private static final long serialVersionUID = 1L;
 
+  /** What is left of the lease. */
   private final Duration retryAfter;
 
   InProgressException(Duration retryAfter, @Nullable InterruptedException cause) {

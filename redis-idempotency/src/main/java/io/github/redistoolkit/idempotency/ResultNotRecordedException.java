@@ -48,7 +48,9 @@ public final class ResultNotRecordedException extends IdempotencyException {
     }
   }
 
+  /** Why it was not recorded. */
   private final Reason reason;
+
   private final transient @Nullable Object result;
 
   ResultNotRecordedException(Reason reason, @Nullable Object result, @Nullable Throwable cause) {

@@ -1,0 +1,194 @@
+package io.github.redistoolkit;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.contains;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import io.github.redistoolkit.cache.CacheAside;
+import io.github.redistoolkit.cache.CacheService;
+import io.github.redistoolkit.idempotency.IdempotencyService;
+import io.github.redistoolkit.lock.Lease;
+import io.github.redistoolkit.lock.RedisLock;
+import io.github.redistoolkit.pubsub.RedisPubSub;
+import io.github.redistoolkit.pubsub.Subscription;
+import io.github.redistoolkit.ratelimit.Decision;
+import io.github.redistoolkit.ratelimit.Limit;
+import io.github.redistoolkit.ratelimit.RateLimiter;
+import io.github.redistoolkit.testing.ClientKind;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.util.Pool;
+
+/** The README's examples, compiled and run, and kept word for word what the README shows. */
+@Tag("integration")
+@Tag("smoke")
+@ExtendWith(EachClient.EmptyKeyspace.class)
+class ReadmeIT {
+
+  private static final Path README = Path.of("../README.md");
+  private static final Path THIS_FILE =
+      Path.of("src/test/java/io/github/redistoolkit/ReadmeIT.java");
+
+  private final TestRedis redis = TestRedis.of(ClientKind.POOL);
+  private final Pool<Jedis> pool = redis.over(given -> given, client -> fail("not a pool"));
+  private final String requestId = redis.unique("request");
+  private final Order order = new Order("order-1");
+  private final Table database = new Table();
+  private final Table store = database;
+  private final List<Order> charged = new ArrayList<>();
+  private final List<Duration> refused = new ArrayList<>();
+  private final BlockingQueue<UserEvent> handled = new LinkedBlockingQueue<>();
+
+  @AfterEach
+  void close() {
+    redis.close();
+  }
+
+  @Test
+  void everyExampleOfTheReadmeStandsInThisFile() throws IOException {
+    String here = comparable(Files.readString(THIS_FILE));
+    Matcher block =
+        Pattern.compile("```java\n(.*?)```", Pattern.DOTALL).matcher(Files.readString(README));
+    int examples = 0;
+    while (block.find()) {
+      assertThat(block.group(1), here.contains(comparable(block.group(1))), is(true));
+      examples++;
+    }
+    assertThat(examples, is(5));
+  }
+
+  private static String comparable(String java) {
+    return java.replaceAll("(?m)^ *//.*$", "").replaceAll("\\s+", " ");
+  }
+
+  @Test
+  void cache() {
+    CacheService<User> cache = CacheService.builder(pool, User.class).prefix("user:").build();
+    cache.set("123", new User("123", "John"), Duration.ofMinutes(10));
+    Optional<User> hit = cache.get("123");
+
+    User loaded = cache.getOrLoad("456", Duration.ofMinutes(10), () -> database.find("456"));
+
+    CacheAside<String, User> users =
+        new CacheAside<>(cache, Duration.ofMinutes(10), id -> id, database::find);
+    users.update("123", () -> database.rename("123", "Jane"));
+
+    assertThat(hit, is(Optional.of(new User("123", "John"))));
+    assertThat(loaded, is(new User("456", "Ann")));
+    assertThat(users.get("123"), is(new User("123", "Jane")));
+  }
+
+  @Test
+  void idempotency() {
+    for (int attempt = 0; attempt < 2; attempt++) {
+      IdempotencyService requests = new IdempotencyService(pool, Duration.ofHours(24));
+
+      Receipt receipt =
+          requests.execute("shop-1:payment:" + requestId, Receipt.class, () -> charge(order));
+
+      assertThat(receipt, is(new Receipt("order-1")));
+    }
+    assertThat(charged, contains(order));
+  }
+
+  @Test
+  void lock() throws InterruptedException {
+    RedisLock lock = new RedisLock(pool, "resource:123", Duration.ofSeconds(30));
+    try (Lease lease = lock.acquire(Duration.ofSeconds(10))) {
+      store.write("balance", lease.token());
+    }
+
+    assertThat(store.tokens.get("balance"), is(greaterThan(0L)));
+  }
+
+  @Test
+  void rateLimit() {
+    for (int request = 0; request < 12; request++) {
+      RateLimiter limiter =
+          RateLimiter.builder(pool)
+              .limit(Limit.of(10, Duration.ofSeconds(1)), Limit.of(100, Duration.ofMinutes(1)))
+              .build();
+      Decision decision = limiter.tryAcquire("user-123");
+      if (!decision.allowed()) {
+        tooManyRequests(decision.retryAfter());
+      }
+    }
+    assertThat(refused.size(), is(lessThanOrEqualTo(2)));
+  }
+
+  @Test
+  void pubSub() throws InterruptedException {
+    RedisPubSub pubsub = new RedisPubSub(pool);
+
+    Subscription subscription =
+        pubsub.subscribe("events:user", UserEvent.class, message -> handle(message.body()));
+    pubsub.publish("events:user", new UserEvent("user_created", "123"));
+
+    assertThat(handled.poll(5, TimeUnit.SECONDS), is(new UserEvent("user_created", "123")));
+    assertThat(subscription.isActive(), is(true));
+    pubsub.close();
+  }
+
+  record User(String id, String name) {}
+
+  record Order(String id) {}
+
+  record Receipt(String orderId) {}
+
+  record UserEvent(String event, String userId) {}
+
+  private Receipt charge(Order paid) {
+    charged.add(paid);
+    return new Receipt(paid.id());
+  }
+
+  private void tooManyRequests(Duration retryAfter) {
+    refused.add(retryAfter);
+  }
+
+  private void handle(UserEvent event) {
+    handled.add(event);
+  }
+
+  /** What stands behind the examples. */
+  private static final class Table {
+
+    private final Map<String, User> users =
+        new HashMap<>(Map.of("123", new User("123", "John"), "456", new User("456", "Ann")));
+    private final Map<String, Long> tokens = new HashMap<>();
+
+    User find(String id) {
+      return users.get(id);
+    }
+
+    User rename(String id, String name) {
+      return users.put(id, new User(id, name));
+    }
+
+    void write(String row, long token) {
+      tokens.merge(row, token, Math::max);
+    }
+  }
+}

@@ -1,0 +1,73 @@
+package io.github.redistoolkit.lending;
+
+import io.github.redistoolkit.cache.CacheService;
+import io.github.redistoolkit.idempotency.IdempotencyService;
+import io.github.redistoolkit.lock.RedisLock;
+import io.github.redistoolkit.pubsub.RedisPubSub;
+import io.github.redistoolkit.ratelimit.RateLimiter;
+import java.time.Duration;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.util.Pool;
+
+/**
+ * One instance of the lending service, as it would run in one JVM; all share database and Redis.
+ */
+record Branch(
+    UserService users,
+    LoanService loans,
+    RedisLock fund,
+    CacheService<User> userCache,
+    RedisPubSub events)
+    implements AutoCloseable {
+
+  static final int REQUESTS_A_MINUTE = 60;
+
+  private static final Duration WINDOW = Duration.ofMinutes(1);
+  private static final Duration RESULTS_LIVE = Duration.ofHours(1);
+  private static final Duration LEASE = Duration.ofSeconds(5);
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+  private static final String FUND = "fund:main";
+
+  static Branch open(Pool<Jedis> pool, LendingDatabase database) {
+    return of(
+        database,
+        CacheService.builder(pool, User.class).prefix("user:").build(),
+        IdempotencyService.builder(pool).ttl(RESULTS_LIVE).waitFor(PATIENCE).build(),
+        new RateLimiter(pool, REQUESTS_A_MINUTE, WINDOW),
+        new RedisLock(pool, FUND, LEASE),
+        new RedisPubSub(pool));
+  }
+
+  static Branch open(UnifiedJedis client, LendingDatabase database) {
+    return of(
+        database,
+        CacheService.builder(client, User.class).prefix("user:").build(),
+        IdempotencyService.builder(client).ttl(RESULTS_LIVE).waitFor(PATIENCE).build(),
+        new RateLimiter(client, REQUESTS_A_MINUTE, WINDOW),
+        new RedisLock(client, FUND, LEASE),
+        new RedisPubSub(client));
+  }
+
+  private static Branch of(
+      LendingDatabase database,
+      CacheService<User> userCache,
+      IdempotencyService requests,
+      RateLimiter perUser,
+      RedisLock fund,
+      RedisPubSub events) {
+    UserService users = new UserService(database, userCache);
+    return new Branch(
+        users,
+        new LoanService(database, users, requests, perUser, fund, events),
+        fund,
+        userCache,
+        events);
+  }
+
+  @Override
+  public void close() {
+    events.close();
+    userCache.close();
+  }
+}

@@ -1,0 +1,32 @@
+package io.github.redistoolkit.lending;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.is;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+@EachClient
+@Tag("smoke")
+class LendingIT {
+
+  private final TestRedis redis;
+
+  LendingIT(TestRedis redis) {
+    this.redis = redis;
+  }
+
+  @Test
+  void everyFigureOfManyConcurrentCallersAddsUp() throws InterruptedException {
+    try (LendingRun run = new LendingRun(this::open)) {
+      Report report = run.run();
+      assertThat(report.toString(), report.addsUp(), is(true));
+    }
+  }
+
+  private Branch open(LendingDatabase database) {
+    return redis.over(pool -> Branch.open(pool, database), client -> Branch.open(client, database));
+  }
+}

@@ -1,0 +1,4 @@
+package io.github.redistoolkit.lending;
+
+/** Someone who may ask for a loan. */
+record User(String id, String email, String name) {}

@@ -7,7 +7,6 @@ import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
-import static org.hamcrest.Matchers.lessThanOrEqualTo;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
@@ -82,7 +81,8 @@ class PubSubRecoveryIT {
         Wire.await("received on all").until(() -> received, hasSize(101));
       }
     }
-    assertThat(recorder.connection, is(pairs(kills)));
+    Wire.await("every loss is paired with a return")
+        .until(() -> recorder.connection, is(pairs(kills)));
     assertThat(recorder.failures, is(empty()));
   }
 
@@ -190,8 +190,10 @@ class PubSubRecoveryIT {
       Wire.await("nothing lost").until(() -> wire.channels(channel + ":*"), is(expected));
       assertThat(wire.connections(), hasSize(1));
     }
-    assertThat(recorder.connection, is(pairs(recorder.gaps.size())));
-    assertThat(recorder.gaps.size(), is(lessThanOrEqualTo(kills)));
+    Wire.await("every loss is paired with a return")
+        .until(() -> recorder.connection.equals(pairs(recorder.gaps.size())));
+    // Several kills may befall one connection before it is established.
+    assertThat(recorder.gaps.size(), is(greaterThan(0)));
   }
 
   private void watch(String name, List<String> odd, AtomicBoolean done) {

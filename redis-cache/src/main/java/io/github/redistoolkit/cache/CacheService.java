@@ -7,9 +7,11 @@ import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Json;
+import io.github.redistoolkit.core.OwnConnections;
 import io.github.redistoolkit.core.PooledClient;
 import java.time.Duration;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -46,8 +48,9 @@ import redis.clients.jedis.util.Pool;
  * write may or may not have happened. An entry that cannot be decoded to the type is a miss, and is
  * counted.
  *
- * <p>Each method is one round trip, unless it says otherwise. Thread-safe. Make one per type and
- * keep it: it owns no thread until a loader runs, and closing it never closes the pool or client.
+ * <p>Each method is one round trip, unless it says otherwise or the near cache answers.
+ * Thread-safe. Make one per type and keep it: it owns no thread until a loader runs, unless it has
+ * a {@linkplain Builder#nearCache near cache}, and closing it never closes the pool or client.
  *
  * @param <V> the type of the values; if it is mutable, every read gives a copy of its own
  */
@@ -59,6 +62,8 @@ public final class CacheService<V> implements AutoCloseable {
   private final Codec<V> codec;
   private final Counters counters = new Counters();
   private final Renewals renewals = new Renewals();
+  private final @Nullable NearCache<V> near;
+  private final @Nullable Invalidations invalidations;
   private final Entries<V> entries;
   private final Batches batches;
   private final FleetLoads<V> loads;
@@ -95,10 +100,21 @@ public final class CacheService<V> implements AutoCloseable {
     prefix = options.prefix;
     defaultTtlMillis = options.defaultTtlMillis;
     codec = new Codec<>(options.gson, options.type);
-    entries = new Entries<>(client, codec);
+    if (options.nearEntries == 0) {
+      near = null;
+      invalidations = null;
+    } else {
+      near = new NearCache<>(codec, NearCache.Values.of(options.type), options.nearEntries);
+      OwnConnections connections = Clients.forNearCache(client);
+      invalidations = new Invalidations(client, connections, near, prefix);
+    }
+    entries = new Entries<>(client, codec, prefix, near);
     batches = Batches.over(client, prefix);
     Lifetimes lifetimes = new Lifetimes(options.leaseMillis, options.nullTtlMillis, options.jitter);
     loads = new FleetLoads<>(entries, codec, renewals, lifetimes, counters);
+    if (invalidations != null) {
+      invalidations.start();
+    }
   }
 
   /**
@@ -201,9 +217,24 @@ public final class CacheService<V> implements AutoCloseable {
    *     WRONGTYPE} if the key holds something that is not a string
    */
   public Optional<V> get(String key) {
-    Content<V> content = entries.read(redisKey(key));
-    counters.count(content);
+    Content<V> content = near(key);
+    if (content == null) {
+      content = entries.read(redisKey(key));
+      counters.count(content);
+    }
     return Optional.ofNullable(content.value());
+  }
+
+  /** The entry, if the near cache has it. */
+  private @Nullable Content<V> near(String key) {
+    if (near == null || closed) {
+      return null;
+    }
+    Content<V> content = near.get(requireNonNull(key, "key"));
+    if (content != null) {
+      counters.nearHits.increment();
+    }
+    return content;
   }
 
   /**
@@ -233,7 +264,8 @@ public final class CacheService<V> implements AutoCloseable {
   public @Nullable V getOrLoad(String key, Duration ttl, Loader<? extends V> loader) {
     requireNonNull(loader, "loader");
     long ttlMillis = Lifetimes.ttlMillis(ttl, "ttl");
-    return loads.get(redisKey(key), ttlMillis, loader);
+    Content<V> content = near(key);
+    return content != null ? content.value() : loads.get(redisKey(key), ttlMillis, loader);
   }
 
   /**
@@ -301,16 +333,34 @@ public final class CacheService<V> implements AutoCloseable {
     if (distinct.isEmpty()) {
       return values;
     }
-    Map<String, byte[]> found = batches.get(distinct);
+    Map<String, Content<V>> copies = near(distinct);
+    List<String> rest = distinct.stream().filter(key -> !copies.containsKey(key)).toList();
+    Map<String, byte[]> found = rest.isEmpty() ? Map.of() : batches.get(rest);
     for (String key : distinct) {
-      Content<V> content = codec.read(found.get(key));
-      counters.count(content);
+      Content<V> content = copies.get(key);
+      if (content == null) {
+        content = codec.read(found.get(key));
+        counters.count(content);
+      }
       V value = content.value();
       if (value != null) {
         values.put(key, value);
       }
     }
     return values;
+  }
+
+  private Map<String, Content<V>> near(List<String> keys) {
+    Map<String, Content<V>> copies = new HashMap<>();
+    if (near != null) {
+      for (String key : keys) {
+        Content<V> content = near(key);
+        if (content != null) {
+          copies.put(key, content);
+        }
+      }
+    }
+    return copies;
   }
 
   /**
@@ -332,8 +382,13 @@ public final class CacheService<V> implements AutoCloseable {
     requireNonNull(entries, "entries")
         .forEach((key, value) -> json.put(requireKey(key), encode(value)));
     requireOpen();
-    if (!json.isEmpty()) {
+    if (json.isEmpty()) {
+      return;
+    }
+    try {
       batches.set(json, ttlMillis);
+    } finally {
+      written(json.keySet());
     }
   }
 
@@ -352,7 +407,22 @@ public final class CacheService<V> implements AutoCloseable {
   @CanIgnoreReturnValue
   public long deleteAll(Collection<String> keys) {
     List<String> distinct = distinct(keys);
-    return distinct.isEmpty() ? 0 : batches.delete(distinct);
+    return distinct.isEmpty() ? 0 : delete(distinct);
+  }
+
+  private long delete(List<String> keys) {
+    try {
+      return batches.delete(keys);
+    } finally {
+      written(keys);
+    }
+  }
+
+  /** See Entries.written. */
+  private void written(Collection<String> keys) {
+    if (near != null) {
+      near.changed(keys);
+    }
   }
 
   /**
@@ -376,7 +446,7 @@ public final class CacheService<V> implements AutoCloseable {
     batches.scan(
         keys -> {
           if (!keys.isEmpty()) {
-            removed.addAndGet(batches.delete(List.copyOf(new LinkedHashSet<>(keys))));
+            removed.addAndGet(delete(List.copyOf(new LinkedHashSet<>(keys))));
           }
         });
     return removed.get();
@@ -400,6 +470,9 @@ public final class CacheService<V> implements AutoCloseable {
   public void close() {
     closed = true;
     renewals.close();
+    if (invalidations != null) {
+      invalidations.close();
+    }
   }
 
   /**
@@ -410,6 +483,11 @@ public final class CacheService<V> implements AutoCloseable {
   Hold hold(String key, Duration life) {
     String token = jvm + "-" + holds.incrementAndGet();
     return Hold.place(entries, renewals, redisKey(key), token, life.toMillis());
+  }
+
+  /** How many copies the near cache has. */
+  int nearSize() {
+    return near == null ? 0 : near.size();
   }
 
   private String redisKey(String key) {
@@ -458,6 +536,7 @@ public final class CacheService<V> implements AutoCloseable {
     private long nullTtlMillis;
     private double jitter;
     private long leaseMillis = Duration.ofSeconds(3).toMillis();
+    private int nearEntries;
 
     private Builder(UnifiedJedis client, TypeToken<V> type) {
       this.client = client;
@@ -557,11 +636,44 @@ public final class CacheService<V> implements AutoCloseable {
     }
 
     /**
+     * Keeps copies of entries in this JVM, so that most reads need no round trip. Off unless set.
+     *
+     * <p>This JVM never reads what was there before a write of its own that has returned. What
+     * other JVMs and programs write is seen within a second, whatever happens to the network, and
+     * usually within a few milliseconds; in {@link CacheService#getOrLoad} and {@link
+     * CacheAside#get} too, whose guarantees among JVMs are late by as much. While Redis cannot be
+     * heard, or the pool has no connection to spare for a second, every read goes to Redis. {@link
+     * CacheService#getAll} reads copies but takes none; {@link CacheService#ttl} asks Redis.
+     *
+     * <p>Takes two daemon threads, one connection beside the pool, and four small messages a second
+     * through it. A copy is the value itself where its type is immutable as a whole (strings, boxed
+     * numbers, enums, {@code java.time}, {@code UUID}, {@code BigDecimal}, records of these), and
+     * else its JSON, decoded at each read. Needs a prefix, and a pool or client of one server: not
+     * Sentinel, not Cluster.
+     *
+     * @param maxEntries how many copies to keep at most; from 1 to 10 million
+     * @return this
+     * @throws IllegalArgumentException if it is out of range
+     */
+    @CanIgnoreReturnValue
+    public Builder<V> nearCache(int maxEntries) {
+      Arguments.requireRange(maxEntries, "maxEntries", 1, 10_000_000);
+      this.nearEntries = maxEntries;
+      return this;
+    }
+
+    /**
      * Makes the cache. No I/O.
      *
      * @return a new cache
+     * @throws IllegalStateException if it is to have a near cache and no prefix
+     * @throws IllegalArgumentException if it is to have a near cache, and the pool or client is of
+     *     Sentinel or a Cluster, or is of a kind that does not say how it connects
      */
     public CacheService<V> build() {
+      if (nearEntries > 0 && prefix.isEmpty()) {
+        throw new IllegalStateException("nearCache needs a cache with a prefix");
+      }
       return new CacheService<>(this);
     }
   }

@@ -6,7 +6,9 @@ import java.util.concurrent.atomic.LongAdder;
 /** The counters behind {@link CacheStats}. */
 final class Counters {
 
+  /** Hits in Redis; the near ones are not among them. */
   final LongAdder hits = new LongAdder();
+
   final LongAdder misses = new LongAdder();
   final LongAdder nearHits = new LongAdder();
   final LongAdder loads = new LongAdder();
@@ -30,10 +32,11 @@ final class Counters {
   }
 
   CacheStats snapshot() {
+    long near = nearHits.sum();
     return new CacheStats(
-        hits.sum(),
+        hits.sum() + near,
         misses.sum(),
-        nearHits.sum(),
+        near,
         loads.sum(),
         loadFailures.sum(),
         Duration.ofNanos(loadNanos.sum()),

@@ -2,9 +2,13 @@ package io.github.redistoolkit.cache;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.github.redistoolkit.cache.NearCache.Stamp;
 import io.github.redistoolkit.core.LuaScript;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.AbstractPipeline;
+import redis.clients.jedis.Response;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.params.SetParams;
 
@@ -138,26 +142,53 @@ final class Entries<V> {
 
   private final UnifiedJedis client;
   private final Codec<V> codec;
+  private final String prefix;
+  private final @Nullable NearCache<V> near;
 
-  Entries(UnifiedJedis client, Codec<V> codec) {
+  Entries(UnifiedJedis client, Codec<V> codec, String prefix, @Nullable NearCache<V> near) {
     this.client = client;
     this.codec = codec;
+    this.prefix = prefix;
+    this.near = near;
   }
 
+  /** Reads from Redis, and takes a copy if there is a near cache. */
   Content<V> read(String key) {
-    return codec.read(client.get(key.getBytes(UTF_8)));
+    if (near == null) {
+      return codec.read(client.get(key.getBytes(UTF_8)));
+    }
+    String nearKey = key.substring(prefix.length());
+    Stamp stamp = near.stamp(nearKey);
+    byte[] bytes;
+    long pttl;
+    try (AbstractPipeline pipeline = client.pipelined()) {
+      Response<byte[]> value = pipeline.get(key.getBytes(UTF_8));
+      Response<Long> life = pipeline.pttl(key);
+      pipeline.sync();
+      bytes = value.get();
+      pttl = life.get();
+    }
+    Content<V> content = codec.read(bytes);
+    if (stamp != null && content.state() == Content.State.VALUE) {
+      near.put(nearKey, stamp, content.value(), new String(bytes, UTF_8), pttl);
+    }
+    return content;
   }
 
   void set(String key, String json, long ttlMillis) {
-    client.set(key, json, SetParams.setParams().px(ttlMillis));
+    try {
+      client.set(key, json, SetParams.setParams().px(ttlMillis));
+    } finally {
+      written(key);
+    }
   }
 
   boolean delete(String key) {
-    return run(DELETE, key) == 1;
+    return write(DELETE, key) == 1;
   }
 
   boolean touch(String key, long ttlMillis) {
-    return run(TOUCH, key, String.valueOf(ttlMillis)) == 1;
+    return write(TOUCH, key, String.valueOf(ttlMillis)) == 1;
   }
 
   long ttlMillis(String key) {
@@ -173,7 +204,7 @@ final class Entries<V> {
   }
 
   boolean fill(String key, String lease, String json, long ttlMillis) {
-    return run(FILL, key, lease, json, String.valueOf(ttlMillis)) == 1;
+    return write(FILL, key, lease, json, String.valueOf(ttlMillis)) == 1;
   }
 
   void release(String key, String lease) {
@@ -181,11 +212,30 @@ final class Entries<V> {
   }
 
   void hold(String key, String token, long holdMillis) {
-    long unused = run(HOLD, key, token, String.valueOf(holdMillis));
+    long unused = write(HOLD, key, token, String.valueOf(holdMillis));
   }
 
   void unhold(String key, String token) {
-    long unused = run(HOLD, key, token, "0");
+    long unused = write(HOLD, key, token, "0");
+  }
+
+  /** Runs a script that may change what reads find. */
+  private long write(LuaScript script, String key, String... args) {
+    try {
+      return run(script, key, args);
+    } finally {
+      written(key);
+    }
+  }
+
+  /**
+   * Drops the copy once Redis has replied, also if it failed: the next read of this JVM must not
+   * find what was there before, though Redis's own message may still be on its way.
+   */
+  private void written(String key) {
+    if (near != null) {
+      near.changed(key.substring(prefix.length()));
+    }
   }
 
   private long run(LuaScript script, String key, String... args) {

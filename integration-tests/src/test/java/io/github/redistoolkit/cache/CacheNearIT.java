@@ -1,0 +1,400 @@
+package io.github.redistoolkit.cache;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.not;
+import static org.hamcrest.Matchers.sameInstance;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.function.ToLongFunction;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.BuilderFactory;
+import redis.clients.jedis.CommandArguments;
+import redis.clients.jedis.CommandObject;
+import redis.clients.jedis.DefaultJedisClientConfig;
+import redis.clients.jedis.RedisClient;
+import redis.clients.jedis.params.SetParams;
+import redis.clients.jedis.util.PrefixedKeyArgumentPreProcessor;
+
+@EachClient
+class CacheNearIT {
+
+  private static final Duration MINUTE = Duration.ofMinutes(1);
+
+  private final TestRedis redis;
+  private final String prefix;
+  private final List<AutoCloseable> made = new ArrayList<>();
+  private final ExecutorService threads = Executors.newCachedThreadPool();
+
+  CacheNearIT(TestRedis redis) {
+    this.redis = redis;
+    this.prefix = redis.unique("near:");
+  }
+
+  @AfterEach
+  void endsWhatItStarted() throws Exception {
+    threads.shutdownNow();
+    for (AutoCloseable closeable : made) {
+      closeable.close();
+    }
+    Awaitility.await().until(() -> nearThreads() == 0 && redis.borrowed() == 0);
+  }
+
+  private <V> CacheService<V> near(TypeToken<V> type, int maxEntries) {
+    CacheService<V> cache =
+        Fixtures.builder(redis, type).prefix(prefix).nearCache(maxEntries).build();
+    made.add(cache);
+    return cache;
+  }
+
+  private <V> CacheService<V> near(Class<V> type) {
+    return near(TypeToken.get(type), 1000);
+  }
+
+  /** Waits until the entry is answered without Redis. */
+  private static <V> void awaitNear(CacheService<V> cache, String key) {
+    Awaitility.await()
+        .pollInterval(Duration.ofMillis(5))
+        .until(
+            () -> {
+              long before = cache.stats().nearHits();
+              assertThat(cache.get(key).isPresent(), is(true));
+              return cache.stats().nearHits() > before;
+            });
+  }
+
+  private static long nearThreads() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().startsWith("redis-cache-near-"))
+        .count();
+  }
+
+  @CanIgnoreReturnValue
+  private Object admin(String command, String... args) {
+    CommandArguments arguments = new CommandArguments(() -> command.getBytes(UTF_8));
+    for (String arg : args) {
+      arguments.add(arg);
+    }
+    return redis.admin().executeCommand(new CommandObject<>(arguments, BuilderFactory.RAW_OBJECT));
+  }
+
+  @Test
+  void aNearHitNeedsNoCommand() {
+    CacheService<String> cache = near(String.class);
+    cache.set("k", "v", MINUTE);
+    awaitNear(cache, "k");
+    long gets = redis.calls("get") + redis.calls("mget");
+    for (int i = 0; i < 100; i++) {
+      assertThat(cache.get("k"), is(Optional.of("v")));
+      assertThat(cache.getOrLoad("k", MINUTE, () -> "never"), is("v"));
+      assertThat(cache.getAll(List.of("k")), is(Map.of("k", "v")));
+    }
+    assertThat(redis.calls("get") + redis.calls("mget"), is(gets));
+    assertThat(cache.stats().nearHits(), is(greaterThan(299L)));
+    assertThat(cache.stats().hits(), is(greaterThan(299L)));
+  }
+
+  @Test
+  void ownWritesAreReadAtOnce() {
+    CacheService<Integer> cache = near(Integer.class);
+    cache.set("k", 0, MINUTE);
+    awaitNear(cache, "k");
+    for (int i = 1; i <= 200; i++) {
+      cache.set("k", i, MINUTE);
+      assertThat(cache.get("k"), is(Optional.of(i)));
+      cache.setAll(Map.of("k", -i), MINUTE);
+      assertThat(cache.get("k"), is(Optional.of(-i)));
+      cache.deleteAll(List.of("k"));
+      assertThat(cache.get("k"), is(Optional.empty()));
+      int loaded = 10_000 + i;
+      assertThat(cache.getOrLoad("k", MINUTE, () -> loaded), is(loaded));
+      assertThat(cache.get("k"), is(Optional.of(loaded)));
+      cache.delete("k");
+      assertThat(cache.get("k"), is(Optional.empty()));
+    }
+    cache.set("k", 1, MINUTE);
+    awaitNear(cache, "k");
+    assertThat(cache.clear(), is(1L));
+    assertThat(cache.get("k"), is(Optional.empty()));
+  }
+
+  @Test
+  void foreignWritesDeletionsAndExpiriesAreHeard() {
+    CacheService<Integer> cache = near(Integer.class);
+    cache.set("k", 1, MINUTE);
+    awaitNear(cache, "k");
+    redis.admin().set(prefix + "k", "2", SetParams.setParams().px(60_000));
+    awaitValue(cache, Optional.of(2));
+    awaitNear(cache, "k");
+    redis.admin().del(prefix + "k");
+    awaitValue(cache, Optional.empty());
+    redis.admin().set(prefix + "k", "3", SetParams.setParams().px(60_000));
+    awaitNear(cache, "k");
+    redis.admin().pexpire(prefix + "k", 1);
+    awaitValue(cache, Optional.empty());
+  }
+
+  private static void awaitValue(CacheService<Integer> cache, Optional<Integer> value) {
+    Awaitility.await()
+        .pollInterval(Duration.ofMillis(1))
+        .atMost(Duration.ofSeconds(1))
+        .until(() -> cache.get("k").equals(value));
+  }
+
+  @Test
+  void emptyingTheDatabaseEmptiesTheNearCache() {
+    CacheService<Integer> cache = near(Integer.class);
+    cache.set("k", 1, MINUTE);
+    awaitNear(cache, "k");
+    assertThat(redis.admin().flushDB(), is("OK"));
+    awaitValue(cache, Optional.empty());
+  }
+
+  @Test
+  void whileAnUpdateHoldsAKeyTheNearCacheHasNoCopy() {
+    CacheService<Integer> cache = near(Integer.class);
+    CacheAside<String, Integer> aside = new CacheAside<>(cache, MINUTE, id -> id, id -> 2);
+    cache.set("k", 1, MINUTE);
+    awaitNear(cache, "k");
+    aside.update(
+        "k",
+        () -> {
+          assertThat(cache.get("k"), is(Optional.empty()));
+          assertThat(aside.get("k"), is(2));
+          return null;
+        });
+    assertThat(aside.get("k"), is(2));
+  }
+
+  @Test
+  void aCopyIsNotServedPastTheTtlThoughTheServerDoesNotTell() {
+    CacheService<Integer> cache = near(Integer.class);
+    admin("DEBUG", "SET-ACTIVE-EXPIRE", "0");
+    try {
+      cache.set("warm", 1, MINUTE);
+      awaitNear(cache, "warm");
+      long set = System.nanoTime();
+      redis.admin().set(prefix + "k", "1", SetParams.setParams().px(700));
+      awaitNear(cache, "k");
+      long latest = set;
+      while (cache.get("k").isPresent()) {
+        latest = System.nanoTime();
+      }
+      // The read that was answered last began before the entry expired, give or take the reply.
+      assertThat(TimeUnit.NANOSECONDS.toMillis(latest - set), is(lessThanOrEqualTo(800L)));
+    } finally {
+      admin("DEBUG", "SET-ACTIVE-EXPIRE", "1");
+    }
+  }
+
+  @Test
+  void aCallerWhoMutatesAValueDoesNotPoisonTheCopy() {
+    CacheService<List<String>> cache = near(new TypeToken<List<String>>() {}, 10);
+    cache.set("k", List.of("a"), MINUTE);
+    awaitNear(cache, "k");
+    cache.get("k").orElseThrow().add("mutated");
+    assertThat(cache.get("k").orElseThrow(), is(List.of("a")));
+    long nearHits = cache.stats().nearHits();
+    assertThat(cache.get("k").orElseThrow(), is(not(sameInstance(cache.get("k").orElseThrow()))));
+    assertThat(cache.stats().nearHits(), is(nearHits + 2));
+  }
+
+  @Test
+  void anImmutableValueIsHandedOutAsOneInstance() {
+    CacheService<Fixtures.User> cache = near(Fixtures.User.class);
+    cache.set("k", new Fixtures.User("1", "John"), MINUTE);
+    awaitNear(cache, "k");
+    assertThat(cache.get("k").orElseThrow(), is(sameInstance(cache.get("k").orElseThrow())));
+  }
+
+  @Test
+  void thereAreNeverMoreCopiesThanAskedFor() {
+    CacheService<Integer> cache = near(TypeToken.get(Integer.class), 10);
+    cache.set("k0", 0, MINUTE);
+    awaitNear(cache, "k0");
+    for (int i = 0; i < 100; i++) {
+      cache.set("k" + i, i, MINUTE);
+      assertThat(cache.get("k" + i), is(Optional.of(i)));
+      assertThat(cache.nearSize(), is(lessThanOrEqualTo(10)));
+    }
+    assertThat(cache.nearSize(), is(greaterThan(0)));
+  }
+
+  @Test
+  void manyReadersAndForeignWritersLeaveNoStaleCopy() throws Exception {
+    CacheService<Long> cache = near(Long.class);
+    cache.set("warm", 1L, MINUTE);
+    awaitNear(cache, "warm");
+    StalenessWatch watch = new StalenessWatch(redis.admin(), prefix, 20);
+    assertThat(staleAfterSoak(watch, key -> cache.get(key).orElseThrow()), is(0L));
+    assertThat(cache.stats().nearHits(), is(greaterThan(1000L)));
+    assertThat(watch.laterThan(1100), is(empty()));
+  }
+
+  @Test
+  void aNaiveFillIsFoundOutByTheSameSoak() throws Exception {
+    NaiveNearReads naive = new NaiveNearReads(redis, prefix);
+    made.add(naive);
+    Awaitility.await().until(naive::isTrusted);
+    StalenessWatch watch = new StalenessWatch(redis.admin(), prefix, 20);
+    assertThat(staleAfterSoak(watch, naive::read), is(greaterThan(0L)));
+  }
+
+  /** Writes and reads in bursts, and counts copies that are stale 100 ms after each burst. */
+  private long staleAfterSoak(StalenessWatch watch, ToLongFunction<String> cache)
+      throws Exception {
+    long stale = 0;
+    for (int burst = 0; burst < Sizes.of(8, 100); burst++) {
+      long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Sizes.of(250, 600));
+      List<Future<?>> running = new ArrayList<>();
+      for (int i = 0; i < 2; i++) {
+        int writer = i;
+        running.add(threads.submit(() -> watch.writeUntil(end, writer, 2)));
+      }
+      for (int i = 0; i < 8; i++) {
+        running.add(threads.submit(() -> watch.readUntil(end, cache)));
+      }
+      for (Future<?> future : running) {
+        future.get();
+      }
+      stale += awaitFresh(watch, cache);
+    }
+    return stale;
+  }
+
+  /** A copy that is stale for good is stale after 100 ms and, on a busy machine, after 500 ms. */
+  private static long awaitFresh(StalenessWatch watch, ToLongFunction<String> cache) {
+    long start = System.nanoTime();
+    Awaitility.await()
+        .pollDelay(Duration.ofMillis(100))
+        .pollInterval(Duration.ofMillis(20))
+        .until(
+            () ->
+                stale(watch, cache) == 0
+                    || System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(500));
+    return stale(watch, cache);
+  }
+
+  private static long stale(StalenessWatch watch, ToLongFunction<String> cache) {
+    return watch.keys().stream()
+        .filter(key -> cache.applyAsLong(key) != watch.last(key))
+        .count();
+  }
+
+  @Test
+  void nothingIsStaleBeyondOneSecondThoughTheSubscriberIsKilledAllTheTime() throws Exception {
+    CacheService<Long> cache = near(Long.class);
+    cache.set("warm", 1L, MINUTE);
+    awaitNear(cache, "warm");
+    StalenessWatch watch = new StalenessWatch(redis.admin(), prefix, 20);
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(Sizes.of(2, 30));
+    List<Future<?>> running = new ArrayList<>();
+    running.add(threads.submit(() -> watch.writeUntil(end, 0, 1)));
+    for (int i = 0; i < 4; i++) {
+      running.add(threads.submit(() -> watch.readUntil(end, key -> cache.get(key).orElseThrow())));
+    }
+    Awaitility.await()
+        .pollInterval(Duration.ofMillis(200))
+        .atMost(Duration.ofMinutes(2))
+        .until(
+            () -> {
+              admin("CLIENT", "KILL", "TYPE", "pubsub");
+              return System.nanoTime() - end > 0;
+            });
+    for (Future<?> future : running) {
+      future.get();
+    }
+    assertThat(watch.laterThan(1100), is(empty()));
+    awaitNear(cache, "warm");
+    assertThat(stale(watch, key -> cache.get(key).orElseThrow()), is(0L));
+  }
+
+  @Test
+  void aUserWhoMayNotTrackReadsFromRedis() {
+    try (RestrictedUser user = new RestrictedUser(redis, "~*", "&*", "-client|tracking")) {
+      CacheService<Integer> cache =
+          CacheService.builder(user.client(), Integer.class).prefix(prefix).nearCache(10).build();
+      cache.set("k", 1);
+      Awaitility.await()
+          .pollDelay(Duration.ofMillis(700))
+          .until(() -> cache.get("k").equals(Optional.of(1)));
+      assertThat(cache.stats().nearHits(), is(0L));
+      cache.close();
+    }
+  }
+
+  @Test
+  void aClientThatRenamesKeysGetsNoNearCacheRatherThanAStaleOne() {
+    DefaultJedisClientConfig config =
+        DefaultJedisClientConfig.builder()
+            .commandKeyArgumentPreProcessor(new PrefixedKeyArgumentPreProcessor(prefix + "tenant:"))
+            .build();
+    try (RedisClient renaming =
+        RedisClient.builder().hostAndPort(redis.address()).clientConfig(config).build()) {
+      CacheService<Integer> cache =
+          CacheService.builder(renaming, Integer.class).prefix(prefix).nearCache(10).build();
+      cache.set("k", 1);
+      Awaitility.await()
+          .pollDelay(Duration.ofMillis(1200))
+          .until(() -> cache.get("k").equals(Optional.of(1)));
+      assertThat(cache.stats().nearHits(), is(0L));
+      cache.close();
+    }
+  }
+
+  @Test
+  void itTakesTwoThreadsAndOneConnectionUntilItIsClosed() {
+    CacheService<Integer> cache = near(Integer.class);
+    cache.set("k", 1, MINUTE);
+    awaitNear(cache, "k");
+    assertThat(nearThreads(), is(2L));
+    assertThat(subscribers(), is(1L));
+    cache.close();
+    Awaitility.await().until(() -> nearThreads() == 0 && subscribers() == 0);
+    assertThrows(IllegalStateException.class, () -> cache.get("k"));
+  }
+
+  private long subscribers() {
+    Object list = admin("CLIENT", "LIST", "TYPE", "pubsub");
+    return new String((byte[]) list, UTF_8).lines().count();
+  }
+
+  @Test
+  void itsThreadsEndWhenThePoolIsClosed() {
+    TestRedis own = redis.withMaxTotal(4);
+    CacheService<Integer> cache =
+        Fixtures.builder(own, Integer.class).prefix(prefix).nearCache(10).build();
+    cache.set("k", 1, MINUTE);
+    awaitNear(cache, "k");
+    own.close();
+    Awaitility.await().until(() -> nearThreads() == 0);
+  }
+
+  @Test
+  void itNeedsAPrefixAndASensibleSize() {
+    CacheService.Builder<Integer> builder = Fixtures.builder(redis, Integer.class);
+    assertThrows(IllegalArgumentException.class, () -> builder.nearCache(0));
+    assertThrows(IllegalArgumentException.class, () -> builder.nearCache(10_000_001));
+    builder.nearCache(10);
+    assertThrows(IllegalStateException.class, builder::build);
+  }
+}

@@ -1,0 +1,117 @@
+package io.github.redistoolkit.cache;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.nullValue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.ThreadLocalRandom;
+import org.junit.jupiter.api.Test;
+
+class ClockMapTest {
+
+  private static void put(ClockMap<Integer> map, int number) {
+    map.putIf(() -> true, "k" + number, number);
+  }
+
+  @Test
+  void givesWhatWasPutUntilItIsRemoved() {
+    ClockMap<Integer> map = new ClockMap<>(10);
+    put(map, 1);
+    assertThat(map.get("k1"), is(1));
+    map.remove("k1");
+    assertThat(map.get("k1"), is(nullValue()));
+    put(map, 2);
+    map.clear();
+    assertThat(map.size(), is(0));
+  }
+
+  @Test
+  void storesOnlyIfTheConditionHolds() {
+    ClockMap<Integer> map = new ClockMap<>(10);
+    put(map, 1);
+    map.putIf(() -> false, "k1", 2);
+    assertThat(map.get("k1"), is(1));
+    map.putIf(() -> false, "k2", 2);
+    assertThat(map.get("k2"), is(nullValue()));
+  }
+
+  @Test
+  void neverHoldsMoreThanItsBound() {
+    for (int bound : new int[] {1, 2, 100}) {
+      ClockMap<Integer> map = new ClockMap<>(bound);
+      for (int i = 0; i < 1000; i++) {
+        put(map, i);
+        assertThat(map.size(), is(lessThanOrEqualTo(bound)));
+      }
+      assertThat(map.size(), is(bound));
+    }
+  }
+
+  @Test
+  void keepsWhatIsReadAndForgetsWhatIsNot() {
+    ClockMap<Integer> map = new ClockMap<>(100);
+    for (int i = 0; i < 1000; i++) {
+      put(map, i);
+      Integer hot = map.get("k0");
+      assertThat(hot, is(0));
+    }
+  }
+
+  @Test
+  void replacingOneKeyForEverNeitherGrowsNorEvictsTheOthers() {
+    ClockMap<Integer> map = new ClockMap<>(10);
+    for (int i = 0; i < 10; i++) {
+      put(map, i);
+    }
+    for (int i = 0; i < 10_000; i++) {
+      map.remove("k0");
+      put(map, 0);
+    }
+    for (int i = 0; i < 10; i++) {
+      assertThat(map.get("k" + i), is(i));
+    }
+  }
+
+  @Test
+  void staysBoundedUnderConcurrentUse() throws Exception {
+    ClockMap<Integer> map = new ClockMap<>(50);
+    ExecutorService threads = Executors.newFixedThreadPool(4);
+    try {
+      List<Future<Integer>> workers = new ArrayList<>();
+      for (int t = 0; t < 4; t++) {
+        workers.add(threads.submit(() -> work(map)));
+      }
+      for (Future<Integer> worker : workers) {
+        assertThat(worker.get(), is(greaterThan(0)));
+      }
+    } finally {
+      threads.shutdownNow();
+    }
+    assertThat(map.size(), is(lessThanOrEqualTo(50)));
+  }
+
+  private static int work(ClockMap<Integer> map) {
+    int hits = 0;
+    for (int i = 0; i < 50_000; i++) {
+      int number = ThreadLocalRandom.current().nextInt(200);
+      Integer found = map.get("k" + number);
+      if (found == null) {
+        put(map, number);
+      } else {
+        assertThat(found, is(number));
+        hits++;
+      }
+      if (i % 7 == 0) {
+        map.remove("k" + number);
+      }
+    }
+    return hits;
+  }
+}

@@ -1,0 +1,155 @@
+package io.github.redistoolkit.cache;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.not;
+import static org.hamcrest.Matchers.notNullValue;
+import static org.hamcrest.Matchers.nullValue;
+import static org.hamcrest.Matchers.sameInstance;
+
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.cache.NearCache.Stamp;
+import io.github.redistoolkit.cache.NearCache.Values;
+import io.github.redistoolkit.core.Json;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+
+/** Forces each interleaving of a read and a change; no server is needed for that. */
+class NearCacheTest {
+
+  private static final long MINUTE = 60_000;
+
+  private final NearCache<String> near = near(TypeToken.get(String.class));
+
+  private static <V> NearCache<V> near(TypeToken<V> type) {
+    Codec<V> codec = new Codec<>(Json.defaultGson(), type);
+    return new NearCache<>(codec, Values.of(type), 100);
+  }
+
+  private Stamp trustedStamp() {
+    near.trust(System.nanoTime());
+    Stamp stamp = near.stamp("k");
+    assertThat(stamp, is(notNullValue()));
+    return stamp;
+  }
+
+  private void put(Stamp stamp, long pttl) {
+    near.put("k", stamp, "v", "\"v\"", pttl);
+  }
+
+  @Test
+  void servesACopyWhileItIsTrusted() {
+    put(trustedStamp(), MINUTE);
+    assertThat(near.get("k"), is(Content.value("v")));
+    near.distrust();
+    assertThat(near.get("k"), is(nullValue()));
+    near.trust(System.nanoTime());
+    assertThat(near.get("k"), is(nullValue()));
+  }
+
+  @Test
+  void takesNoCopyBeforeItIsTrusted() {
+    assertThat(near.isTrusted(), is(false));
+    assertThat(near.stamp("k"), is(nullValue()));
+  }
+
+  @Test
+  void trustEndsOneSecondAfterWhatWasHeard() {
+    put(trustedStamp(), MINUTE);
+    near.trust(System.nanoTime() - NearCache.STALENESS_NANOS);
+    assertThat(near.get("k"), is(nullValue()));
+    near.trust(System.nanoTime() - NearCache.STALENESS_NANOS + TimeUnit.SECONDS.toNanos(30));
+    assertThat(near.get("k"), is(Content.value("v")));
+  }
+
+  @Test
+  void aChangeBetweenReadAndStoreRefusesTheCopy() {
+    Stamp stamp = trustedStamp();
+    near.changed("k");
+    put(stamp, MINUTE);
+    assertThat(near.get("k"), is(nullValue()));
+  }
+
+  @Test
+  void aChangeAfterTheStoreRemovesTheCopy() {
+    put(trustedStamp(), MINUTE);
+    near.changed("k");
+    assertThat(near.get("k"), is(nullValue()));
+  }
+
+  @Test
+  void anInterruptionBetweenReadAndStoreRefusesTheCopyAlsoIfTrustIsBack() {
+    Stamp stamp = trustedStamp();
+    near.distrust();
+    near.trust(System.nanoTime());
+    put(stamp, MINUTE);
+    assertThat(near.get("k"), is(nullValue()));
+  }
+
+  @Test
+  void anEmptiedDatabaseRefusesAndRemovesEveryCopy() {
+    put(trustedStamp(), MINUTE);
+    Stamp underWay = trustedStamp();
+    near.allChanged();
+    assertThat(near.get("k"), is(nullValue()));
+    put(underWay, MINUTE);
+    assertThat(near.get("k"), is(nullValue()));
+    assertThat(near.isTrusted(), is(true));
+  }
+
+  @Test
+  void aCopyLivesNoLongerThanTheEntryLivedWhenItWasAskedFor() {
+    Stamp stamp = trustedStamp();
+    for (long gone : new long[] {-2, 0}) {
+      put(stamp, gone);
+      assertThat(near.get("k"), is(nullValue()));
+    }
+    Stamp longAgo =
+        new Stamp(
+            stamp.stripe(),
+            stamp.heard(),
+            stamp.epoch(),
+            stamp.askedNanos() - TimeUnit.SECONDS.toNanos(10));
+    put(longAgo, 9_999);
+    assertThat(near.get("k"), is(nullValue()));
+    put(longAgo, 20_000);
+    assertThat(near.get("k"), is(Content.value("v")));
+  }
+
+  @Test
+  void anEntryWithoutExpiryIsReadAgainAfterAMinute() {
+    Stamp stamp = trustedStamp();
+    Stamp minuteAgo =
+        new Stamp(
+            stamp.stripe(),
+            stamp.heard(),
+            stamp.epoch(),
+            stamp.askedNanos() - TimeUnit.SECONDS.toNanos(61));
+    put(minuteAgo, Entries.FOR_EVER);
+    assertThat(near.get("k"), is(nullValue()));
+    put(stamp, Entries.FOR_EVER);
+    assertThat(near.get("k"), is(Content.value("v")));
+  }
+
+  @Test
+  void aStoredNullIsServedAsANull() {
+    near.put("k", trustedStamp(), null, "null", MINUTE);
+    assertThat(near.get("k"), is(Content.value(null)));
+  }
+
+  @Test
+  void oneInstanceIsSharedOnlyIfNobodyCanChangeIt() {
+    String value = "v".repeat(3);
+    near.put("k", trustedStamp(), value, "\"vvv\"", MINUTE);
+    assertThat(near.get("k").value(), is(sameInstance(value)));
+
+    NearCache<List<String>> lists = near(new TypeToken<List<String>>() {});
+    lists.trust(System.nanoTime());
+    lists.put("k", lists.stamp("k"), List.of("a"), "[\"a\"]", MINUTE);
+    List<String> first = lists.get("k").value();
+    first.add("mutated");
+    assertThat(lists.get("k").value(), is(List.of("a")));
+    assertThat(lists.get("k").value(), is(not(sameInstance(first))));
+  }
+}

@@ -161,7 +161,7 @@ public final class TestRedis implements AutoCloseable {
     return tested.borrowed();
   }
 
-  void removeKeys() {
+  public void removeKeys() {
     deployment.removeKeys(MARK);
   }
 

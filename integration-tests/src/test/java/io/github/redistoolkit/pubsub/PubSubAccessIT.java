@@ -183,7 +183,7 @@ class PubSubAccessIT {
     acl("-ping");
     try (NamedClient client = NamedClient.of(redis, asUser());
         RedisPubSub pubSub =
-            client.builder().listener(recorder).heartbeat(Duration.ofMillis(200)).build()) {
+            client.builder().listener(recorder).heartbeat(Duration.ofMillis(300)).build()) {
       pubSub.subscribe(allowed, String.class, message -> {});
       Wire.await("some heartbeats").until(() -> denials("ping") >= 4);
       assertThat(pubSub.isConnected(), is(true));

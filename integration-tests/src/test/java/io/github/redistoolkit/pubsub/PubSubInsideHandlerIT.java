@@ -125,14 +125,7 @@ class PubSubInsideHandlerIT {
       subscription.close();
       goOn.countDown();
       Wire.await("unsubscribed").until(() -> wire.subscribers(channel) == 0);
-      Wire.await("the handler's thread is idle")
-          .until(
-              () ->
-                  Thread.getAllStackTraces().entrySet().stream()
-                      .filter(thread -> thread.getKey().getName().contains("pubsub-handler"))
-                      .noneMatch(
-                          thread ->
-                              List.of(thread.getValue()).toString().contains("SerialTask.run")));
+      Wire.await("the handler's thread is idle").until(() -> !Wire.threadIsIn("handler", "doNext"));
       assertThat(received, contains("0"));
     }
   }

@@ -2,8 +2,10 @@ package io.github.redistoolkit.pubsub;
 
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 import redis.clients.jedis.Jedis;
@@ -63,5 +65,14 @@ final class Wire {
         .map(Thread::getName)
         .filter(name -> name.startsWith("redis-pubsub-"))
         .toList();
+  }
+
+  /** Whether a thread of the module is in a method whose name matches. */
+  static boolean threadIsIn(String role, String method) {
+    Pattern name = Pattern.compile(method);
+    return Thread.getAllStackTraces().entrySet().stream()
+        .filter(thread -> thread.getKey().getName().startsWith("redis-pubsub-" + role))
+        .flatMap(thread -> Arrays.stream(thread.getValue()))
+        .anyMatch(frame -> name.matcher(frame.getMethodName()).matches());
   }
 }

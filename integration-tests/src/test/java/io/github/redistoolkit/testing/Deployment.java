@@ -3,21 +3,36 @@ package io.github.redistoolkit.testing;
 import java.net.URI;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.DefaultRedisCredentials;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.Protocol;
 import redis.clients.jedis.RedisProtocol;
 import redis.clients.jedis.SslOptions;
+import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.params.ScanParams;
 import redis.clients.jedis.resps.ScanResult;
 import redis.clients.jedis.util.JedisURIHelper;
+import redis.clients.jedis.util.SafeEncoder;
 
-/** Servers that belong together: where they are and how to get in. */
-record Deployment(Topology topology, List<HostAndPort> nodes, Ownership ownership) {
+/**
+ * Servers that belong together: where they are and how to get in.
+ *
+ * @param nodes those that hold data
+ * @param sentinels those that watch them, if any do
+ */
+record Deployment(
+    Topology topology, List<HostAndPort> nodes, List<HostAndPort> sentinels, Ownership ownership) {
 
-  /** Whose they are. */
+  /** What the sentinels call the primary. */
+  static final String PRIMARY_NAME = "toolkit";
+
+  /** Whose the servers are. */
   sealed interface Ownership {
 
     /** Started by the bed: tests may do to them what they like. */
@@ -33,34 +48,47 @@ record Deployment(Topology topology, List<HostAndPort> nodes, Ownership ownershi
     }
   }
 
-  static Deployment ours(Topology topology, List<HostAndPort> nodes) {
-    return new Deployment(topology, List.copyOf(nodes), new Ownership.Ours());
+  static Deployment ours(Topology topology, List<HostAndPort> nodes, List<HostAndPort> sentinels) {
+    return new Deployment(
+        topology, List.copyOf(nodes), List.copyOf(sentinels), new Ownership.Ours());
   }
 
   static Deployment foreign(URI url) {
     return new Deployment(
         Topology.STANDALONE,
         List.of(JedisURIHelper.getHostAndPort(url)),
+        List.of(),
         new Ownership.Foreign(url));
+  }
+
+  boolean isOurs() {
+    return ownership instanceof Ownership.Ours;
   }
 
   /** What {@link #decode} makes the same of in another JVM, in one word. */
   String encode() {
     return ownership instanceof Ownership.Foreign foreign
         ? foreign.url().toString()
-        : topology
-            + "|"
-            + nodes.stream().map(HostAndPort::toString).collect(Collectors.joining(","));
+        : topology + "|" + encode(nodes) + "|" + encode(sentinels);
+  }
+
+  private static String encode(List<HostAndPort> addresses) {
+    return addresses.stream().map(HostAndPort::toString).collect(Collectors.joining(","));
   }
 
   static Deployment decode(String text) {
     if (text.contains("://")) {
       return foreign(URI.create(text));
     }
-    String[] parts = text.split("\\|", 2);
-    return ours(
-        Topology.valueOf(parts[0]),
-        Arrays.stream(parts[1].split(",")).map(HostAndPort::from).toList());
+    String[] parts = text.split("\\|", -1);
+    return ours(Topology.valueOf(parts[0]), addresses(parts[1]), addresses(parts[2]));
+  }
+
+  private static List<HostAndPort> addresses(String text) {
+    return Arrays.stream(text.split(","))
+        .filter(address -> !address.isEmpty())
+        .map(HostAndPort::from)
+        .toList();
   }
 
   /** What every connection to them starts from. */
@@ -86,16 +114,46 @@ record Deployment(Topology topology, List<HostAndPort> nodes, Ownership ownershi
     return new Jedis(node, config().protocol(RedisProtocol.RESP2).build());
   }
 
-  /** Those that take writes at this moment. */
+  /** Those that take writes at this moment, as any one that answers says. */
   List<HostAndPort> primaries() {
-    return nodes;
+    return switch (topology) {
+      case STANDALONE -> nodes;
+      case SENTINEL -> List.of(askAnyOf(sentinels, Deployment::primaryOfSentinel));
+      case CLUSTER -> askAnyOf(nodes, Deployment::primariesOfCluster);
+    };
+  }
+
+  private static HostAndPort primaryOfSentinel(Jedis sentinel) {
+    List<String> address = sentinel.sentinelGetMasterAddrByName(PRIMARY_NAME);
+    return new HostAndPort(address.get(0), Integer.parseInt(address.get(1)));
+  }
+
+  private static List<HostAndPort> primariesOfCluster(Jedis node) {
+    Set<String> primaries = new TreeSet<>();
+    for (Object range : (List<?>) node.sendCommand(Protocol.Command.CLUSTER, "SLOTS")) {
+      List<?> primary = (List<?>) ((List<?>) range).get(2);
+      primaries.add(SafeEncoder.encode((byte[]) primary.get(0)) + ":" + primary.get(1));
+    }
+    return primaries.stream().map(HostAndPort::from).toList();
+  }
+
+  private <T> T askAnyOf(List<HostAndPort> addresses, Function<Jedis, T> question) {
+    JedisException failure = new JedisException("no server to ask");
+    for (HostAndPort address : addresses) {
+      try (Jedis jedis = open(address)) {
+        return question.apply(jedis);
+      } catch (JedisException e) {
+        failure = e;
+      }
+    }
+    throw failure;
   }
 
   /** Removes every key, or, if the servers are not ours, those with this in their name. */
   void removeKeys(String ourMark) {
     for (HostAndPort node : primaries()) {
       try (Jedis jedis = open(node)) {
-        if (ownership instanceof Ownership.Ours) {
+        if (isOurs()) {
           jedis.flushAll();
         } else {
           unlink(jedis, "*" + ourMark + "*");

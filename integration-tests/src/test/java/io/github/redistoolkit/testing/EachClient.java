@@ -1,40 +1,60 @@
 package io.github.redistoolkit.testing;
 
 import java.lang.annotation.ElementType;
+import java.lang.annotation.Inherited;
 import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.params.ParameterInfo;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.ArgumentsProvider;
 import org.junit.jupiter.params.provider.ArgumentsSource;
 import org.junit.jupiter.params.support.ParameterDeclarations;
+import org.junit.platform.commons.support.AnnotationSupport;
 
 /**
  * Runs a suite once through each kind of client; the suite takes a {@link TestRedis} in its
  * constructor. The keyspace is empty before each test; on an external server, the suite's own part
  * of it.
+ *
+ * <p>Which kinds these are depends on {@link #topologies} and on the {@linkplain Matrix size of the
+ * run}. An external server is standalone, so suites run on nothing else there.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
+@Inherited
 @Tag("integration")
 @ParameterizedClass(name = "{0}")
 @ArgumentsSource(EachClient.Clients.class)
 @ExtendWith(EachClient.EmptyKeyspace.class)
 public @interface EachClient {
 
+  /** What the suite runs on. */
+  Topology[] topologies() default {Topology.STANDALONE};
+
   /** One argument for each kind of client; JUnit closes it after the class. */
   final class Clients implements ArgumentsProvider {
     @Override
     public Stream<? extends Arguments> provideArguments(
         ParameterDeclarations parameters, ExtensionContext context) {
-      return Arrays.stream(ClientKind.values()).map(kind -> Arguments.of(TestRedis.of(kind)));
+      EachClient suite =
+          AnnotationSupport.findAnnotation(context.getRequiredTestClass(), EachClient.class)
+              .orElseThrow();
+      List<Topology> topologies =
+          SharedRedis.backend() instanceof Backend.External
+              ? List.of(Topology.STANDALONE)
+              : List.of(suite.topologies());
+      return Arrays.stream(ClientKind.values())
+          .filter(kind -> topologies.contains(kind.topology()) && kind.isIn(Matrix.ofThisRun()))
+          .map(kind -> Arguments.of(TestRedis.of(kind)));
     }
   }
 
@@ -42,7 +62,10 @@ public @interface EachClient {
   final class EmptyKeyspace implements AfterEachCallback {
     @Override
     public void afterEach(ExtensionContext context) {
-      SharedRedis.of(Topology.STANDALONE).removeKeys(TestRedis.MARK);
+      ParameterInfo invocation = ParameterInfo.get(context);
+      if (invocation != null) {
+        invocation.getArguments().get(0, TestRedis.class).removeKeys();
+      }
     }
   }
 }

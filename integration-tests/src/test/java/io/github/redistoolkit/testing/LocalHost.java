@@ -27,11 +27,13 @@ final class LocalHost implements ServerHost {
   private final String executable;
   private final Path directory;
   private final ConcurrentLinkedQueue<Process> keepers = new ConcurrentLinkedQueue<>();
+  private final Thread atExit = new Thread(this::endAll, "stop-redis");
 
   LocalHost(String executable) {
     this.executable = executable;
     try {
       this.directory = Files.createTempDirectory("redis-test-");
+      Runtime.getRuntime().addShutdownHook(atExit);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -98,6 +100,11 @@ final class LocalHost implements ServerHost {
 
   @Override
   public void close() {
+    Runtime.getRuntime().removeShutdownHook(atExit);
+    endAll();
+  }
+
+  private void endAll() {
     try {
       for (Process keeper : keepers) {
         keeper.getOutputStream().close();

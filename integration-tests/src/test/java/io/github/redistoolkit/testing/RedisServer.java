@@ -40,9 +40,42 @@ public final class RedisServer {
                 "enable-debug-command yes",
                 "dbfilename " + port + ".rdb",
                 "repl-diskless-sync-delay 0",
+                // A replica counts as available in a cluster once it has heard of one write or
+                // ping.
+                "repl-ping-replica-period 1",
                 "replica-announce-ip 127.0.0.1"));
     all.addAll(settings);
     return new RedisServer(host, port, all, List.of());
+  }
+
+  /** A node of a cluster, knowing no other yet. */
+  static RedisServer cluster(ServerHost host, int port, List<String> settings) {
+    List<String> all =
+        new ArrayList<>(
+            List.of(
+                "cluster-enabled yes",
+                "cluster-config-file " + port + ".nodes",
+                "cluster-announce-ip 127.0.0.1",
+                "cluster-node-timeout 1000",
+                "cluster-replica-validity-factor 0",
+                "cluster-allow-replica-migration no"));
+    all.addAll(settings);
+    return data(host, port, all);
+  }
+
+  /** A sentinel that watches one primary. */
+  static RedisServer sentinel(ServerHost host, int port, int primaryPort) {
+    String name = Deployment.PRIMARY_NAME;
+    return new RedisServer(
+        host,
+        port,
+        List.of(
+            "sentinel announce-ip 127.0.0.1",
+            "sentinel announce-port " + port,
+            "sentinel monitor " + name + " 127.0.0.1 " + primaryPort + " 2",
+            "sentinel down-after-milliseconds " + name + " 3000",
+            "sentinel failover-timeout " + name + " 5000"),
+        List.of("--sentinel"));
   }
 
   /** Where it listens. */

@@ -2,7 +2,10 @@ package io.github.redistoolkit.testing;
 
 import java.util.List;
 
-/** A place where server processes run: this machine, or one container with its ports published. */
+/**
+ * A place where server processes run: this machine, or one container with its ports published. It
+ * is closed with the JVM at the latest.
+ */
 interface ServerHost extends AutoCloseable {
 
   /** The directory there that holds the files of its servers. */

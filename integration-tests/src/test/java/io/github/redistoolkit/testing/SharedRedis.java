@@ -1,8 +1,12 @@
 package io.github.redistoolkit.testing;
 
 import java.io.PrintStream;
+import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -12,7 +16,10 @@ import redis.clients.jedis.Jedis;
 final class SharedRedis {
 
   private static final Once<Backend> BACKEND = new Once<>(Backend::chosen);
-  private static final Once<Deployment> STANDALONE = new Once<>(SharedRedis::startStandalone);
+  private static final Map<Topology, Once<Deployment>> DEPLOYMENTS =
+      Arrays.stream(Topology.values())
+          .collect(
+              Collectors.toMap(Function.identity(), topology -> new Once<>(() -> start(topology))));
 
   private SharedRedis() {}
 
@@ -23,21 +30,20 @@ final class SharedRedis {
 
   /** The one of this topology. */
   static Deployment of(Topology topology) {
-    return switch (topology) {
-      case STANDALONE -> STANDALONE.get();
-    };
+    return DEPLOYMENTS.get(topology).get();
   }
 
-  private static Deployment startStandalone() {
+  private static Deployment start(Topology topology) {
+    long start = System.nanoTime();
     Deployment deployment =
-        backend() instanceof Backend.External external
+        backend() instanceof Backend.External external && topology == Topology.STANDALONE
             ? Deployment.foreign(external.url())
-            : StartedRedis.start(backend(), Topology.STANDALONE, List.of()).deployment();
-    announce(deployment, System.out);
+            : StartedRedis.start(backend(), topology, List.of()).deployment();
+    announce(deployment, Duration.ofNanos(System.nanoTime() - start), System.out);
     return deployment;
   }
 
-  private static void announce(Deployment deployment, PrintStream out) {
+  private static void announce(Deployment deployment, Duration took, PrintStream out) {
     try (Jedis jedis = deployment.open(deployment.nodes().get(0))) {
       Map<String, String> info =
           jedis
@@ -51,8 +57,13 @@ final class SharedRedis {
               ? "Valkey " + info.get("valkey_version")
               : "Redis " + info.get("redis_version");
       out.printf(
-          "Test bed: %s, %s at %s (%s)%n",
-          backend().description(), version, deployment.nodes().get(0), backend().reason());
+          "Test bed: %s, %s, %s at %s after %d ms (%s)%n",
+          backend().description(),
+          version,
+          deployment.topology().toString().toLowerCase(Locale.ROOT),
+          deployment.nodes().get(0),
+          took.toMillis(),
+          backend().reason());
     }
   }
 

@@ -1,24 +1,20 @@
 package io.github.redistoolkit.testing;
 
 import java.util.List;
-import redis.clients.jedis.HostAndPort;
 
-/** Servers that the bed has started, and stops when closed or, at the latest, when the JVM ends. */
+/** Servers that the bed has started, and stops when closed or, as hosts do, when the JVM ends. */
 final class StartedRedis implements AutoCloseable {
 
   private static final int ATTEMPTS = 3;
 
   private final ServerHost host;
-  private final Deployment deployment;
-  private final List<RedisServer> servers;
-  private final Thread atExit;
+  private final Topology topology;
+  private final Layout layout;
 
-  private StartedRedis(ServerHost host, Deployment deployment, List<RedisServer> servers) {
+  private StartedRedis(ServerHost host, Topology topology, Layout layout) {
     this.host = host;
-    this.deployment = deployment;
-    this.servers = List.copyOf(servers);
-    this.atExit = new Thread(host::close, "stop-redis");
-    Runtime.getRuntime().addShutdownHook(atExit);
+    this.topology = topology;
+    this.layout = layout;
   }
 
   /**
@@ -40,13 +36,10 @@ final class StartedRedis implements AutoCloseable {
   }
 
   private static StartedRedis tryStart(Backend backend, Topology topology, List<String> settings) {
-    List<Integer> ports = LoopbackPorts.free(1);
+    List<Integer> ports = LoopbackPorts.free(Layout.ports(topology));
     ServerHost host = backend.host(ports);
     try {
-      RedisServer server = RedisServer.data(host, ports.get(0), settings);
-      server.start();
-      List<HostAndPort> nodes = List.of(server.address());
-      return new StartedRedis(host, Deployment.ours(topology, nodes), List.of(server));
+      return new StartedRedis(host, topology, Layout.start(host, topology, ports, settings));
     } catch (RuntimeException e) {
       host.close();
       throw e;
@@ -65,17 +58,24 @@ final class StartedRedis implements AutoCloseable {
 
   /** Where the servers are. */
   Deployment deployment() {
-    return deployment;
+    return Deployment.ours(
+        topology,
+        layout.servers().stream().map(RedisServer::address).toList(),
+        layout.sentinels().stream().map(RedisServer::address).toList());
   }
 
   /** The servers that hold data. */
   List<RedisServer> servers() {
-    return servers;
+    return layout.servers();
+  }
+
+  /** The servers that watch them. */
+  List<RedisServer> sentinels() {
+    return layout.sentinels();
   }
 
   @Override
   public void close() {
-    Runtime.getRuntime().removeShutdownHook(atExit);
     host.close();
   }
 }

@@ -1,17 +1,13 @@
 package io.github.redistoolkit.testing;
 
-import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
-import redis.clients.jedis.ConnectionPoolConfig;
 import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.HostAndPortMapper;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.JedisClientConfig;
-import redis.clients.jedis.JedisPool;
-import redis.clients.jedis.JedisPoolConfig;
-import redis.clients.jedis.RedisClient;
-import redis.clients.jedis.RedisProtocol;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
@@ -31,66 +27,109 @@ public final class TestRedis implements AutoCloseable {
 
   private final ClientKind kind;
   private final Deployment deployment;
-  private final HostAndPort address;
+  private final HostAndPortMapper route;
   private final int maxTotal;
-  private final Pool<Jedis> pool;
-  private final RedisClient client;
-  private final RedisClient admin;
+  private final Client tested;
+  private final Client admin;
 
-  private TestRedis(ClientKind kind, Deployment deployment, HostAndPort address, int maxTotal) {
+  private TestRedis(ClientKind kind, Deployment deployment, HostAndPortMapper route, int maxTotal) {
     this.kind = kind;
     this.deployment = deployment;
-    this.address = address;
+    this.route = route;
     this.maxTotal = maxTotal;
-    JedisClientConfig config = deployment.config().protocol(kind.protocol()).build();
-    this.pool = kind == ClientKind.POOL ? pool(address, config, maxTotal) : null;
-    this.client = kind == ClientKind.CLIENT ? client(address, config, maxTotal) : null;
-    this.admin = client(address, deployment.config().protocol(RedisProtocol.RESP3).build(), 8);
+    JedisClientConfig config =
+        deployment.config().protocol(kind.protocol()).hostAndPortMapper(route).build();
+    this.tested = Client.of(kind, deployment, config, maxTotal);
+    this.admin = Client.admin(deployment);
   }
 
   /** A Redis of this run, reached by the given kind of client. */
   public static TestRedis of(ClientKind kind) {
-    Deployment deployment = SharedRedis.of(kind.topology());
-    return new TestRedis(kind, deployment, deployment.nodes().get(0), 64);
+    return of(kind, SharedRedis.of(kind.topology()));
   }
 
-  /** What {@link #decode} makes the same of in another JVM, in one word. */
+  static TestRedis of(ClientKind kind, Deployment deployment) {
+    return new TestRedis(kind, deployment, direct -> direct, 64);
+  }
+
+  /** What {@link #decode} makes the same of in another JVM, in one word; routes are not kept. */
   String encode() {
-    return kind + "|" + maxTotal + "|" + address + "|" + deployment.encode();
+    return kind + "|" + maxTotal + "|" + deployment.encode();
   }
 
   static TestRedis decode(String text) {
-    String[] parts = text.split("\\|", 4);
+    String[] parts = text.split("\\|", 3);
     return new TestRedis(
         ClientKind.valueOf(parts[0]),
-        Deployment.decode(parts[3]),
-        HostAndPort.from(parts[2]),
+        Deployment.decode(parts[2]),
+        direct -> direct,
         Integer.parseInt(parts[1]));
   }
 
-  /** The same server through a client of the same kind with at most so many connections. */
+  /** The same servers through a client of the same kind with at most so many connections. */
   public TestRedis withMaxTotal(int connections) {
-    return new TestRedis(kind, deployment, address, connections);
+    return new TestRedis(kind, deployment, route, connections);
   }
 
-  /** The same kind of client, but connecting to another address, such as that of a proxy. */
+  /**
+   * The same kind of client, but connecting to another address, such as that of a proxy.
+   *
+   * @throws IllegalStateException if there are several servers; see {@link #through}
+   */
   public TestRedis at(HostAndPort other) {
-    return new TestRedis(kind, deployment, other, maxTotal);
+    if (deployment.topology() != Topology.STANDALONE) {
+      throw new IllegalStateException(kind + " connects to several servers; use through(proxy)");
+    }
+    return new TestRedis(kind, deployment, direct -> other, maxTotal);
+  }
+
+  /** The same kind of client, but with a proxy before each server; see {@link #proxy}. */
+  public TestRedis through(FaultProxy proxy) {
+    return new TestRedis(kind, deployment, proxy::address, maxTotal);
+  }
+
+  /** A new proxy before every server that holds data, for {@link #through}. */
+  public FaultProxy proxy() {
+    return FaultProxy.before(deployment.nodes().toArray(HostAndPort[]::new));
   }
 
   /** Builds what is to be tested on the pool or the client, whichever this Redis is reached by. */
   public <T> T over(Function<Pool<Jedis>, T> ofPool, Function<UnifiedJedis, T> ofClient) {
-    return pool != null ? ofPool.apply(pool) : ofClient.apply(client);
+    Pool<Jedis> pool = tested.pool();
+    return pool != null ? ofPool.apply(pool) : ofClient.apply(tested.client());
   }
 
   /** A client for looking at the server, apart from what is tested. */
   public UnifiedJedis admin() {
-    return admin;
+    return admin.client();
   }
 
-  /** Where the server listens. */
+  /** Where the server listens; through Sentinel the primary of this moment, in a Cluster one. */
   public HostAndPort address() {
-    return address;
+    return route.getHostAndPort(
+        deployment.topology() == Topology.STANDALONE
+            ? deployment.nodes().get(0)
+            : deployment.primaries().get(0));
+  }
+
+  /** Every server that takes writes at this moment. */
+  public List<HostAndPort> primaries() {
+    return deployment.primaries();
+  }
+
+  /** A connection to one server, to be closed by the caller. */
+  public Jedis open(HostAndPort server) {
+    return deployment.open(server);
+  }
+
+  /** How the servers are laid out. */
+  public Topology topology() {
+    return deployment.topology();
+  }
+
+  /** How it is reached. */
+  public ClientKind kind() {
+    return kind;
   }
 
   /** A name that no other test uses, ending in the given text. */
@@ -98,49 +137,42 @@ public final class TestRedis implements AutoCloseable {
     return MARK + NAMES.incrementAndGet() + ":" + text;
   }
 
-  /** How many commands the server has executed so far with this name, as INFO commandstats says. */
+  /**
+   * How many commands with this name the primaries have executed so far, as INFO commandstats says.
+   */
   public long calls(String command) {
-    return admin
-        .info("commandstats")
-        .lines()
-        .filter(line -> line.startsWith("cmdstat_" + command + ":"))
-        .mapToLong(line -> Long.parseLong(line.replaceAll(".*:calls=(\\d+),.*", "$1")))
-        .sum();
+    long calls = 0;
+    for (HostAndPort primary : deployment.primaries()) {
+      try (Jedis jedis = deployment.open(primary)) {
+        calls +=
+            jedis
+                .info("commandstats")
+                .lines()
+                .filter(line -> line.startsWith("cmdstat_" + command + ":"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll(".*:calls=(\\d+),.*", "$1")))
+                .sum();
+      }
+    }
+    return calls;
   }
 
-  /** Connections that are borrowed at this moment from the pool of what is tested. */
+  /** Connections that are borrowed at this moment from the pools of what is tested. */
   public int borrowed() {
-    return pool != null ? pool.getNumActive() : client.getPool().getNumActive();
+    return tested.borrowed();
+  }
+
+  void removeKeys() {
+    deployment.removeKeys(MARK);
   }
 
   @Override
   public void close() {
-    if (pool != null) {
-      pool.close();
-    } else {
-      client.close();
-    }
+    tested.close();
     admin.close();
   }
 
   @Override
   public String toString() {
     return kind.toString();
-  }
-
-  @SuppressWarnings("deprecation") // JedisPool is what most code holds
-  private static Pool<Jedis> pool(HostAndPort address, JedisClientConfig config, int maxTotal) {
-    JedisPoolConfig pool = new JedisPoolConfig();
-    pool.setMaxTotal(maxTotal);
-    pool.setMaxIdle(maxTotal);
-    return new JedisPool(pool, address, config);
-  }
-
-  private static RedisClient client(HostAndPort address, JedisClientConfig config, int maxTotal) {
-    ConnectionPoolConfig pool = new ConnectionPoolConfig();
-    pool.setMaxTotal(maxTotal);
-    pool.setMaxIdle(maxTotal);
-    pool.setMaxWait(Duration.ofSeconds(10));
-    return RedisClient.builder().hostAndPort(address).clientConfig(config).poolConfig(pool).build();
   }
 }

@@ -1,6 +1,8 @@
 package io.github.redistoolkit.core;
 
 import java.util.Objects;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Pipeline;
@@ -26,6 +28,8 @@ import redis.clients.jedis.util.Pool;
  * <p>Thread-safe.
  */
 public final class PooledClient extends UnifiedJedis {
+
+  private static final Logger LOG = LoggerFactory.getLogger(PooledClient.class);
 
   private final Pool<Jedis> pool;
 
@@ -83,7 +87,17 @@ public final class PooledClient extends UnifiedJedis {
     if (stream == Stream.ALIGNED && !jedis.getConnection().isBroken()) {
       pool.returnResource(jedis);
     } else {
+      discard(pool, jedis);
+    }
+  }
+
+  private static void discard(Pool<Jedis> pool, Jedis jedis) {
+    try {
       pool.returnBrokenResource(jedis);
+    } catch (JedisException e) {
+      // The connection has been discarded. What failed is the new one with which commons-pool
+      // replaces it at once; thrown here, that would take the place of the command's own outcome.
+      LOG.debug("A discarded connection could not be replaced", e);
     }
   }
 

@@ -103,7 +103,7 @@ final class Acquisition {
     if (!seated) {
       return ask(0, LockCommands.PROMISED_OR_NOT);
     }
-    return ask(Math.max(0, Math.min(millisLeft(), WAITER_MEMORY_MILLIS)), wake);
+    return ask(Math.min(millisLeft(), WAITER_MEMORY_MILLIS), wake);
   }
 
   private Reply ask(long waitMillis, String wakeValue) {
@@ -137,7 +137,7 @@ final class Acquisition {
 
   /** Waits until it is worth asking again. */
   private void pause(long heldMillis) throws InterruptedException {
-    long most = Math.min(heldMillis, millisLeft());
+    long most = Math.min(heldMillis + 1, millisLeft());
     long block = Math.min(most - BLOCK_OVERSHOOT_MILLIS, seats.longestBlockMillis());
     if (seated && block >= SHORTEST_BLOCK_MILLIS) {
       block(block);
@@ -147,7 +147,7 @@ final class Acquisition {
     wake = LockCommands.PROMISED_OR_NOT;
     boolean soonOver = seated && most <= BLOCK_OVERSHOOT_MILLIS + SHORTEST_BLOCK_MILLIS;
     long pause = between(SHORTEST_PAUSE_MILLIS, soonOver ? 20 : LONGEST_PAUSE_MILLIS);
-    TimeUnit.MILLISECONDS.sleep(Math.min(pause, most + 1));
+    TimeUnit.MILLISECONDS.sleep(Math.min(pause, most));
   }
 
   private void block(long millis) throws InterruptedException {
@@ -176,7 +176,7 @@ final class Acquisition {
     failures = Math.min(failures + 1, 10);
     wake = LockCommands.NOT_WOKEN;
     long most = Math.min(LONGEST_BACKOFF_MILLIS, SHORTEST_PAUSE_MILLIS << failures);
-    TimeUnit.MILLISECONDS.sleep(Math.max(0, Math.min(between(most / 2, most), millisLeft() + 1)));
+    TimeUnit.MILLISECONDS.sleep(Math.max(0, Math.min(between(most / 2, most), millisLeft())));
   }
 
   /** Gives up what may have been granted without our knowledge. */
@@ -191,8 +191,10 @@ final class Acquisition {
     }
   }
 
+  /** Returns the time left, rounded up: a wait does not end early. */
   private long millisLeft() {
-    return TimeUnit.NANOSECONDS.toMillis(maxWaitNanos - (System.nanoTime() - start));
+    long left = maxWaitNanos - (System.nanoTime() - start);
+    return left <= 0 ? 0 : TimeUnit.NANOSECONDS.toMillis(left) + 1;
   }
 
   private static long between(long least, long most) {

@@ -29,7 +29,8 @@ final class Failures {
     }
     return failure instanceof JedisConnectionException
         || failure instanceof JedisClusterOperationException
-        || isExhaustedPool(failure);
+        || failure.getCause() instanceof JedisConnectionException
+        || failure.getCause() instanceof NoSuchElementException; // an exhausted pool
   }
 
   /** Tells whether the server may have executed the call nevertheless. */
@@ -39,9 +40,5 @@ final class Failures {
         && !(failure.getCause() instanceof NoSuchElementException)
         && !(failure.getCause() instanceof IllegalStateException)
         && !(failure.getCause() instanceof InterruptedException);
-  }
-
-  private static boolean isExhaustedPool(JedisException failure) {
-    return failure.getCause() instanceof NoSuchElementException;
   }
 }

@@ -44,50 +44,63 @@ final class LockCommands {
    * and stays exact in Lua's doubles until the year 2255. A free lock that has been promised to a
    * woken waiter is refused to those who come later, for the few milliseconds that the waiter needs
    * to ask for it, or newcomers would overtake it again and again. If the wake element is still
-   * there, no one was blocked to take it.
+   * there, no one was blocked to take it. The state's expiry is put off once an hour, which is
+   * written in the last token.
    */
   private static final LuaScript ACQUIRE =
       LuaScript.of(
           """
-          local holder = redis.call('GET', KEYS[1])
-          local state = redis.call('HMGET', KEYS[2],
-              'token', 'released', 'waitersUntil', 'promisedUntil')
-          local time = redis.call('TIME')
-          local now = time[1] * 1000 + math.floor(time[2] / 1000)
-
-          local function remember(field, value)
-            redis.call('HSET', KEYS[2], field, string.format('%.0f', value))
-            if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
-              redis.call('PEXPIRE', KEYS[2], ARGV[3])
-            end
-          end
-
-          local function refuse(millis)
-            local waitersUntil = now + ARGV[4]
-            if waitersUntil > now and waitersUntil > tonumber(state[3] or 0) then
-              remember('waitersUntil', waitersUntil)
-            end
-            return -1 - millis
-          end
-
-          if holder == ARGV[1] and state[1] then
-            redis.call('PEXPIRE', KEYS[1], ARGV[2])
-            return tonumber(state[1])
-          end
-          if holder and holder ~= ARGV[1] then
-            local left = redis.call('PTTL', KEYS[1])
-            return refuse(left >= 0 and left or 500)
-          end
-          if state[2] == ARGV[1] then
+          local state = redis.call('HMGET', KEYS[2], 'token', 'released', 'promisedUntil')
+          local released, promisedUntil = state[2], state[3]
+          if released == ARGV[1] then
             return -1
           end
-          if not redis.call('LPOP', KEYS[3]) and now < tonumber(state[4] or 0)
-              and ARGV[5] ~= '*' and ARGV[5] ~= state[2] then
-            return refuse(500)
+          local time = redis.call('TIME')
+          local refusedFor
+          if promisedUntil and redis.call('LLEN', KEYS[3]) == 0
+              and time[1] * 1000 + time[2] / 1000 < tonumber(promisedUntil)
+              and ARGV[5] ~= '*' and ARGV[5] ~= released
+              and redis.call('EXISTS', KEYS[1]) == 0 then
+            refusedFor = 500
+          else
+            local holder = redis.call('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
+            if holder == ARGV[1] then
+              redis.call('PEXPIRE', KEYS[1], ARGV[2])
+              if state[1] then
+                return tonumber(state[1])
+              end
+            elseif holder then
+              refusedFor = redis.call('PTTL', KEYS[1])
+              if refusedFor < 0 then
+                refusedFor = 500
+              end
+            end
           end
-          local token = math.max((state[1] or 0) + 1, time[1] * 1000000 + time[2])
-          redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-          remember('token', token)
+
+          if refusedFor then
+            local waitersUntil = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4]
+            if ARGV[4] ~= '0'
+                and waitersUntil > tonumber(redis.call('HGET', KEYS[2], 'waitersUntil') or 0) then
+              redis.call('HSET', KEYS[2], 'waitersUntil', string.format('%.0f', waitersUntil))
+              if redis.call('PTTL', KEYS[2]) < 0 then
+                redis.call('PEXPIRE', KEYS[2], ARGV[3])
+              end
+            end
+            return -1 - refusedFor
+          end
+
+          if promisedUntil then
+            redis.call('DEL', KEYS[3])
+            redis.call('HDEL', KEYS[2], 'promisedUntil')
+          end
+          local last = tonumber(state[1] or 0)
+          local token = math.max(last + 1, time[1] * 1000000 + time[2])
+          redis.call('HSET', KEYS[2], 'token', string.format('%.0f', token))
+          local hour = 3600000000
+          if (token % hour < last % hour or token - last >= hour or ARGV[3] ~= '86400000')
+              and redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
+            redis.call('PEXPIRE', KEYS[2], ARGV[3])
+          end
           return token
           """);
 
@@ -98,30 +111,29 @@ final class LockCommands {
   private static final LuaScript RELEASE =
       LuaScript.of(
           """
-          local holder = redis.call('GET', KEYS[1])
           local state = redis.call('HMGET', KEYS[2], 'released', 'waitersUntil')
-          if holder ~= ARGV[1] then
+          if redis.call('GET', KEYS[1]) ~= ARGV[1] then
             return state[1] == ARGV[1] and 1 or 0
           end
-          local promisedUntil = 0
+          local promisedUntil
           if state[2] then
             local time = redis.call('TIME')
             local now = time[1] * 1000 + math.floor(time[2] / 1000)
             if tonumber(state[2]) > now then
               redis.call('LLEN', KEYS[3])
-              promisedUntil = now + 20
+              promisedUntil = string.format('%.0f', now + 20)
             end
           end
           redis.call('DEL', KEYS[1])
-          redis.call('HSET', KEYS[2], 'released', ARGV[1],
-              'promisedUntil', string.format('%.0f', promisedUntil))
-          if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[2]) then
-            redis.call('PEXPIRE', KEYS[2], ARGV[2])
-          end
-          if promisedUntil > 0 then
+          redis.call('HSET', KEYS[2], 'released', ARGV[1])
+          if promisedUntil then
+            redis.call('HSET', KEYS[2], 'promisedUntil', promisedUntil)
             redis.call('DEL', KEYS[3])
             redis.call('RPUSH', KEYS[3], ARGV[1])
             redis.call('PEXPIRE', KEYS[3], 2000)
+          end
+          if not state[1] and redis.call('PTTL', KEYS[2]) < 0 then
+            redis.call('PEXPIRE', KEYS[2], ARGV[2])
           end
           return 1
           """);

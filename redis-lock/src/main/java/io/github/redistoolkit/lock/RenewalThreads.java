@@ -16,7 +16,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 final class RenewalThreads {
 
-  private static final long IDLE_SECONDS = 5;
+  private static final long IDLE_SECONDS = 1;
 
   private static final ScheduledThreadPoolExecutor TIMER = timer();
   private static final Executor WORKERS =

@@ -19,6 +19,8 @@ class FailuresTest {
   void aLostConnectionPassesAndLeavesTheOutcomeUnknown() {
     assertFailure(new JedisConnectionException("reset"), true, true);
     assertFailure(new JedisClusterOperationException("no more attempts"), true, true);
+    JedisConnectionException refused = new JedisConnectionException("refused");
+    assertFailure(new JedisException("could not return it", refused), true, true);
   }
 
   @Test

@@ -1,0 +1,142 @@
+package io.github.redistoolkit.lock;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.hasSize;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.not;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.params.ClientKillParams;
+
+/** One at a time, shown by what callers do who would notice another. */
+@EachClient
+class LockExclusionIT {
+
+  private static final int OBJECTS = 5;
+  private static final int THREADS = 4;
+  private static final int TURNS = "full".equals(System.getProperty("redis.matrix")) ? 200 : 25;
+  private static final int ALL = OBJECTS * THREADS * TURNS;
+
+  private static final Duration LEASE = Duration.ofSeconds(10);
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  private final TestRedis redis;
+  private final Holders holders = new Holders();
+
+  LockExclusionIT(TestRedis redis) {
+    this.redis = redis;
+  }
+
+  @Test
+  void incrementsThatAreNotAtomicAreNotLostUnderTheLock() throws Exception {
+    String name = redis.unique("counter");
+    assertThat(count(name, () -> locked(name)), is(ALL));
+    holders.assertExclusive(ALL);
+  }
+
+  @Test
+  void incrementsAreNotLostWhileScriptsAreFlushedAndWaitersKilled() throws Exception {
+    String name = redis.unique("counter");
+    try (Crew vandals = new Crew()) {
+      vandals.start(() -> every(10, Jedis::scriptFlush));
+      vandals.start(() -> every(50, LockExclusionIT::killWaiters));
+      assertThat(count(name, () -> locked(name)), is(ALL));
+    }
+    holders.assertExclusive(ALL);
+  }
+
+  @Test
+  void theSameSuiteCatchesANaiveLock() throws Exception {
+    String name = redis.unique("naive");
+    UnifiedJedis client = redis.over(PooledClient::over, given -> given);
+    assertThat(count(name, () -> new Mutex.Naive(client, name)), is(lessThan(ALL)));
+    assertThat(holders.overlaps(), is(not(hasSize(0))));
+  }
+
+  /** Lets everyone increment a number by reading and writing it; returns the number. */
+  private int count(String name, Supplier<Mutex> mutexes) throws Exception {
+    String counter = "counter:{" + name + "}";
+    redis.admin().set(counter, "0");
+    try (Crew crew = new Crew()) {
+      for (int object = 0; object < OBJECTS; object++) {
+        Mutex mutex = mutexes.get();
+        for (int thread = 0; thread < THREADS; thread++) {
+          crew.start(
+              () -> {
+                for (int turn = 0; turn < TURNS; turn++) {
+                  mutex.exclusively(token -> increment(counter, token));
+                }
+                return null;
+              });
+        }
+      }
+      crew.join();
+    }
+    return Integer.parseInt(redis.admin().get(counter));
+  }
+
+  private void increment(String counter, long token) {
+    long from = System.nanoTime();
+    String before = stubbornly(() -> redis.admin().get(counter));
+    int next = Integer.parseInt(before) + 1;
+    stubbornly(() -> redis.admin().set(counter, String.valueOf(next)));
+    holders.record(token, from, System.nanoTime());
+  }
+
+  private Mutex locked(String name) {
+    RedisLock lock =
+        redis.over(p -> new RedisLock(p, name, LEASE), c -> new RedisLock(c, name, LEASE));
+    return work -> {
+      Lease lease = lock.acquire(PATIENCE);
+      work.accept(lease.token());
+      // Its connection may be one that was killed.
+      assertThat(stubbornly(lease::release), is(true));
+    };
+  }
+
+  @CanIgnoreReturnValue
+  private static <T> T stubbornly(Supplier<T> call) {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return call.get();
+      } catch (JedisConnectionException e) {
+        if (attempt == 64) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  private Void every(long millis, Vandalism deed) throws Exception {
+    try (Jedis jedis = new Jedis(redis.address())) {
+      while (true) {
+        deed.commit(jedis);
+        TimeUnit.MILLISECONDS.sleep(millis);
+      }
+    }
+  }
+
+  private interface Vandalism {
+    void commit(Jedis jedis);
+  }
+
+  private static void killWaiters(Jedis jedis) {
+    jedis
+        .clientList()
+        .lines()
+        .filter(line -> line.contains(" cmd=blpop "))
+        .map(line -> line.replaceAll("^id=(\\d+) .*", "$1"))
+        .forEach(id -> jedis.clientKill(ClientKillParams.clientKillParams().id(id)));
+  }
+}

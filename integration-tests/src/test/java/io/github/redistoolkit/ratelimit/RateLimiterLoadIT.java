@@ -1,0 +1,225 @@
+package io.github.redistoolkit.ratelimit;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.everyItem;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.hasSize;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.not;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.LongSupplier;
+import java.util.stream.Stream;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+
+/** What is in Redis while many ids are limited, and what it costs. */
+@EachClient
+class RateLimiterLoadIT {
+
+  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
+  private static final Duration TIME = Duration.ofMillis(FULL ? 5000 : 500);
+  private static final Duration WINDOW = Duration.ofMillis(300);
+  private static final Duration HOUR = Duration.ofHours(1);
+
+  private final TestRedis redis;
+  private final String id;
+
+  RateLimiterLoadIT(TestRedis redis) {
+    this.redis = redis;
+    this.id = redis.unique("loaded");
+  }
+
+  @Test
+  void everyKeyHasATtlAtEveryMomentUnderLoadAndTheKeyspaceIsEmptyAWindowLater()
+      throws InterruptedException {
+    RateLimiter limiter =
+        limiter(
+            Limit.of(5, WINDOW),
+            Limit.of(2000, WINDOW.multipliedBy(2)),
+            Limit.tokenBucket(20, 10, WINDOW));
+    Set<Long> withoutTtl = new HashSet<>();
+    Set<String> seen = new HashSet<>();
+    try (Load load = Load.start(8, () -> asked(limiter, id + random(10)))) {
+      long start = System.nanoTime();
+      while (System.nanoTime() - start < TIME.toNanos()) {
+        for (String key : keys()) {
+          seen.add(key);
+          long ttl = redis.admin().pttl(key);
+          if (ttl == -1) {
+            withoutTtl.add(ttl);
+          }
+        }
+      }
+      load.stop();
+    }
+    assertThat(withoutTtl, is(Set.of()));
+    assertThat(seen, is(not(empty())));
+    Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> keys().isEmpty());
+  }
+
+  @Test
+  void holdsItsGuaranteeWhileTheServerForgetsItsScripts() throws InterruptedException {
+    RateLimiter limiter = limiter(Limit.of(50, WINDOW));
+    History history = new History();
+    long evals = redis.calls("eval");
+    try (Load load = Load.start(16, () -> history.add(limiter.book(id, 1, 0)))) {
+      long start = System.nanoTime();
+      while (System.nanoTime() - start < TIME.toNanos()) {
+        String unused = redis.admin().scriptFlush();
+      }
+      load.stop();
+    }
+    assertThat(redis.calls("eval") - evals, is(greaterThan(10L)));
+    assertThat(history.most(WINDOW), is(50));
+    assertThat(history.leastAtARefusal(WINDOW), is(50));
+  }
+
+  @Test
+  void hostileIdsNeitherCollideNorSteerTheirSlot() {
+    String megabyte = "m".repeat(1 << 20);
+    List<String> ids =
+        Stream.of(
+                "{x}1",
+                "{x}2",
+                "}",
+                "{",
+                "{}",
+                "%",
+                "%7D",
+                "%%",
+                "{{x}}",
+                "x",
+                ":",
+                "x:w3600000000",
+                "😀",
+                "😀😀",
+                " ",
+                "\n",
+                "\0",
+                "%sha256-",
+                megabyte,
+                megabyte + "m",
+                "m".repeat(200),
+                "m".repeat(201),
+                "ä".repeat(100),
+                "ä".repeat(101))
+            .toList();
+    String name = id.replace(':', '-');
+    RateLimiter limiter =
+        builder().name(name).limit(Limit.of(1, HOUR), Limit.tokenBucket(1, 1, HOUR)).build();
+    for (String each : ids) {
+      assertThat(limiter.isAllowed(each), is(true));
+    }
+    for (String each : ids) {
+      assertThat(limiter.isAllowed(each), is(false));
+    }
+    assertThat(redis.admin().keys("rl:" + name + ":{*"), hasSize(2 * ids.size()));
+    // What is in the braces is all that Cluster looks at, and it has none of its own.
+    Set<String> tags = new HashSet<>();
+    for (String key : redis.admin().keys("rl:" + name + ":{*")) {
+      String tag = key.substring(key.indexOf('{') + 1, key.indexOf('}'));
+      assertThat(tag, is(not("")));
+      assertThat(key.substring(key.indexOf('}') + 1).matches(":[wb]3600000000"), is(true));
+      tags.add(tag);
+    }
+    assertThat(tags, hasSize(ids.size()));
+  }
+
+  @Test
+  void takesLittleMemory() {
+    String twentyBytes = id.substring(0, 8) + "-0123456789abcdef".substring(0, 12);
+    assertThat(memoryAfter(twentyBytes, Limit.of(1000, HOUR), 3), is(lessThanOrEqualTo(280L)));
+    assertThat(memoryAfter(twentyBytes, Limit.of(1000, HOUR), 100), is(lessThanOrEqualTo(1600L)));
+    assertThat(
+        memoryAfter(twentyBytes, Limit.of(1000, HOUR), 1000), is(lessThanOrEqualTo(17_000L)));
+    assertThat(
+        memoryAfter(twentyBytes, Limit.tokenBucket(1000, 1, HOUR), 100),
+        is(lessThanOrEqualTo(200L)));
+  }
+
+  @Test
+  void aSaturatedLimitOfAMillionTakesNoMoreMemoryThanItsSlots() {
+    // Twice as many grants as slots, through the clock seam, each a slot apart.
+    long[] clock = {1_700_000_000_000_000L};
+    Limit limit = Limit.of(1_000_000, HOUR);
+    RateLimiter limiter =
+        builder().limit(limit).clock(() -> String.valueOf(clock[0] += 2_000_000)).build();
+    for (int i = 0; i < 3000; i++) {
+      asked(limiter, id);
+    }
+    assertThat(memory(limit), is(lessThanOrEqualTo(17_000L)));
+  }
+
+  @Test
+  void decidesAsFastAtAnyLimit() throws InterruptedException {
+    List<Double> micros = new ArrayList<>();
+    for (Limit limit :
+        new Limit[] {
+          Limit.of(3, WINDOW), Limit.of(1000, WINDOW), Limit.of(1_000_000, WINDOW.plusMillis(1))
+        }) {
+      RateLimiter limiter = limiter(limit);
+      asked(limiter, id);
+      LongSupplier microsSoFar = () -> (long) statistic("usec");
+      long calls = redis.calls("evalsha");
+      long before = microsSoFar.getAsLong();
+      Load.run(4, TIME, () -> asked(limiter, id));
+      double mean = (microsSoFar.getAsLong() - before) / (double) (redis.calls("evalsha") - calls);
+      micros.add(mean);
+    }
+    // About 12 where nothing else runs.
+    assertThat(micros, everyItem(is(lessThanOrEqualTo(150.0))));
+  }
+
+  private long memoryAfter(String each, Limit limit, int grants) {
+    RateLimiter limiter = builder().name("m" + grants).limit(limit).build();
+    for (int i = 0; i < grants; i++) {
+      assertThat(limiter.isAllowed(each), is(true));
+    }
+    return redis.admin().memoryUsage("rl:m" + grants + ":{" + each + "}:" + limit.keySuffix());
+  }
+
+  private long memory(Limit limit) {
+    return redis.admin().memoryUsage("rl:default:{" + id + "}:" + limit.keySuffix());
+  }
+
+  private double statistic(String field) {
+    return redis
+        .admin()
+        .info("commandstats")
+        .lines()
+        .filter(line -> line.startsWith("cmdstat_evalsha:"))
+        .mapToDouble(
+            line -> Double.parseDouble(line.replaceAll(".*[:,]" + field + "=([0-9.]+).*", "$1")))
+        .sum();
+  }
+
+  private Set<String> keys() {
+    return redis.admin().keys("rl:default:{" + id + "*");
+  }
+
+  private static void asked(RateLimiter limiter, String id) {
+    boolean unused = limiter.isAllowed(id);
+  }
+
+  private static int random(int bound) {
+    return 100 + ThreadLocalRandom.current().nextInt(bound);
+  }
+
+  private RateLimiter limiter(Limit first, Limit... more) {
+    return builder().limit(first, more).build();
+  }
+
+  private RateLimiter.Builder builder() {
+    return redis.over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c));
+  }
+}

@@ -1,0 +1,148 @@
+package io.github.redistoolkit.testing;
+
+import java.time.Duration;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
+import org.apache.commons.pool2.impl.GenericObjectPoolConfig;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.Connection;
+import redis.clients.jedis.ConnectionPoolConfig;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.JedisClientConfig;
+import redis.clients.jedis.JedisPool;
+import redis.clients.jedis.JedisPoolConfig;
+import redis.clients.jedis.JedisSentinelPool;
+import redis.clients.jedis.RedisClient;
+import redis.clients.jedis.RedisClusterClient;
+import redis.clients.jedis.RedisProtocol;
+import redis.clients.jedis.RedisSentinelClient;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.util.Pool;
+
+/**
+ * A pool or a client of Jedis, made as users make them.
+ *
+ * @param pool what a pool's user holds; else null
+ * @param client what a client's user holds; else null
+ * @param pools the pools that its connections are in, which change with failovers
+ */
+record Client(
+    @Nullable Pool<Jedis> pool,
+    @Nullable UnifiedJedis client,
+    Supplier<Collection<? extends Pool<?>>> pools)
+    implements AutoCloseable {
+
+  /** One of this kind with at most so many connections, to each node if there are several. */
+  static Client of(ClientKind kind, Deployment deployment, JedisClientConfig config, int maxTotal) {
+    return switch (kind) {
+      case POOL, POOL_RESP3 -> of(pool(deployment, config, maxTotal));
+      case CLIENT, CLIENT_RESP2 -> redis(deployment, config, maxTotal);
+      case SENTINEL_POOL, SENTINEL_POOL_RESP3 -> of(sentinelPool(deployment, config, maxTotal));
+      case SENTINEL_CLIENT, SENTINEL_CLIENT_RESP2 -> sentinel(deployment, config, maxTotal);
+      case CLUSTER, CLUSTER_RESP2 -> cluster(deployment, config, maxTotal);
+    };
+  }
+
+  /** A client for the bed's own use. */
+  static Client admin(Deployment deployment) {
+    JedisClientConfig config = deployment.config().protocol(RedisProtocol.RESP3).build();
+    return switch (deployment.topology()) {
+      case STANDALONE -> redis(deployment, config, 8);
+      case SENTINEL -> sentinel(deployment, config, 8);
+      case CLUSTER -> cluster(deployment, config, 8);
+    };
+  }
+
+  /** How many connections are borrowed at this moment. */
+  int borrowed() {
+    return pools.get().stream().mapToInt(Pool::getNumActive).sum();
+  }
+
+  @Override
+  public void close() {
+    if (pool != null) {
+      pool.close();
+    }
+    if (client != null) {
+      client.close();
+    }
+  }
+
+  private static Client of(Pool<Jedis> pool) {
+    return new Client(pool, null, () -> Set.of(pool));
+  }
+
+  @SuppressWarnings("deprecation") // JedisPool is what most code holds
+  private static Pool<Jedis> pool(Deployment deployment, JedisClientConfig config, int maxTotal) {
+    return new JedisPool(sized(new JedisPoolConfig(), maxTotal), deployment.nodes().get(0), config);
+  }
+
+  @SuppressWarnings("deprecation") // as is JedisSentinelPool
+  private static Pool<Jedis> sentinelPool(
+      Deployment deployment, JedisClientConfig config, int maxTotal) {
+    return new JedisSentinelPool(
+        Deployment.PRIMARY_NAME,
+        new HashSet<>(deployment.sentinels()),
+        sized(new JedisPoolConfig(), maxTotal),
+        config,
+        sentinelConfig(deployment));
+  }
+
+  private static Client redis(Deployment deployment, JedisClientConfig config, int maxTotal) {
+    RedisClient client =
+        RedisClient.builder()
+            .hostAndPort(deployment.nodes().get(0))
+            .clientConfig(config)
+            .poolConfig(patient(maxTotal))
+            .build();
+    return new Client(null, client, () -> Set.of(client.getPool()));
+  }
+
+  private static Client sentinel(Deployment deployment, JedisClientConfig config, int maxTotal) {
+    RedisSentinelClient client =
+        RedisSentinelClient.builder()
+            .masterName(Deployment.PRIMARY_NAME)
+            .sentinels(new HashSet<>(deployment.sentinels()))
+            .sentinelClientConfig(sentinelConfig(deployment))
+            .clientConfig(config)
+            .poolConfig(patient(maxTotal))
+            .build();
+    Supplier<Collection<? extends Pool<?>>> pools =
+        () -> {
+          Map<?, Pool<Connection>> primaries = client.getPrimaryNodesConnectionMap();
+          return primaries.values();
+        };
+    return new Client(null, client, pools);
+  }
+
+  private static Client cluster(Deployment deployment, JedisClientConfig config, int maxTotal) {
+    Set<HostAndPort> nodes = new HashSet<>(deployment.nodes());
+    RedisClusterClient client =
+        RedisClusterClient.builder()
+            .nodes(nodes)
+            .clientConfig(config)
+            .poolConfig(patient(maxTotal))
+            .build();
+    return new Client(null, client, () -> client.getClusterNodes().values());
+  }
+
+  private static JedisClientConfig sentinelConfig(Deployment deployment) {
+    return deployment.config().protocol(RedisProtocol.RESP2).build();
+  }
+
+  private static ConnectionPoolConfig patient(int maxTotal) {
+    ConnectionPoolConfig config = sized(new ConnectionPoolConfig(), maxTotal);
+    config.setMaxWait(Duration.ofSeconds(10));
+    return config;
+  }
+
+  private static <C extends GenericObjectPoolConfig<?>> C sized(C config, int maxTotal) {
+    config.setMaxTotal(maxTotal);
+    config.setMaxIdle(maxTotal);
+    return config;
+  }
+}

@@ -1,0 +1,177 @@
+package io.github.redistoolkit.testing;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.awaitility.Awaitility;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.Protocol;
+import redis.clients.jedis.commands.ProtocolCommand;
+import redis.clients.jedis.exceptions.JedisException;
+
+/** The servers of one topology on one host, as they are started. */
+record Layout(List<RedisServer> servers, List<RedisServer> sentinels) {
+
+  private static final int SLOTS = 16384;
+  private static final int PRIMARIES = 3;
+  private static final ProtocolCommand SENTINEL = command("SENTINEL");
+
+  /** How many ports a topology takes. */
+  static int ports(Topology topology) {
+    return switch (topology) {
+      case STANDALONE -> 1;
+      case SENTINEL -> 5;
+      case CLUSTER -> 2 * PRIMARIES;
+    };
+  }
+
+  /** Starts a topology and waits until it is whole. */
+  static Layout start(
+      ServerHost host, Topology topology, List<Integer> ports, List<String> settings) {
+    return switch (topology) {
+      case STANDALONE -> standalone(host, ports.get(0), settings);
+      case SENTINEL -> sentinel(host, ports, settings);
+      case CLUSTER -> cluster(host, ports, settings);
+    };
+  }
+
+  private static Layout standalone(ServerHost host, int port, List<String> settings) {
+    RedisServer server = RedisServer.data(host, port, settings);
+    server.start();
+    return new Layout(List.of(server), List.of());
+  }
+
+  private static Layout sentinel(ServerHost host, List<Integer> ports, List<String> settings) {
+    int primaryPort = ports.get(0);
+    List<String> ofReplica = new ArrayList<>(settings);
+    ofReplica.add("replicaof 127.0.0.1 " + primaryPort);
+    RedisServer primary = RedisServer.data(host, primaryPort, settings);
+    RedisServer replica = RedisServer.data(host, ports.get(1), ofReplica);
+    List<RedisServer> sentinels =
+        ports.subList(2, ports.size()).stream()
+            .map(port -> RedisServer.sentinel(host, port, primaryPort))
+            .toList();
+    primary.start();
+    replica.start();
+    sentinels.forEach(RedisServer::start);
+    sentinels.forEach(Layout::quicken);
+    sentinels.forEach(sentinel -> awaitTrue(sentinel, "knows all", Layout::knowsAll));
+    return new Layout(List.of(primary, replica), sentinels);
+  }
+
+  /**
+   * Makes a sentinel look around often, so that it is ready soon, and keep calm when the machine is
+   * busy: a timer late by two seconds would else make it do nothing for thirty.
+   */
+  private static void quicken(RedisServer sentinel) {
+    try (Jedis jedis = new Jedis(sentinel.address())) {
+      jedis.sendCommand(
+          SENTINEL,
+          ("DEBUG INFO-PERIOD 200 PUBLISH-PERIOD 200 PING-PERIOD 200"
+                  + " TILT-TRIGGER 60000 TILT-PERIOD 1000")
+              .split(" "));
+    }
+  }
+
+  private static boolean knowsAll(Jedis sentinel) {
+    String name = Deployment.PRIMARY_NAME;
+    return sentinel.sentinelSentinels(name).size() == 2
+        && sentinel.sentinelReplicas(name).size() == 1
+        && sentinel.sentinelReplicas(name).get(0).get("master-link-status").equals("ok")
+        && text(sentinel.sendCommand(SENTINEL, "CKQUORUM", name)).startsWith("OK 3 ");
+  }
+
+  private static Layout cluster(ServerHost host, List<Integer> ports, List<String> settings) {
+    List<RedisServer> nodes =
+        ports.stream().map(port -> RedisServer.cluster(host, port, settings)).toList();
+    nodes.forEach(RedisServer::start);
+    for (int i = 0; i < nodes.size(); i++) {
+      introduce(nodes, i);
+    }
+    nodes.forEach(node -> awaitTrue(node, "knows all", Layout::hasMetAll));
+    for (int i = PRIMARIES; i < nodes.size(); i++) {
+      HostAndPort primary = nodes.get(i - PRIMARIES).address();
+      try (Jedis jedis = new Jedis(nodes.get(i).address());
+          Jedis ofPrimary = new Jedis(primary)) {
+        jedis.clusterReplicate(ofPrimary.clusterMyId());
+      }
+    }
+    nodes.forEach(node -> awaitTrue(node, "is whole", Layout::isWhole));
+    nodes.forEach(Layout::calm);
+    return new Layout(nodes, List.of());
+  }
+
+  /**
+   * Makes a node slower to call another dead than it was started: that the timeout is short makes
+   * nodes find each other fast, but on a busy machine they would then fail over for no reason.
+   */
+  private static void calm(RedisServer node) {
+    try (Jedis jedis = new Jedis(node.address())) {
+      jedis.configSet("cluster-node-timeout", "5000");
+    }
+  }
+
+  /** Gives a node its epoch and, if it is to be a primary, its slots, and shows it the others. */
+  private static void introduce(List<RedisServer> nodes, int number) {
+    try (Jedis jedis = new Jedis(nodes.get(number).address())) {
+      // Before it meets anyone; nodes with the same epoch would first have to sort that out.
+      jedis.sendCommand(Protocol.Command.CLUSTER, "SET-CONFIG-EPOCH", String.valueOf(number + 1));
+      if (number < PRIMARIES) {
+        jedis.clusterAddSlotsRange(
+            number * SLOTS / PRIMARIES, (number + 1) * SLOTS / PRIMARIES - 1);
+      }
+      for (RedisServer earlier : nodes.subList(0, number)) {
+        jedis.clusterMeet("127.0.0.1", earlier.address().getPort());
+      }
+    }
+  }
+
+  private static boolean hasMetAll(Jedis node) {
+    String nodes = node.clusterNodes();
+    return nodes.lines().count() == 2 * PRIMARIES && !nodes.contains("handshake");
+  }
+
+  private static boolean isWhole(Jedis node) {
+    List<?> ranges = (List<?>) node.sendCommand(Protocol.Command.CLUSTER, "SLOTS");
+    return node.clusterInfo().contains("cluster_state:ok")
+        && ranges.size() == PRIMARIES
+        && ranges.stream().allMatch(range -> ((List<?>) range).size() == 4) // with its replica
+        && !node.info("replication").contains("master_link_status:down");
+  }
+
+  /** A question to a server. */
+  interface Question {
+    boolean isTrueFor(Jedis jedis);
+  }
+
+  /** Waits until a server says yes, in bounded time. */
+  static void awaitTrue(RedisServer server, String what, Question question) {
+    Callable<Boolean> asked =
+        () -> {
+          try (Jedis jedis = new Jedis(server.address())) {
+            return question.isTrueFor(jedis);
+          } catch (JedisException e) {
+            return false; // it refuses while it is not ready
+          }
+        };
+    Awaitility.await("the server at " + server + " " + what)
+        .pollDelay(Duration.ZERO)
+        .pollInterval(Duration.ofMillis(20))
+        .atMost(Duration.ofSeconds(60))
+        .until(asked);
+  }
+
+  /** The command of this name; Jedis has no constant for each. */
+  static ProtocolCommand command(String name) {
+    return () -> name.getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static String text(Object reply) {
+    return reply instanceof byte[] bytes
+        ? new String(bytes, StandardCharsets.UTF_8)
+        : String.valueOf(reply);
+  }
+}

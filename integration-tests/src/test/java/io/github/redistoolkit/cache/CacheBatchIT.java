@@ -170,7 +170,7 @@ class CacheBatchIT {
 
   @Test
   void fiftyBatchesAtATimeShareTwoConnections() throws Exception {
-    Map<String, Integer> values = numbers(10_000);
+    Map<String, Integer> values = numbers(Sizes.of(2_000, 10_000));
     cache.setAll(values, MINUTE);
     ExecutorService threads = Executors.newFixedThreadPool(50);
     try (TestRedis small = redis.withMaxTotal(2)) {

@@ -202,26 +202,24 @@ class CacheFaultIT {
   @Test
   void aBlackHoledNetworkMakesNothingStaleBeyondOneSecondAndTheNearCacheRecovers()
       throws Exception {
-    for (Direction[] directions :
-        new Direction[][] {{Direction.TO_CLIENT}, {Direction.TO_CLIENT, Direction.TO_SERVER}}) {
-      CacheService<Long> near =
-          Fixtures.builder(behind, Long.class).prefix(prefix).nearCache(100).build();
-      StalenessWatch watch = new StalenessWatch(redis.admin(), prefix, 3);
-      awaitNear(near);
-      network.blackHole(directions);
-      long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(3);
-      Future<?> reading =
-          threads.submit(() -> watch.readUntil(end, key -> near.get(key).orElseThrow()));
-      watch.writeUntil(end, 0, 1);
-      reading.get();
-      assertThat(watch.laterThan(1100), is(empty()));
-      network.heal();
-      awaitNear(near);
-      for (String key : watch.keys()) {
-        assertThat(near.get(key), is(Optional.of(watch.last(key))));
-      }
-      near.close();
+    CacheService<Long> near =
+        Fixtures.builder(behind, Long.class).prefix(prefix).nearCache(100).build();
+    StalenessWatch watch = new StalenessWatch(redis.admin(), prefix, 3);
+    awaitNear(near);
+    // What Redis has to say gets lost, which is worse than if nothing passed at all.
+    network.blackHole(Direction.TO_CLIENT);
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(Sizes.of(2, 10));
+    Future<?> reading =
+        threads.submit(() -> watch.readUntil(end, key -> near.get(key).orElseThrow()));
+    watch.writeUntil(end, 0, 1);
+    network.heal();
+    reading.get();
+    assertThat(watch.laterThan(1100), is(empty()));
+    awaitNear(near);
+    for (String key : watch.keys()) {
+      assertThat(near.get(key), is(Optional.of(watch.last(key))));
     }
+    near.close();
   }
 
   @Test

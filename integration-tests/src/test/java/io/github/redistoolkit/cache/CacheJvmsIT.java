@@ -86,7 +86,7 @@ class CacheJvmsIT {
 
   @Test
   void callersOfSeveralJvmsShareOneLoadPerMiss() throws Exception {
-    int rounds = Sizes.of(4, 20);
+    int rounds = Sizes.of(2, 20);
     String threads = String.valueOf(Sizes.of(50, 200));
     try (ChildJvms jvms =
         ChildJvms.start(redis, 4, Missing.class, key, threads, String.valueOf(rounds))) {
@@ -124,7 +124,7 @@ class CacheJvmsIT {
       assertThat(jvms.get(0).receive(), is("loading"));
       // Its lease is renewed as long as it lives.
       Awaitility.await()
-          .during(Duration.ofSeconds(2))
+          .during(Duration.ofMillis(1500))
           .until(() -> redis.admin().get(key).startsWith("#lease:"));
       jvms.get(0).kill();
       long start = System.nanoTime();
@@ -170,7 +170,7 @@ class CacheJvmsIT {
     try (ChildJvms jvms = ChildJvms.start(redis, 1, Overtaken.class);
         CacheService<Integer> cache = Fixtures.cache(redis, Integer.class)) {
       ChildJvm loading = jvms.get(0);
-      for (int i = 0; i < Sizes.of(150, 1000); i++) {
+      for (int i = 0; i < Sizes.of(100, 1000); i++) {
         String overtaken = key + ":" + i;
         database(redis, overtaken, 1);
         loading.send(overtaken);
@@ -218,7 +218,7 @@ class CacheJvmsIT {
   @Test
   void whenAnUpdatingJvmIsKilledAfterItsCommitNothingStaleIsLeftAndCachingResumes()
       throws Exception {
-    int holdSeconds = Sizes.of(3, 30);
+    int holdSeconds = Sizes.of(2, 30);
     database(redis, key, 1);
     try (CacheService<Integer> cache = Fixtures.cache(redis, Integer.class);
         ChildJvms jvms =
@@ -261,7 +261,7 @@ class CacheJvmsIT {
     redis.admin().set(key + "k", "1", SetParams.setParams().px(600_000));
     try (ChildJvms jvms = ChildJvms.start(redis, 1, Near.class, key)) {
       ChildJvm near = jvms.get(0);
-      for (int i = 2; i < 2 + Sizes.of(2, 10); i++) {
+      for (int i = 2; i < 2 + Sizes.of(1, 10); i++) {
         awaitNear(near);
         near.pause();
         redis.admin().set(key + "k", String.valueOf(i), SetParams.setParams().px(600_000));

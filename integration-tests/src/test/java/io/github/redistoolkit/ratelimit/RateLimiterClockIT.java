@@ -5,6 +5,7 @@ import static org.hamcrest.Matchers.is;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import java.math.BigInteger;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
@@ -101,6 +102,33 @@ class RateLimiterClockIT {
     pass(-1);
     assertThat(limiter.tryAcquire(id, 6).allowed(), is(true));
     assertThat(limiter.isAllowed(id), is(false));
+  }
+
+  @Test
+  void aBucketIsExactAlsoWhereProductsDoNotFitADouble() {
+    for (long offset = 1; offset <= 20; offset++) {
+      long period = Duration.ofDays(365).toNanos() / 1000 - offset;
+      long refill = 999_999_937; // a prime
+      RateLimiter limiter = limiter(Limit.tokenBucket(1_000_000_000, refill, micros(period)));
+      // So that elapsed * refill is one less than a multiple of the period.
+      BigInteger elapsed =
+          BigInteger.ONE
+              .negate()
+              .multiply(BigInteger.valueOf(refill).modInverse(BigInteger.valueOf(period)))
+              .mod(BigInteger.valueOf(period));
+      long tokens =
+          elapsed
+              .multiply(BigInteger.valueOf(refill))
+              .add(BigInteger.ONE)
+              .divide(BigInteger.valueOf(period))
+              .longValueExact();
+      assertThat(limiter.tryAcquire(id, 1_000_000_000).allowed(), is(true));
+      assertThat(limiter.tryAcquire(id, tokens).retryAfter(), is(micros(elapsed.longValue() + 1)));
+      pass(elapsed.longValueExact());
+      assertThat(limiter.tryAcquire(id, tokens).retryAfter(), is(micros(1)));
+      pass(1);
+      assertThat(limiter.tryAcquire(id, tokens).allowed(), is(true));
+    }
   }
 
   @Test

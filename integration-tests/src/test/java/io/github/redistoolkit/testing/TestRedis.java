@@ -284,9 +284,14 @@ public final class TestRedis implements AutoCloseable {
     return tested.borrowed();
   }
 
+  /** Removes every key, or, from a server that is not ours, those that {@link #unique} named. */
+  public void removeKeys() {
+    deployment.removeKeys(MARK);
+  }
+
   /** Makes everything as new for the next test. */
   void afterEach() {
-    deployment.removeKeys(MARK);
+    removeKeys();
     privates
         .values()
         .removeIf(

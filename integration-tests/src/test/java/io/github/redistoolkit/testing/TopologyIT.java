@@ -10,6 +10,8 @@ import io.github.redistoolkit.testing.FaultProxy.Loss;
 import io.github.redistoolkit.testing.FaultProxy.Then;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
@@ -48,6 +50,13 @@ class TopologyIT {
         assertThat(jedis.dbSize(), is(0L));
       }
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"first", "second"})
+  void itsKeyspaceIsEmptyBeforeEachParameterOfATestAsWell(String value) {
+    assertThat(redis.admin().exists("left"), is(false));
+    redis.admin().set("left", value);
   }
 
   @Test

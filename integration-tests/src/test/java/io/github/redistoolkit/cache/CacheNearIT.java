@@ -260,8 +260,7 @@ class CacheNearIT {
   }
 
   /** Writes and reads in bursts, and counts copies that are stale 100 ms after each burst. */
-  private long staleAfterSoak(StalenessWatch watch, ToLongFunction<String> cache)
-      throws Exception {
+  private long staleAfterSoak(StalenessWatch watch, ToLongFunction<String> cache) throws Exception {
     long stale = 0;
     for (int burst = 0; burst < Sizes.of(8, 100); burst++) {
       long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Sizes.of(250, 600));
@@ -295,9 +294,7 @@ class CacheNearIT {
   }
 
   private static long stale(StalenessWatch watch, ToLongFunction<String> cache) {
-    return watch.keys().stream()
-        .filter(key -> cache.applyAsLong(key) != watch.last(key))
-        .count();
+    return watch.keys().stream().filter(key -> cache.applyAsLong(key) != watch.last(key)).count();
   }
 
   @Test

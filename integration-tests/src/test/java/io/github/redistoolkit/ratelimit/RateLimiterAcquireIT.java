@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,7 +23,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
 /** Waiting for permits. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
 class RateLimiterAcquireIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
@@ -27,8 +28,7 @@ import org.junit.jupiter.api.Test;
 class RateLimiterAcquireIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);
-  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
-  private static final int WAITERS = FULL ? 200 : 30;
+  private static final int WAITERS = Matrix.size(30, 200);
 
   private final TestRedis redis;
   private final String id;

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.github.redistoolkit.ratelimit.Grants.Grant;
 import io.github.redistoolkit.ratelimit.NaiveLimiters.Admission;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
@@ -23,10 +24,9 @@ import org.junit.jupiter.api.Test;
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class RateLimiterExactnessIT {
 
-  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
   private static final int THREADS = 16;
   private static final int LIMIT = 50;
-  private static final Duration WINDOW = Duration.ofMillis(FULL ? 1000 : 200);
+  private static final Duration WINDOW = Duration.ofMillis(Matrix.size(200, 1000));
 
   private final TestRedis redis;
   private final String id;

@@ -10,6 +10,7 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.not;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
@@ -26,8 +27,7 @@ import org.junit.jupiter.api.Test;
 @EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
 class RateLimiterLoadIT {
 
-  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
-  private static final Duration TIME = Duration.ofMillis(FULL ? 5000 : 500);
+  private static final Duration TIME = Duration.ofMillis(Matrix.size(500, 5000));
   private static final Duration WINDOW = Duration.ofMillis(300);
   private static final Duration HOUR = Duration.ofHours(1);
 

@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import io.github.redistoolkit.ratelimit.ReferenceLimiter.Recording;
 import io.github.redistoolkit.ratelimit.ReferenceLimiter.Verdict;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
@@ -27,8 +28,7 @@ import org.junit.jupiter.api.Test;
 @EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
 class RateLimiterModelIT {
 
-  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
-  private static final int WORLDS = FULL ? 400 : 24;
+  private static final int WORLDS = Matrix.size(24, 400);
   private static final int CALLS = 300;
   private static final int CALLS_THAT_FILL_A_LOG = 2000;
   private static final long DAY = 86_400_000_000L;

@@ -40,8 +40,7 @@ public final class History {
       String kind, String subject, String value, long sentNanos, long receivedNanos) {}
 
   /** Adds an event; its texts hold neither tabs nor line ends. */
-  public void add(
-      String kind, String subject, String value, long sentNanos, long receivedNanos) {
+  public void add(String kind, String subject, String value, long sentNanos, long receivedNanos) {
     if ((kind + subject + value).matches("(?s).*[\t\r\n].*")) {
       throw new IllegalArgumentException(
           "an event's texts must be without tabs and line ends: " + kind + " " + subject);
@@ -84,9 +83,9 @@ public final class History {
   }
 
   /**
-   * At most one holder: no two events of this kind and of one subject overlap. Here an event's first
-   * time is when it certainly held already (the reply to its acquisition had come), its second when
-   * it certainly held still (its release was not sent yet).
+   * At most one holder: no two events of this kind and of one subject overlap. Here an event's
+   * first time is when it certainly held already (the reply to its acquisition had come), its
+   * second when it certainly held still (its release was not sent yet).
    *
    * @return what is wrong; empty if nothing is
    */

@@ -29,8 +29,7 @@ class HistoryTest {
     history.add("held", "lock", "a", 0, 10);
     history.add("held", "lock", "c", 9, 12);
     assertThat(
-        history.overlaps("held"),
-        contains("lock was held by a and b", "lock was held by a and c"));
+        history.overlaps("held"), contains("lock was held by a and b", "lock was held by a and c"));
   }
 
   @Test

@@ -5,6 +5,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
@@ -32,6 +34,9 @@ public final class TestRedis implements AutoCloseable {
   static final String MARK =
       "t" + Integer.toString(ThreadLocalRandom.current().nextInt(36 * 36 * 36 * 36), 36) + "-";
 
+  /** Begins the names of the connections of what is tested. */
+  private static final String NAME_PREFIX = "tested-" + MARK;
+
   private static final Protocol.Command CLIENT = Protocol.Command.CLIENT;
   private static final AtomicInteger NAMES = new AtomicInteger();
 
@@ -42,12 +47,13 @@ public final class TestRedis implements AutoCloseable {
   private final Client tested;
   private final Client admin;
   private final Map<List<String>, PrivateRedis> privates = new LinkedHashMap<>();
+  private final Queue<TestRedis> variants = new ConcurrentLinkedQueue<>();
 
   private TestRedis(ClientKind kind, Deployment deployment, Access access) {
     this.kind = kind;
     this.deployment = deployment;
     this.access = access;
-    this.clientName = "tested-" + MARK + NAMES.incrementAndGet();
+    this.clientName = NAME_PREFIX + NAMES.incrementAndGet();
     DefaultJedisClientConfig.Builder config =
         deployment
             .config()
@@ -109,7 +115,7 @@ public final class TestRedis implements AutoCloseable {
 
   /** The same servers through a client of the same kind with at most so many connections. */
   public TestRedis withMaxTotal(int connections) {
-    return new TestRedis(kind, deployment, access.withMaxTotal(connections));
+    return variant(access.withMaxTotal(connections));
   }
 
   /**
@@ -121,12 +127,12 @@ public final class TestRedis implements AutoCloseable {
     if (deployment.topology() != Topology.STANDALONE) {
       throw new IllegalStateException(kind + " connects to several servers; use through(proxy)");
     }
-    return new TestRedis(kind, deployment, access.withRoute(direct -> other));
+    return variant(access.withRoute(direct -> other));
   }
 
   /** The same kind of client, but with a proxy before each server; see {@link #proxy}. */
   public TestRedis through(FaultProxy proxy) {
-    return new TestRedis(kind, deployment, access.withRoute(proxy::address));
+    return variant(access.withRoute(proxy::address));
   }
 
   /** A new proxy before every server that holds data, for {@link #through}. */
@@ -153,7 +159,7 @@ public final class TestRedis implements AutoCloseable {
         jedis.sendCommand(Protocol.Command.ACL, rules.toArray(String[]::new));
       }
     }
-    return new TestRedis(kind, deployment, access.withUser(user));
+    return variant(access.withUser(user));
   }
 
   /**
@@ -166,6 +172,13 @@ public final class TestRedis implements AutoCloseable {
   public PrivateRedis privateServers(String... settings) {
     requireOurs("no servers are started");
     return privates.computeIfAbsent(List.of(settings), lines -> PrivateRedis.start(kind, lines));
+  }
+
+  /** The same, used in another way; closed with this at the latest. */
+  private TestRedis variant(Access other) {
+    TestRedis variant = new TestRedis(kind, deployment, other);
+    variants.add(variant);
+    return variant;
   }
 
   private void requireOurs(String therefore) {
@@ -245,6 +258,11 @@ public final class TestRedis implements AutoCloseable {
     return deployment.open(server);
   }
 
+  /** The servers. */
+  Deployment deployment() {
+    return deployment;
+  }
+
   /** How the servers are laid out. */
   public Topology topology() {
     return deployment.topology();
@@ -304,8 +322,21 @@ public final class TestRedis implements AutoCloseable {
             });
   }
 
+  /**
+   * Closes everything, and fails if something was left behind that the suite should have closed.
+   */
+  void afterClass() {
+    try {
+      LeakGuard.checkWhileOpen(this);
+    } finally {
+      close();
+    }
+    LeakGuard.checkAfterClose(deployment, NAME_PREFIX);
+  }
+
   @Override
   public void close() {
+    variants.forEach(TestRedis::close);
     tested.close();
     admin.close();
     privates.values().forEach(PrivateRedis::end);

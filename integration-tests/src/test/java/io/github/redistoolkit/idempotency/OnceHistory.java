@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * What happened to each key: every side effect and every result that a caller was given.
@@ -26,6 +27,21 @@ final class OnceHistory {
   /** A caller was given this result. */
   void result(String key, String result) {
     results.add(new Event(key, result));
+  }
+
+  /** All of it as lines, for another JVM's history. */
+  List<String> lines() {
+    return Stream.concat(
+            effects.stream().map(event -> "effect " + event.key() + " " + event.value()),
+            results.stream().map(event -> "result " + event.key() + " " + event.value()))
+        .toList();
+  }
+
+  /** Adds a line of another JVM's history. */
+  void add(String line) {
+    String[] parts = line.split(" ", 3);
+    Event event = new Event(parts[1], parts[2]);
+    (parts[0].equals("effect") ? effects : results).add(event);
   }
 
   int results() {

@@ -119,7 +119,7 @@ class LockFailureIT {
   void aGrantThatArrivesAfterItsLeaseIsGivenBack() {
     String name = redis.unique("late");
     RedisLock lock = lock(name, Duration.ofMillis(300));
-    lock.tryAcquire().orElseThrow().close();
+    lock(name, LEASE).tryAcquire().orElseThrow().close();
     pauseServer(500);
     assertThat(lock.tryAcquire(), is(Optional.empty()));
     assertThat(lock.isLocked(), is(false));
@@ -129,7 +129,7 @@ class LockFailureIT {
   void aWaiterGoesOnAfterAGrantThatCameTooLate() throws Exception {
     String name = redis.unique("late");
     RedisLock lock = lock(name, Duration.ofMillis(300));
-    lock.tryAcquire().orElseThrow().close();
+    lock(name, LEASE).tryAcquire().orElseThrow().close();
     pauseServer(500);
     try (Lease lease = lock.acquire(LEASE)) {
       assertThat(lease.isHeld(), is(true));

@@ -98,7 +98,11 @@ class PubSubRecoveryIT {
     int perThread = Matrix.size(100, 500);
     for (int round = 0; round < rounds; round++) {
       String prefix = channel + ":" + round + ":";
-      try (RedisPubSub pubSub = builder().heartbeat(Duration.ofMillis(5)).build()) {
+      try (RedisPubSub pubSub =
+          builder()
+              .heartbeat(Duration.ofMillis(5))
+              .longestSilence(Duration.ofSeconds(10))
+              .build()) {
         List<Future<List<Subscription>>> work = new ArrayList<>();
         for (int t = 0; t < 8; t++) {
           String own = prefix + t + ":";
@@ -154,7 +158,13 @@ class PubSubRecoveryIT {
     List<String> odd = new CopyOnWriteArrayList<>();
     try (NamedClient named = NamedClient.of(redis);
         RedisPubSub pubSub =
-            named.builder().listener(recorder).heartbeat(Duration.ofMillis(50)).build()) {
+            named
+                .builder()
+                .listener(recorder)
+                .heartbeat(Duration.ofMillis(1))
+                .longestSilence(Duration.ofSeconds(10))
+                .subscribeTimeout(Duration.ofMinutes(1))
+                .build()) {
       pubSub.subscribe(channel, String.class, message -> {});
       List<Future<?>> work = new ArrayList<>();
       for (int t = 0; t < 4; t++) {
@@ -177,6 +187,9 @@ class PubSubRecoveryIT {
       int killed = 0;
       while (killed < kills) {
         killed += (int) wire.killSubscribers();
+        if (killed % 2 == 0) { // every other one right after, in the middle of resubscribing
+          Wire.await("back").until(pubSub::isConnected);
+        }
       }
       done.set(true);
       for (Future<?> each : work) {

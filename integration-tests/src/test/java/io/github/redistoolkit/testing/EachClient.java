@@ -64,7 +64,7 @@ public @interface EachClient {
     public void afterEach(ExtensionContext context) {
       ParameterInfo invocation = ParameterInfo.get(context);
       if (invocation != null) {
-        invocation.getArguments().get(0, TestRedis.class).removeKeys();
+        invocation.getArguments().get(0, TestRedis.class).afterEach();
       }
     }
   }

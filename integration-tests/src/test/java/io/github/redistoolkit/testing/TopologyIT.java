@@ -40,7 +40,7 @@ class TopologyIT {
     for (int i = 0; i < 20; i++) {
       redis.admin().set(redis.unique("key"), "");
     }
-    redis.removeKeys();
+    redis.afterEach();
     for (HostAndPort primary : redis.primaries()) {
       try (Jedis jedis = redis.open(primary)) {
         assertThat(jedis.dbSize(), is(0L));

@@ -22,8 +22,11 @@ import redis.clients.jedis.exceptions.JedisException;
  */
 abstract sealed class Batches permits PipelineBatches, ClusterBatches {
 
-  /** Keys per command that takes many; a chunk keeps the server busy for about a millisecond. */
+  /** Keys per {@code MGET} and per page of {@code SCAN}. */
   static final int CHUNK = 1000;
+
+  /** Keys per script that deletes: it keeps the server busy for about a millisecond. */
+  static final int DELETE_CHUNK = 250;
 
   final UnifiedJedis client;
   final String prefix;

@@ -147,11 +147,12 @@ final class ClusterBatches extends Batches {
   /** Returns the keys that must be asked for again. */
   private <T> List<String> runPipelined(List<String> keys, Command<T> command, Replies replies) {
     Map<String, Response<T>> responses = new LinkedHashMap<>();
+    // Closing reads the replies; asking for them before, too, would wait twice for a node that is
+    // silent. Should a node refuse a connection, the keys after that are not sent.
     try (AbstractPipeline pipeline = client.pipelined()) {
       for (String key : keys) {
         responses.put(key, command.append().apply(pipeline, key));
       }
-      pipeline.sync();
     } catch (JedisException e) {
       replies.broken(e);
     }

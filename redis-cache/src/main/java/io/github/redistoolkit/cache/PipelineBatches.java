@@ -25,7 +25,7 @@ final class PipelineBatches extends Batches {
 
   @Override
   Map<String, byte[]> get(List<String> keys) {
-    List<List<String>> chunks = chunks(keys);
+    List<List<String>> chunks = chunks(keys, CHUNK);
     List<Response<List<byte[]>>> responses = new ArrayList<>();
     // Should the connection fail, nothing was read at all: that exception passes as it is.
     try (AbstractPipeline pipeline = client.pipelined()) {
@@ -83,7 +83,7 @@ final class PipelineBatches extends Batches {
 
   @Override
   long delete(List<String> keys) {
-    List<List<String>> chunks = chunks(keys);
+    List<List<String>> chunks = chunks(keys, DELETE_CHUNK);
     Replies replies = new Replies(keys.size());
     List<Response<Object>> responses = new ArrayList<>();
     try (AbstractPipeline pipeline = client.pipelined()) {
@@ -129,10 +129,10 @@ final class PipelineBatches extends Batches {
     } while (!cursor.equals(ScanParams.SCAN_POINTER_START));
   }
 
-  private static List<List<String>> chunks(List<String> keys) {
+  private static List<List<String>> chunks(List<String> keys, int size) {
     List<List<String>> chunks = new ArrayList<>();
-    for (int from = 0; from < keys.size(); from += CHUNK) {
-      chunks.add(keys.subList(from, Math.min(from + CHUNK, keys.size())));
+    for (int from = 0; from < keys.size(); from += size) {
+      chunks.add(keys.subList(from, Math.min(from + size, keys.size())));
     }
     return chunks;
   }

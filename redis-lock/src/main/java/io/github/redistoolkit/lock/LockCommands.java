@@ -139,8 +139,12 @@ final class LockCommands {
           """);
 
   /**
-   * KEYS: lock, state. ARGV: owner, lease from now in ms, memory of the state in ms, then 'GT' if
-   * the lease must not become shorter. Returns 1 if the owner holds the lock.
+   * KEYS: lock, state. ARGV: owner, lease from now in ms, memory of the state in ms, 'GT' if the
+   * lease must not become shorter, which of the owner's moves of the end this is. Returns 1 if the
+   * owner holds the lock.
+   *
+   * <p>A move that arrives after a later one, as a request may whose sender has given up on it, is
+   * refused: the owner knows nothing of the earlier end that it would set.
    */
   private static final LuaScript EXTEND =
       LuaScript.of(
@@ -148,12 +152,20 @@ final class LockCommands {
           if redis.call('GET', KEYS[1]) ~= ARGV[1] then
             return 0
           end
+          local last = redis.call('HGET', KEYS[2], 'moved') or ''
+          if string.sub(last, 1, #ARGV[1]) == ARGV[1]
+              and tonumber(string.sub(last, #ARGV[1] + 2)) > tonumber(ARGV[5]) then
+            return 0
+          end
           if ARGV[4] == 'GT' then
             redis.call('PEXPIRE', KEYS[1], ARGV[2], 'GT')
           else
             redis.call('PEXPIRE', KEYS[1], ARGV[2])
           end
-          redis.call('PEXPIRE', KEYS[2], ARGV[3], 'GT')
+          redis.call('HSET', KEYS[2], 'moved', ARGV[1] .. ':' .. ARGV[5])
+          if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
+            redis.call('PEXPIRE', KEYS[2], ARGV[3])
+          end
           return 1
           """);
 
@@ -193,13 +205,13 @@ final class LockCommands {
   }
 
   /** Sets the end of the owner's lease, sooner or later than it was, if it still has one. */
-  boolean extend(String owner, long leaseMillis) {
-    return prolong(owner, leaseMillis, "");
+  boolean extend(String owner, long leaseMillis, long move) {
+    return move(owner, leaseMillis, "", move);
   }
 
   /** Puts off the end of the owner's lease, never bringing it forward, if it still has one. */
-  boolean renew(String owner, long leaseMillis) {
-    return prolong(owner, leaseMillis, "GT");
+  boolean renew(String owner, long leaseMillis, long move) {
+    return move(owner, leaseMillis, "GT", move);
   }
 
   /**
@@ -222,10 +234,11 @@ final class LockCommands {
     return client.exists(keys.get(0));
   }
 
-  private boolean prolong(String owner, long leaseMillis, String mode) {
-    List<String> touched = keys.subList(0, 2);
+  private boolean move(String owner, long leaseMillis, String mode, long move) {
     String millis = String.valueOf(leaseMillis);
-    return run(EXTEND, touched, owner, millis, memory(leaseMillis), mode) == 1;
+    List<String> touched = keys.subList(0, 2);
+    return run(EXTEND, touched, owner, millis, memory(leaseMillis), mode, String.valueOf(move))
+        == 1;
   }
 
   private long run(LuaScript script, List<String> touched, String... args) {

@@ -18,12 +18,12 @@ final class Reader implements Runnable {
 
   private final OwnConnections connections;
   private final Subscriber subscriber;
-  private final Duration heartbeat;
+  private final Duration longestSilence;
 
-  Reader(OwnConnections connections, Subscriber subscriber, Duration heartbeat) {
+  Reader(OwnConnections connections, Subscriber subscriber, Duration longestSilence) {
     this.connections = connections;
     this.subscriber = subscriber;
-    this.heartbeat = heartbeat;
+    this.longestSilence = longestSilence;
   }
 
   @Override
@@ -40,7 +40,7 @@ final class Reader implements Runnable {
   private @Nullable Session connect() {
     try {
       Opened opened = connections.open();
-      return new Session(opened, heartbeat);
+      return new Session(opened, longestSilence);
     } catch (Throwable t) { // an Error too: without this thread nothing would ever come back
       LOG.debug("Failed to connect", t);
       subscriber.failedToConnect(t);

@@ -87,6 +87,7 @@ public final class RedisPubSub implements AutoCloseable {
             builder.gson,
             own == null ? Objects.requireNonNull(given) : own,
             builder.heartbeat,
+            builder.longestSilence,
             builder.subscribeTimeout,
             builder.queueBytes,
             builder.overflow,
@@ -283,6 +284,7 @@ public final class RedisPubSub implements AutoCloseable {
     private Gson gson = Json.defaultGson();
     private @Nullable Executor executor;
     private Duration heartbeat = Duration.ofSeconds(5);
+    private Duration longestSilence = heartbeat.multipliedBy(2);
     private Duration subscribeTimeout = Duration.ofSeconds(5);
     private long queueBytes = 32L << 20;
     private Overflow overflow = Overflow.DROP_OLDEST;
@@ -333,6 +335,14 @@ public final class RedisPubSub implements AutoCloseable {
     @CanIgnoreReturnValue
     public Builder heartbeat(Duration heartbeat) {
       this.heartbeat = Arguments.requireDuration(heartbeat, "heartbeat", LONGEST_HEARTBEAT);
+      this.longestSilence = heartbeat.multipliedBy(2);
+      return this;
+    }
+
+    /** For tests with heartbeats so short that a busy machine would look like a dead peer. */
+    @CanIgnoreReturnValue
+    Builder longestSilence(Duration longestSilence) {
+      this.longestSilence = longestSilence;
       return this;
     }
 

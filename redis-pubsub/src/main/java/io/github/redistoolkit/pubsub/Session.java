@@ -66,12 +66,11 @@ final class Session {
   private volatile long lastReadNanos = System.nanoTime();
   private volatile long lastCurrentNanos = lastReadNanos;
 
-  Session(Opened opened, Duration heartbeat) {
+  Session(Opened opened, Duration longestSilence) {
     this.opened = opened;
     this.connection = opened.connection();
-    // Something arrives with every heartbeat, so silence for two of them means that the peer is
-    // gone.
-    connection.setSoTimeout((int) Math.max(2, 2 * heartbeat.toMillis()));
+    // Something arrives with every heartbeat, so such a silence means that the peer is gone.
+    connection.setSoTimeout((int) longestSilence.toMillis());
   }
 
   Opened opened() {

@@ -9,6 +9,7 @@ record Settings(
     Gson gson,
     Executor executor,
     Duration heartbeat,
+    Duration longestSilence,
     Duration subscribeTimeout,
     long queueBytes,
     Overflow overflow,

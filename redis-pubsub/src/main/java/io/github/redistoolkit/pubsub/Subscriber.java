@@ -65,7 +65,8 @@ final class Subscriber implements Session.Events {
     this.settings = settings;
     this.onClosed = onClosed;
     this.reports = new Reports(settings.listener(), settings.executor());
-    this.reader = Threads.daemon("reader", new Reader(connections, this, settings.heartbeat()));
+    this.reader =
+        Threads.daemon("reader", new Reader(connections, this, settings.longestSilence()));
     this.writer = Threads.daemon("writer", new Writer(connections, this, settings.heartbeat()));
   }
 

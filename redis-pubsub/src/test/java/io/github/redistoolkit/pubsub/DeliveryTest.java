@@ -54,6 +54,7 @@ class DeliveryTest {
             Json.defaultGson(),
             tasks::add,
             Duration.ofSeconds(5),
+            Duration.ofSeconds(10),
             Duration.ofSeconds(5),
             queueBytes,
             overflow,

@@ -1,0 +1,156 @@
+package io.github.redistoolkit.idempotency;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.hasSize;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.not;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.testing.ChildJvms;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+
+/** Several JVMs, some of which die or stand still. */
+@EachClient
+class IdempotencyJvmsIT {
+
+  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
+  private static final TypeToken<String> TEXT = TypeToken.get(String.class);
+  private static final int THREADS = 50;
+
+  private final TestRedis redis;
+  private final IdempotencyService service;
+  private final String key;
+
+  IdempotencyJvmsIT(TestRedis redis) {
+    this.redis = redis;
+    this.service = redis.over(IdempotencyService::builder, IdempotencyService::builder).build();
+    this.key = redis.unique("key");
+  }
+
+  @Test
+  void fourJvmsOfFiftyThreadsCauseOneSideEffectPerKeyAndGetOneResult() throws Exception {
+    int keys = FULL ? 200 : 8;
+    OnceHistory history = storm(4, OnceChild.Subject.SERVICE, keys);
+    assertThat(history.violations(), is(empty()));
+    assertThat(history.results(), is(4 * THREADS * keys));
+  }
+
+  @Test
+  void checkingThenSettingFailsTheSameStorm() throws Exception {
+    assertThat(storm(2, OnceChild.Subject.CHECK_THEN_SET, 3).violations(), is(not(empty())));
+  }
+
+  private OnceHistory storm(int count, OnceChild.Subject subject, int keys)
+      throws InterruptedException {
+    OnceChild.Plan plan = new OnceChild.Plan(subject, THREADS, keys, key);
+    OnceHistory history = new OnceHistory();
+    try (ChildJvms jvms = ChildJvms.start(redis, count, OnceChild.class, plan.arguments())) {
+      jvms.go();
+      jvms.finish().forEach(history::add);
+    }
+    return history;
+  }
+
+  @Test
+  void anOwnerKilledAtWorkIsInProgressUntilItsLeaseEndsAndThenHasOneSuccessor() throws Exception {
+    Duration lease = Duration.ofSeconds(2);
+    try (ChildJvms jvms =
+        ChildJvms.start(redis, 1, VanishingChild.class, key, String.valueOf(lease.toMillis()))) {
+      assertThat(jvms.get(0).receive(), is("working"));
+      jvms.get(0).kill();
+    }
+    long told = System.nanoTime();
+    InProgressException e =
+        assertThrows(InProgressException.class, () -> service.begin(key, null, TEXT));
+    assertThat(e.retryAfter(), is(lessThanOrEqualTo(lease)));
+
+    List<Claim<String>> takers = beginUntilSomebodyOwns(20);
+    long waited = System.nanoTime() - told;
+    assertThat(takers, hasSize(1));
+    assertThat(takers.get(0).attempt(), is(2));
+    // True: nobody got it before, and it was to be had not long after.
+    long slack = Duration.ofMillis(100).toNanos();
+    assertThat(waited, is(greaterThan(e.retryAfter().toNanos() - slack)));
+    assertThat(waited, is(lessThanOrEqualTo(e.retryAfter().plusSeconds(5).toNanos())));
+  }
+
+  /** Lets so many callers ask at once, again and again until one of them owns the key. */
+  private List<Claim<String>> beginUntilSomebodyOwns(int callers) throws Exception {
+    ExecutorService executor = Executors.newFixedThreadPool(callers);
+    try {
+      AtomicInteger owners = new AtomicInteger();
+      List<Future<List<Claim<String>>>> asking =
+          IntStream.range(0, callers)
+              .mapToObj(n -> executor.submit(() -> beginWhileNobodyOwns(owners)))
+              .toList();
+      List<Claim<String>> all = new ArrayList<>();
+      for (Future<List<Claim<String>>> asked : asking) {
+        all.addAll(asked.get());
+      }
+      return all;
+    } finally {
+      executor.shutdownNow();
+    }
+  }
+
+  private List<Claim<String>> beginWhileNobodyOwns(AtomicInteger owners) {
+    while (owners.get() == 0) {
+      try {
+        Claim<String> claim = service.begin(key, null, TEXT);
+        owners.incrementAndGet();
+        return List.of(claim);
+      } catch (InProgressException e) {
+        LockSupport.parkNanos(Duration.ofMillis(5).toNanos());
+      }
+    }
+    return List.of();
+  }
+
+  @Test
+  void aJvmThatStoodStillBeyondItsLeaseIsRefusedWhenItGoesOn() throws Exception {
+    try (ChildJvms jvms = ChildJvms.start(redis, 1, VanishingChild.class, key, "300")) {
+      assertThat(jvms.get(0).receive(), is("working"));
+      jvms.get(0).pause();
+      jvms.get(0).send("late");
+      Claim<String> next =
+          Awaitility.await()
+              .ignoreExceptionsInstanceOf(InProgressException.class)
+              .until(() -> service.begin(key, null, TEXT), claim -> true);
+      assertThat(next.attempt(), is(2));
+      next.complete("next");
+      jvms.get(0).resume();
+      assertThat(jvms.get(0).receive(), containsString("another caller took over after the lease"));
+    }
+    assertThat(service.begin(key, null, TEXT).result(), is("next"));
+  }
+
+  @Test
+  void aJvmThatStoodStillBeyondItsLeaseCompletesIfNobodyTookOver() throws Exception {
+    try (ChildJvms jvms = ChildJvms.start(redis, 1, VanishingChild.class, key, "300")) {
+      assertThat(jvms.get(0).receive(), is("working"));
+      jvms.get(0).pause();
+      jvms.get(0).send("late");
+      Awaitility.await().until(() -> !service.isDuplicate(key));
+      jvms.get(0).resume();
+      assertThat(jvms.get(0).receive(), is("completed"));
+    }
+    assertThat(service.begin(key, null, TEXT).result(), is("late"));
+  }
+}

@@ -2,7 +2,6 @@ package io.github.redistoolkit.ratelimit;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.empty;
-import static org.hamcrest.Matchers.everyItem;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
@@ -14,7 +13,6 @@ import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -161,22 +159,23 @@ class RateLimiterLoadIT {
   }
 
   @Test
-  void decidesAsFastAtAnyLimit() throws InterruptedException {
-    List<Double> micros = new ArrayList<>();
+  void looksAtFewEntriesAndTakesLittleTimeAtAnyLimit() throws InterruptedException {
     for (Limit limit :
         new Limit[] {
           Limit.of(3, WINDOW), Limit.of(1000, WINDOW), Limit.of(1_000_000, WINDOW.plusMillis(1))
         }) {
       RateLimiter limiter = limiter(limit);
       asked(limiter, id);
-      long calls = redis.calls("evalsha");
-      long before = microsInScripts();
+      long decisions = redis.calls("evalsha");
+      long looks = redis.calls("lindex");
+      long micros = microsInScripts();
       Load.run(4, TIME, () -> asked(limiter, id));
-      double mean = (microsInScripts() - before) / (double) (redis.calls("evalsha") - calls);
-      micros.add(mean);
+      decisions = redis.calls("evalsha") - decisions;
+      // A search that doubles its steps needs no more than 2 log2 of 1024 entries.
+      assertThat((redis.calls("lindex") - looks) / decisions, is(lessThanOrEqualTo(20L)));
+      // About 12 where nothing else runs; what else runs counts as well.
+      assertThat((microsInScripts() - micros) / decisions, is(lessThanOrEqualTo(2000L)));
     }
-    // About 12 where nothing else runs.
-    assertThat(micros, everyItem(is(lessThanOrEqualTo(150.0))));
   }
 
   private long memoryAfter(String each, Limit limit, int grants) {

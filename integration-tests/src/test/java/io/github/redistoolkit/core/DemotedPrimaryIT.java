@@ -24,8 +24,7 @@ class DemotedPrimaryIT {
   void aConnectionOnWhichAWriteIsRefusedByAReplicaIsNotUsedAgain() {
     try (TestRedis shared = TestRedis.of(ClientKind.POOL)) {
       PrivateRedis servers = shared.privateServers();
-      UnifiedJedis client =
-          servers.redis().over(PooledClient::over, given -> given);
+      UnifiedJedis client = servers.redis().over(PooledClient::over, given -> given);
       String key = shared.unique("key");
       client.set(key, "value");
       Object id = connectionId(client);

@@ -141,7 +141,8 @@ public final class PooledClient extends UnifiedJedis {
         stream = Stream.ALIGNED;
         return reply;
       } catch (JedisDataException e) {
-        // From a primary that was demoted and left its connections open, as on a change of role that
+        // From a primary that was demoted and left its connections open, as on a change of role
+        // that
         // no sentinel made. The next connection goes to the address as it resolves by then.
         stream = isFromReplica(e) ? Stream.UNKNOWN : Stream.ALIGNED;
         throw e;

@@ -192,15 +192,15 @@ class CacheNearIT {
     try {
       cache.set("warm", 1, MINUTE);
       awaitNear(cache, "warm");
-      long set = System.nanoTime();
       redis.admin().set(prefix + "k", "1", SetParams.setParams().px(700));
+      long set = System.nanoTime();
       awaitNear(cache, "k");
-      long latest = set;
-      while (cache.get("k").isPresent()) {
-        latest = System.nanoTime();
+      long begun = set;
+      for (long now = set; cache.get("k").isPresent(); now = System.nanoTime()) {
+        begun = now;
       }
-      // The read that was answered last began before the entry expired, give or take the reply.
-      assertThat(TimeUnit.NANOSECONDS.toMillis(latest - set), is(lessThanOrEqualTo(800L)));
+      // When the last read began that was answered.
+      assertThat(TimeUnit.NANOSECONDS.toMillis(begun - set), is(lessThanOrEqualTo(705L)));
     } finally {
       admin("DEBUG", "SET-ACTIVE-EXPIRE", "1");
     }
@@ -245,7 +245,9 @@ class CacheNearIT {
     cache.set("warm", 1L, MINUTE);
     awaitNear(cache, "warm");
     StalenessWatch watch = new StalenessWatch(redis.admin(), prefix, 20);
-    assertThat(staleAfterSoak(watch, key -> cache.get(key).orElseThrow()), is(0L));
+    for (int burst = 0; burst < Sizes.of(5, 100); burst++) {
+      assertThat(staleAfterBurst(watch, key -> cache.get(key).orElseThrow()), is(0L));
+    }
     assertThat(cache.stats().nearHits(), is(greaterThan(1000L)));
     assertThat(watch.laterThan(1100), is(empty()));
   }
@@ -256,28 +258,29 @@ class CacheNearIT {
     made.add(naive);
     Awaitility.await().until(naive::isTrusted);
     StalenessWatch watch = new StalenessWatch(redis.admin(), prefix, 20);
-    assertThat(staleAfterSoak(watch, naive::read), is(greaterThan(0L)));
+    long stale = 0;
+    for (int burst = 0; burst < 30 && stale == 0; burst++) {
+      stale = staleAfterBurst(watch, naive::read);
+    }
+    assertThat(stale, is(greaterThan(0L)));
   }
 
-  /** Writes and reads in bursts, and counts copies that are stale 100 ms after each burst. */
-  private long staleAfterSoak(StalenessWatch watch, ToLongFunction<String> cache) throws Exception {
-    long stale = 0;
-    for (int burst = 0; burst < Sizes.of(8, 100); burst++) {
-      long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Sizes.of(250, 600));
-      List<Future<?>> running = new ArrayList<>();
-      for (int i = 0; i < 2; i++) {
-        int writer = i;
-        running.add(threads.submit(() -> watch.writeUntil(end, writer, 2)));
-      }
-      for (int i = 0; i < 8; i++) {
-        running.add(threads.submit(() -> watch.readUntil(end, cache)));
-      }
-      for (Future<?> future : running) {
-        future.get();
-      }
-      stale += awaitFresh(watch, cache);
+  /** Writes and reads for a while, and counts the copies that are stale 100 ms later. */
+  private long staleAfterBurst(StalenessWatch watch, ToLongFunction<String> cache)
+      throws Exception {
+    long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Sizes.of(250, 600));
+    List<Future<?>> running = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      int writer = i;
+      running.add(threads.submit(() -> watch.writeUntil(end, writer, 2)));
     }
-    return stale;
+    for (int i = 0; i < 8; i++) {
+      running.add(threads.submit(() -> watch.readUntil(end, cache)));
+    }
+    for (Future<?> future : running) {
+      future.get();
+    }
+    return awaitFresh(watch, cache);
   }
 
   /** A copy that is stale for good is stale after 100 ms and, on a busy machine, after 500 ms. */

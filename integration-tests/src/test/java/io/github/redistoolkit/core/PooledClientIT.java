@@ -1,10 +1,12 @@
 package io.github.redistoolkit.core;
 
+import static org.awaitility.Awaitility.await;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.util.List;
@@ -13,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.Response;
 import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisDataException;
 
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
@@ -62,5 +65,25 @@ class PooledClientIT {
     assertThrows(JedisDataException.class, () -> client.get(key));
     assertThat(redis.borrowed(), is(0));
     assertThat(client.llen(key), is(1L));
+  }
+
+  @Test
+  void aConnectionWhoseReplyNeverCameIsClosedAndSoIsAnIdleOneWithItsPool() {
+    String key = redis.unique("counter");
+    try (FaultProxy proxy = redis.proxy()) {
+      try (TestRedis through = redis.through(proxy)) {
+        UnifiedJedis faulty = through.over(PooledClient::over, given -> given);
+        faulty.set(key, "0");
+        proxy.loseReply("incr", 1, FaultProxy.Then.SILENCE);
+        if (redis.topology() == Topology.CLUSTER) {
+          assertThat(faulty.incr(key), is(2L)); // sent again by Jedis's client
+        } else {
+          assertThrows(JedisConnectionException.class, () -> faulty.incr(key));
+        }
+        assertThat(through.borrowed(), is(0));
+        faulty.set(key, "0");
+      }
+      await().until(() -> proxy.connections() == 0);
+    }
   }
 }

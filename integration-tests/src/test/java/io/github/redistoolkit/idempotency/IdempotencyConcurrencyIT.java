@@ -61,6 +61,28 @@ class IdempotencyConcurrencyIT {
   }
 
   @Test
+  void aServerThatKeepsForgettingItsScriptsChangesNothing() throws Exception {
+    OnceHistory history = new OnceHistory();
+    AtomicBoolean ended = new AtomicBoolean();
+    Thread flushing =
+        new Thread(
+            () -> {
+              while (!ended.get()) {
+                redis.admin().scriptFlush();
+                LockSupport.parkNanos(Duration.ofMillis(2).toNanos());
+              }
+            });
+    flushing.start();
+    try {
+      storm().run((id, work) -> service.execute(id, String.class, work), history);
+    } finally {
+      ended.set(true);
+      flushing.join();
+    }
+    assertThat(history.violations(), is(empty()));
+  }
+
+  @Test
   void checkingThenSettingFailsTheSameStorm() throws Exception {
     OnceHistory history = new OnceHistory();
     CheckThenSet naive =

@@ -1,8 +1,8 @@
 package io.github.redistoolkit.idempotency;
 
-import static java.util.Collections.nCopies;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
@@ -10,6 +10,7 @@ import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
@@ -18,11 +19,10 @@ import io.github.redistoolkit.testing.FaultProxy.Loss;
 import io.github.redistoolkit.testing.FaultProxy.Then;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -33,6 +33,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import redis.clients.jedis.AbstractPipeline;
+import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisException;
 
 /** Replies that are lost, connections that break, a Redis that stops and comes back. */
@@ -190,6 +192,11 @@ class IdempotencyNetworkIT {
   void nothingRunsWhileRedisIsStoppedAndEverythingDoesAfterwards() {
     proxy.refuse();
     assertThrows(JedisException.class, this::execute);
+    assertThrows(JedisException.class, () -> service.begin(key, null, NUMBER));
+    assertThrows(JedisException.class, () -> service.isDuplicate(key));
+    assertThrows(JedisException.class, () -> service.storeRequest(key, 1));
+    assertThrows(JedisException.class, () -> service.getResult(key, Integer.class));
+    assertThrows(JedisException.class, () -> service.forget(key));
     assertThat(runs.get(), is(0));
     proxy.accept();
     assertThat(execute(), is(1));
@@ -211,7 +218,7 @@ class IdempotencyNetworkIT {
   }
 
   @Test
-  void aPoolFullOfDeadConnectionsLosesNoResult() throws Exception {
+  void aPoolFullOfDeadConnectionsLosesNoResult() {
     service.execute(
         key,
         Integer.class,
@@ -240,40 +247,56 @@ class IdempotencyNetworkIT {
   }
 
   /** Fills the pool with connections, and cuts them all. */
-  private void leaveDeadConnections() throws InterruptedException, ExecutionException {
-    int connections = 32;
-    proxy.latency(Duration.ofMillis(200));
-    ExecutorService executor = Executors.newFixedThreadPool(connections);
-    try {
-      String idle = redis.unique("idle");
-      Callable<Boolean> look = () -> service.isDuplicate(idle);
-      for (Future<Boolean> looked : executor.invokeAll(nCopies(connections, look))) {
-        assertThat(looked.get(), is(false));
-      }
-    } finally {
-      executor.shutdownNow();
+  private void leaveDeadConnections() {
+    UnifiedJedis client = behindProxy.over(PooledClient::over, given -> given);
+    int connections = 16;
+    List<AbstractPipeline> held = new ArrayList<>();
+    for (int n = 0; n < connections; n++) {
+      AbstractPipeline pipeline = client.pipelined();
+      pipeline.exists(key);
+      held.add(pipeline);
     }
-    proxy.latency(Duration.ZERO);
-    assertThat(proxy.connections(), is(greaterThan(connections / 2)));
+    held.forEach(AbstractPipeline::close);
+    assertThat(proxy.connections(), is(greaterThanOrEqualTo(connections)));
     proxy.cut();
   }
 
   @Test
   void aResultThatRedisCannotTakeAfterTheWorkCanBeCompletedLater() {
-    try (Claim<Integer> claim = service.begin(key, null, NUMBER)) {
-      proxy.refuse();
-      long start = System.nanoTime();
-      ResultNotRecordedException e =
-          assertThrows(ResultNotRecordedException.class, () -> claim.complete(1));
-      assertThat(System.nanoTime() - start, is(lessThan(Duration.ofSeconds(10).toNanos())));
-      assertThat(e.reason(), is(Reason.REDIS_UNAVAILABLE));
-      assertThat(e.result(), is(1));
-      assertThat(e.getCause(), is(instanceOf(JedisException.class)));
-      assertThat(direct.isDuplicate(key), is(true));
-      proxy.accept();
-      claim.complete(1);
-    }
+    Claim<Integer> claim = service.begin(key, null, NUMBER);
+    proxy.refuse();
+    long start = System.nanoTime();
+    ResultNotRecordedException e =
+        assertThrows(ResultNotRecordedException.class, () -> claim.complete(1));
+    assertThat(System.nanoTime() - start, is(lessThan(Duration.ofSeconds(10).toNanos())));
+    assertThat(e.reason(), is(Reason.REDIS_UNAVAILABLE));
+    assertThat(e.result(), is(1));
+    assertThat(e.getCause(), is(instanceOf(JedisException.class)));
+    proxy.accept();
+    // The work was done, so closing leaves the claim alone.
+    claim.close();
+    assertThat(direct.isDuplicate(key), is(true));
+    claim.complete(1);
     assertThat(direct.getResult(key, Integer.class), is(Optional.of(1)));
+  }
+
+  @Test
+  void aResultThatRedisCannotTakeComesWithTheExceptionAndTheClaimStays() {
+    String result = new String("done");
+    ResultNotRecordedException e =
+        assertThrows(
+            ResultNotRecordedException.class,
+            () ->
+                service.execute(
+                    key,
+                    String.class,
+                    () -> {
+                      proxy.refuse();
+                      return result;
+                    }));
+    assertThat(e.reason(), is(Reason.REDIS_UNAVAILABLE));
+    assertThat(e.result(), is(sameInstance(result)));
+    assertThrows(InProgressException.class, () -> direct.begin(key, null, NUMBER));
   }
 
   @Test

@@ -27,30 +27,32 @@ record Branch(
   private static final Duration RESULTS_LIVE = Duration.ofHours(1);
   private static final Duration LEASE = Duration.ofSeconds(5);
   private static final Duration PATIENCE = Duration.ofSeconds(30);
-  private static final String FUND = "fund:main";
 
-  static Branch open(Pool<Jedis> pool, LendingDatabase database) {
+  static Branch open(Pool<Jedis> pool, LendingDatabase database, String names) {
     return of(
         database,
-        CacheService.builder(pool, User.class).prefix("user:").build(),
+        names,
+        CacheService.builder(pool, User.class).prefix(names + "user:").build(),
         IdempotencyService.builder(pool).ttl(RESULTS_LIVE).waitFor(PATIENCE).build(),
         new RateLimiter(pool, REQUESTS_A_MINUTE, WINDOW),
-        new RedisLock(pool, FUND, LEASE),
+        new RedisLock(pool, names + "fund:main", LEASE),
         new RedisPubSub(pool));
   }
 
-  static Branch open(UnifiedJedis client, LendingDatabase database) {
+  static Branch open(UnifiedJedis client, LendingDatabase database, String names) {
     return of(
         database,
-        CacheService.builder(client, User.class).prefix("user:").build(),
+        names,
+        CacheService.builder(client, User.class).prefix(names + "user:").build(),
         IdempotencyService.builder(client).ttl(RESULTS_LIVE).waitFor(PATIENCE).build(),
         new RateLimiter(client, REQUESTS_A_MINUTE, WINDOW),
-        new RedisLock(client, FUND, LEASE),
+        new RedisLock(client, names + "fund:main", LEASE),
         new RedisPubSub(client));
   }
 
   private static Branch of(
       LendingDatabase database,
+      String names,
       CacheService<User> userCache,
       IdempotencyService requests,
       RateLimiter perUser,
@@ -59,7 +61,7 @@ record Branch(
     UserService users = new UserService(database, userCache);
     return new Branch(
         users,
-        new LoanService(database, users, requests, perUser, fund, events),
+        new LoanService(database, users, requests, perUser, fund, events, names),
         fund,
         userCache,
         events);

@@ -20,13 +20,15 @@ class LendingIT {
 
   @Test
   void everyFigureOfManyConcurrentCallersAddsUp() throws InterruptedException {
-    try (LendingRun run = new LendingRun(this::open)) {
+    String names = redis.unique("");
+    try (LendingRun run = new LendingRun(database -> open(database, names), names)) {
       Report report = run.run();
       assertThat(report.toString(), report.addsUp(), is(true));
     }
   }
 
-  private Branch open(LendingDatabase database) {
-    return redis.over(pool -> Branch.open(pool, database), client -> Branch.open(client, database));
+  private Branch open(LendingDatabase database, String names) {
+    return redis.over(
+        pool -> Branch.open(pool, database, names), client -> Branch.open(client, database, names));
   }
 }

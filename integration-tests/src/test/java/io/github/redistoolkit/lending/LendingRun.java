@@ -45,14 +45,15 @@ final class LendingRun implements AutoCloseable {
   private final List<Branch> branches;
   private final Subscription subscription;
 
-  /** A run on branches that are opened as told. */
-  LendingRun(Function<LendingDatabase, Branch> open) {
+  /** A run on branches that are opened as told, with these names in Redis. */
+  LendingRun(Function<LendingDatabase, Branch> open, String names) {
     branches = IntStream.range(0, BRANCHES).mapToObj(i -> open.apply(database)).toList();
     subscription =
         branches
             .get(0)
             .events()
-            .subscribe(LoanEvent.CHANNEL, LoanEvent.class, message -> heard.add(message.body()));
+            .subscribe(
+                names + LoanEvent.CHANNEL, LoanEvent.class, message -> heard.add(message.body()));
   }
 
   /** Goes through all concerns once. */

@@ -20,6 +20,7 @@ final class LoanService {
   private final RateLimiter perUser;
   private final RedisLock fund;
   private final RedisPubSub events;
+  private final String names;
 
   LoanService(
       LendingDatabase database,
@@ -27,13 +28,15 @@ final class LoanService {
       IdempotencyService requests,
       RateLimiter perUser,
       RedisLock fund,
-      RedisPubSub events) {
+      RedisPubSub events,
+      String names) {
     this.database = database;
     this.users = users;
     this.requests = requests;
     this.perUser = perUser;
     this.fund = fund;
     this.events = events;
+    this.names = names;
   }
 
   /**
@@ -42,13 +45,13 @@ final class LoanService {
    * @throws TooManyRequestsException if the user asks too often
    */
   Loan apply(String requestId, String userId, long amountCents) {
-    Decision decision = perUser.tryAcquire(userId);
+    Decision decision = perUser.tryAcquire(names + userId);
     if (!decision.allowed()) {
       throw new TooManyRequestsException(decision.retryAfter());
     }
     User user = users.get(userId);
     return requests.execute(
-        "apply:" + userId + ":" + requestId, Loan.class, () -> grant(user, amountCents));
+        names + "apply:" + userId + ":" + requestId, Loan.class, () -> grant(user, amountCents));
   }
 
   /** Pays a loan; false if it is paid already. */
@@ -72,7 +75,7 @@ final class LoanService {
   }
 
   private void publish(LoanEvent.Kind kind, Loan loan) {
-    long subscribers = events.publish(LoanEvent.CHANNEL, new LoanEvent(kind, loan.id()));
+    long subscribers = events.publish(names + LoanEvent.CHANNEL, new LoanEvent(kind, loan.id()));
     if (subscribers == 0) {
       throw new IllegalStateException("no one heard of " + loan.id());
     }

@@ -12,6 +12,7 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
@@ -163,6 +164,35 @@ class LockIT {
     assertThat(lease.remaining(), is(lessThan(Duration.ofSeconds(10))));
     assertThat(redis.admin().pttl(key(name)), is(lessThanOrEqualTo(10_000L)));
     lease.close();
+  }
+
+  @Test
+  void anExtensionThatArrivesAfterALaterOneIsRefused() {
+    String name = redis.unique("moves");
+    LockCommands commands = new LockCommands(redis.over(PooledClient::over, given -> given), name);
+    assertThat(commands.acquire("owner", 30_000, 0, LockCommands.NOT_WOKEN) > 0, is(true));
+    assertThat(commands.extend("owner", 60_000, 2), is(true));
+    assertThat(commands.extend("owner", 1_000, 1), is(false));
+    assertThat(redis.admin().pttl(key(name)), is(greaterThan(50_000L)));
+    // Sent twice by a client that did not hear of the first.
+    assertThat(commands.extend("owner", 40_000, 2), is(true));
+    assertThat(commands.renew("owner", 20_000, 3), is(true));
+    assertThat(redis.admin().pttl(key(name)), is(greaterThan(30_000L)));
+    assertThat(commands.extend("other", 1_000, 9), is(false));
+  }
+
+  @Test
+  void requestsThatAreSentTwiceAreGrantedOnce() {
+    String name = redis.unique("resent");
+    LockCommands commands = new LockCommands(redis.over(PooledClient::over, given -> given), name);
+    long token = commands.acquire("owner", 30_000, 0, LockCommands.NOT_WOKEN);
+    assertThat(commands.acquire("owner", 30_000, 0, LockCommands.NOT_WOKEN), is(token));
+    assertThat(commands.release("owner", 30_000), is(true));
+    lock(name, LEASE).tryAcquire().orElseThrow().close();
+    assertThat(commands.release("owner", 30_000), is(true));
+    // A request that was on its way all that time does not lock what nobody will release.
+    assertThat(commands.acquire("owner", 30_000, 0, LockCommands.NOT_WOKEN), is(-1L));
+    assertThat(redis.admin().exists(key(name)), is(false));
   }
 
   @Test

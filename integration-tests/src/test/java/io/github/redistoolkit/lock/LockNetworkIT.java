@@ -116,7 +116,7 @@ class LockNetworkIT {
       long released = System.nanoTime();
       held.close();
       waiter.get().close();
-      assertThat(System.nanoTime() - released, is(lessThan(seconds(3))));
+      assertThat(System.nanoTime() - released, is(lessThan(seconds(10))));
     }
   }
 
@@ -141,6 +141,9 @@ class LockNetworkIT {
     assertThrows(JedisException.class, lease::release);
     assertThat(lease.isHeld(), is(false));
     assertThat(redis.admin().exists(key(name)), is(false));
+    for (int i = 0; i < 20; i++) {
+      lock(redis, name, LEASE).tryAcquire().orElseThrow().close();
+    }
     assertThat(lease.release(), is(true));
     lease.close();
     assertThat(losses.get(), is(0));
@@ -176,13 +179,13 @@ class LockNetworkIT {
   @Test
   void aRenewalThatFailsIsTriedAgainBeforeTheLeaseIsOver() {
     String name = redis.unique("renewal");
-    Lease lease = lock(faulty, name, Duration.ofSeconds(2)).tryAcquire().orElseThrow();
+    Lease lease = lock(faulty, name, Duration.ofSeconds(3)).tryAcquire().orElseThrow();
     lease.keepAlive(LEASE, losses::incrementAndGet);
     FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, Then.CUT);
     FaultProxy.Loss another = proxy.loseReply("EVALSHA", 2, Then.CUT);
     await().until(() -> loss.happened() && another.happened());
     long start = System.nanoTime();
-    await().until(() -> System.nanoTime() - start > seconds(2));
+    await().until(() -> System.nanoTime() - start > seconds(3));
     assertThat(lease.release(), is(true));
     assertThat(losses.get(), is(0));
   }
@@ -208,7 +211,7 @@ class LockNetworkIT {
   @Test
   void theReleaseOfALostLeaseIsFalseAlsoWithoutRedis() {
     String name = redis.unique("false");
-    Lease lease = lock(faulty, name, Duration.ofMillis(200)).tryAcquire().orElseThrow();
+    Lease lease = lock(faulty, name, Duration.ofMillis(500)).tryAcquire().orElseThrow();
     proxy.refuse();
     await().until(() -> !lease.isHeld());
     assertThat(lease.release(), is(false));
@@ -243,7 +246,7 @@ class LockNetworkIT {
       assertThat(lock.tryAcquire(Duration.ofMillis(1_500)), is(Optional.empty()));
       assertThat(
           System.nanoTime() - start,
-          is(allOf(greaterThanOrEqualTo(seconds(1)), lessThan(seconds(3)))));
+          is(allOf(greaterThanOrEqualTo(seconds(1)), lessThan(seconds(10)))));
       try (Crew crew = new Crew()) {
         Crew.Started<Lease> waiter = crew.start(() -> lock.acquire(LEASE));
         await().until(() -> redis.admin().info("clients").contains("blocked_clients:1\r"));

@@ -69,6 +69,11 @@ public final class Child {
     toParent.flush();
   }
 
+  /** Sends the parent a history, which it adds to its own with {@link History#addLines}. */
+  public void send(History history) {
+    history.lines().forEach(this::send);
+  }
+
   /** The parent's next line; waits for it. */
   public String receive() throws InterruptedException {
     return fromParent.take();

@@ -1,10 +1,9 @@
 package io.github.redistoolkit.testing;
 
 import java.net.URI;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Set;
-import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import redis.clients.jedis.DefaultJedisClientConfig;
@@ -17,6 +16,7 @@ import redis.clients.jedis.SslOptions;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.params.ScanParams;
 import redis.clients.jedis.resps.ScanResult;
+import redis.clients.jedis.util.JedisClusterCRC16;
 import redis.clients.jedis.util.JedisURIHelper;
 import redis.clients.jedis.util.SafeEncoder;
 
@@ -123,21 +123,52 @@ record Deployment(
     };
   }
 
-  private static HostAndPort primaryOfSentinel(Jedis sentinel) {
+  static HostAndPort primaryOfSentinel(Jedis sentinel) {
     List<String> address = sentinel.sentinelGetMasterAddrByName(PRIMARY_NAME);
     return new HostAndPort(address.get(0), Integer.parseInt(address.get(1)));
   }
 
   private static List<HostAndPort> primariesOfCluster(Jedis node) {
-    Set<String> primaries = new TreeSet<>();
-    for (Object range : (List<?>) node.sendCommand(Protocol.Command.CLUSTER, "SLOTS")) {
-      List<?> primary = (List<?>) ((List<?>) range).get(2);
-      primaries.add(SafeEncoder.encode((byte[]) primary.get(0)) + ":" + primary.get(1));
-    }
-    return primaries.stream().map(HostAndPort::from).toList();
+    return SlotRange.of(node).stream().map(range -> range.nodes().get(0)).distinct().toList();
   }
 
-  private <T> T askAnyOf(List<HostAndPort> addresses, Function<Jedis, T> question) {
+  /** Where a key is written at this moment, as any server that answers says. */
+  HostAndPort primaryOf(String key) {
+    return topology == Topology.CLUSTER
+        ? askAnyOf(nodes, node -> SlotRange.ofKey(node, key).nodes().get(0))
+        : primaries().get(0);
+  }
+
+  /** Slots of a cluster that are together; of their nodes the primary is first. */
+  record SlotRange(long first, long last, List<HostAndPort> nodes) {
+
+    static List<SlotRange> of(Jedis node) {
+      List<SlotRange> ranges = new ArrayList<>();
+      for (Object entry : (List<?>) node.sendCommand(Protocol.Command.CLUSTER, "SLOTS")) {
+        List<?> range = (List<?>) entry;
+        List<HostAndPort> nodes = new ArrayList<>();
+        for (Object at : range.subList(2, range.size())) {
+          List<?> address = (List<?>) at;
+          nodes.add(
+              new HostAndPort(
+                  SafeEncoder.encode((byte[]) address.get(0)),
+                  Math.toIntExact((Long) address.get(1))));
+        }
+        ranges.add(new SlotRange((Long) range.get(0), (Long) range.get(1), nodes));
+      }
+      return ranges;
+    }
+
+    static SlotRange ofKey(Jedis node, String key) {
+      int slot = JedisClusterCRC16.getSlot(key);
+      return of(node).stream()
+          .filter(range -> range.first() <= slot && slot <= range.last())
+          .findFirst()
+          .orElseThrow(() -> new JedisException("nobody has slot " + slot));
+    }
+  }
+
+  <T> T askAnyOf(List<HostAndPort> addresses, Function<Jedis, T> question) {
     JedisException failure = new JedisException("no server to ask");
     for (HostAndPort address : addresses) {
       try (Jedis jedis = open(address)) {

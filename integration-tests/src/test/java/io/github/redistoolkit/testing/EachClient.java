@@ -9,6 +9,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.extension.AfterClassTemplateInvocationCallback;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -34,7 +35,7 @@ import org.junit.platform.commons.support.AnnotationSupport;
 @Tag("integration")
 @ParameterizedClass(name = "{0}")
 @ArgumentsSource(EachClient.Clients.class)
-@ExtendWith(EachClient.EmptyKeyspace.class)
+@ExtendWith(EachClient.CleanUp.class)
 public @interface EachClient {
 
   /** What the suite runs on. */
@@ -58,13 +59,21 @@ public @interface EachClient {
     }
   }
 
-  /** Empties the keyspace after each test. */
-  final class EmptyKeyspace implements AfterEachCallback {
+  /** Empties the keyspace after each test, and looks for what is left behind after the class. */
+  final class CleanUp implements AfterEachCallback, AfterClassTemplateInvocationCallback {
     @Override
     public void afterEach(ExtensionContext context) {
       ParameterInfo invocation = ParameterInfo.get(context);
       if (invocation != null) {
-        invocation.getArguments().get(0, TestRedis.class).removeKeys();
+        invocation.getArguments().get(0, TestRedis.class).afterEach();
+      }
+    }
+
+    @Override
+    public void afterClassTemplateInvocation(ExtensionContext context) {
+      ParameterInfo invocation = ParameterInfo.get(context);
+      if (invocation != null) {
+        invocation.getArguments().get(0, TestRedis.class).afterClass();
       }
     }
   }

@@ -250,6 +250,7 @@ public final class FaultProxy implements AutoCloseable {
     private final HostAndPort target;
     private final HostAndPort address = new HostAndPort("127.0.0.1", LoopbackPorts.free(1).get(0));
     private @Nullable ServerSocket socket;
+    private Thread accepting = new Thread();
 
     Listener(HostAndPort target) {
       this.target = target;
@@ -268,7 +269,7 @@ public final class FaultProxy implements AutoCloseable {
         throw new UncheckedIOException("cannot listen at " + address, e);
       }
       ServerSocket listening = socket;
-      Thread accepting = new Thread(() -> acceptAll(listening), "fault-proxy-" + address);
+      accepting = new Thread(() -> acceptAll(listening), "fault-proxy-" + address);
       accepting.setDaemon(true);
       accepting.start();
     }
@@ -279,8 +280,12 @@ public final class FaultProxy implements AutoCloseable {
       }
       try {
         socket.close();
+        // As long as a thread accepts, the kernel does.
+        accepting.join();
       } catch (IOException e) {
         throw new UncheckedIOException(e);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
       }
       socket = null;
     }

@@ -33,7 +33,8 @@ import redis.clients.jedis.exceptions.JedisNoScriptException;
 @EachClient
 class FaultProxyIT {
 
-  private static final Duration TIMEOUT = Duration.ofMillis(300);
+  private static final Duration PATIENT = Duration.ofSeconds(10);
+  private static final Duration IMPATIENT = Duration.ofMillis(500);
 
   private final TestRedis redis;
   private final FaultProxy proxy;
@@ -50,17 +51,21 @@ class FaultProxyIT {
     proxy.close();
   }
 
-  private Jedis connect(RedisProtocol protocol) {
+  private Jedis connect(RedisProtocol protocol, Duration timeout) {
     return new Jedis(
         proxy.address(),
         DefaultJedisClientConfig.builder()
             .protocol(protocol)
-            .timeoutMillis((int) TIMEOUT.toMillis())
+            .timeoutMillis((int) timeout.toMillis())
             .build());
   }
 
   private Jedis connect() {
-    return connect(RedisProtocol.RESP2);
+    return connect(RedisProtocol.RESP2, PATIENT);
+  }
+
+  private Jedis connectImpatiently() {
+    return connect(RedisProtocol.RESP2, IMPATIENT);
   }
 
   private void awaitValue(Matcher<String> value) {
@@ -77,7 +82,7 @@ class FaultProxyIT {
     }
     byte[] name = key.getBytes(StandardCharsets.UTF_8);
     for (RedisProtocol protocol : List.of(RedisProtocol.RESP2, RedisProtocol.RESP3)) {
-      try (Jedis jedis = connect(protocol)) {
+      try (Jedis jedis = connect(protocol, PATIENT)) {
         jedis.set(name, binary);
         assertThat(jedis.get(name), is(binary));
         jedis.del(key);
@@ -152,7 +157,7 @@ class FaultProxyIT {
 
   @Test
   void aBlackHoleTowardsTheClientSwallowsTheReplyOfWhatTheServerDoes() {
-    try (Jedis jedis = connect()) {
+    try (Jedis jedis = connectImpatiently()) {
       jedis.ping();
       proxy.blackHole(Direction.TO_CLIENT);
       JedisConnectionException silence =
@@ -164,7 +169,7 @@ class FaultProxyIT {
 
   @Test
   void aBlackHoleTowardsTheServerKeepsRequestsThatArriveAfterTheClientGaveUp() {
-    try (Jedis jedis = connect()) {
+    try (Jedis jedis = connectImpatiently()) {
       jedis.ping();
       proxy.blackHole(Direction.TO_SERVER);
       assertThrows(JedisConnectionException.class, () -> jedis.incr(key));
@@ -177,7 +182,8 @@ class FaultProxyIT {
   @Test
   void aBlackHoleHoldsNewConnectionsAsWell() {
     proxy.blackHole();
-    JedisConnectionException silence = assertThrows(JedisConnectionException.class, this::connect);
+    JedisConnectionException silence =
+        assertThrows(JedisConnectionException.class, this::connectImpatiently);
     assertThat(silence.getCause(), instanceOf(SocketTimeoutException.class));
     proxy.heal();
     try (Jedis jedis = connect()) {
@@ -204,7 +210,7 @@ class FaultProxyIT {
   @Test
   void aReplyLostInSilenceLetsTheClientWait() {
     Loss loss = proxy.loseReply("incr", 1, Then.SILENCE);
-    try (Jedis jedis = connect()) {
+    try (Jedis jedis = connectImpatiently()) {
       JedisConnectionException silence =
           assertThrows(JedisConnectionException.class, () -> jedis.incr(key));
       assertThat(silence.getCause(), instanceOf(SocketTimeoutException.class));
@@ -233,7 +239,7 @@ class FaultProxyIT {
   void repliesAreToldFromMessagesOnAConnectionThatSubscribes() {
     String channel = redis.unique("channel");
     for (RedisProtocol protocol : List.of(RedisProtocol.RESP2, RedisProtocol.RESP3)) {
-      try (Jedis jedis = connect(protocol)) {
+      try (Jedis jedis = connect(protocol, PATIENT)) {
         Connection connection = jedis.getConnection();
         jedis.ping();
         connection.sendCommand(Protocol.Command.SUBSCRIBE, channel, channel + "2");

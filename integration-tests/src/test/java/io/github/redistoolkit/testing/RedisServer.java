@@ -83,19 +83,51 @@ public final class RedisServer {
     return address;
   }
 
-  /** Starts it and waits until it answers, be it with an error such as {@code LOADING}. */
+  /** Starts it, empty, and waits until it answers. */
   public void start() {
+    host.run("rm -f " + file("rdb"));
+    start(List.of());
+  }
+
+  /** Starts it with what was saved, and waits until it answers, be it with an error. */
+  void start(List<String> furtherSettings) {
     List<String> lines = new ArrayList<>(host.network());
     lines.add("port " + address.getPort());
     lines.add("dir " + host.directory());
     lines.add("pidfile " + file("pid"));
     lines.add("logfile " + file("log"));
     lines.addAll(settings);
+    lines.addAll(furtherSettings);
     host.write(address.getPort() + ".conf", String.join("\n", lines) + "\n");
     List<String> command = new ArrayList<>(List.of(host.executable(), file("conf")));
     command.addAll(options);
     running = host.launch(command);
     awaitAnswer();
+  }
+
+  /** Lets it crash and starts it, empty. */
+  public void restartEmpty() {
+    kill();
+    start();
+  }
+
+  /** Lets it save its data, crash and start with what it saved. */
+  public void restartWithData() {
+    save();
+    kill();
+    start(List.of());
+  }
+
+  /** Saves its data, which the next {@link #start(List)} finds. */
+  void save() {
+    try (Jedis jedis = new Jedis(address)) {
+      jedis.save();
+    }
+  }
+
+  /** Whether its process has not ended. */
+  public boolean isRunning() {
+    return running.isRunning();
   }
 
   /** Ends it as an administrator would, and waits until it has ended. */

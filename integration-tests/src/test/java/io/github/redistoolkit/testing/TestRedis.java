@@ -1,15 +1,26 @@
 package io.github.redistoolkit.testing;
 
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.opentest4j.TestAbortedException;
+import redis.clients.jedis.DefaultJedisClientConfig;
+import redis.clients.jedis.DefaultRedisCredentials;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.HostAndPortMapper;
 import redis.clients.jedis.Jedis;
-import redis.clients.jedis.JedisClientConfig;
+import redis.clients.jedis.Protocol;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
+import redis.clients.jedis.util.SafeEncoder;
 
 /**
  * A Redis for one test class, reached by one kind of client.
@@ -23,24 +34,61 @@ public final class TestRedis implements AutoCloseable {
   static final String MARK =
       "t" + Integer.toString(ThreadLocalRandom.current().nextInt(36 * 36 * 36 * 36), 36) + "-";
 
+  /** Begins the names of the connections of what is tested. */
+  private static final String NAME_PREFIX = "tested-" + MARK;
+
+  private static final Protocol.Command CLIENT = Protocol.Command.CLIENT;
   private static final AtomicInteger NAMES = new AtomicInteger();
 
   private final ClientKind kind;
   private final Deployment deployment;
-  private final HostAndPortMapper route;
-  private final int maxTotal;
+  private final Access access;
+  private final String clientName;
   private final Client tested;
   private final Client admin;
+  private final Map<List<String>, PrivateRedis> privates = new LinkedHashMap<>();
+  private final Queue<TestRedis> variants = new ConcurrentLinkedQueue<>();
 
-  private TestRedis(ClientKind kind, Deployment deployment, HostAndPortMapper route, int maxTotal) {
+  private TestRedis(ClientKind kind, Deployment deployment, Access access) {
     this.kind = kind;
     this.deployment = deployment;
-    this.route = route;
-    this.maxTotal = maxTotal;
-    JedisClientConfig config =
-        deployment.config().protocol(kind.protocol()).hostAndPortMapper(route).build();
-    this.tested = Client.of(kind, deployment, config, maxTotal);
+    this.access = access;
+    this.clientName = NAME_PREFIX + NAMES.incrementAndGet();
+    DefaultJedisClientConfig.Builder config =
+        deployment
+            .config()
+            .protocol(kind.protocol())
+            .clientName(clientName)
+            .hostAndPortMapper(access.route());
+    if (access.user() != null) {
+      config.credentials(new DefaultRedisCredentials(access.user(), access.user()));
+    }
+    this.tested = Client.of(kind, deployment, config.build(), access.maxTotal());
     this.admin = Client.admin(deployment);
+  }
+
+  /**
+   * In what way the servers are used.
+   *
+   * @param route where each address is really reached
+   * @param maxTotal how many connections the pool may have
+   * @param user whose name and password these are; null for the one that the servers begin with
+   */
+  private record Access(HostAndPortMapper route, int maxTotal, @Nullable String user) {
+
+    static final Access DIRECT = new Access(direct -> direct, 64, null);
+
+    Access withRoute(HostAndPortMapper other) {
+      return new Access(other, maxTotal, user);
+    }
+
+    Access withMaxTotal(int other) {
+      return new Access(route, other, user);
+    }
+
+    Access withUser(String other) {
+      return new Access(route, maxTotal, other);
+    }
   }
 
   /** A Redis of this run, reached by the given kind of client. */
@@ -49,12 +97,12 @@ public final class TestRedis implements AutoCloseable {
   }
 
   static TestRedis of(ClientKind kind, Deployment deployment) {
-    return new TestRedis(kind, deployment, direct -> direct, 64);
+    return new TestRedis(kind, deployment, Access.DIRECT);
   }
 
   /** What {@link #decode} makes the same of in another JVM, in one word; routes are not kept. */
   String encode() {
-    return kind + "|" + maxTotal + "|" + deployment.encode();
+    return kind + "|" + access.maxTotal() + "|" + deployment.encode();
   }
 
   static TestRedis decode(String text) {
@@ -62,13 +110,12 @@ public final class TestRedis implements AutoCloseable {
     return new TestRedis(
         ClientKind.valueOf(parts[0]),
         Deployment.decode(parts[2]),
-        direct -> direct,
-        Integer.parseInt(parts[1]));
+        Access.DIRECT.withMaxTotal(Integer.parseInt(parts[1])));
   }
 
   /** The same servers through a client of the same kind with at most so many connections. */
   public TestRedis withMaxTotal(int connections) {
-    return new TestRedis(kind, deployment, route, connections);
+    return variant(access.withMaxTotal(connections));
   }
 
   /**
@@ -80,17 +127,104 @@ public final class TestRedis implements AutoCloseable {
     if (deployment.topology() != Topology.STANDALONE) {
       throw new IllegalStateException(kind + " connects to several servers; use through(proxy)");
     }
-    return new TestRedis(kind, deployment, direct -> other, maxTotal);
+    return variant(access.withRoute(direct -> other));
   }
 
   /** The same kind of client, but with a proxy before each server; see {@link #proxy}. */
   public TestRedis through(FaultProxy proxy) {
-    return new TestRedis(kind, deployment, proxy::address, maxTotal);
+    return variant(access.withRoute(proxy::address));
   }
 
   /** A new proxy before every server that holds data, for {@link #through}. */
   public FaultProxy proxy() {
     return FaultProxy.before(deployment.nodes().toArray(HostAndPort[]::new));
+  }
+
+  /**
+   * The same servers as a user who may do everything but these commands; the name of a subcommand
+   * is written as in {@code script|flush}. The user stays until the servers end.
+   *
+   * @throws TestAbortedException if the servers are someone else's
+   */
+  public TestRedis withoutCommands(String... commands) {
+    requireOurs("no user is made");
+    String user = "restricted-" + NAMES.incrementAndGet();
+    List<String> rules =
+        new ArrayList<>(List.of("SETUSER", user, "on", ">" + user, "~*", "&*", "+@all"));
+    for (String command : commands) {
+      rules.add("-" + command);
+    }
+    for (HostAndPort node : deployment.nodes()) {
+      try (Jedis jedis = deployment.open(node)) {
+        jedis.sendCommand(Protocol.Command.ACL, rules.toArray(String[]::new));
+      }
+    }
+    return variant(access.withUser(user));
+  }
+
+  /**
+   * Servers of the same topology that no other suite uses, so that they may be disturbed; started
+   * when first asked for, kept for the class, and empty before each test.
+   *
+   * @param settings further lines for the configuration of each server that holds data
+   * @throws TestAbortedException if the servers of this run are someone else's
+   */
+  public PrivateRedis privateServers(String... settings) {
+    requireOurs("no servers are started");
+    return privates.computeIfAbsent(List.of(settings), lines -> PrivateRedis.start(kind, lines));
+  }
+
+  /** The same, used in another way; closed with this at the latest. */
+  private TestRedis variant(Access other) {
+    TestRedis variant = new TestRedis(kind, deployment, other);
+    variants.add(variant);
+    return variant;
+  }
+
+  private void requireOurs(String therefore) {
+    if (!deployment.isOurs()) {
+      throw new TestAbortedException("the server is external, so " + therefore);
+    }
+  }
+
+  /** Empties the script cache of every primary, again and again. */
+  public Disturbance flushScriptsEvery(Duration period) {
+    return Disturbance.every(
+        period,
+        () -> {
+          for (HostAndPort primary : deployment.primaries()) {
+            try (Jedis jedis = deployment.open(primary)) {
+              jedis.scriptFlush();
+            }
+          }
+        });
+  }
+
+  /**
+   * Lets the servers close the connections of what is tested, and of no one else.
+   *
+   * @param type {@code normal} or {@code pubsub}
+   * @return how many there were
+   */
+  public int killClients(String type) {
+    int killed = 0;
+    for (HostAndPort node : deployment.nodes()) {
+      try (Jedis jedis = deployment.open(node)) {
+        for (String id : clientIds(jedis, type)) {
+          // Gone meanwhile, if this answers 0.
+          killed += Math.toIntExact((Long) jedis.sendCommand(CLIENT, "KILL", "ID", id));
+        }
+      }
+    }
+    return killed;
+  }
+
+  private List<String> clientIds(Jedis jedis, String type) {
+    return SafeEncoder.encode((byte[]) jedis.sendCommand(CLIENT, "LIST", "TYPE", type))
+        .lines()
+        .filter(line -> line.contains(" name=" + clientName + " "))
+        .map(line -> line.replaceAll("^id=(\\d+) .*", "$1"))
+        .toList();
   }
 
   /** Builds what is to be tested on the pool or the client, whichever this Redis is reached by. */
@@ -106,10 +240,12 @@ public final class TestRedis implements AutoCloseable {
 
   /** Where the server listens; through Sentinel the primary of this moment, in a Cluster one. */
   public HostAndPort address() {
-    return route.getHostAndPort(
-        deployment.topology() == Topology.STANDALONE
-            ? deployment.nodes().get(0)
-            : deployment.primaries().get(0));
+    return access
+        .route()
+        .getHostAndPort(
+            deployment.topology() == Topology.STANDALONE
+                ? deployment.nodes().get(0)
+                : deployment.primaries().get(0));
   }
 
   /** Every server that takes writes at this moment. */
@@ -120,6 +256,11 @@ public final class TestRedis implements AutoCloseable {
   /** A connection to one server, to be closed by the caller. */
   public Jedis open(HostAndPort server) {
     return deployment.open(server);
+  }
+
+  /** The servers. */
+  Deployment deployment() {
+    return deployment;
   }
 
   /** How the servers are laid out. */
@@ -161,14 +302,45 @@ public final class TestRedis implements AutoCloseable {
     return tested.borrowed();
   }
 
-  void removeKeys() {
+  /** Removes every key, or, from a server that is not ours, those that {@link #unique} named. */
+  public void removeKeys() {
     deployment.removeKeys(MARK);
+  }
+
+  /** Makes everything as new for the next test. */
+  void afterEach() {
+    removeKeys();
+    privates
+        .values()
+        .removeIf(
+            servers -> {
+              boolean reusable = servers.isReusable();
+              if (!reusable) {
+                servers.end();
+              }
+              return !reusable;
+            });
+  }
+
+  /**
+   * Closes everything, and fails if something was left behind that the suite should have closed.
+   */
+  void afterClass() {
+    try {
+      LeakGuard.checkWhileOpen(this);
+    } finally {
+      close();
+    }
+    LeakGuard.checkAfterClose(deployment, NAME_PREFIX);
   }
 
   @Override
   public void close() {
+    variants.forEach(TestRedis::close);
     tested.close();
     admin.close();
+    privates.values().forEach(PrivateRedis::end);
+    privates.clear();
   }
 
   @Override

@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.is;
 import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.FaultProxy.Loss;
 import io.github.redistoolkit.testing.FaultProxy.Then;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
@@ -15,6 +16,7 @@ import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@Tag("smoke")
 class TopologyIT {
 
   private final TestRedis redis;
@@ -40,7 +42,7 @@ class TopologyIT {
     for (int i = 0; i < 20; i++) {
       redis.admin().set(redis.unique("key"), "");
     }
-    redis.removeKeys();
+    redis.afterEach();
     for (HostAndPort primary : redis.primaries()) {
       try (Jedis jedis = redis.open(primary)) {
         assertThat(jedis.dbSize(), is(0L));

@@ -210,18 +210,22 @@ final class Invalidations {
   private void probeUntilClosed() {
     while (pause(PROBE_MILLIS) && !connections.isClosed()) {
       Session current = session;
-      if (current == null || !current.subscribed) {
-        continue;
+      if (current != null && current.subscribed) {
+        probe(current);
       }
-      try {
-        if (!current.verified) {
-          client.set(prefix + probeKey, "#near", SetParams.setParams().px(1000));
-        }
-        client.publish(probeChannel, String.valueOf(System.nanoTime()));
-      } catch (RuntimeException e) {
-        if (!isClosed()) {
-          LOG.debug("No probe for the near cache of prefix {}", prefix, e);
-        }
+    }
+    disconnect(session); // The reader ends with it, should the pool have been closed.
+  }
+
+  private void probe(Session current) {
+    try {
+      if (!current.verified) {
+        client.set(prefix + probeKey, "#near", SetParams.setParams().px(1000));
+      }
+      client.publish(probeChannel, String.valueOf(System.nanoTime()));
+    } catch (RuntimeException e) {
+      if (!isClosed()) {
+        LOG.debug("No probe for the near cache of prefix {}", prefix, e);
       }
     }
   }

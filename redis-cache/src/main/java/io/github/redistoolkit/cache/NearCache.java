@@ -80,9 +80,8 @@ final class NearCache<V> {
 
   /** To be called before an entry is read; null if no copy may be taken now. */
   @Nullable Stamp stamp(String key) {
-    // The epoch first, trust last: if trust is lost in between, either it is seen to be lost, or
-    // the
-    // stamp is of the epoch that ended with it.
+    // The epoch first, trust last: if trust is lost in between, either that is seen, or the stamp
+    // is of the epoch that ended with it.
     long current = epoch.get();
     int stripe = stripe(key);
     int heardBefore = heard.get(stripe);

@@ -1,10 +1,13 @@
 package io.github.redistoolkit.core;
 
+import java.io.IOException;
 import java.util.Objects;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.JedisPool;
+import redis.clients.jedis.JedisSentinelPool;
 import redis.clients.jedis.Pipeline;
 import redis.clients.jedis.RedisProtocol;
 import redis.clients.jedis.UnifiedJedis;
@@ -85,13 +88,33 @@ public final class PooledClient extends UnifiedJedis {
 
   private static void giveBack(Pool<Jedis> pool, Jedis jedis, Stream stream) {
     if (stream == Stream.ALIGNED && !jedis.getConnection().isBroken()) {
-      pool.returnResource(jedis);
+      if (remembersItsPool(pool)) {
+        jedis.close();
+      } else {
+        pool.returnResource(jedis);
+      }
     } else {
       discard(pool, jedis);
     }
   }
 
+  /**
+   * Tells whether a Jedis of this pool holds it until it is closed. Given back in any other way, it
+   * would take the pool's closing it, once it is idle too long or the pool is closed, for being
+   * given back again, and its socket would stay open.
+   */
+  @SuppressWarnings("deprecation") // what most code holds
+  private static boolean remembersItsPool(Pool<Jedis> pool) {
+    return pool instanceof JedisPool || pool instanceof JedisSentinelPool;
+  }
+
   private static void discard(Pool<Jedis> pool, Jedis jedis) {
+    try {
+      // Not left to the pool, for the same reason; and what was not sent yet is never sent.
+      jedis.getConnection().forceDisconnect();
+    } catch (IOException e) {
+      LOG.debug("A discarded connection could not be closed", e);
+    }
     try {
       pool.returnBrokenResource(jedis);
     } catch (JedisException e) {
@@ -118,8 +141,9 @@ public final class PooledClient extends UnifiedJedis {
         stream = Stream.ALIGNED;
         return reply;
       } catch (JedisDataException e) {
-        // A primary that was demoted. A sentinel pool keeps the connections that were borrowed when
-        // that happened, and takes them for connections to the new primary; so end this one here.
+        // From a primary that was demoted and left its connections open, as on a change of role
+        // that
+        // no sentinel made. The next connection goes to the address as it resolves by then.
         stream = isFromReplica(e) ? Stream.UNKNOWN : Stream.ALIGNED;
         throw e;
       } finally {

@@ -4,7 +4,7 @@ import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Supplier;
+import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,12 +35,18 @@ final class Hold {
   /** Held while the server is asked to move the end, so that the last answer is the last word. */
   private final ReentrantLock moving = new ReentrantLock();
 
+  /** How often the end was moved; guarded by {@link #moving}. */
+  private long moves;
+
   private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.HELD);
   private final AtomicReference<@Nullable Boolean> released = new AtomicReference<>();
   private final AtomicReference<@Nullable KeepAlive> keepAlive = new AtomicReference<>();
 
   /** On the clock of {@link System#nanoTime}; written under this object's monitor. */
   private volatile long deadline;
+
+  /** Whether a release was sent of which it is not known whether it was executed. */
+  private volatile boolean triedBefore;
 
   /** Whether the server has said that the lock is not ours any more. */
   private volatile boolean gone;
@@ -89,12 +95,12 @@ final class Hold {
 
   /** Sets the end of the lease; false if it is not ours any more. */
   boolean extend(long millis) {
-    return move(millis, () -> commands.extend(owner, millis), Shortening.ALLOWED);
+    return move(millis, move -> commands.extend(owner, millis, move), Shortening.ALLOWED);
   }
 
   /** Puts off the end of the lease to a whole lease from now; false if it is not ours any more. */
   boolean renew() {
-    return move(leaseMillis, () -> commands.renew(owner, leaseMillis), Shortening.NEVER);
+    return move(leaseMillis, move -> commands.renew(owner, leaseMillis, move), Shortening.NEVER);
   }
 
   /**
@@ -143,7 +149,7 @@ final class Hold {
     }
   }
 
-  private boolean move(long millis, Supplier<Boolean> request, Shortening shortening) {
+  private boolean move(long millis, LongPredicate request, Shortening shortening) {
     moving.lock();
     try {
       if (!isHeld()) {
@@ -153,7 +159,8 @@ final class Hold {
       if (shortening == Shortening.ALLOWED) {
         bringForward(end);
       }
-      if (!Interrupts.complete(request)) {
+      long move = ++moves;
+      if (!Interrupts.complete(() -> request.test(move))) {
         gone = true;
         lose();
         return false;
@@ -207,7 +214,14 @@ final class Hold {
   }
 
   private boolean giveBack() {
-    return Interrupts.complete(() -> commands.release(owner, leaseMillis));
+    try {
+      boolean ours = Interrupts.complete(() -> commands.release(owner, leaseMillis));
+      // A first try whose reply was lost began while it was held: that it is gone now is no loss.
+      return ours || triedBefore;
+    } catch (JedisException e) {
+      triedBefore = triedBefore || Failures.isUnknown(e);
+      throw e;
+    }
   }
 
   /** Spares the next holder the wait for a key that is ours, though we may not rely on it. */

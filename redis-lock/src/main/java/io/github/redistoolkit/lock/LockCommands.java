@@ -18,7 +18,7 @@ import redis.clients.jedis.UnifiedJedis;
  *
  * <p>Three keys in one slot: the lock itself ({@code lock:{name}}), a string that is the owner id
  * of the lease and expires with it; its state ({@code :s}), a hash of the last token, the last
- * released owner, until when somebody waits and until when the lock is promised; and the wake list
+ * released owners, until when somebody waits and until when the lock is promised; and the wake list
  * ({@code :q}), on which waiters block and to which a release pushes at most one element.
  *
  * <p>All that is read comes before all that is written, so that a key of a foreign type fails a
@@ -52,14 +52,15 @@ final class LockCommands {
           """
           local state = redis.call('HMGET', KEYS[2], 'token', 'released', 'promisedUntil')
           local released, promisedUntil = state[2], state[3]
-          if released == ARGV[1] then
+          if released and string.find(released, ARGV[1], 1, true) then
             return -1
           end
           local time = redis.call('TIME')
           local refusedFor
           if promisedUntil and redis.call('LLEN', KEYS[3]) == 0
               and time[1] * 1000 + time[2] / 1000 < tonumber(promisedUntil)
-              and ARGV[5] ~= '*' and ARGV[5] ~= released
+              and ARGV[5] ~= '*'
+              and (ARGV[5] == '' or ARGV[5] ~= string.sub(released or '', 1, #ARGV[5]))
               and redis.call('EXISTS', KEYS[1]) == 0 then
             refusedFor = 500
           else
@@ -106,14 +107,15 @@ final class LockCommands {
 
   /**
    * KEYS: lock, state, wake list. ARGV: owner, memory of the state in ms. Returns 1 if the owner
-   * held the lock, also if this is the second time it says so.
+   * held the lock, also if this is the second time it says so: the last sixteen who released are
+   * remembered, since others may have come and gone before a request is sent again.
    */
   private static final LuaScript RELEASE =
       LuaScript.of(
           """
           local state = redis.call('HMGET', KEYS[2], 'released', 'waitersUntil')
           if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-            return state[1] == ARGV[1] and 1 or 0
+            return state[1] and string.find(state[1], ARGV[1], 1, true) and 1 or 0
           end
           local promisedUntil
           if state[2] then
@@ -125,7 +127,8 @@ final class LockCommands {
             end
           end
           redis.call('DEL', KEYS[1])
-          redis.call('HSET', KEYS[2], 'released', ARGV[1])
+          redis.call('HSET', KEYS[2],
+              'released', string.sub(ARGV[1] .. (state[1] or ''), 1, 16 * #ARGV[1]))
           if promisedUntil then
             redis.call('HSET', KEYS[2], 'promisedUntil', promisedUntil)
             redis.call('DEL', KEYS[3])
@@ -139,8 +142,12 @@ final class LockCommands {
           """);
 
   /**
-   * KEYS: lock, state. ARGV: owner, lease from now in ms, memory of the state in ms, then 'GT' if
-   * the lease must not become shorter. Returns 1 if the owner holds the lock.
+   * KEYS: lock, state. ARGV: owner, lease from now in ms, memory of the state in ms, 'GT' if the
+   * lease must not become shorter, which of the owner's moves of the end this is. Returns 1 if the
+   * owner holds the lock.
+   *
+   * <p>A move that arrives after a later one, as a request may whose sender has given up on it, is
+   * refused: the owner knows nothing of the earlier end that it would set.
    */
   private static final LuaScript EXTEND =
       LuaScript.of(
@@ -148,12 +155,20 @@ final class LockCommands {
           if redis.call('GET', KEYS[1]) ~= ARGV[1] then
             return 0
           end
+          local last = redis.call('HGET', KEYS[2], 'moved') or ''
+          if string.sub(last, 1, #ARGV[1]) == ARGV[1]
+              and tonumber(string.sub(last, #ARGV[1] + 2)) > tonumber(ARGV[5]) then
+            return 0
+          end
           if ARGV[4] == 'GT' then
             redis.call('PEXPIRE', KEYS[1], ARGV[2], 'GT')
           else
             redis.call('PEXPIRE', KEYS[1], ARGV[2])
           end
-          redis.call('PEXPIRE', KEYS[2], ARGV[3], 'GT')
+          redis.call('HSET', KEYS[2], 'moved', ARGV[1] .. ':' .. ARGV[5])
+          if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
+            redis.call('PEXPIRE', KEYS[2], ARGV[3])
+          end
           return 1
           """);
 
@@ -193,13 +208,13 @@ final class LockCommands {
   }
 
   /** Sets the end of the owner's lease, sooner or later than it was, if it still has one. */
-  boolean extend(String owner, long leaseMillis) {
-    return prolong(owner, leaseMillis, "");
+  boolean extend(String owner, long leaseMillis, long move) {
+    return move(owner, leaseMillis, "", move);
   }
 
   /** Puts off the end of the owner's lease, never bringing it forward, if it still has one. */
-  boolean renew(String owner, long leaseMillis) {
-    return prolong(owner, leaseMillis, "GT");
+  boolean renew(String owner, long leaseMillis, long move) {
+    return move(owner, leaseMillis, "GT", move);
   }
 
   /**
@@ -222,10 +237,11 @@ final class LockCommands {
     return client.exists(keys.get(0));
   }
 
-  private boolean prolong(String owner, long leaseMillis, String mode) {
-    List<String> touched = keys.subList(0, 2);
+  private boolean move(String owner, long leaseMillis, String mode, long move) {
     String millis = String.valueOf(leaseMillis);
-    return run(EXTEND, touched, owner, millis, memory(leaseMillis), mode) == 1;
+    List<String> touched = keys.subList(0, 2);
+    return run(EXTEND, touched, owner, millis, memory(leaseMillis), mode, String.valueOf(move))
+        == 1;
   }
 
   private long run(LuaScript script, List<String> touched, String... args) {

@@ -1,0 +1,192 @@
+package io.github.redistoolkit.testing;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.stream.Collectors;
+
+/**
+ * What happened, in all JVMs, from which a test recomputes a guarantee.
+ *
+ * <p>Each event was somewhere between two times of {@link System#nanoTime}: before the request was
+ * sent, and after its reply had come. These times are comparable between the JVMs of one machine.
+ * The checks find only what certainly was a violation, whenever between its two times each event
+ * was, so they raise no false alarm on a slow machine.
+ *
+ * <p>A child JVM {@linkplain #lines sends} its history as lines, which its parent {@linkplain
+ * #addLines adds} to its own. Thread-safe.
+ */
+public final class History {
+
+  private static final String PREFIX = "!event\t";
+
+  private final ConcurrentLinkedQueue<Event> events = new ConcurrentLinkedQueue<>();
+
+  /**
+   * Something that happened.
+   *
+   * @param kind what, such as {@code granted}
+   * @param subject to what: a lock's name, a key, an id
+   * @param value with what: a token, a result, or nothing
+   * @param sentNanos when it had certainly not happened yet
+   * @param receivedNanos when it certainly had
+   */
+  public record Event(
+      String kind, String subject, String value, long sentNanos, long receivedNanos) {}
+
+  /** Adds an event; its texts hold neither tabs nor line ends. */
+  public void add(String kind, String subject, String value, long sentNanos, long receivedNanos) {
+    if ((kind + subject + value).matches("(?s).*[\t\r\n].*")) {
+      throw new IllegalArgumentException(
+          "an event's texts must be without tabs and line ends: " + kind + " " + subject);
+    }
+    events.add(new Event(kind, subject, value, sentNanos, receivedNanos));
+  }
+
+  /** Everything of one kind, in the order of the times at which it certainly had happened. */
+  public List<Event> events(String kind) {
+    return events.stream()
+        .filter(event -> event.kind().equals(kind))
+        .sorted(Comparator.comparingLong(Event::receivedNanos))
+        .toList();
+  }
+
+  /** All of it as lines, for the parent's history. */
+  public List<String> lines() {
+    return events.stream()
+        .map(
+            event ->
+                PREFIX
+                    + String.join(
+                        "\t",
+                        event.kind(),
+                        event.subject(),
+                        event.value(),
+                        String.valueOf(event.sentNanos()),
+                        String.valueOf(event.receivedNanos())))
+        .toList();
+  }
+
+  /** Adds the events among these lines of a child. */
+  public void addLines(Collection<String> lines) {
+    for (String line : lines) {
+      if (line.startsWith(PREFIX)) {
+        String[] parts = line.substring(PREFIX.length()).split("\t", -1);
+        add(parts[0], parts[1], parts[2], Long.parseLong(parts[3]), Long.parseLong(parts[4]));
+      }
+    }
+  }
+
+  /**
+   * At most one holder: no two events of this kind and of one subject overlap. Here an event's
+   * first time is when it certainly held already (the reply to its acquisition had come), its
+   * second when it certainly held still (its release was not sent yet).
+   *
+   * @return what is wrong; empty if nothing is
+   */
+  public List<String> overlaps(String kind) {
+    List<String> violations = new ArrayList<>();
+    bySubject(kind)
+        .forEach(
+            (subject, holders) -> {
+              List<Event> inOrder =
+                  holders.stream().sorted(Comparator.comparingLong(Event::sentNanos)).toList();
+              Event longest = inOrder.get(0);
+              for (Event next : inOrder.subList(1, inOrder.size())) {
+                if (next.sentNanos() - longest.receivedNanos() < 0) {
+                  violations.add(
+                      subject + " was held by " + longest.value() + " and " + next.value());
+                }
+                if (next.receivedNanos() - longest.receivedNanos() > 0) {
+                  longest = next;
+                }
+              }
+            });
+    return violations;
+  }
+
+  /**
+   * At most so many events of this kind and of one subject in any window of this length.
+   *
+   * @return what is wrong; empty if nothing is
+   */
+  public List<String> excesses(String kind, int most, Duration window) {
+    List<String> violations = new ArrayList<>();
+    bySubject(kind)
+        .forEach(
+            (subject, happened) -> {
+              List<Event> inOrder =
+                  happened.stream().sorted(Comparator.comparingLong(Event::sentNanos)).toList();
+              for (int first = 0; first < inOrder.size(); first++) {
+                int certain = certainlyWithin(inOrder, first, window.toNanos());
+                if (certain > most) {
+                  violations.add(subject + " had " + certain + " within " + window);
+                }
+              }
+            });
+    return violations;
+  }
+
+  /** How many events certainly were in the window that begins when the first was sent. */
+  private static int certainlyWithin(List<Event> inOrder, int first, long windowNanos) {
+    long begin = inOrder.get(first).sentNanos();
+    int certain = 0;
+    for (Event event : inOrder.subList(first, inOrder.size())) {
+      if (event.sentNanos() - begin >= windowNanos) {
+        break;
+      }
+      if (event.receivedNanos() - begin < windowNanos) {
+        certain++;
+      }
+    }
+    return certain;
+  }
+
+  /**
+   * Exactly one event of this kind for each of these subjects, and none for others.
+   *
+   * @return what is wrong; empty if nothing is
+   */
+  public List<String> notOnce(String kind, Collection<String> subjects) {
+    Map<String, List<Event>> bySubject = bySubject(kind);
+    subjects.forEach(subject -> bySubject.putIfAbsent(subject, List.of()));
+    List<String> violations = new ArrayList<>();
+    bySubject.forEach(
+        (subject, happened) -> {
+          int expected = subjects.contains(subject) ? 1 : 0;
+          if (happened.size() != expected) {
+            violations.add(subject + " had " + happened.size() + " instead of " + expected);
+          }
+        });
+    return violations;
+  }
+
+  /**
+   * One value for each subject, among the events of this kind.
+   *
+   * @return what is wrong; empty if nothing is
+   */
+  public List<String> differingValues(String kind) {
+    List<String> violations = new ArrayList<>();
+    bySubject(kind)
+        .forEach(
+            (subject, happened) -> {
+              List<String> values = happened.stream().map(Event::value).distinct().toList();
+              if (values.size() > 1) {
+                violations.add(subject + " had the values " + values);
+              }
+            });
+    return violations;
+  }
+
+  private Map<String, List<Event>> bySubject(String kind) {
+    return events.stream()
+        .filter(event -> event.kind().equals(kind))
+        .collect(Collectors.groupingBy(Event::subject, TreeMap::new, Collectors.toList()));
+  }
+}

@@ -1,0 +1,89 @@
+package io.github.redistoolkit.testing;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.contains;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.hasSize;
+import static org.hamcrest.Matchers.is;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class HistoryTest {
+
+  private final History history = new History();
+
+  @Test
+  void holdersThatFollowEachOtherDoNotOverlap() {
+    history.add("held", "lock", "a", 0, 10);
+    history.add("held", "lock", "b", 10, 20);
+    history.add("held", "other", "c", 5, 15);
+    assertThat(history.overlaps("held"), is(empty()));
+  }
+
+  @Test
+  void holdersAtTheSameTimeOverlapAlsoIfAnotherWasBetween() {
+    history.add("held", "lock", "b", 2, 3);
+    history.add("held", "lock", "a", 0, 10);
+    history.add("held", "lock", "c", 9, 12);
+    assertThat(
+        history.overlaps("held"), contains("lock was held by a and b", "lock was held by a and c"));
+  }
+
+  @Test
+  void asManyAsAllowedInEachWindowAreNoExcess() {
+    for (int i = 0; i < 10; i++) {
+      history.add("granted", "id", "", i * 50L, i * 50L + 1);
+    }
+    assertThat(history.excesses("granted", 2, Duration.ofNanos(100)), is(empty()));
+  }
+
+  @Test
+  void oneMoreInAnyWindowIsAnExcess() {
+    history.add("granted", "id", "", 0, 1);
+    history.add("granted", "id", "", 50, 51);
+    history.add("granted", "id", "", 98, 99);
+    assertThat(history.excesses("granted", 2, Duration.ofNanos(100)), hasSize(1));
+  }
+
+  @Test
+  void whatMayHaveBeenOutsideTheWindowIsNoExcess() {
+    history.add("granted", "id", "", 0, 1);
+    history.add("granted", "id", "", 50, 51);
+    history.add("granted", "id", "", 98, 150);
+    assertThat(history.excesses("granted", 2, Duration.ofNanos(100)), is(empty()));
+  }
+
+  @Test
+  void eachSubjectHasOneEffectAndOneResult() {
+    history.add("effect", "a", "1", 0, 1);
+    history.add("effect", "b", "1", 0, 1);
+    history.add("effect", "b", "2", 2, 3);
+    assertThat(
+        history.notOnce("effect", List.of("a", "b", "c")),
+        contains("b had 2 instead of 1", "c had 0 instead of 1"));
+    assertThat(history.differingValues("effect"), contains("b had the values [1, 2]"));
+  }
+
+  @Test
+  void theHistoriesOfSeveralJvmsAreMerged() {
+    history.add("held", "lock", "a b", 5, 7);
+    History merged = new History();
+    merged.add("held", "lock", "c", 6, 8);
+    merged.addLines(List.of("any other line"));
+    merged.addLines(history.lines());
+    assertThat(
+        merged.events("held"),
+        contains(
+            new History.Event("held", "lock", "a b", 5, 7),
+            new History.Event("held", "lock", "c", 6, 8)));
+    assertThat(merged.overlaps("held"), hasSize(1));
+  }
+
+  @Test
+  void textsThatWouldNotSurviveALineAreRefused() {
+    assertThrows(IllegalArgumentException.class, () -> history.add("k", "a\tb", "", 0, 1));
+  }
+}

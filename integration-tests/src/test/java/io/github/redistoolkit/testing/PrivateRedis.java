@@ -1,0 +1,225 @@
+package io.github.redistoolkit.testing;
+
+import io.github.redistoolkit.testing.Deployment.SlotRange;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.Protocol;
+import redis.clients.jedis.commands.ProtocolCommand;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * Servers that one suite has for itself, so that it may disturb them as it likes.
+ *
+ * <p>Each {@link RedisServer} can be stopped, killed, paused and started; here is what takes more
+ * than one of them, or more than a signal. The servers stay from test to test of the class; a test
+ * that leaves one of them stopped gives the next test new ones.
+ */
+public final class PrivateRedis {
+
+  private static final ProtocolCommand SENTINEL = Layout.command("SENTINEL");
+  private static final int LOADED_KEYS = 5000;
+  private static final int LOADED_DATABASE = 15;
+
+  private final StartedRedis started;
+  private final Deployment deployment;
+  private final TestRedis redis;
+
+  private PrivateRedis(StartedRedis started, ClientKind kind) {
+    this.started = started;
+    this.deployment = started.deployment();
+    this.redis = TestRedis.of(kind, deployment);
+  }
+
+  static PrivateRedis start(ClientKind kind, List<String> settings) {
+    StartedRedis started = StartedRedis.start(SharedRedis.backend(), kind.topology(), settings);
+    try {
+      return new PrivateRedis(started, kind);
+    } catch (RuntimeException e) {
+      started.close();
+      throw e;
+    }
+  }
+
+  /** These servers, reached by the suite's kind of client. */
+  public TestRedis redis() {
+    return redis;
+  }
+
+  /** Every server that holds data. */
+  public List<RedisServer> servers() {
+    return started.servers();
+  }
+
+  /** Every sentinel. */
+  public List<RedisServer> sentinels() {
+    return started.sentinels();
+  }
+
+  /** The server where a key is written at this moment. */
+  public RedisServer primaryOf(String key) {
+    return serverAt(deployment.primaryOf(key));
+  }
+
+  private RedisServer serverAt(HostAndPort address) {
+    return servers().stream()
+        .filter(server -> server.address().equals(address))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /**
+   * Makes the replica of a key's primary the primary, as an administrator would, and waits until
+   * everyone knows.
+   *
+   * @throws IllegalStateException if there is no replica
+   */
+  public void failOver(String key) {
+    HostAndPort before = deployment.primaryOf(key);
+    switch (deployment.topology()) {
+      case STANDALONE -> throw new IllegalStateException("a single server has no replica");
+      case SENTINEL ->
+          deployment.askAnyOf(
+              deployment.sentinels(),
+              sentinel -> sentinel.sendCommand(SENTINEL, "FAILOVER", Deployment.PRIMARY_NAME));
+      case CLUSTER -> {
+        try (Jedis jedis = new Jedis(before)) {
+          HostAndPort replica = SlotRange.ofKey(jedis, key).nodes().get(1);
+          try (Jedis ofReplica = new Jedis(replica)) {
+            ofReplica.clusterFailover();
+          }
+        }
+      }
+    }
+    awaitFailover(key, before);
+  }
+
+  /** Waits until a key has another primary than this, which everyone alive knows. */
+  public void awaitFailover(String key, HostAndPort before) {
+    List<RedisServer> knowing =
+        deployment.topology() == Topology.SENTINEL ? sentinels() : servers();
+    for (RedisServer server : knowing) {
+      Awaitility.await("the server at " + server + " knows another primary than " + before)
+          .pollDelay(Duration.ZERO)
+          .pollInterval(Duration.ofMillis(20))
+          .atMost(Duration.ofSeconds(60))
+          .until(() -> knowsAnotherPrimary(server, key, before));
+    }
+    Layout.awaitTrue(
+        primaryOf(key), "is a primary", jedis -> jedis.info("replication").contains("role:master"));
+  }
+
+  private boolean knowsAnotherPrimary(RedisServer server, String key, HostAndPort before) {
+    if (!server.isRunning()) {
+      return true;
+    }
+    try (Jedis jedis = new Jedis(server.address())) {
+      HostAndPort known =
+          deployment.topology() == Topology.SENTINEL
+              ? Deployment.primaryOfSentinel(jedis)
+              : SlotRange.ofKey(jedis, key).nodes().get(0);
+      return !known.equals(before);
+    } catch (JedisException e) {
+      return false; // such as while the slot has no primary
+    }
+  }
+
+  /** Begins to move the slot of a key to another primary; clients are redirected with ASK. */
+  public SlotMove beginMoveOfSlot(String key) {
+    if (deployment.topology() != Topology.CLUSTER) {
+      throw new IllegalStateException("only a cluster has slots");
+    }
+    HostAndPort source = deployment.primaryOf(key);
+    HostAndPort target =
+        deployment.primaries().stream()
+            .filter(primary -> !primary.equals(source))
+            .findFirst()
+            .orElseThrow();
+    return SlotMove.begin(key, source, target, deployment);
+  }
+
+  /** Moves the slot of a key, with all that is in it, to another primary. */
+  public void moveSlot(String key) {
+    SlotMove move = beginMoveOfSlot(key);
+    move.moveKeys();
+    move.finish();
+  }
+
+  /** Lets every write that may grow the data fail with {@code OOM}. */
+  public void exhaustMemory() {
+    configure("maxmemory", "1");
+  }
+
+  /** Ends what {@link #exhaustMemory} began. */
+  public void restoreMemory() {
+    configure("maxmemory", "0");
+  }
+
+  /** Changes a setting of every server that holds data. */
+  public void configure(String setting, String value) {
+    for (RedisServer server : servers()) {
+      try (Jedis jedis = new Jedis(server.address())) {
+        jedis.configSet(setting, value);
+      }
+    }
+  }
+
+  /**
+   * Restarts a single server, with its data, so that it answers {@code LOADING} for about so long;
+   * returns as soon as it does.
+   */
+  public void restartLoadingFor(Duration time) {
+    if (deployment.topology() != Topology.STANDALONE) {
+      throw new IllegalStateException("only for a single server");
+    }
+    RedisServer server = servers().get(0);
+    try (Jedis jedis = new Jedis(server.address())) {
+      jedis.select(LOADED_DATABASE);
+      jedis.sendCommand(Layout.command("DEBUG"), "POPULATE", String.valueOf(LOADED_KEYS), "loaded");
+    }
+    server.save();
+    server.kill();
+    long microsPerKey = TimeUnit.NANOSECONDS.toMicros(time.toNanos()) / LOADED_KEYS;
+    server.start(
+        List.of(
+            "key-load-delay " + microsPerKey,
+            // Between that many bytes it looks whether anyone asks.
+            "loading-process-events-interval-bytes 1024"));
+  }
+
+  /** Waits until a server that was restarted to load has loaded. */
+  public void awaitLoaded() {
+    RedisServer server = servers().get(0);
+    Layout.awaitTrue(server, "has loaded", jedis -> jedis.ping().equals("PONG"));
+    try (Jedis jedis = new Jedis(server.address())) {
+      jedis.select(LOADED_DATABASE);
+      jedis.flushDB();
+      jedis.sendCommand(Protocol.Command.CONFIG, "SET", "key-load-delay", "0");
+    }
+  }
+
+  /** Empties the servers, or says that they cannot be used again. */
+  boolean isReusable() {
+    for (RedisServer server : servers()) {
+      if (!server.isRunning()) {
+        return false;
+      }
+      try (Jedis jedis = new Jedis(server.address())) {
+        jedis.ping();
+      } catch (JedisException e) {
+        return false; // paused, loading, or whatever else the test did to it
+      }
+    }
+    deployment.removeKeys(TestRedis.MARK);
+    return true;
+  }
+
+  /** Stops everything. */
+  void end() {
+    redis.close();
+    started.close();
+  }
+}

@@ -1,0 +1,70 @@
+package io.github.redistoolkit.testing;
+
+import java.util.List;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.params.MigrateParams;
+import redis.clients.jedis.util.JedisClusterCRC16;
+
+/** A slot of a cluster on its way from one primary to another, in the steps that Redis has. */
+public final class SlotMove {
+
+  private static final int TIMEOUT_MILLIS = 5000;
+
+  private final int slot;
+  private final HostAndPort source;
+  private final HostAndPort target;
+  private final Deployment deployment;
+
+  private SlotMove(int slot, HostAndPort source, HostAndPort target, Deployment deployment) {
+    this.slot = slot;
+    this.source = source;
+    this.target = target;
+    this.deployment = deployment;
+  }
+
+  static SlotMove begin(String key, HostAndPort source, HostAndPort target, Deployment deployment) {
+    SlotMove move = new SlotMove(JedisClusterCRC16.getSlot(key), source, target, deployment);
+    try (Jedis from = new Jedis(source);
+        Jedis to = new Jedis(target)) {
+      to.clusterSetSlotImporting(move.slot, from.clusterMyId());
+      from.clusterSetSlotMigrating(move.slot, to.clusterMyId());
+    }
+    return move;
+  }
+
+  /** Moves every key of the slot that exists now. */
+  public void moveKeys() {
+    try (Jedis from = new Jedis(source)) {
+      List<String> keys = from.clusterGetKeysInSlot(slot, 100);
+      while (!keys.isEmpty()) {
+        from.migrate(
+            target.getHost(),
+            target.getPort(),
+            TIMEOUT_MILLIS,
+            MigrateParams.migrateParams(),
+            keys.toArray(String[]::new));
+        keys = from.clusterGetKeysInSlot(slot, 100);
+      }
+    }
+  }
+
+  /** Gives the slot to the target; what is still in it at the source is moved first. */
+  public void finish() {
+    moveKeys();
+    try (Jedis to = new Jedis(target)) {
+      String id = to.clusterMyId();
+      to.clusterSetSlotNode(slot, id);
+      for (HostAndPort primary : deployment.primaries()) {
+        try (Jedis jedis = new Jedis(primary)) {
+          jedis.clusterSetSlotNode(slot, id);
+        }
+      }
+    }
+  }
+
+  /** Where the slot goes. */
+  public HostAndPort target() {
+    return target;
+  }
+}

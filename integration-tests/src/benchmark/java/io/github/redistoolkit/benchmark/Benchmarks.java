@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -29,9 +28,9 @@ import org.openjdk.jmh.runner.options.TimeValue;
  * Measures each concern on one Redis, beside the same work in raw Jedis commands, and prints a
  * Markdown table of each.
  *
- * <p>Takes JMH's command line. What JMH would run one after the other in so many forks is run here
- * in so many rounds of one fork each, so that rows which are compared share the machine's good and
- * bad minutes.
+ * <p>The property {@code jmh.args} is JMH's command line. What JMH would run one after the other in
+ * so many forks is run here in so many rounds of one fork each, so that rows which are compared
+ * share the machine's good and bad minutes.
  */
 public final class Benchmarks {
 
@@ -55,13 +54,12 @@ public final class Benchmarks {
     }
   }
 
-  /** Runs what JMH's command line asks for; everything by default. */
-  public static void main(String[] args)
+  /** Runs what the property {@code jmh.args} asks for; everything by default. */
+  public static void main(String[] unused)
       throws CommandLineOptionException, IOException, InterruptedException, RunnerException {
-    // Maven hands over the whole command line as one argument.
     List<String> words =
-        Arrays.stream(args)
-            .flatMap(Pattern.compile("\\s+")::splitAsStream)
+        Pattern.compile("\\s+")
+            .splitAsStream(System.getProperty("jmh.args", ""))
             .filter(word -> !word.isEmpty())
             .toList();
     CommandLineOptions asked = new CommandLineOptions(words.toArray(String[]::new));
@@ -100,7 +98,7 @@ public final class Benchmarks {
     }
   }
 
-  private Options options(TestRedis redis) {
+  private Options options(TestRedis redis) throws IOException {
     return new OptionsBuilder()
         .parent(asked)
         .mode(Mode.SampleTime)
@@ -112,8 +110,21 @@ public final class Benchmarks {
         .measurementTime(asked.getMeasurementTime().orElse(SECOND))
         .addProfiler(ServerWorkProfiler.class)
         .shouldFailOnError(true)
-        .jvmArgsAppend("-Dredis.backend=external", "-Dredis.url=" + url(redis))
+        .jvmArgs(jvmArgs(redis))
         .build();
+  }
+
+  /**
+   * What forks are started with. The address is in a file, since it may hold a password and JMH
+   * prints its arguments.
+   */
+  private String[] jvmArgs(TestRedis redis) throws IOException {
+    Path file = Files.createTempFile("benchmark-", ".args");
+    file.toFile().deleteOnExit();
+    Files.writeString(file, "-Dredis.backend=external \"-Dredis.url=" + url(redis) + "\"");
+    List<String> all = new ArrayList<>(asked.getJvmArgs().orElse(List.of()));
+    all.add("@" + file);
+    return all.toArray(String[]::new);
   }
 
   /** Where forks find the server that this JVM has started or was given. */

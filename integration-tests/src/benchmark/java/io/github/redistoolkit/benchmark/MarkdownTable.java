@@ -31,7 +31,10 @@ final class MarkdownTable {
     if (Double.isNaN(value)) {
       return "–";
     }
-    int decimals = value >= 100 || value < 0.0005 ? 0 : value >= 10 ? 1 : value >= 0.1 ? 2 : 3;
+    if (value > 0 && value < 0.001) {
+      return "<0.001";
+    }
+    int decimals = value >= 100 || value == 0 ? 0 : value >= 10 ? 1 : value >= 0.1 ? 2 : 3;
     return String.format(Locale.ROOT, "%,." + decimals + "f", value);
   }
 

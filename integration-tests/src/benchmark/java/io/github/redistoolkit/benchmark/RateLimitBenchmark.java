@@ -84,7 +84,7 @@ public class RateLimitBenchmark {
     }
   }
 
-  /** Many ids, each of which is granted what it asks for. */
+  /** Ten thousand ids, each of which is granted what it asks for. */
   @State(Scope.Benchmark)
   public static class ManyIds {
 
@@ -104,7 +104,7 @@ public class RateLimitBenchmark {
   }
 
   @Benchmark
-  public Object tryAcquireOf10000Ids(ManyIds many) {
+  public Object tryAcquireManyIds(ManyIds many) {
     return many.limiter.apply(many.ids.get(ThreadLocalRandom.current().nextInt(10_000)));
   }
 }

@@ -11,6 +11,7 @@ import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.TestRedis;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol.Command;
 import redis.clients.jedis.UnifiedJedis;
@@ -41,7 +42,7 @@ class DemotedPrimaryIT {
   }
 
   private static Object connectionId(UnifiedJedis client) {
-    return client.sendCommand(Command.CLIENT, "ID");
+    return client.executeCommand(new CommandArguments(Command.CLIENT).add("ID"));
   }
 
   private static void demote(PrivateRedis servers, String key) {

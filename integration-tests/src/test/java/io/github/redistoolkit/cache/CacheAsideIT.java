@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.github.redistoolkit.cache.Fixtures.User;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
@@ -30,10 +31,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import redis.clients.jedis.exceptions.JedisException;
 
 /** A repository over a real SQL database, with its cache. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 @Tag("smoke")
 class CacheAsideIT {
 
@@ -285,19 +285,6 @@ class CacheAsideIT {
     assertThat(users.update("1", () -> rename("1", "Jane")), is(1));
     assertThat(users.get("1"), is(new User("1", "Jane")));
     assertThat(cache.get("1"), is(Optional.of(new User("1", "Jane"))));
-  }
-
-  @Test
-  void whenRedisIsDownNothingIsWrittenToTheDatabase() {
-    try (TestRedis down = redis.at(Servers.nobodyListens())) {
-      CacheService<User> cut = Fixtures.cache(down, User.class);
-      CacheAside<String, User> offline = new CacheAside<>(cut, MINUTE, id -> id, this::select);
-      AtomicInteger writes = new AtomicInteger();
-      assertThrows(JedisException.class, () -> offline.update("1", () -> writes.incrementAndGet()));
-      assertThat(writes.get(), is(0));
-      assertThat(offline.get("1"), is(new User("1", "John")));
-      assertThrows(JedisException.class, () -> offline.invalidate("1"));
-    }
   }
 
   @Test

@@ -45,8 +45,8 @@ class CacheFaultIT {
   CacheFaultIT(TestRedis redis) {
     this.redis = redis;
     this.prefix = redis.unique("fault:");
-    this.network = FaultProxy.before(redis.address());
-    this.behind = redis.at(network.address());
+    this.network = redis.proxy();
+    this.behind = redis.through(network);
     this.cache = Fixtures.builder(behind, Integer.class).prefix(prefix).build();
   }
 
@@ -163,6 +163,17 @@ class CacheFaultIT {
     AtomicInteger writes = new AtomicInteger();
     assertThrows(JedisException.class, () -> aside.update("k", writes::incrementAndGet));
     assertThat(writes.get(), is(0));
+  }
+
+  @Test
+  void whenRedisIsDownReadsAskTheDatabaseAndUpdatesDoNotWriteToIt() {
+    CacheAside<String, Integer> aside = new CacheAside<>(cache, MINUTE, id -> id, id -> 7);
+    network.refuse();
+    AtomicInteger writes = new AtomicInteger();
+    assertThrows(JedisException.class, () -> aside.update("k", writes::incrementAndGet));
+    assertThat(writes.get(), is(0));
+    assertThat(aside.get("k"), is(7));
+    assertThrows(JedisException.class, () -> aside.invalidate("k"));
   }
 
   @Test

@@ -3,13 +3,13 @@ package io.github.redistoolkit.cache;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
-import static org.hamcrest.Matchers.startsWith;
 
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.params.SetParams;
 
 /** The cache in several JVMs, some of which end or stop at the worst moment. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class CacheJvmsIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);
@@ -237,51 +237,5 @@ class CacheJvmsIT {
               });
       assertThat(cache.get(key), is(Optional.of(2)));
     }
-  }
-
-  /** Answers reads through its near cache. */
-  static final class Near {
-    public static void main(String[] args) throws Exception {
-      Child child = Child.of(args);
-      try (TestRedis redis = child.redis();
-          CacheService<Integer> cache =
-              Fixtures.builder(redis, Integer.class).prefix(args[2]).nearCache(10).build()) {
-        while (true) {
-          child.receive();
-          long before = cache.stats().nearHits();
-          Optional<Integer> value = cache.get("k");
-          child.send(value.orElse(0) + (cache.stats().nearHits() > before ? " near" : " Redis"));
-        }
-      }
-    }
-  }
-
-  @Test
-  void aJvmThatWasPausedDoesNotServeWhatItHadBefore() throws Exception {
-    redis.admin().set(key + "k", "1", SetParams.setParams().px(600_000));
-    try (ChildJvms jvms = ChildJvms.start(redis, 1, Near.class, key)) {
-      ChildJvm near = jvms.get(0);
-      for (int i = 2; i < 2 + Sizes.of(1, 10); i++) {
-        awaitNear(near);
-        near.pause();
-        redis.admin().set(key + "k", String.valueOf(i), SetParams.setParams().px(600_000));
-        long paused = System.nanoTime();
-        Awaitility.await()
-            .pollDelay(Duration.ofMillis(1100))
-            .until(() -> System.nanoTime() - paused > TimeUnit.MILLISECONDS.toNanos(1100));
-        near.send("read");
-        near.resume();
-        assertThat(near.receive(), startsWith(i + " "));
-      }
-    }
-  }
-
-  private static void awaitNear(ChildJvm near) {
-    Awaitility.await()
-        .until(
-            () -> {
-              near.send("read");
-              return near.receive().endsWith(" near");
-            });
   }
 }

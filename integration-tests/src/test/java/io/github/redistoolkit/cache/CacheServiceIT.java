@@ -3,6 +3,7 @@ package io.github.redistoolkit.cache;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.allOf;
 import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.startsWith;
@@ -11,8 +12,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.github.redistoolkit.cache.Fixtures.User;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -21,7 +29,7 @@ import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.params.SetParams;
 
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 @Tag("smoke")
 class CacheServiceIT {
 
@@ -217,14 +225,24 @@ class CacheServiceIT {
   }
 
   @Test
-  void whenRedisIsDownReadsWritesAndDeletesThrow() {
-    try (TestRedis down = redis.at(Servers.nobodyListens())) {
-      CacheService<User> cut = Fixtures.cache(down, User.class);
-      assertThrows(JedisException.class, () -> cut.get(key));
-      assertThrows(JedisException.class, () -> cut.set(key, JOHN));
-      assertThrows(JedisException.class, () -> cut.delete(key));
-      assertThrows(JedisException.class, () -> cut.touch(key, MINUTE));
-      assertThrows(JedisException.class, () -> cut.ttl(key));
+  void whenRedisIsDownReadsWritesAndDeletesThrow() throws Exception {
+    ExecutorService threads = Executors.newCachedThreadPool();
+    try (Outage down = new Outage(redis)) {
+      CacheService<User> cut = Fixtures.cache(down.redis(), User.class);
+      List<Callable<Object>> calls =
+          List.of(
+              () -> cut.get(key),
+              () -> cut.delete(key),
+              () -> cut.touch(key, MINUTE),
+              () -> cut.ttl(key),
+              Executors.callable(() -> cut.set(key, JOHN)));
+      // All at once, as a cluster client takes seconds to give up.
+      for (Future<Object> call : threads.invokeAll(calls)) {
+        ExecutionException failure = assertThrows(ExecutionException.class, call::get);
+        assertThat(failure.getCause(), is(instanceOf(JedisException.class)));
+      }
+    } finally {
+      threads.shutdownNow();
     }
   }
 

@@ -19,6 +19,7 @@ import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.Fixtures.User;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.lang.reflect.Type;
 import java.math.BigDecimal;
 import java.time.Duration;
@@ -42,7 +43,7 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.params.SetParams;
 
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class CacheValuesIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

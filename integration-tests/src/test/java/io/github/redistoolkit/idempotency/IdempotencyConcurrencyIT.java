@@ -15,6 +15,7 @@ import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,7 +30,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
 /** Many callers at once. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class IdempotencyConcurrencyIT {
 
   private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
@@ -93,7 +94,7 @@ class IdempotencyConcurrencyIT {
 
   private OnceStorm storm() {
     List<String> keys = IntStream.range(0, FULL ? 200 : 10).mapToObj(n -> key + "-" + n).toList();
-    return new OnceStorm(50, keys, Duration.ofMillis(5));
+    return new OnceStorm(50, keys, Duration.ofMillis(20));
   }
 
   @Test

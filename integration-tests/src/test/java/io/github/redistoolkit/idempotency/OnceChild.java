@@ -37,7 +37,7 @@ final class OnceChild {
 
     OnceStorm storm() {
       List<String> all = IntStream.range(0, keys).mapToObj(n -> keyPrefix + "-" + n).toList();
-      return new OnceStorm(threads, all, Duration.ofMillis(5));
+      return new OnceStorm(threads, all, Duration.ofMillis(20));
     }
 
     RunsOnce on(TestRedis redis) {

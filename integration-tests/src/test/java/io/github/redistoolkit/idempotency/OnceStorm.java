@@ -1,5 +1,8 @@
 package io.github.redistoolkit.idempotency;
 
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.is;
+
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,6 +27,7 @@ record OnceStorm(int threads, List<String> keys, Duration work) {
         callers.add(
             executor.submit(
                 () -> {
+                  warmUp(subject);
                   start.await();
                   for (String key : keys) {
                     history.result(key, subject.execute(key, () -> doWork(key, history)));
@@ -37,6 +41,12 @@ record OnceStorm(int threads, List<String> keys, Duration work) {
     } finally {
       executor.shutdownNow();
     }
+  }
+
+  /** Else the first thread with a connection is done before the second has one. */
+  private void warmUp(RunsOnce subject) {
+    String own = keys.get(0) + "-warm-" + UUID.randomUUID();
+    assertThat(subject.execute(own, () -> own), is(own));
   }
 
   private String doWork(String key, OnceHistory history) {

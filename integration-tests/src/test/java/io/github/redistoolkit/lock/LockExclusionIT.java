@@ -41,17 +41,18 @@ class LockExclusionIT {
   @Test
   void incrementsThatAreNotAtomicAreNotLostUnderTheLock() throws Exception {
     String name = redis.unique("counter");
-    assertThat(count(name, () -> locked(name)), is(ALL));
+    assertThat(count(name, () -> locked(redis, name)), is(ALL));
     holders.assertExclusive(ALL);
   }
 
   @Test
   void incrementsAreNotLostWhileScriptsAreFlushedAndWaitersKilled() throws Exception {
     String name = redis.unique("counter");
-    try (Crew vandals = new Crew()) {
+    try (TestRedis victim = redis.withMaxTotal(64);
+        Crew vandals = new Crew()) {
       vandals.start(() -> every(10, Jedis::scriptFlush));
       vandals.start(() -> every(50, LockExclusionIT::killWaiters));
-      assertThat(count(name, () -> locked(name)), is(ALL));
+      assertThat(count(name, () -> locked(victim, name)), is(ALL));
     }
     holders.assertExclusive(ALL);
   }
@@ -94,7 +95,7 @@ class LockExclusionIT {
     holders.record(token, from, System.nanoTime());
   }
 
-  private Mutex locked(String name) {
+  private static Mutex locked(TestRedis redis, String name) {
     RedisLock lock =
         redis.over(p -> new RedisLock(p, name, LEASE), c -> new RedisLock(c, name, LEASE));
     return work -> {
@@ -135,7 +136,7 @@ class LockExclusionIT {
     jedis
         .clientList()
         .lines()
-        .filter(line -> line.contains(" cmd=blpop "))
+        .filter(line -> line.contains(" flags=b "))
         .map(line -> line.replaceAll("^id=(\\d+) .*", "$1"))
         .forEach(id -> jedis.clientKill(ClientKillParams.clientKillParams().id(id)));
   }

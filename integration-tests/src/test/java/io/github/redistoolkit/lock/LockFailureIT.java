@@ -11,7 +11,9 @@ import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
@@ -27,6 +29,7 @@ import redis.clients.jedis.util.Pool;
 class LockFailureIT {
 
   private static final Duration LEASE = Duration.ofSeconds(30);
+  private static final String BLOCKED = " flags=b ";
   private static final Duration YEAR = Duration.ofDays(365);
 
   private final TestRedis redis;
@@ -138,11 +141,14 @@ class LockFailureIT {
 
   @Test
   void aConnectionLostInAnAttemptIsThrownAndNothingIsHeld() {
+    Set<String> others = clients("");
     try (TestRedis small = redis.withMaxTotal(1)) {
       String name = small.unique("killed");
       RedisLock lock = lock(small, name, LEASE);
       assertThat(lock.isLocked(), is(false));
-      killClients("exists");
+      Set<String> ours = clients("cmd=exists ");
+      ours.removeAll(others);
+      kill(ours);
       assertThrows(JedisException.class, lock::tryAcquire);
       assertThat(redis.admin().exists(key(name)), is(false));
       lock.tryAcquire().orElseThrow().close();
@@ -158,7 +164,7 @@ class LockFailureIT {
       Crew.Started<Lease> waiter = crew.start(() -> lock.acquire(LEASE));
       for (int i = 0; i < 3; i++) {
         awaitBlocked();
-        killClients("blpop");
+        kill(clients(BLOCKED));
       }
       awaitBlocked();
       redis.admin().del(key(name));
@@ -176,8 +182,8 @@ class LockFailureIT {
       Crew.Started<Lease> waiter = crew.start(() -> lock.acquire(LEASE));
       awaitBlocked();
       try (Jedis jedis = new Jedis(redis.address())) {
-        for (long id : clients(jedis, "blpop")) {
-          jedis.clientUnblock(id, UnblockType.ERROR);
+        for (String id : clients(BLOCKED)) {
+          jedis.clientUnblock(Long.parseLong(id), UnblockType.ERROR);
         }
       }
       awaitBlocked();
@@ -212,22 +218,24 @@ class LockFailureIT {
         .until(() -> redis.admin().info("clients").contains("blocked_clients:1\r"));
   }
 
-  /** Kills the connections whose last command was this one. */
-  private void killClients(String command) {
+  private void kill(Set<String> ids) {
     try (Jedis jedis = new Jedis(redis.address())) {
-      for (long id : clients(jedis, command)) {
-        jedis.clientKill(ClientKillParams.clientKillParams().id(String.valueOf(id)));
+      for (String id : ids) {
+        jedis.clientKill(ClientKillParams.clientKillParams().id(id));
       }
     }
   }
 
-  private static List<Long> clients(Jedis jedis, String command) {
-    return jedis
-        .clientList()
-        .lines()
-        .filter(line -> line.contains(" cmd=" + command + " "))
-        .map(line -> Long.valueOf(line.replaceAll("^id=(\\d+) .*", "$1")))
-        .toList();
+  /** The ids of the clients in whose description this occurs. */
+  private Set<String> clients(String description) {
+    try (Jedis jedis = new Jedis(redis.address())) {
+      return jedis
+          .clientList()
+          .lines()
+          .filter(line -> line.contains(description))
+          .map(line -> line.replaceAll("^id=(\\d+) .*", "$1"))
+          .collect(Collectors.toSet());
+    }
   }
 
   private void pauseServer(long millis) {

@@ -8,7 +8,9 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,12 +24,11 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
 /** Waiting for permits. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
 class RateLimiterAcquireIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);
-  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
-  private static final int WAITERS = FULL ? 200 : 30;
+  private static final int WAITERS = Matrix.size(30, 200);
 
   private final TestRedis redis;
   private final String id;

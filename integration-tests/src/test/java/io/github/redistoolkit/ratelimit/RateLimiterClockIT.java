@@ -5,13 +5,14 @@ import static org.hamcrest.Matchers.is;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.math.BigInteger;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 /** Instants to the microsecond, and a server's clock that is stepped, through the clock seam. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class RateLimiterClockIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

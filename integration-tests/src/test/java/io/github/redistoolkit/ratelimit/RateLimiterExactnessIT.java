@@ -11,7 +11,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.github.redistoolkit.ratelimit.Grants.Grant;
 import io.github.redistoolkit.ratelimit.NaiveLimiters.Admission;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -19,13 +21,12 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
 /** What is granted to many threads that ask as fast as they can, in real time. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class RateLimiterExactnessIT {
 
-  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
   private static final int THREADS = 16;
   private static final int LIMIT = 50;
-  private static final Duration WINDOW = Duration.ofMillis(FULL ? 1000 : 250);
+  private static final Duration WINDOW = Duration.ofMillis(Matrix.size(200, 1000));
 
   private final TestRedis redis;
   private final String id;

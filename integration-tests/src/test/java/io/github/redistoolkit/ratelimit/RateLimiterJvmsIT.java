@@ -10,7 +10,9 @@ import static org.hamcrest.Matchers.not;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvms;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.List;
 import java.util.Queue;
@@ -22,14 +24,13 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** Several JVMs with one limit between them. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
 class RateLimiterJvmsIT {
 
-  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
-  private static final int JVMS = FULL ? 4 : 2;
-  private static final int WAITERS = FULL ? 100 : 20;
+  private static final int JVMS = Matrix.size(2, 4);
+  private static final int WAITERS = Matrix.size(10, 100);
   private static final int LIMIT = 100;
-  private static final Duration WINDOW = Duration.ofMillis(FULL ? 1000 : 400);
+  private static final Duration WINDOW = Duration.ofMillis(Matrix.size(300, 1000));
 
   private final TestRedis redis;
   private final String id;

@@ -9,7 +9,9 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import io.github.redistoolkit.ratelimit.ReferenceLimiter.Recording;
 import io.github.redistoolkit.ratelimit.ReferenceLimiter.Verdict;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -23,11 +25,10 @@ import org.junit.jupiter.api.Test;
  * Random calls through the clock seam, decided by Redis and by {@link ReferenceLimiter}. Windows
  * are a minute or longer, because the TTL is real while the clock is not.
  */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
 class RateLimiterModelIT {
 
-  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
-  private static final int WORLDS = FULL ? 400 : 40;
+  private static final int WORLDS = Matrix.size(24, 400);
   private static final int CALLS = 300;
   private static final int CALLS_THAT_FILL_A_LOG = 2000;
   private static final long DAY = 86_400_000_000L;

@@ -25,8 +25,8 @@ class RateLimiterNetworkIT {
   private final String id;
 
   RateLimiterNetworkIT(TestRedis redis) {
-    this.network = FaultProxy.before(redis.address());
-    this.behindIt = redis.at(network.address());
+    this.network = redis.proxy();
+    this.behindIt = redis.through(network);
     this.id = redis.unique("cut-off");
   }
 

@@ -107,12 +107,9 @@ class RateLimiterUnavailableIT {
     // No file can be made there.
     try (OwnServer cannotSave = OwnServer.start("--save", "3600 1000000", "--dir", "/proc");
         Jedis itsAdmin = cannotSave.admin()) {
+      String unused = itsAdmin.bgsave();
       Awaitility.await()
-          .until(
-              () -> {
-                String unused = itsAdmin.bgsave();
-                return itsAdmin.info("persistence").contains("rdb_last_bgsave_status:err");
-              });
+          .until(() -> itsAdmin.info("persistence").contains("rdb_last_bgsave_status:err"));
       reached.close().run();
       reached = Reached.of(kind, cannotSave, "default", "");
       assertPolicyDecides("MISCONF");

@@ -7,6 +7,7 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.AfterClassTemplateInvocationCallback;
@@ -63,18 +64,24 @@ public @interface EachClient {
   final class CleanUp implements AfterEachCallback, AfterClassTemplateInvocationCallback {
     @Override
     public void afterEach(ExtensionContext context) {
-      ParameterInfo invocation = ParameterInfo.get(context);
-      if (invocation != null) {
-        invocation.getArguments().get(0, TestRedis.class).afterEach();
-      }
+      redisOf(context).afterEach();
     }
 
     @Override
     public void afterClassTemplateInvocation(ExtensionContext context) {
-      ParameterInfo invocation = ParameterInfo.get(context);
-      if (invocation != null) {
-        invocation.getArguments().get(0, TestRedis.class).afterClass();
-      }
+      redisOf(context).afterClass();
+    }
+
+    /**
+     * What the class was given; a parameterized test has arguments of its own, so look outwards.
+     */
+    private static TestRedis redisOf(ExtensionContext context) {
+      return Stream.iterate(Optional.of(context), Optional::isPresent, c -> c.get().getParent())
+          .map(c -> ParameterInfo.get(c.get()))
+          .filter(info -> info != null && info.getArguments().get(0) instanceof TestRedis)
+          .map(info -> info.getArguments().get(0, TestRedis.class))
+          .findFirst()
+          .orElseThrow();
     }
   }
 }

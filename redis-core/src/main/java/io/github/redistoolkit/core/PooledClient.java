@@ -141,8 +141,9 @@ public final class PooledClient extends UnifiedJedis {
         stream = Stream.ALIGNED;
         return reply;
       } catch (JedisDataException e) {
-        // A primary that was demoted. A sentinel pool keeps the connections that were borrowed when
-        // that happened, and takes them for connections to the new primary; so end this one here.
+        // From a primary that was demoted and left its connections open, as on a change of role
+        // that
+        // no sentinel made. The next connection goes to the address as it resolves by then.
         stream = isFromReplica(e) ? Stream.UNKNOWN : Stream.ALIGNED;
         throw e;
       } finally {

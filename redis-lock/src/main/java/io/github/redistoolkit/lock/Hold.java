@@ -45,6 +45,9 @@ final class Hold {
   /** On the clock of {@link System#nanoTime}; written under this object's monitor. */
   private volatile long deadline;
 
+  /** Whether a release was sent of which it is not known whether it was executed. */
+  private volatile boolean triedBefore;
+
   /** Whether the server has said that the lock is not ours any more. */
   private volatile boolean gone;
 
@@ -211,7 +214,14 @@ final class Hold {
   }
 
   private boolean giveBack() {
-    return Interrupts.complete(() -> commands.release(owner, leaseMillis));
+    try {
+      boolean ours = Interrupts.complete(() -> commands.release(owner, leaseMillis));
+      // A first try whose reply was lost began while it was held: that it is gone now is no loss.
+      return ours || triedBefore;
+    } catch (JedisException e) {
+      triedBefore = triedBefore || Failures.isUnknown(e);
+      throw e;
+    }
   }
 
   /** Spares the next holder the wait for a key that is ours, though we may not rely on it. */

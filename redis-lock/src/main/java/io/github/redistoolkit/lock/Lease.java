@@ -142,7 +142,8 @@ public final class Lease implements AutoCloseable {
    *
    * <p>May be called again: that returns the same, without a round trip. If it throws, renewal has
    * ended, {@link #isHeld} is false, and the lock is free at the latest when the lease is over; it
-   * may be tried again.
+   * may be tried again, and then returns true even if the lease has meanwhile passed, since it was
+   * held when the release was first tried.
    *
    * @return false if the lease had been lost, so that somebody else may have held the lock at the
    *     same time

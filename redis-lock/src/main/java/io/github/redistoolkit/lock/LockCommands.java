@@ -18,7 +18,7 @@ import redis.clients.jedis.UnifiedJedis;
  *
  * <p>Three keys in one slot: the lock itself ({@code lock:{name}}), a string that is the owner id
  * of the lease and expires with it; its state ({@code :s}), a hash of the last token, the last
- * released owner, until when somebody waits and until when the lock is promised; and the wake list
+ * released owners, until when somebody waits and until when the lock is promised; and the wake list
  * ({@code :q}), on which waiters block and to which a release pushes at most one element.
  *
  * <p>All that is read comes before all that is written, so that a key of a foreign type fails a
@@ -52,14 +52,15 @@ final class LockCommands {
           """
           local state = redis.call('HMGET', KEYS[2], 'token', 'released', 'promisedUntil')
           local released, promisedUntil = state[2], state[3]
-          if released == ARGV[1] then
+          if released and string.find(released, ARGV[1], 1, true) then
             return -1
           end
           local time = redis.call('TIME')
           local refusedFor
           if promisedUntil and redis.call('LLEN', KEYS[3]) == 0
               and time[1] * 1000 + time[2] / 1000 < tonumber(promisedUntil)
-              and ARGV[5] ~= '*' and ARGV[5] ~= released
+              and ARGV[5] ~= '*'
+              and (ARGV[5] == '' or ARGV[5] ~= string.sub(released or '', 1, #ARGV[5]))
               and redis.call('EXISTS', KEYS[1]) == 0 then
             refusedFor = 500
           else
@@ -106,14 +107,15 @@ final class LockCommands {
 
   /**
    * KEYS: lock, state, wake list. ARGV: owner, memory of the state in ms. Returns 1 if the owner
-   * held the lock, also if this is the second time it says so.
+   * held the lock, also if this is the second time it says so: the last sixteen who released are
+   * remembered, since others may have come and gone before a request is sent again.
    */
   private static final LuaScript RELEASE =
       LuaScript.of(
           """
           local state = redis.call('HMGET', KEYS[2], 'released', 'waitersUntil')
           if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-            return state[1] == ARGV[1] and 1 or 0
+            return state[1] and string.find(state[1], ARGV[1], 1, true) and 1 or 0
           end
           local promisedUntil
           if state[2] then
@@ -125,7 +127,8 @@ final class LockCommands {
             end
           end
           redis.call('DEL', KEYS[1])
-          redis.call('HSET', KEYS[2], 'released', ARGV[1])
+          redis.call('HSET', KEYS[2],
+              'released', string.sub(ARGV[1] .. (state[1] or ''), 1, 16 * #ARGV[1]))
           if promisedUntil then
             redis.call('HSET', KEYS[2], 'promisedUntil', promisedUntil)
             redis.call('DEL', KEYS[3])

@@ -1,0 +1,162 @@
+package io.github.redistoolkit.benchmark;
+
+import io.github.redistoolkit.testing.ClientKind;
+import io.github.redistoolkit.testing.TestRedis;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.NoBenchmarksException;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.CommandLineOptionException;
+import org.openjdk.jmh.runner.options.CommandLineOptions;
+import org.openjdk.jmh.runner.options.Options;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.openjdk.jmh.runner.options.TimeValue;
+
+/**
+ * Measures each concern on one Redis, beside the same work in raw Jedis commands, and prints a
+ * Markdown table of each.
+ *
+ * <p>The property {@code jmh.args} is JMH's command line. What JMH would run one after the other in
+ * so many forks is run here in so many rounds of one fork each, so that rows which are compared
+ * share the machine's good and bad minutes.
+ */
+public final class Benchmarks {
+
+  private static final int ROUNDS = 2;
+  private static final int WARM_UPS = 2;
+  private static final int ITERATIONS = 3;
+  private static final TimeValue SECOND = TimeValue.seconds(1);
+  private static final Path REPORT = Path.of("target", "benchmarks.md");
+
+  private final CommandLineOptions asked;
+  private final List<Harness> harnesses = new ArrayList<>();
+  private final List<RunResult> results = new ArrayList<>();
+
+  private Benchmarks(CommandLineOptions asked) {
+    this.asked = asked;
+    Predicate<String> included = included(asked.getIncludes());
+    for (Harness harness : List.of(new LockHandOver(), new PubSubLatency())) {
+      if (included.test(harness.getClass().getSimpleName())) {
+        harnesses.add(harness);
+      }
+    }
+  }
+
+  /** Runs what the property {@code jmh.args} asks for; everything by default. */
+  public static void main(String[] unused)
+      throws CommandLineOptionException, IOException, InterruptedException, RunnerException {
+    List<String> words =
+        Pattern.compile("\\s+")
+            .splitAsStream(System.getProperty("jmh.args", ""))
+            .filter(word -> !word.isEmpty())
+            .toList();
+    CommandLineOptions asked = new CommandLineOptions(words.toArray(String[]::new));
+    if (asked.shouldHelp()) {
+      asked.showHelp();
+      return;
+    }
+    new Benchmarks(asked).run(String.join(" ", words));
+  }
+
+  private void run(String words) throws IOException, InterruptedException, RunnerException {
+    try (TestRedis redis = TestRedis.of(ClientKind.CLIENT)) {
+      int rounds = Math.max(1, asked.getForkCount().orElse(ROUNDS));
+      for (int round = 1; round <= rounds; round++) {
+        System.out.printf("%n# Round %d of %d%n", round, rounds);
+        results.addAll(runJmh(options(redis)));
+        for (Harness harness : harnesses) {
+          System.out.println("# " + harness.getClass().getSimpleName());
+          harness.run();
+        }
+      }
+      String report = report(redis, words);
+      Files.writeString(REPORT, report);
+      System.out.printf("%n%s%nThis is also in %s.%n", report, REPORT.toAbsolutePath());
+    }
+  }
+
+  private Collection<RunResult> runJmh(Options options) throws RunnerException {
+    try {
+      return new Runner(options).run();
+    } catch (NoBenchmarksException e) {
+      if (harnesses.isEmpty()) {
+        throw e;
+      }
+      return List.of();
+    }
+  }
+
+  private Options options(TestRedis redis) throws IOException {
+    return new OptionsBuilder()
+        .parent(asked)
+        .mode(Mode.SampleTime)
+        .timeUnit(TimeUnit.MICROSECONDS)
+        .forks(Math.min(1, asked.getForkCount().orElse(1)))
+        .warmupIterations(asked.getWarmupIterations().orElse(WARM_UPS))
+        .warmupTime(asked.getWarmupTime().orElse(SECOND))
+        .measurementIterations(asked.getMeasurementIterations().orElse(ITERATIONS))
+        .measurementTime(asked.getMeasurementTime().orElse(SECOND))
+        .addProfiler(ServerWorkProfiler.class)
+        .shouldFailOnError(true)
+        .jvmArgs(jvmArgs(redis))
+        .build();
+  }
+
+  /**
+   * What forks are started with. The address is in a file, since it may hold a password and JMH
+   * prints its arguments.
+   */
+  private String[] jvmArgs(TestRedis redis) throws IOException {
+    Path file = Files.createTempFile("benchmark-", ".args");
+    file.toFile().deleteOnExit();
+    Files.writeString(file, "-Dredis.backend=external \"-Dredis.url=" + url(redis) + "\"");
+    List<String> all = new ArrayList<>(asked.getJvmArgs().orElse(List.of()));
+    all.add("@" + file);
+    return all.toArray(String[]::new);
+  }
+
+  /** Where forks find the server that this JVM has started or was given. */
+  private static String url(TestRedis redis) {
+    return System.getProperty("redis.backend", "").equals("external")
+        ? System.getProperty("redis.url")
+        : "redis://" + redis.address();
+  }
+
+  private String report(TestRedis redis, String words) {
+    StringBuilder report = new StringBuilder();
+    report.append(
+        String.format(
+            "%s, Redis %s, Jedis %s, JDK %s, %d cores, `-Djmh.args=\"%s\"`. `±` is the 99.9 %%"
+                + " confidence interval, `× raw` the ratio to raw Jedis commands in the same run,"
+                + " `commands` counts those inside scripts too.%n%n",
+            LocalDate.now(ZoneOffset.UTC),
+            redis.admin().info("server").replaceAll("(?s).*redis_version:([^\\r\\n]*).*", "$1"),
+            System.getProperty("jedis.version"),
+            Runtime.version(),
+            Runtime.getRuntime().availableProcessors(),
+            words));
+    JmhTable.byConcern(results)
+        .forEach((concern, table) -> report.append(table.toMarkdown(concern)).append('\n'));
+    harnesses.forEach(harness -> report.append(harness.table()).append('\n'));
+    return report.toString();
+  }
+
+  private static Predicate<String> included(List<String> expressions) {
+    return name ->
+        expressions.isEmpty()
+            || expressions.stream()
+                .anyMatch(expression -> Pattern.compile(expression).matcher(name).find());
+  }
+}

@@ -1,0 +1,142 @@
+package io.github.redistoolkit.benchmark;
+
+import static io.github.redistoolkit.benchmark.MarkdownTable.number;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.openjdk.jmh.infra.BenchmarkParams;
+import org.openjdk.jmh.results.BenchmarkResult;
+import org.openjdk.jmh.results.IterationResult;
+import org.openjdk.jmh.results.Result;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.util.ListStatistics;
+import org.openjdk.jmh.util.MultisetStatistics;
+
+/** JMH's results of one concern, collected over rounds. */
+final class JmhTable {
+
+  private static final double CONFIDENCE = 0.999;
+  private static final String THROUGH = "through";
+
+  private final Map<Row, List<IterationResult>> rows = new LinkedHashMap<>();
+
+  /** Sorts results by concern, which is what the class of a benchmark is named after. */
+  static Map<String, JmhTable> byConcern(Collection<RunResult> results) {
+    Map<String, JmhTable> tables = new LinkedHashMap<>();
+    for (RunResult result : results) {
+      String name = result.getParams().getBenchmark();
+      int dot = name.lastIndexOf('.');
+      String type = name.substring(name.lastIndexOf('.', dot - 1) + 1, dot);
+      String concern = words(type.replace("Benchmark", ""));
+      JmhTable table = tables.computeIfAbsent(concern, unused -> new JmhTable());
+      table.add(words(name.substring(dot + 1)), result);
+    }
+    return tables;
+  }
+
+  private void add(String method, RunResult result) {
+    List<IterationResult> iterations =
+        rows.computeIfAbsent(Row.of(method, result.getParams()), unused -> new ArrayList<>());
+    for (BenchmarkResult fork : result.getBenchmarkResults()) {
+      iterations.addAll(fork.getIterationResults());
+    }
+  }
+
+  /** The table. */
+  String toMarkdown(String concern) {
+    MarkdownTable table =
+        new MarkdownTable(
+            concern,
+            "operation",
+            "through",
+            "ops/s",
+            "× raw",
+            "p50 µs",
+            "× raw",
+            "p99 µs",
+            "round trips/op",
+            "commands/op",
+            "script µs");
+    rows.forEach(
+        (row, iterations) -> {
+          ListStatistics speed = perSecond(iterations);
+          MultisetStatistics micros = micros(iterations);
+          List<IterationResult> raw = rows.getOrDefault(row.raw(), List.of());
+          table.row(
+              row.operation,
+              row.through.label(),
+              number(speed.getMean()) + " ± " + number(speed.getMeanErrorAt(CONFIDENCE)),
+              number(speed.getMean() / perSecond(raw).getMean()),
+              number(micros.getPercentile(50)),
+              number(micros.getPercentile(50) / micros(raw).getPercentile(50)),
+              number(micros.getPercentile(99)),
+              number(mean(iterations, ServerWorkProfiler.ROUND_TRIPS)),
+              number(mean(iterations, ServerWorkProfiler.COMMANDS)),
+              number(mean(iterations, ServerWorkProfiler.SCRIPT_MICROS)));
+        });
+    return table.toString();
+  }
+
+  /** Operations a second of all threads, one value for each iteration. */
+  private static ListStatistics perSecond(List<IterationResult> iterations) {
+    ListStatistics statistics = new ListStatistics();
+    for (IterationResult iteration : iterations) {
+      double threads = iteration.getBenchmarkParams().getThreads();
+      double micros = iteration.getPrimaryResult().getScore();
+      statistics.addValue(threads * TimeUnit.SECONDS.toMicros(1) / micros);
+    }
+    return statistics;
+  }
+
+  private static MultisetStatistics micros(List<IterationResult> iterations) {
+    MultisetStatistics all = new MultisetStatistics();
+    for (IterationResult iteration : iterations) {
+      iteration
+          .getPrimaryResult()
+          .getStatistics()
+          .getRawData()
+          .forEachRemaining(sample -> all.addValue(sample.getKey(), sample.getValue()));
+    }
+    return all;
+  }
+
+  private static double mean(List<IterationResult> iterations, String label) {
+    return iterations.stream()
+        .mapToDouble(
+            iteration -> {
+              Result<?> result = iteration.getSecondaryResults().get(label);
+              return result == null ? Double.NaN : result.getScore();
+            })
+        .average()
+        .orElse(Double.NaN);
+  }
+
+  /** {@code beginAndComplete} as "begin and complete". */
+  private static String words(String camelCase) {
+    String spaced = camelCase.replaceAll("(?<=[a-z])(?=[A-Z0-9])", " ");
+    return spaced.substring(0, 1) + spaced.substring(1).toLowerCase(Locale.ROOT);
+  }
+
+  private record Row(String operation, Through through) {
+
+    static Row of(String method, BenchmarkParams params) {
+      String others =
+          params.getParamsKeys().stream()
+              .filter(key -> !key.equals(THROUGH))
+              .map(key -> ", " + key + " " + params.getParam(key))
+              .collect(Collectors.joining());
+      return new Row(method + others, Through.valueOf(params.getParam(THROUGH)));
+    }
+
+    /** The row that this one is measured against. */
+    Row raw() {
+      return new Row(operation, Through.RAW);
+    }
+  }
+}

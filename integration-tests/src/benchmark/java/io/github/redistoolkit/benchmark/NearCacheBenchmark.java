@@ -1,0 +1,97 @@
+package io.github.redistoolkit.benchmark;
+
+import io.github.redistoolkit.cache.CacheService;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.OperationsPerInvocation;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.infra.Blackhole;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.util.Pool;
+
+/** A read that the near cache answers, against a raw GET of the same entry that nothing decodes. */
+@State(Scope.Benchmark)
+public class NearCacheBenchmark {
+
+  /** Read in a row, since one read is too short to be timed; percentiles are those of means. */
+  private static final int READS = 100;
+
+  private static final Duration TTL = Duration.ofHours(1);
+  private static final Instant SINCE = Instant.parse("2026-01-01T12:00:00Z");
+
+  @Param Through through;
+  @Param Copy copy;
+  private Access access;
+  private AutoCloseable cache;
+  private Function<String, Object> read;
+  private List<String> keys;
+
+  /** What the near cache holds of an entry. */
+  public enum Copy {
+    /** Its JSON, decoded at each read, as the list might be modified by a reader. */
+    JSON,
+    /** The value itself. */
+    VALUE
+  }
+
+  record Modifiable(String id, String name, String email, List<String> roles, Instant since) {}
+
+  record Immutable(String id, String name, String email, String role, Instant since) {}
+
+  @Setup
+  public void fill() {
+    access = Access.by(through);
+    keys = IntStream.range(0, READS).mapToObj(Integer::toString).toList();
+    if (copy == Copy.JSON) {
+      fill(
+          Modifiable.class,
+          new Modifiable("123", "John Doe", "john@example.com", List.of("reader"), SINCE));
+    } else {
+      fill(Immutable.class, new Immutable("123", "John Doe", "john@example.com", "reader", SINCE));
+    }
+  }
+
+  private <V> void fill(Class<V> type, V value) {
+    CacheService<V> near =
+        access
+            .over(
+                pool -> CacheService.builder(pool, type),
+                client -> CacheService.builder(client, type))
+            .prefix(access.name())
+            .nearCache(2 * READS)
+            .build();
+    keys.forEach(key -> near.set(key, value, TTL));
+    cache = near;
+    read = access.isRaw() ? raw(access.pool(), access.name()) : key -> near.get(key).orElseThrow();
+  }
+
+  private static Function<String, Object> raw(Pool<Jedis> pool, String prefix) {
+    return key -> {
+      try (Jedis jedis = pool.getResource()) {
+        return jedis.get(prefix + key);
+      }
+    };
+  }
+
+  @TearDown
+  public void close() throws Exception {
+    cache.close();
+    access.close();
+  }
+
+  @Benchmark
+  @OperationsPerInvocation(READS)
+  public void get(Blackhole hole) {
+    for (String key : keys) {
+      hole.consume(read.apply(key));
+    }
+  }
+}

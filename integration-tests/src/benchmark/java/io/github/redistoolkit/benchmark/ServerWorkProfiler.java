@@ -1,0 +1,58 @@
+package io.github.redistoolkit.benchmark;
+
+import io.github.redistoolkit.testing.ClientKind;
+import io.github.redistoolkit.testing.TestRedis;
+import java.util.Collection;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.openjdk.jmh.infra.BenchmarkParams;
+import org.openjdk.jmh.infra.IterationParams;
+import org.openjdk.jmh.profile.InternalProfiler;
+import org.openjdk.jmh.results.AggregationPolicy;
+import org.openjdk.jmh.results.IterationResult;
+import org.openjdk.jmh.results.ScalarResult;
+import redis.clients.jedis.UnifiedJedis;
+
+/** Adds to each iteration what an operation costs the server. */
+public final class ServerWorkProfiler implements InternalProfiler {
+
+  static final String ROUND_TRIPS = "round trips";
+  static final String COMMANDS = "commands";
+  static final String SCRIPT_MICROS = "script time";
+
+  // Opened when first needed: JMH also makes profilers where nothing is measured.
+  private @Nullable UnifiedJedis admin;
+  private @Nullable ServerWork before;
+
+  @Override
+  public String getDescription() {
+    return "Work of the Redis server";
+  }
+
+  @Override
+  public void beforeIteration(BenchmarkParams benchmark, IterationParams iteration) {
+    before = ServerWork.soFar(admin());
+  }
+
+  @Override
+  public Collection<ScalarResult> afterIteration(
+      BenchmarkParams benchmark, IterationParams iteration, IterationResult result) {
+    ServerWork work = ServerWork.soFar(admin()).since(before);
+    double operations = result.getMetadata().getAllOps();
+    return List.of(
+        scalar(ROUND_TRIPS, work.reads() / operations, "reads/op"),
+        scalar(COMMANDS, work.commands() / operations, "commands/op"),
+        scalar(SCRIPT_MICROS, work.microsPerScript(), "us/script"));
+  }
+
+  private static ScalarResult scalar(String label, double value, String unit) {
+    return new ScalarResult(label, value, unit, AggregationPolicy.AVG);
+  }
+
+  private UnifiedJedis admin() {
+    if (admin == null) {
+      admin = TestRedis.of(ClientKind.CLIENT).admin();
+    }
+    return admin;
+  }
+}

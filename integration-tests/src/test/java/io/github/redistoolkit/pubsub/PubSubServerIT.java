@@ -1,0 +1,160 @@
+package io.github.redistoolkit.pubsub;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.contains;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.hasSize;
+import static org.hamcrest.Matchers.instanceOf;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.PrivateRedis;
+import io.github.redistoolkit.testing.RedisServer;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+
+/** A server that is stopped, killed or loading. */
+@EachClient
+class PubSubServerIT {
+
+  private static final Duration HEARTBEAT = Duration.ofMillis(400);
+
+  private final PrivateRedis servers;
+  private final RedisServer server;
+  private final TestRedis redis;
+  private final Wire wire;
+  private final String channel;
+  private final Recorder recorder = new Recorder();
+  private final List<Integer> received = new CopyOnWriteArrayList<>();
+  private final ExecutorService threads = Executors.newCachedThreadPool();
+
+  PubSubServerIT(TestRedis shared) {
+    this.servers = shared.privateServers();
+    this.server = servers.servers().get(0);
+    this.redis = servers.redis();
+    this.wire = new Wire(redis);
+    this.channel = redis.unique("channel");
+  }
+
+  @AfterEach
+  void end() {
+    threads.shutdownNow();
+    Wire.await("no thread left").until(Wire::threads, is(empty()));
+  }
+
+  private RedisPubSub.Builder builder() {
+    return redis
+        .<RedisPubSub.Builder>over(RedisPubSub::builder, RedisPubSub::builder)
+        .heartbeat(HEARTBEAT)
+        .listener(recorder);
+  }
+
+  private void assertReceivesAgain(int body) {
+    Wire.await("subscribed again").until(() -> wire.subscribers(channel) == 1);
+    // By a connection of now: those of before died with the server.
+    try (Jedis jedis = new Jedis(redis.address())) {
+      jedis.publish(channel, String.valueOf(body));
+    }
+    Wire.await("received again").until(() -> received.contains(body));
+  }
+
+  private static void await(Duration time) {
+    long start = System.nanoTime();
+    Wire.await("time passes")
+        .atMost(time.plusSeconds(5))
+        .until(() -> System.nanoTime() - start > time.toNanos());
+  }
+
+  @Test
+  void noticesAStoppedServerReportsItOnceAndHeals() {
+    try (RedisPubSub pubSub = builder().build()) {
+      pubSub.subscribe(channel, Integer.class, message -> received.add(message.body()));
+      long start = System.nanoTime();
+      server.pause();
+      Wire.await("noticed").until(() -> recorder.causes, hasSize(1));
+      // Two and a half heartbeats are promised; the rest is for a busy machine.
+      assertThat(
+          Duration.ofNanos(System.nanoTime() - start), is(lessThan(HEARTBEAT.multipliedBy(6))));
+      Duration stopped = Duration.ofSeconds(Matrix.size(2, 10));
+      await(stopped);
+      server.resume();
+      Wire.await("healed").until(() -> recorder.gaps, hasSize(1));
+      assertThat(recorder.gaps.get(0), is(greaterThan(stopped)));
+      assertReceivesAgain(1);
+    }
+    assertThat(recorder.connection, contains("lost", "back"));
+  }
+
+  @Test
+  void comesBackAfterAServerThatWasKilled() {
+    try (RedisPubSub pubSub = builder().build()) {
+      pubSub.subscribe(channel, Integer.class, message -> received.add(message.body()));
+      pubSub.subscribePattern(channel + ":*", Integer.class, message -> {});
+      server.kill();
+      Wire.await("noticed").until(() -> recorder.causes, hasSize(1));
+      await(Duration.ofSeconds(Matrix.size(1, 5)));
+      server.start();
+      Wire.await("healed").until(() -> recorder.gaps, hasSize(1));
+      assertThat(wire.patterns(), is(1L));
+      assertReceivesAgain(1);
+    }
+    assertThat(recorder.connection, contains("lost", "back"));
+  }
+
+  @Test
+  void isBackWhileTheServerIsStillLoadingAndStaysConnected() {
+    try (RedisPubSub pubSub = builder().build()) {
+      pubSub.subscribe(channel, Integer.class, message -> received.add(message.body()));
+      servers.restartLoadingFor(Duration.ofSeconds(Matrix.size(3, 10)));
+      Wire.await("healed").until(() -> recorder.gaps, hasSize(1));
+      servers.awaitLoaded();
+      assertReceivesAgain(1);
+    }
+    assertThat(recorder.connection, contains("lost", "back"));
+  }
+
+  @Test
+  void neitherCallersNorCloseHangWhileWritingToAStoppedServerIsStuck() {
+    RedisPubSub pubSub =
+        builder().heartbeat(Duration.ofMinutes(1)).subscribeTimeout(Duration.ofSeconds(2)).build();
+    Subscription subscription = pubSub.subscribe(channel, Integer.class, message -> {});
+    server.pause();
+    try {
+      String longName = channel + "x".repeat(1 << 20);
+      List<Future<Subscription>> waiting = new ArrayList<>();
+      for (int i = 0; i < 40; i++) {
+        String topic = longName + i;
+        waiting.add(threads.submit(() -> pubSub.subscribe(topic, Integer.class, message -> {})));
+      }
+      Wire.await("the writer is stuck").until(() -> Wire.threadIsIn("writer", "implWrite"));
+      long start = System.nanoTime();
+      subscription.close();
+      assertThat(System.nanoTime() - start, is(lessThan(1_000_000_000L)));
+      for (Future<Subscription> each : waiting) {
+        Exception e = assertThrows(ExecutionException.class, each::get);
+        assertThat(e.getCause(), is(instanceOf(JedisConnectionException.class)));
+      }
+      assertThat("still stuck", Wire.threadIsIn("writer", "implWrite"), is(true));
+      start = System.nanoTime();
+      pubSub.close();
+      assertThat(System.nanoTime() - start, is(lessThan(1_000_000_000L)));
+      Wire.await("no thread left").until(Wire::threads, is(empty()));
+    } finally {
+      server.resume();
+    }
+  }
+}

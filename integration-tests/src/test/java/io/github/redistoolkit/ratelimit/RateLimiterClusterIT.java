@@ -1,0 +1,75 @@
+package io.github.redistoolkit.ratelimit;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.everyItem;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.FaultProxy;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.Jedis;
+
+/** What is different in a Cluster. */
+@EachClient(topologies = Topology.CLUSTER)
+class RateLimiterClusterIT {
+
+  private static final Limit LIMIT = Limit.of(10, Duration.ofHours(1));
+
+  private final TestRedis redis;
+  private final String id;
+
+  RateLimiterClusterIT(TestRedis redis) {
+    this.redis = redis;
+    this.id = redis.unique("spread");
+  }
+
+  @Test
+  void idsSpreadOverAllServers() {
+    RateLimiter limiter =
+        redis
+            .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+            .limit(LIMIT, Limit.tokenBucket(10, 1, Duration.ofHours(1)))
+            .build();
+    for (int i = 0; i < 100; i++) {
+      assertThat(limiter.isAllowed("{x}" + id + i + "{x}"), is(true));
+    }
+    List<Long> sizes =
+        redis.primaries().stream()
+            .map(
+                server -> {
+                  try (Jedis jedis = redis.open(server)) {
+                    return jedis.dbSize();
+                  }
+                })
+            .toList();
+    assertThat(sizes.stream().mapToLong(Long::longValue).sum(), is(200L));
+    assertThat(sizes, everyItem(is(greaterThan(20L))));
+  }
+
+  @Test
+  void aDecisionWhoseReplyIsLostIsChargedTwiceAtMostAndNeverAdmitsMore()
+      throws InterruptedException {
+    try (FaultProxy network = redis.proxy();
+        TestRedis behindIt = redis.through(network)) {
+      RateLimiter limiter =
+          behindIt
+              .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+              .limit(LIMIT)
+              .build();
+      assertThat(limiter.tryAcquire(id).remaining(), is(9L));
+      FaultProxy.Loss loss = network.loseReply("EVALSHA", 1, FaultProxy.Then.CUT);
+      // The client of Jedis sends it again, and nobody can tell.
+      assertThat(limiter.tryAcquire(id).remaining(), is(7L));
+      loss.await();
+      assertThat(limiter.tryAcquire(id, 7).allowed(), is(true));
+      loss = network.loseReply("EVALSHA", 1, FaultProxy.Then.CUT);
+      assertThat(limiter.isAllowed(id), is(false));
+      loss.await();
+    }
+  }
+}

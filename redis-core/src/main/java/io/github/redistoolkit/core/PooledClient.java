@@ -142,8 +142,7 @@ public final class PooledClient extends UnifiedJedis {
         return reply;
       } catch (JedisDataException e) {
         // From a primary that was demoted and left its connections open, as on a change of role
-        // that
-        // no sentinel made. The next connection goes to the address as it resolves by then.
+        // that no sentinel made. The next connection goes to the address as it resolves by then.
         stream = isFromReplica(e) ? Stream.UNKNOWN : Stream.ALIGNED;
         throw e;
       } finally {

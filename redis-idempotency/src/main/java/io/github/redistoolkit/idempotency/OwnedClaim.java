@@ -143,8 +143,8 @@ final class OwnedClaim<T> implements Claim<T> {
             throw e;
           }
         }
-        // Short at first, about 60 tries in a second: after a restart of Redis a pool may be full
-        // of dead connections, and each of them fails one try.
+        // Short at first, about 60 tries in a second: what fails may be no more than a connection
+        // that died while the work ran, and the next one of the pool may have died with it.
         interrupted |= isInterruptedWithin(Duration.ofNanos(500_000L * tries));
       }
     } finally {

@@ -38,7 +38,8 @@ final class NaiveNearReads implements AutoCloseable {
       return copy.value();
     }
     long value = Long.parseLong(client.get(prefix + key));
-    LockSupport.parkNanos(ThreadLocalRandom.current().nextInt(200_000));
+    // As long as between two writes of a key, so that the last one is all but certain to fall here.
+    LockSupport.parkNanos(ThreadLocalRandom.current().nextInt(5_000_000));
     Stamp tooLate = near.stamp(key);
     if (tooLate != null) {
       near.put(key, tooLate, value, String.valueOf(value), 60_000);

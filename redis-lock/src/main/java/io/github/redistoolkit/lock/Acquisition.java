@@ -116,7 +116,7 @@ final class Acquisition {
       outcomeUnknown = false;
       return reply;
     } catch (JedisException e) {
-      outcomeUnknown = unknownBefore || Failures.isUnknown(e);
+      outcomeUnknown = unknownBefore || commands.mayHaveRun(e);
       throw e;
     }
   }

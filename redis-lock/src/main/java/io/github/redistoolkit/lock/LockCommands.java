@@ -2,6 +2,7 @@ package io.github.redistoolkit.lock;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.LuaScript;
+import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.core.RedisKeys;
 import java.time.Duration;
 import java.util.List;
@@ -11,7 +12,10 @@ import redis.clients.jedis.BuilderFactory;
 import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Protocol.Command;
+import redis.clients.jedis.RedisClient;
+import redis.clients.jedis.RedisSentinelClient;
 import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * What a lock of one name says to Redis: each method is one round trip.
@@ -201,6 +205,7 @@ final class LockCommands {
   private final String name;
   private final String wakeKey;
   private final List<String> keys;
+  private final boolean mayResend;
 
   LockCommands(UnifiedJedis client, String name) {
     String lockKey = "lock:" + RedisKeys.hashTag(name, "name");
@@ -208,6 +213,10 @@ final class LockCommands {
     this.name = name;
     this.wakeKey = lockKey + ":q";
     this.keys = List.of(lockKey, lockKey + ":s", wakeKey);
+    this.mayResend =
+        !(client instanceof PooledClient
+            || client instanceof RedisClient
+            || client instanceof RedisSentinelClient);
   }
 
   String name() {
@@ -256,6 +265,15 @@ final class LockCommands {
     List<String> popped =
         client.executeCommand(new CommandObject<>(blpop, BuilderFactory.STRING_LIST));
     return popped == null || popped.isEmpty() ? null : popped.get(1);
+  }
+
+  /**
+   * Tells whether the server may have executed a call that failed. What the client of a Cluster
+   * throws in the end, such as that it was interrupted before its third try, says nothing about its
+   * first.
+   */
+  boolean mayHaveRun(JedisException failure) {
+    return mayResend || Failures.isUnknown(failure);
   }
 
   boolean isLocked() {

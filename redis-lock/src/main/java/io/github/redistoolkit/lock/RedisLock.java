@@ -39,9 +39,11 @@ import redis.clients.jedis.util.Pool;
  * list of 2 seconds' life for waking.
  *
  * <p><b>Failure.</b> What Jedis throws passes through. A waiting form tries again until its time is
- * over if Redis cannot be reached or is changing its role; other errors it throws at once. When it
- * cannot be known whether a lock was granted, what may have been granted is released, and the
- * failure thrown; should that release fail too, nobody holds the lock until its lease is over.
+ * over if Redis cannot be reached, is changing its role or is moving the lock to another node;
+ * other errors it throws at once. When it cannot be known whether a lock was granted, what may have
+ * been granted is released, and the failure thrown; should that release fail too, nobody holds the
+ * lock until its lease is over. While a Cluster moves the lock's slot, the forms that do not wait,
+ * and a release, may throw {@code TRYAGAIN}: nothing was done, and it may be tried again.
  *
  * <p>Stateless but for the waiting threads, and thread-safe. It owns no thread and needs no
  * closing.

@@ -1,6 +1,7 @@
 package io.github.redistoolkit.lock;
 
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
@@ -8,24 +9,24 @@ import static org.hamcrest.Matchers.not;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
-import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
-import redis.clients.jedis.params.ClientKillParams;
 
 /** One at a time, shown by what callers do who would notice another. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class LockExclusionIT {
 
   private static final int OBJECTS = 5;
   private static final int THREADS = 4;
-  private static final int TURNS = "full".equals(System.getProperty("redis.matrix")) ? 200 : 25;
+  private static final int TURNS = Matrix.size(25, 200);
   private static final int ALL = OBJECTS * THREADS * TURNS;
 
   private static final Duration LEASE = Duration.ofSeconds(10);
@@ -35,7 +36,7 @@ class LockExclusionIT {
   private final Holders holders = new Holders();
 
   LockExclusionIT(TestRedis redis) {
-    this.redis = redis;
+    this.redis = redis.ours();
   }
 
   @Test
@@ -49,10 +50,12 @@ class LockExclusionIT {
   void incrementsAreNotLostWhileScriptsAreFlushedAndWaitersKilled() throws Exception {
     String name = redis.unique("counter");
     try (TestRedis victim = redis.withMaxTotal(64);
-        Crew vandals = new Crew()) {
-      vandals.start(() -> every(10, Jedis::scriptFlush));
-      vandals.start(() -> every(50, LockExclusionIT::killWaiters));
+        Primaries primaries = Primaries.of(redis);
+        Disturbance flushing = redis.flushScriptsEvery(Duration.ofMillis(10));
+        Disturbance killing = Disturbance.every(Duration.ofMillis(50), primaries::killBlocked)) {
       assertThat(count(name, () -> locked(victim, name)), is(ALL));
+      assertThat(flushing.times(), is(greaterThan(10)));
+      assertThat(killing.times(), is(greaterThan(2)));
     }
     holders.assertExclusive(ALL);
   }
@@ -117,27 +120,5 @@ class LockExclusionIT {
         }
       }
     }
-  }
-
-  private Void every(long millis, Vandalism deed) throws Exception {
-    try (Jedis jedis = new Jedis(redis.address())) {
-      while (true) {
-        deed.commit(jedis);
-        TimeUnit.MILLISECONDS.sleep(millis);
-      }
-    }
-  }
-
-  private interface Vandalism {
-    void commit(Jedis jedis);
-  }
-
-  private static void killWaiters(Jedis jedis) {
-    jedis
-        .clientList()
-        .lines()
-        .filter(line -> line.contains(" flags=b "))
-        .map(line -> line.replaceAll("^id=(\\d+) .*", "$1"))
-        .forEach(id -> jedis.clientKill(ClientKillParams.clientKillParams().id(id)));
   }
 }

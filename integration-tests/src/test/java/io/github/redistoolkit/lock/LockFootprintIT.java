@@ -6,12 +6,13 @@ import static org.hamcrest.Matchers.lessThan;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
 /** What a lock leaves behind: nothing here, and nothing in Redis that does not expire. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class LockFootprintIT {
 
   private static final int NAMES =

@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
@@ -19,10 +20,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
-import redis.clients.jedis.Jedis;
 
 /** Renewal, its end, and what a holder hears when it loses its lease. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class LockLossIT {
 
   private static final Duration LONG = Duration.ofMinutes(1);
@@ -31,7 +31,7 @@ class LockLossIT {
   private final AtomicInteger losses = new AtomicInteger();
 
   LockLossIT(TestRedis redis) {
-    this.redis = redis;
+    this.redis = redis.ours();
   }
 
   @Test
@@ -119,7 +119,7 @@ class LockLossIT {
                   toldAt.set(System.nanoTime());
                   losses.incrementAndGet();
                 });
-    pauseServer(2_000);
+    Primaries.pause(redis, 1_500);
     try (Lease next = lock(name, 1_000).acquire(LONG)) {
       assertThat(System.nanoTime() - toldAt.get(), is(greaterThan(0L)));
       assertThat(next.token(), is(greaterThan(lease.token())));
@@ -335,12 +335,6 @@ class LockLossIT {
   private RedisLock lock(String name, long leaseMillis) {
     Duration lease = Duration.ofMillis(leaseMillis);
     return redis.over(p -> new RedisLock(p, name, lease), c -> new RedisLock(c, name, lease));
-  }
-
-  private void pauseServer(long millis) {
-    try (Jedis jedis = new Jedis(redis.address())) {
-      jedis.clientPause(millis);
-    }
   }
 
   private static String key(String name) {

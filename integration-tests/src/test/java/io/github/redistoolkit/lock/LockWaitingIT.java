@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,7 +23,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** How long waiters wait, in which order, at what cost, and what ends it. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class LockWaitingIT {
 
   private static final Duration LEASE = Duration.ofSeconds(30);
@@ -31,7 +32,7 @@ class LockWaitingIT {
   private final TestRedis redis;
 
   LockWaitingIT(TestRedis redis) {
-    this.redis = redis;
+    this.redis = redis.ours();
   }
 
   @Test
@@ -393,9 +394,7 @@ class LockWaitingIT {
   }
 
   private void awaitBlocked(int waiters) {
-    await()
-        .pollInterval(Duration.ofMillis(2))
-        .until(() -> redis.admin().info("clients").contains("blocked_clients:" + waiters + "\r"));
+    Primaries.awaitBlocked(redis, waiters);
   }
 
   private long commands() {

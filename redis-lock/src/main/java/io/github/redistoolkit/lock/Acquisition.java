@@ -2,7 +2,7 @@ package io.github.redistoolkit.lock;
 
 import java.net.SocketTimeoutException;
 import java.security.SecureRandom;
-import java.util.HexFormat;
+import java.util.Base64;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -30,6 +30,7 @@ final class Acquisition {
   private static final long LONGEST_PAUSE_MILLIS = 100;
   private static final long LONGEST_BACKOFF_MILLIS = 500;
   private static final SecureRandom RANDOM = new SecureRandom();
+  private static final Base64.Encoder TEXT = Base64.getUrlEncoder().withoutPadding();
 
   private final LockCommands commands;
   private final long leaseMillis;
@@ -115,7 +116,7 @@ final class Acquisition {
       outcomeUnknown = false;
       return reply;
     } catch (JedisException e) {
-      outcomeUnknown = unknownBefore || Failures.isUnknown(e);
+      outcomeUnknown = unknownBefore || commands.mayHaveRun(e);
       throw e;
     }
   }
@@ -210,7 +211,7 @@ final class Acquisition {
   private static String newOwner() {
     byte[] id = new byte[16];
     RANDOM.nextBytes(id);
-    return HexFormat.of().formatHex(id);
+    return TEXT.encodeToString(id);
   }
 
   /** The answer to one request; how long the lock is held at most matters if there is no lease. */

@@ -33,7 +33,7 @@ final class Failures {
         || failure.getCause() instanceof NoSuchElementException; // an exhausted pool
   }
 
-  /** Tells whether the server may have executed the call nevertheless. */
+  /** Tells whether the server may have executed the call nevertheless, if it was sent once. */
   static boolean isUnknown(JedisException failure) {
     // Error replies come instead of an execution, and a pool that gives nothing sends nothing.
     return !(failure instanceof JedisDataException)

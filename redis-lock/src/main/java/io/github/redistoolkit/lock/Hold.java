@@ -219,7 +219,7 @@ final class Hold {
       // A first try whose reply was lost began while it was held: that it is gone now is no loss.
       return ours || triedBefore;
     } catch (JedisException e) {
-      triedBefore = triedBefore || Failures.isUnknown(e);
+      triedBefore = triedBefore || commands.mayHaveRun(e);
       throw e;
     }
   }

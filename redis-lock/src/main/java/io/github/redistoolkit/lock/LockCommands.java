@@ -2,6 +2,7 @@ package io.github.redistoolkit.lock;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.LuaScript;
+import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.core.RedisKeys;
 import java.time.Duration;
 import java.util.List;
@@ -11,7 +12,10 @@ import redis.clients.jedis.BuilderFactory;
 import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Protocol.Command;
+import redis.clients.jedis.RedisClient;
+import redis.clients.jedis.RedisSentinelClient;
 import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * What a lock of one name says to Redis: each method is one round trip.
@@ -44,23 +48,27 @@ final class LockCommands {
    * and stays exact in Lua's doubles until the year 2255. A free lock that has been promised to a
    * woken waiter is refused to those who come later, for the few milliseconds that the waiter needs
    * to ask for it, or newcomers would overtake it again and again. If the wake element is still
-   * there, no one was blocked to take it. The state's expiry is put off once an hour, which is
-   * written in the last token.
+   * there, no one was blocked to take it. A caller that will block is written down unless somebody
+   * is for almost as long, and the state's expiry is put off once an hour, which is written in the
+   * last token: what is free and wanted by no one else costs four commands.
    */
   private static final LuaScript ACQUIRE =
       LuaScript.of(
           """
-          local state = redis.call('HMGET', KEYS[2], 'token', 'released', 'promisedUntil')
-          local released, promisedUntil = state[2], state[3]
-          if released and string.find(released, ARGV[1], 1, true) then
+          local state =
+              redis.call('HMGET', KEYS[2], 'token', 'released', 'before', 'promisedUntil')
+          local released, before = state[2] or '', state[3] or ''
+          local mine = string.sub(ARGV[1], 1, 8)
+          if string.find(released, mine, 1, true) or string.find(before, mine, 1, true) then
             return -1
           end
           local time = redis.call('TIME')
+          local promisedUntil = tonumber(state[4] or 0)
+          local unheard = promisedUntil > 0 and redis.call('LLEN', KEYS[3]) or 0
           local refusedFor
-          if promisedUntil and redis.call('LLEN', KEYS[3]) == 0
-              and time[1] * 1000 + time[2] / 1000 < tonumber(promisedUntil)
+          if unheard == 0 and time[1] * 1000 + time[2] / 1000 < promisedUntil
               and ARGV[5] ~= '*'
-              and (ARGV[5] == '' or ARGV[5] ~= string.sub(released or '', 1, #ARGV[5]))
+              and (ARGV[5] == '' or string.sub(ARGV[5], 1, 8) ~= string.sub(released, 1, 8))
               and redis.call('EXISTS', KEYS[1]) == 0 then
             refusedFor = 500
           else
@@ -79,24 +87,30 @@ final class LockCommands {
           end
 
           if refusedFor then
-            local waitersUntil = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[4]
-            if ARGV[4] ~= '0'
-                and waitersUntil > tonumber(redis.call('HGET', KEYS[2], 'waitersUntil') or 0) then
-              redis.call('HSET', KEYS[2], 'waitersUntil', string.format('%.0f', waitersUntil))
-              if redis.call('PTTL', KEYS[2]) < 0 then
-                redis.call('PEXPIRE', KEYS[2], ARGV[3])
+            local wait = tonumber(ARGV[4])
+            if wait > 0 then
+              local waitersUntil = time[1] * 1000 + math.floor(time[2] / 1000) + wait
+              local gain = waitersUntil - tonumber(redis.call('HGET', KEYS[2], 'waitersUntil') or 0)
+              if gain * 8 > wait then
+                redis.call('HSET', KEYS[2], 'waitersUntil', string.format('%.0f', waitersUntil))
+                if redis.call('PTTL', KEYS[2]) < 0 then
+                  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+                end
               end
             end
             return -1 - refusedFor
           end
 
-          if promisedUntil then
+          if unheard > 0 then
             redis.call('DEL', KEYS[3])
-            redis.call('HDEL', KEYS[2], 'promisedUntil')
           end
           local last = tonumber(state[1] or 0)
           local token = math.max(last + 1, time[1] * 1000000 + time[2])
-          redis.call('HSET', KEYS[2], 'token', string.format('%.0f', token))
+          if promisedUntil > 0 then
+            redis.call('HSET', KEYS[2], 'token', string.format('%.0f', token), 'promisedUntil', 0)
+          else
+            redis.call('HSET', KEYS[2], 'token', string.format('%.0f', token))
+          end
           local hour = 3600000000
           if (token % hour < last % hour or token - last >= hour or ARGV[3] ~= '86400000')
               and redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
@@ -107,31 +121,46 @@ final class LockCommands {
 
   /**
    * KEYS: lock, state, wake list. ARGV: owner, memory of the state in ms. Returns 1 if the owner
-   * held the lock, also if this is the second time it says so: the last sixteen who released are
-   * remembered, since others may have come and gone before a request is sent again.
+   * held the lock, also if this is the second time it says so: the last eight or more who released
+   * are remembered, since others may have come and gone before a request is sent again.
+   *
+   * <p>Of each the first eight characters are kept, the last one first, in two fields of at most 64
+   * bytes: a longer one would make Redis turn the hash from a list into a table, which takes as
+   * long as all the rest.
    */
   private static final LuaScript RELEASE =
       LuaScript.of(
           """
-          local state = redis.call('HMGET', KEYS[2], 'released', 'waitersUntil')
+          local state = redis.call('HMGET', KEYS[2], 'released', 'before', 'waitersUntil')
+          local released, before = state[1] or '', state[2] or ''
+          local mine = string.sub(ARGV[1], 1, 8)
           if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-            return state[1] and string.find(state[1], ARGV[1], 1, true) and 1 or 0
+            return (string.find(released, mine, 1, true) or string.find(before, mine, 1, true))
+                and 1 or 0
           end
-          local promisedUntil
-          if state[2] then
+          local promisedUntil, unheard
+          if state[3] then
             local time = redis.call('TIME')
             local now = time[1] * 1000 + math.floor(time[2] / 1000)
-            if tonumber(state[2]) > now then
-              redis.call('LLEN', KEYS[3])
+            if tonumber(state[3]) > now then
+              unheard = redis.call('LLEN', KEYS[3])
               promisedUntil = string.format('%.0f', now + 20)
             end
           end
           redis.call('DEL', KEYS[1])
-          redis.call('HSET', KEYS[2],
-              'released', string.sub(ARGV[1] .. (state[1] or ''), 1, 16 * #ARGV[1]))
+          local change = {'released', mine .. released}
+          if #released >= 64 then
+            change = {'released', mine, 'before', released}
+          end
           if promisedUntil then
-            redis.call('HSET', KEYS[2], 'promisedUntil', promisedUntil)
-            redis.call('DEL', KEYS[3])
+            change[#change + 1] = 'promisedUntil'
+            change[#change + 1] = promisedUntil
+          end
+          redis.call('HSET', KEYS[2], unpack(change))
+          if promisedUntil then
+            if unheard > 0 then
+              redis.call('DEL', KEYS[3])
+            end
             redis.call('RPUSH', KEYS[3], ARGV[1])
             redis.call('PEXPIRE', KEYS[3], 2000)
           end
@@ -176,6 +205,7 @@ final class LockCommands {
   private final String name;
   private final String wakeKey;
   private final List<String> keys;
+  private final boolean mayResend;
 
   LockCommands(UnifiedJedis client, String name) {
     String lockKey = "lock:" + RedisKeys.hashTag(name, "name");
@@ -183,6 +213,10 @@ final class LockCommands {
     this.name = name;
     this.wakeKey = lockKey + ":q";
     this.keys = List.of(lockKey, lockKey + ":s", wakeKey);
+    this.mayResend =
+        !(client instanceof PooledClient
+            || client instanceof RedisClient
+            || client instanceof RedisSentinelClient);
   }
 
   String name() {
@@ -231,6 +265,15 @@ final class LockCommands {
     List<String> popped =
         client.executeCommand(new CommandObject<>(blpop, BuilderFactory.STRING_LIST));
     return popped == null || popped.isEmpty() ? null : popped.get(1);
+  }
+
+  /**
+   * Tells whether the server may have executed a call that failed. What the client of a Cluster
+   * throws in the end, such as that it was interrupted before its third try, says nothing about its
+   * first.
+   */
+  boolean mayHaveRun(JedisException failure) {
+    return mayResend || Failures.isUnknown(failure);
   }
 
   boolean isLocked() {

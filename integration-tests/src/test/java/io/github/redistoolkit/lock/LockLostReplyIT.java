@@ -1,0 +1,185 @@
+package io.github.redistoolkit.lock;
+
+import static org.awaitility.Awaitility.await;
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.FaultProxy;
+import io.github.redistoolkit.testing.FaultProxy.Direction;
+import io.github.redistoolkit.testing.FaultProxy.Then;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * Replies that are lost, and servers that are away, for clients that send a request once and throw
+ * if it fails; one that sends again is in {@link LockResendIT}.
+ */
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL})
+class LockLostReplyIT {
+
+  private static final Duration LEASE = Duration.ofSeconds(30);
+
+  private final TestRedis redis;
+  private final FaultProxy proxy;
+  private final TestRedis faulty;
+  private final AtomicInteger losses = new AtomicInteger();
+
+  LockLostReplyIT(TestRedis redis) {
+    this.redis = redis;
+    this.proxy = redis.proxy();
+    this.faulty = redis.through(proxy);
+  }
+
+  @AfterEach
+  void stop() {
+    proxy.close();
+    faulty.close();
+  }
+
+  @Test
+  void anAttemptWhoseReplyIsLostThrowsAndWhatItGotIsGivenBack() {
+    String name = prepared("reply");
+    RedisLock lock = Locks.lock(faulty, name, LEASE);
+    FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, Then.CUT);
+    assertThrows(JedisException.class, lock::tryAcquire);
+    assertThat(loss.happened(), is(true));
+    assertThat(redis.admin().exists(Locks.key(name)), is(false));
+  }
+
+  @Test
+  void anAttemptThatHearsNothingThrowsAndWhatItGotIsGivenBack() {
+    String name = prepared("silence");
+    RedisLock lock = Locks.lock(faulty, name, LEASE);
+    FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, Then.SILENCE);
+    assertThrows(JedisException.class, lock::tryAcquire);
+    assertThat(loss.happened(), is(true));
+    assertThat(redis.admin().exists(Locks.key(name)), is(false));
+  }
+
+  @Test
+  void anAttemptThatCannotEvenGiveBackThrowsAndLeavesNothingBeyondOneLease() {
+    String name = prepared("orphan");
+    Duration lease = Duration.ofSeconds(1);
+    RedisLock lock = Locks.lock(faulty, name, lease);
+    proxy.loseReply("EVALSHA", 1, Then.CUT);
+    proxy.loseReply("EVALSHA", 1, Then.CUT);
+    proxy.loseReply("EVALSHA", 1, Then.CUT);
+    JedisException e = assertThrows(JedisException.class, lock::tryAcquire);
+    assertThat(e.getSuppressed().length, is(1));
+    await().atMost(Duration.ofSeconds(5)).until(() -> !redis.admin().exists(Locks.key(name)));
+  }
+
+  @Test
+  void aReleaseWhoseReplyIsLostThrowsAndSucceedsWhenTriedAgain() {
+    String name = prepared("release");
+    Lease lease = Locks.lock(faulty, name, LEASE).tryAcquire().orElseThrow();
+    lease.keepAlive(LEASE, losses::incrementAndGet);
+    proxy.loseReply("EVALSHA", 1, Then.CUT);
+    assertThrows(JedisException.class, lease::release);
+    assertThat(lease.isHeld(), is(false));
+    assertThat(redis.admin().exists(Locks.key(name)), is(false));
+    for (int i = 0; i < 20; i++) {
+      Locks.lock(redis, name, LEASE).tryAcquire().orElseThrow().close();
+    }
+    assertThat(lease.release(), is(true));
+    lease.close();
+    assertThat(losses.get(), is(0));
+  }
+
+  @Test
+  void aReleaseWithoutRedisThrowsAndTheKeyExpiresByItself() {
+    String name = prepared("down");
+    Lease lease = Locks.lock(faulty, name, Duration.ofSeconds(1)).tryAcquire().orElseThrow();
+    lease.keepAlive(LEASE, losses::incrementAndGet);
+    proxy.refuse();
+    assertThrows(JedisException.class, lease::close);
+    assertThat(lease.isHeld(), is(false));
+    proxy.accept();
+    await().atMost(Duration.ofSeconds(5)).until(() -> !redis.admin().exists(Locks.key(name)));
+    assertThat(losses.get(), is(0));
+  }
+
+  @Test
+  void anExtensionWhoseReplyIsLostThrowsAndTheEarlierEndCounts() {
+    String name = prepared("extend");
+    Lease lease = Locks.lock(faulty, name, LEASE).tryAcquire().orElseThrow();
+    proxy.loseReply("EVALSHA", 1, Then.CUT);
+    assertThrows(JedisException.class, () -> lease.extend(Duration.ofMinutes(10)));
+    assertThat(lease.remaining(), is(lessThan(LEASE)));
+    assertThat(lease.isHeld(), is(true));
+    proxy.loseReply("EVALSHA", 1, Then.CUT);
+    assertThrows(JedisException.class, () -> lease.extend(Duration.ofSeconds(5)));
+    assertThat(lease.remaining(), is(lessThan(Duration.ofSeconds(5))));
+    lease.close();
+  }
+
+  @Test
+  void theReleaseOfALostLeaseIsFalseAlsoWithoutRedis() {
+    String name = prepared("false");
+    Lease lease = Locks.lock(faulty, name, Duration.ofMillis(500)).tryAcquire().orElseThrow();
+    proxy.refuse();
+    await().until(() -> !lease.isHeld());
+    assertThat(lease.release(), is(false));
+    assertThrows(LockLostException.class, lease::close);
+  }
+
+  @Test
+  void requestsThatArriveLateHurtNoOne() throws Exception {
+    String name = prepared("late");
+    RedisLock lock = Locks.lock(faulty, name, Duration.ofSeconds(1));
+    assertThat(lock.isLocked(), is(false)); // and a connection is there
+    proxy.blackHole(Direction.TO_SERVER);
+    assertThrows(JedisException.class, lock::tryAcquire);
+    Lease next = Locks.lock(redis, name, LEASE).tryAcquire().orElseThrow();
+    long before = redis.calls("evalsha");
+    proxy.heal();
+    await().until(() -> redis.calls("evalsha") > before);
+    assertThat(next.extend(LEASE), is(true));
+    assertThat(next.release(), is(true));
+    Locks.lock(redis, name, LEASE).acquire(Duration.ofSeconds(10)).close();
+  }
+
+  @Test
+  void aRedisThatIsDownIsThrownByEveryCallThatNeedsIt() {
+    String name = redis.unique("down");
+    proxy.refuse();
+    RedisLock lock = Locks.lock(faulty, name, LEASE);
+    assertThrows(JedisException.class, lock::tryAcquire);
+    assertThrows(JedisException.class, () -> lock.tryAcquire(Duration.ofMillis(200)));
+    assertThrows(JedisException.class, () -> lock.acquire(Duration.ofMillis(200)));
+    assertThrows(JedisException.class, lock::isLocked);
+  }
+
+  @Test
+  void aConnectionLostInAnAttemptIsThrownAndNothingIsHeld() {
+    try (TestRedis small = redis.withMaxTotal(1)) {
+      String name = small.unique("killed");
+      RedisLock lock = Locks.lock(small, name, LEASE);
+      assertThat(lock.isLocked(), is(false));
+      assertThat(small.killClients("normal"), is(1));
+      assertThrows(JedisException.class, lock::tryAcquire);
+      assertThat(redis.admin().exists(Locks.key(name)), is(false));
+      lock.tryAcquire().orElseThrow().close();
+    }
+  }
+
+  @Test
+  void aClosedPoolEndsAWaitAtOnce() {
+    TestRedis closed = redis.withMaxTotal(4);
+    RedisLock lock = Locks.lock(closed, redis.unique("closed"), LEASE);
+    closed.close();
+    assertThrows(JedisException.class, () -> lock.acquire(LEASE));
+  }
+
+  private String prepared(String text) {
+    return Locks.prepared(redis, text);
+  }
+}

@@ -1,0 +1,149 @@
+package io.github.redistoolkit.lock;
+
+import static org.awaitility.Awaitility.await;
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.FaultProxy;
+import io.github.redistoolkit.testing.FaultProxy.Then;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * Replies that are lost, for a client that then sends the request again and does not say so, as
+ * that of a Cluster does.
+ */
+@EachClient(topologies = Topology.CLUSTER)
+class LockResendIT {
+
+  private static final Duration LEASE = Duration.ofSeconds(30);
+
+  private final TestRedis redis;
+  private final FaultProxy proxy;
+  private final TestRedis faulty;
+  private final AtomicInteger losses = new AtomicInteger();
+
+  LockResendIT(TestRedis redis) {
+    this.redis = redis;
+    this.proxy = redis.proxy();
+    this.faulty = redis.through(proxy);
+  }
+
+  @AfterEach
+  void stop() {
+    proxy.close();
+    faulty.close();
+  }
+
+  @Test
+  void anAcquisitionThatIsSentAgainIsGrantedOnce() {
+    String name = Locks.prepared(redis, "acquire");
+    RedisLock lock = Locks.lock(faulty, name, LEASE);
+    for (Then then : Then.values()) {
+      FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, then);
+      long sent = proxy.requests("EVALSHA");
+      try (Lease lease = lock.tryAcquire().orElseThrow()) {
+        assertThat(loss.happened(), is(true));
+        assertThat(proxy.requests("EVALSHA") - sent, is(2L));
+        String token = redis.admin().hget(Locks.key(name) + ":s", "token");
+        assertThat(token, is(String.valueOf(lease.token())));
+        // Counted from before the first request, so that what it believes is true.
+        assertThat(lease.remaining().toMillis(), is(lessThan(redis.admin().pttl(Locks.key(name)))));
+      }
+      assertThat(redis.admin().exists(Locks.key(name)), is(false));
+    }
+  }
+
+  @Test
+  void aReleaseThatIsSentAgainIsNoLossThoughOthersHaveComeAndGone() throws Exception {
+    String name = Locks.prepared(redis, "release");
+    Lease lease = Locks.lock(faulty, name, LEASE).tryAcquire().orElseThrow();
+    lease.keepAlive(LEASE, losses::incrementAndGet);
+    FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, Then.SILENCE);
+    try (Crew crew = new Crew()) {
+      Crew.Started<Boolean> release = crew.start(lease::release);
+      loss.await();
+      for (int i = 0; i < 7; i++) {
+        Locks.lock(redis, name, LEASE).tryAcquire().orElseThrow().close();
+      }
+      try (Lease successor = Locks.lock(redis, name, LEASE).tryAcquire().orElseThrow()) {
+        assertThat(release.get(), is(true));
+        assertThat(successor.extend(LEASE), is(true));
+      }
+    }
+    assertThat(losses.get(), is(0));
+  }
+
+  @Test
+  void anExtensionThatIsSentAgainSetsTheSameEnd() {
+    String name = Locks.prepared(redis, "extend");
+    try (Lease lease = Locks.lock(faulty, name, LEASE).tryAcquire().orElseThrow()) {
+      for (int minutes : List.of(10, 5)) {
+        FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, Then.CUT);
+        assertThat(lease.extend(Duration.ofMinutes(minutes)), is(true));
+        assertThat(loss.happened(), is(true));
+        assertThat(lease.remaining(), is(greaterThan(Duration.ofMinutes(minutes - 1))));
+        assertThat(lease.remaining().toMillis(), is(lessThan(redis.admin().pttl(Locks.key(name)))));
+      }
+    }
+  }
+
+  @Test
+  void aRenewalThatIsSentAgainKeepsTheLease() {
+    String name = Locks.prepared(redis, "renew");
+    Lease lease = Locks.lock(faulty, name, Duration.ofSeconds(3)).tryAcquire().orElseThrow();
+    FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, Then.CUT);
+    lease.keepAlive(LEASE, losses::incrementAndGet);
+    await().until(loss::happened);
+    await().until(() -> lease.remaining().compareTo(Duration.ofMillis(2_500)) > 0);
+    assertThat(lease.release(), is(true));
+    assertThat(losses.get(), is(0));
+  }
+
+  @Test
+  void aWaiterThatIsInterruptedBetweenTwoSendingsLeavesNothingHeld() throws Exception {
+    for (int round = 0; round < 5; round++) {
+      String name = Locks.prepared(redis, "interrupted");
+      RedisLock lock = Locks.lock(faulty, name, LEASE);
+      FaultProxy.Loss first = proxy.loseReply("EVALSHA", 1, Then.CUT);
+      FaultProxy.Loss second = proxy.loseReply("EVALSHA", 1, Then.CUT);
+      try (Crew crew = new Crew()) {
+        Crew.Started<Optional<Lease>> waiter =
+            crew.start(
+                () -> {
+                  try {
+                    return lock.tryAcquire(LEASE);
+                  } catch (InterruptedException e) {
+                    return Optional.empty();
+                  }
+                });
+        first.await();
+        second.await();
+        // After two failures the client sleeps before its next try, for up to a second.
+        waiter.thread().interrupt();
+        waiter.get().ifPresent(Lease::close);
+      }
+      assertThat("round " + round, redis.admin().exists(Locks.key(name)), is(false));
+    }
+  }
+
+  @Test
+  void aRedisThatIsDownIsThrown() {
+    String name = redis.unique("down");
+    RedisLock lock = Locks.lock(faulty, name, LEASE);
+    assertThat(lock.isLocked(), is(false));
+    proxy.refuse();
+    assertThrows(JedisException.class, lock::tryAcquire);
+  }
+}

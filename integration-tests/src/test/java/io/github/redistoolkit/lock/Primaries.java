@@ -1,0 +1,99 @@
+package io.github.redistoolkit.lock;
+
+import static org.awaitility.Awaitility.await;
+
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.args.UnblockType;
+import redis.clients.jedis.params.ClientKillParams;
+
+/** The servers that take writes, whichever of them it is that has the lock of a test. */
+final class Primaries implements AutoCloseable {
+
+  private final List<Jedis> connections = new ArrayList<>();
+
+  private Primaries(TestRedis redis) {
+    for (HostAndPort primary : redis.primaries()) {
+      connections.add(redis.open(primary));
+    }
+  }
+
+  static Primaries of(TestRedis redis) {
+    return new Primaries(redis);
+  }
+
+  /** Waits until so many clients are blocked. */
+  static void awaitBlocked(TestRedis redis, int clients) {
+    try (Primaries primaries = of(redis)) {
+      await().pollInterval(Duration.ofMillis(2)).until(() -> primaries.blocked() == clients);
+    }
+  }
+
+  /** Lets the servers hang for a while, to those who write. */
+  static void pause(TestRedis redis, long millis) {
+    try (Primaries primaries = of(redis)) {
+      primaries.connections.forEach(jedis -> jedis.clientPause(millis));
+    }
+  }
+
+  /** How many clients are blocked. */
+  int blocked() {
+    return connections.stream()
+        .flatMap(jedis -> jedis.info("clients").lines())
+        .filter(line -> line.startsWith("blocked_clients:"))
+        .mapToInt(line -> Integer.parseInt(line.substring(line.indexOf(':') + 1)))
+        .sum();
+  }
+
+  /** Closes the connections of those that are blocked. */
+  void killBlocked() {
+    forEachBlocked(
+        (jedis, id) -> {
+          // Gone meanwhile, if this answers 0.
+          long unused = jedis.clientKill(ClientKillParams.clientKillParams().id(id));
+        });
+  }
+
+  /** Answers those that are blocked with an error. */
+  void unblockWithError() {
+    forEachBlocked(
+        (jedis, id) -> {
+          long unused = jedis.clientUnblock(Long.parseLong(id), UnblockType.ERROR);
+        });
+  }
+
+  /** Removes everything. */
+  void flushAll() {
+    connections.forEach(Jedis::flushAll);
+  }
+
+  /** Says something to each of them. */
+  void forEach(Consumer<Jedis> deed) {
+    connections.forEach(deed);
+  }
+
+  private interface Deed {
+    void on(Jedis server, String clientId);
+  }
+
+  private void forEachBlocked(Deed deed) {
+    for (Jedis jedis : connections) {
+      jedis
+          .clientList()
+          .lines()
+          .filter(line -> line.contains(" flags=b "))
+          .map(line -> line.replaceAll("^id=(\\d+) .*", "$1"))
+          .forEach(id -> deed.on(jedis, id));
+    }
+  }
+
+  @Override
+  public void close() {
+    connections.forEach(Jedis::close);
+  }
+}

@@ -10,7 +10,6 @@ import org.apache.commons.pool2.impl.GenericObjectPoolConfig;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionPoolConfig;
-import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.JedisClientConfig;
 import redis.clients.jedis.JedisPool;
@@ -21,6 +20,7 @@ import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.RedisProtocol;
 import redis.clients.jedis.RedisSentinelClient;
 import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.builders.ClusterClientBuilder;
 import redis.clients.jedis.util.Pool;
 
 /**
@@ -36,14 +36,23 @@ record Client(
     Supplier<Collection<? extends Pool<?>>> pools)
     implements AutoCloseable {
 
-  /** One of this kind with at most so many connections, to each node if there are several. */
-  static Client of(ClientKind kind, Deployment deployment, JedisClientConfig config, int maxTotal) {
+  /**
+   * One of this kind with at most so many connections, to each node if there are several.
+   *
+   * @param retriesFor how long it tries again, if it does so by itself; null for its default
+   */
+  static Client of(
+      ClientKind kind,
+      Deployment deployment,
+      JedisClientConfig config,
+      int maxTotal,
+      @Nullable Duration retriesFor) {
     return switch (kind) {
       case POOL, POOL_RESP3 -> of(pool(deployment, config, maxTotal));
       case CLIENT, CLIENT_RESP2 -> redis(deployment, config, maxTotal);
       case SENTINEL_POOL, SENTINEL_POOL_RESP3 -> of(sentinelPool(deployment, config, maxTotal));
       case SENTINEL_CLIENT, SENTINEL_CLIENT_RESP2 -> sentinel(deployment, config, maxTotal);
-      case CLUSTER, CLUSTER_RESP2 -> cluster(deployment, config, maxTotal);
+      case CLUSTER, CLUSTER_RESP2 -> cluster(deployment, config, maxTotal, retriesFor);
     };
   }
 
@@ -53,7 +62,7 @@ record Client(
     return switch (deployment.topology()) {
       case STANDALONE -> redis(deployment, config, 8);
       case SENTINEL -> sentinel(deployment, config, 8);
-      case CLUSTER -> cluster(deployment, config, 8);
+      case CLUSTER -> cluster(deployment, config, 8, null);
     };
   }
 
@@ -119,14 +128,20 @@ record Client(
     return new Client(null, client, pools);
   }
 
-  private static Client cluster(Deployment deployment, JedisClientConfig config, int maxTotal) {
-    Set<HostAndPort> nodes = new HashSet<>(deployment.nodes());
-    RedisClusterClient client =
+  private static Client cluster(
+      Deployment deployment,
+      JedisClientConfig config,
+      int maxTotal,
+      @Nullable Duration retriesFor) {
+    ClusterClientBuilder<RedisClusterClient> builder =
         RedisClusterClient.builder()
-            .nodes(nodes)
+            .nodes(new HashSet<>(deployment.nodes()))
             .clientConfig(config)
-            .poolConfig(patient(maxTotal))
-            .build();
+            .poolConfig(patient(maxTotal));
+    if (retriesFor != null) {
+      builder.maxTotalRetriesDuration(retriesFor);
+    }
+    RedisClusterClient client = builder.build();
     return new Client(null, client, () -> client.getClusterNodes().values());
   }
 

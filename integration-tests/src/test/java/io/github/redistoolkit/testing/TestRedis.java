@@ -62,7 +62,8 @@ public final class TestRedis implements AutoCloseable {
     if (access.user() != null) {
       config.credentials(new DefaultRedisCredentials(access.user(), access.user()));
     }
-    this.tested = Client.of(kind, deployment, config.build(), access.maxTotal());
+    this.tested =
+        Client.of(kind, deployment, config.build(), access.maxTotal(), access.retriesFor());
     this.admin = Client.admin(deployment);
   }
 
@@ -72,21 +73,27 @@ public final class TestRedis implements AutoCloseable {
    * @param route where each address is really reached
    * @param maxTotal how many connections the pool may have
    * @param user whose name and password these are; null for the one that the servers begin with
+   * @param retriesFor how long a client tries again that does so; null for its own default
    */
-  private record Access(HostAndPortMapper route, int maxTotal, @Nullable String user) {
+  private record Access(
+      HostAndPortMapper route, int maxTotal, @Nullable String user, @Nullable Duration retriesFor) {
 
-    static final Access DIRECT = new Access(direct -> direct, 64, null);
+    static final Access DIRECT = new Access(direct -> direct, 64, null, null);
 
     Access withRoute(HostAndPortMapper other) {
-      return new Access(other, maxTotal, user);
+      return new Access(other, maxTotal, user, retriesFor);
     }
 
     Access withMaxTotal(int other) {
-      return new Access(route, other, user);
+      return new Access(route, other, user, retriesFor);
     }
 
     Access withUser(String other) {
-      return new Access(route, maxTotal, other);
+      return new Access(route, maxTotal, other, retriesFor);
+    }
+
+    Access retryingFor(Duration other) {
+      return new Access(route, maxTotal, user, other);
     }
   }
 
@@ -115,6 +122,14 @@ public final class TestRedis implements AutoCloseable {
   /** The same servers through a client of the same kind with at most so many connections. */
   public TestRedis withMaxTotal(int connections) {
     return variant(access.withMaxTotal(connections));
+  }
+
+  /**
+   * The same kind of client, but if it sends a failed command again by itself, as that of a Cluster
+   * does for ten seconds, then only for this time.
+   */
+  public TestRedis retryingFor(Duration time) {
+    return variant(access.retryingFor(time));
   }
 
   /**

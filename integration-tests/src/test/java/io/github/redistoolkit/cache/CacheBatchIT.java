@@ -12,6 +12,7 @@ import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
@@ -176,7 +177,7 @@ class CacheBatchIT {
 
   @Test
   void fiftyBatchesAtATimeShareTwoConnections() throws Exception {
-    Map<String, Integer> values = numbers(Sizes.of(2_000, 10_000));
+    Map<String, Integer> values = numbers(Matrix.size(2_000, 10_000));
     cache.setAll(values, MINUTE);
     ExecutorService threads = Executors.newFixedThreadPool(50);
     try (TestRedis small = redis.withMaxTotal(2)) {

@@ -16,6 +16,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.io.IOException;
@@ -121,7 +122,7 @@ class CacheLoadIT {
 
   @Test
   void callersOfAllJvmsShareOneLoadPerMiss() throws Exception {
-    int rounds = Sizes.of(5, 20);
+    int rounds = Matrix.size(5, 20);
     List<CacheService<String>> jvms = List.of(jvm(), jvm(), jvm(), jvm());
     for (int round = 0; round < rounds; round++) {
       String missing = key + round;
@@ -147,13 +148,13 @@ class CacheLoadIT {
 
   @Test
   void aLoaderSlowerThanItsLeaseKeepsTheLease() throws Exception {
-    CacheService<String> first = jvm(Duration.ofMillis(600));
-    CacheService<String> second = jvm(Duration.ofMillis(600));
+    CacheService<String> first = jvm(Duration.ofMillis(400));
+    CacheService<String> second = jvm(Duration.ofMillis(400));
     AtomicInteger loads = new AtomicInteger();
     Loader<String> slow =
         () -> {
           loads.incrementAndGet();
-          TimeUnit.MILLISECONDS.sleep(2000);
+          TimeUnit.MILLISECONDS.sleep(1300);
           return "loaded";
         };
     List<Future<String>> callers = concurrently(4, () -> first.getOrLoad(key, MINUTE, slow));
@@ -223,7 +224,7 @@ class CacheLoadIT {
                 (k, loader) -> c.getOrLoad(k, MINUTE, loader)),
             b,
             threads);
-    assertThat(race.staleResults(key, Sizes.of(300, 1000)), is(0));
+    assertThat(race.staleResults(key, Matrix.size(300, 1000)), is(0));
   }
 
   @Test

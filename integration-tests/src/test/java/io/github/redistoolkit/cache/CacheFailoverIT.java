@@ -30,6 +30,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.params.SetParams;
 
 /** A replica takes over from the primary while the cache is in use. */
 @EachClient(topologies = {Topology.SENTINEL, Topology.CLUSTER})
@@ -50,7 +51,7 @@ class CacheFailoverIT {
     this.key = redis.unique("failover");
     this.cache = Fixtures.cache(redis, Integer.class);
     this.otherJvm = Fixtures.cache(redis, Integer.class);
-    awaitAnswer(() -> cache.get(key));
+    awaitAnswer(() -> assertThat(cache.get(key), is(Optional.empty())));
   }
 
   @AfterEach
@@ -78,7 +79,7 @@ class CacheFailoverIT {
   /** Waits until the replica has what was written before; without this a failover may lose it. */
   private void awaitReplicated() {
     try (Jedis primary = redis.open(servers.primaryOf(key).address())) {
-      primary.psetex("{" + key + "}marker", 60_000, "");
+      primary.set("{" + key + "}marker", "", SetParams.setParams().px(60_000));
       assertThat(primary.waitReplicas(1, 5000), is(greaterThan(0L)));
     }
   }

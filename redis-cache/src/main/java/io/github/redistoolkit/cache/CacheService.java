@@ -269,7 +269,8 @@ public final class CacheService<V> implements AutoCloseable {
    * Deletes a value. A load that is under way will not be stored.
    *
    * @param key the key
-   * @return whether there was an entry
+   * @return whether there was an entry; false also if a {@code RedisClusterClient} got no reply
+   *     and, without a word, sent the command again
    * @throws NullPointerException if the key is null
    * @throws IllegalArgumentException if the key is empty
    * @throws JedisException if Redis fails

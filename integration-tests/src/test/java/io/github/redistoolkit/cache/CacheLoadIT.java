@@ -24,6 +24,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
@@ -144,6 +145,30 @@ class CacheLoadIT {
       assertThat(results(callers), everyItem(is("loaded")));
       assertThat(loads.get(), is(1));
     }
+  }
+
+  @Test
+  void anEntryThatCannotBeDecodedIsReplacedByOneLoadOfAllJvms() throws Exception {
+    redis.admin().set(key, "{corrupt", SetParams.setParams().px(60_000));
+    List<CacheService<String>> jvms = List.of(jvm(), jvm());
+    AtomicInteger loads = new AtomicInteger();
+    AtomicInteger caller = new AtomicInteger();
+    List<Future<String>> callers =
+        concurrently(
+            40,
+            () ->
+                jvms.get(caller.getAndIncrement() % 2)
+                    .getOrLoad(
+                        key,
+                        MINUTE,
+                        () -> {
+                          loads.incrementAndGet();
+                          TimeUnit.MILLISECONDS.sleep(50);
+                          return "loaded";
+                        }));
+    assertThat(results(callers), everyItem(is("loaded")));
+    assertThat(loads.get(), is(1));
+    assertThat(jvms.get(1).get(key), is(Optional.of("loaded")));
   }
 
   @Test
@@ -483,6 +508,23 @@ class CacheLoadIT {
     assertThat(results(callers), everyItem(is("x")));
     jvms.get(0).close();
     Awaitility.await().until(() -> renewalThreads() == 0);
+  }
+
+  @Test
+  void aServiceThatIsIdleHasNoThread() {
+    Set<Thread> before = Thread.getAllStackTraces().keySet();
+    CacheService<String> cache = jvm();
+    cache.set(key, "set");
+    assertThat(cache.get(key), is(Optional.of("set")));
+    assertThat(cache.getAll(List.of(key)).size(), is(1));
+    assertThat(cache.deleteAll(List.of(key)), is(1L));
+    // A cluster's batch has a thread while it runs.
+    Awaitility.await()
+        .until(
+            () ->
+                Thread.getAllStackTraces().keySet().stream()
+                    .filter(thread -> !before.contains(thread))
+                    .noneMatch(thread -> thread.getName().startsWith("redis-cache")));
   }
 
   private static long renewalThreads() {

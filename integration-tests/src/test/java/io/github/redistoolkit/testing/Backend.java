@@ -22,11 +22,10 @@ sealed interface Backend {
   /** The one that the system properties ask for. */
   static Backend chosen() {
     String name = property("redis.backend", "auto");
-    String image = property("redis.image", "redis:7-alpine");
     String named = "named by redis.backend";
     return switch (name) {
-      case "auto" -> automatic(image);
-      case "container" -> Containers.named(image, named);
+      case "auto" -> automatic();
+      case "container" -> Containers.named(image(), named);
       case "embedded" -> Embedded.unpack(named);
       case "external" -> External.at(property("redis.url", ""), named);
       default ->
@@ -35,11 +34,17 @@ sealed interface Backend {
     };
   }
 
-  private static Backend automatic(String image) {
+  /** The one that this machine allows. */
+  static Backend automatic() {
+    String image = image();
     DockerProbe.Answer answer = DockerProbe.ask(image);
     return answer.usable()
-        ? new Containers(image, "redis.backend=auto, and " + answer.reason())
-        : Embedded.unpack("redis.backend=auto, but " + answer.reason());
+        ? new Containers(image, "automatic, because " + answer.reason())
+        : Embedded.unpack("automatic, because " + answer.reason());
+  }
+
+  private static String image() {
+    return property("redis.image", "redis:7-alpine");
   }
 
   private static String property(String name, String ifAbsent) {

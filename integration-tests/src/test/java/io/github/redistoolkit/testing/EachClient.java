@@ -28,7 +28,8 @@ import org.junit.platform.commons.support.AnnotationSupport;
  * of it.
  *
  * <p>Which kinds these are depends on {@link #topologies} and on the {@linkplain Matrix size of the
- * run}. An external server is standalone, so suites run on nothing else there.
+ * run}. An external server stands for the standalone one; the other topologies are started as if no
+ * backend were named.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
@@ -50,10 +51,7 @@ public @interface EachClient {
       EachClient suite =
           AnnotationSupport.findAnnotation(context.getRequiredTestClass(), EachClient.class)
               .orElseThrow();
-      List<Topology> topologies =
-          SharedRedis.backend() instanceof Backend.External
-              ? List.of(Topology.STANDALONE)
-              : List.of(suite.topologies());
+      List<Topology> topologies = List.of(suite.topologies());
       return Arrays.stream(ClientKind.values())
           .filter(kind -> topologies.contains(kind.topology()) && kind.isIn(Matrix.ofThisRun()))
           .map(kind -> Arguments.of(TestRedis.of(kind)));

@@ -14,12 +14,16 @@ import java.util.random.RandomGenerator;
  *
  * <p>They lie below the ports that operating systems give to outgoing connections, so that no
  * client takes the port of a server while that is stopped, and leave room for a cluster bus, which
- * Redis opens 10,000 above.
+ * Redis opens 10,000 above. Each JVM that runs suites beside others has a range of its own, for the
+ * same reason.
  */
 final class LoopbackPorts {
 
-  private static final int LOWEST = 11_000;
-  private static final int HIGHEST = 21_000;
+  private static final int FORKS = 4;
+  private static final int RANGE = 2_500;
+  private static final int LOWEST =
+      11_000 + Integer.getInteger("surefire.forkNumber", 1) % FORKS * RANGE;
+  private static final int HIGHEST = LOWEST + RANGE;
   private static final int TO_CLUSTER_BUS = 10_000;
 
   private static final Set<Integer> GIVEN = new HashSet<>();

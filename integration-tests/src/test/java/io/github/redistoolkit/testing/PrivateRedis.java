@@ -1,5 +1,6 @@
 package io.github.redistoolkit.testing;
 
+import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Deployment.SlotRange;
 import java.time.Duration;
 import java.util.List;
@@ -8,6 +9,7 @@ import org.awaitility.Awaitility;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
+import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -35,7 +37,8 @@ public final class PrivateRedis {
   }
 
   static PrivateRedis start(ClientKind kind, List<String> settings) {
-    StartedRedis started = StartedRedis.start(SharedRedis.backend(), kind.topology(), settings);
+    StartedRedis started =
+        StartedRedis.start(SharedRedis.backendForServers(), kind.topology(), settings);
     try {
       return new PrivateRedis(started, kind);
     } catch (RuntimeException e) {
@@ -57,6 +60,19 @@ public final class PrivateRedis {
   /** Every sentinel. */
   public List<RedisServer> sentinels() {
     return started.sentinels();
+  }
+
+  /**
+   * Waits until the suite's kind of client can write this key, as it can before any disturbance.
+   */
+  public void awaitWritable(String key) {
+    UnifiedJedis client = redis.over(PooledClient::over, given -> given);
+    Awaitility.await("writing through " + redis)
+        .ignoreExceptionsInstanceOf(JedisException.class)
+        .pollDelay(Duration.ZERO)
+        .pollInterval(Duration.ofMillis(50))
+        .atMost(Duration.ofSeconds(60))
+        .until(() -> client.set(key, "value").equals("OK"));
   }
 
   /** The server where a key is written at this moment. */

@@ -16,6 +16,8 @@ import redis.clients.jedis.Jedis;
 final class SharedRedis {
 
   private static final Once<Backend> BACKEND = new Once<>(Backend::chosen);
+  private static final Once<Backend> BACKEND_FOR_SERVERS =
+      new Once<>(() -> backend() instanceof Backend.External ? Backend.automatic() : backend());
   private static final Map<Topology, Once<Deployment>> DEPLOYMENTS =
       Arrays.stream(Topology.values())
           .collect(
@@ -28,6 +30,11 @@ final class SharedRedis {
     return BACKEND.get();
   }
 
+  /** Where further servers come from, which tests may stop and change. */
+  static Backend backendForServers() {
+    return BACKEND_FOR_SERVERS.get();
+  }
+
   /** The one of this topology. */
   static Deployment of(Topology topology) {
     return DEPLOYMENTS.get(topology).get();
@@ -38,12 +45,13 @@ final class SharedRedis {
     Deployment deployment =
         backend() instanceof Backend.External external && topology == Topology.STANDALONE
             ? Deployment.foreign(external.url())
-            : StartedRedis.start(backend(), topology, List.of()).deployment();
+            : StartedRedis.start(backendForServers(), topology, List.of()).deployment();
     announce(deployment, Duration.ofNanos(System.nanoTime() - start), System.out);
     return deployment;
   }
 
   private static void announce(Deployment deployment, Duration took, PrintStream out) {
+    Backend from = deployment.isOurs() ? backendForServers() : backend();
     try (Jedis jedis = deployment.open(deployment.nodes().get(0))) {
       Map<String, String> info =
           jedis
@@ -58,12 +66,12 @@ final class SharedRedis {
               : "Redis " + info.get("redis_version");
       out.printf(
           "Test bed: %s, %s, %s at %s after %d ms (%s)%n",
-          backend().description(),
+          from.description(),
           version,
           deployment.topology().toString().toLowerCase(Locale.ROOT),
           deployment.nodes().get(0),
           took.toMillis(),
-          backend().reason());
+          from.reason());
     }
   }
 

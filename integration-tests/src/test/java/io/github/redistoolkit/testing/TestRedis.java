@@ -11,7 +11,6 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
-import org.opentest4j.TestAbortedException;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.DefaultRedisCredentials;
 import redis.clients.jedis.HostAndPort;
@@ -144,10 +143,12 @@ public final class TestRedis implements AutoCloseable {
    * The same servers as a user who may do everything but these commands; the name of a subcommand
    * is written as in {@code script|flush}. The user stays until the servers end.
    *
-   * @throws TestAbortedException if the servers are someone else's
+   * @throws IllegalStateException if the servers are someone else's; see {@link #ours}
    */
   public TestRedis withoutCommands(String... commands) {
-    requireOurs("no user is made");
+    if (!deployment.isOurs()) {
+      throw new IllegalStateException("the server is external, so it gets no users; use ours()");
+    }
     String user = "restricted-" + NAMES.incrementAndGet();
     List<String> rules =
         new ArrayList<>(List.of("SETUSER", user, "on", ">" + user, "~*", "&*", "+@all"));
@@ -164,13 +165,12 @@ public final class TestRedis implements AutoCloseable {
 
   /**
    * Servers of the same topology that no other suite uses, so that they may be disturbed; started
-   * when first asked for, kept for the class, and empty before each test.
+   * when first asked for, kept for the class, and empty before each test. In a run on an external
+   * server they are started as if no backend were named.
    *
    * @param settings further lines for the configuration of each server that holds data
-   * @throws TestAbortedException if the servers of this run are someone else's
    */
   public PrivateRedis privateServers(String... settings) {
-    requireOurs("no servers are started");
     return privates.computeIfAbsent(List.of(settings), lines -> PrivateRedis.start(kind, lines));
   }
 
@@ -181,10 +181,13 @@ public final class TestRedis implements AutoCloseable {
     return variant;
   }
 
-  private void requireOurs(String therefore) {
-    if (!deployment.isOurs()) {
-      throw new TestAbortedException("the server is external, so " + therefore);
-    }
+  /**
+   * These servers if the bed started them, otherwise {@link #privateServers}: for a suite that
+   * changes settings, users or scripts, or empties databases, which a server that is someone else's
+   * must be spared.
+   */
+  public TestRedis ours() {
+    return deployment.isOurs() ? this : privateServers().redis();
   }
 
   /** Empties the script cache of every primary, again and again. */

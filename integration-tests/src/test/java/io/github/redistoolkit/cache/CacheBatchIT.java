@@ -179,7 +179,7 @@ class CacheBatchIT {
 
   @Test
   void fiftyBatchesAtATimeShareTwoConnections() throws Exception {
-    Map<String, Integer> values = numbers(Matrix.size(2_000, 10_000));
+    Map<String, Integer> values = numbers(Matrix.size(500, 10_000));
     cache.setAll(values, MINUTE);
     ExecutorService threads = Executors.newFixedThreadPool(50);
     try (TestRedis small = redis.withMaxTotal(2)) {

@@ -9,6 +9,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.DefaultJedisClientConfig;
@@ -62,6 +63,7 @@ public final class TestRedis implements AutoCloseable {
     if (access.user() != null) {
       config.credentials(new DefaultRedisCredentials(access.user(), access.user()));
     }
+    access.further().accept(config);
     this.tested =
         Client.of(kind, deployment, config.build(), access.maxTotal(), access.retriesFor());
     this.admin = Client.admin(deployment);
@@ -74,26 +76,35 @@ public final class TestRedis implements AutoCloseable {
    * @param maxTotal how many connections the pool may have
    * @param user whose name and password these are; null for the one that the servers begin with
    * @param retriesFor how long a client tries again that does so; null for its own default
+   * @param further whatever else is set for the connections of what is tested
    */
   private record Access(
-      HostAndPortMapper route, int maxTotal, @Nullable String user, @Nullable Duration retriesFor) {
+      HostAndPortMapper route,
+      int maxTotal,
+      @Nullable String user,
+      @Nullable Duration retriesFor,
+      Consumer<DefaultJedisClientConfig.Builder> further) {
 
-    static final Access DIRECT = new Access(direct -> direct, 64, null, null);
+    static final Access DIRECT = new Access(direct -> direct, 64, null, null, config -> {});
 
     Access withRoute(HostAndPortMapper other) {
-      return new Access(other, maxTotal, user, retriesFor);
+      return new Access(other, maxTotal, user, retriesFor, further);
     }
 
     Access withMaxTotal(int other) {
-      return new Access(route, other, user, retriesFor);
+      return new Access(route, other, user, retriesFor, further);
     }
 
     Access withUser(String other) {
-      return new Access(route, maxTotal, other, retriesFor);
+      return new Access(route, maxTotal, other, retriesFor, further);
     }
 
     Access retryingFor(Duration other) {
-      return new Access(route, maxTotal, user, other);
+      return new Access(route, maxTotal, user, other, further);
+    }
+
+    Access with(Consumer<DefaultJedisClientConfig.Builder> other) {
+      return new Access(route, maxTotal, user, retriesFor, further.andThen(other));
     }
   }
 
@@ -147,6 +158,11 @@ public final class TestRedis implements AutoCloseable {
   /** The same kind of client, but with a proxy before each server; see {@link #proxy}. */
   public TestRedis through(FaultProxy proxy) {
     return variant(access.withRoute(proxy::address));
+  }
+
+  /** The same kind of client, but with something else set for its connections to the servers. */
+  public TestRedis with(Consumer<DefaultJedisClientConfig.Builder> settings) {
+    return variant(access.with(settings));
   }
 
   /** A new proxy before every server that holds data, for {@link #through}. */
@@ -225,10 +241,17 @@ public final class TestRedis implements AutoCloseable {
    * @return how many there were
    */
   public int killClients(String type) {
-    int killed = 0;
+    // All are looked up first: who is cut off from one node may be back at another at once.
+    Map<HostAndPort, List<String>> ids = new LinkedHashMap<>();
     for (HostAndPort node : deployment.nodes()) {
       try (Jedis jedis = deployment.open(node)) {
-        for (String id : clientIds(jedis, type)) {
+        ids.put(node, clientIds(jedis, type));
+      }
+    }
+    int killed = 0;
+    for (Map.Entry<HostAndPort, List<String>> at : ids.entrySet()) {
+      try (Jedis jedis = deployment.open(at.getKey())) {
+        for (String id : at.getValue()) {
           // Gone meanwhile, if this answers 0.
           killed += Math.toIntExact((Long) jedis.sendCommand(CLIENT, "KILL", "ID", id));
         }
@@ -269,6 +292,16 @@ public final class TestRedis implements AutoCloseable {
   /** Every server that takes writes at this moment. */
   public List<HostAndPort> primaries() {
     return deployment.primaries();
+  }
+
+  /** Every server that holds data, replicas included. */
+  public List<HostAndPort> nodes() {
+    return deployment.nodes();
+  }
+
+  /** The name that the connections of what is tested have. */
+  public String clientName() {
+    return clientName;
   }
 
   /** A connection to one server, to be closed by the caller. */

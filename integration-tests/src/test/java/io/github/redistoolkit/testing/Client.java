@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
+import org.apache.commons.pool2.impl.BaseObjectPoolConfig;
 import org.apache.commons.pool2.impl.GenericObjectPoolConfig;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Connection;
@@ -36,33 +37,52 @@ record Client(
     Supplier<Collection<? extends Pool<?>>> pools)
     implements AutoCloseable {
 
+  /** One of this kind. */
+  static Client of(
+      ClientKind kind, Deployment deployment, JedisClientConfig config, Limits limits) {
+    return switch (kind) {
+      case POOL, POOL_RESP3 -> of(pool(deployment, config, limits));
+      case CLIENT, CLIENT_RESP2 -> redis(deployment, config, limits);
+      case SENTINEL_POOL, SENTINEL_POOL_RESP3 -> of(sentinelPool(deployment, config, limits));
+      case SENTINEL_CLIENT, SENTINEL_CLIENT_RESP2 -> sentinel(deployment, config, limits);
+      case CLUSTER, CLUSTER_RESP2 -> cluster(deployment, config, limits);
+    };
+  }
+
   /**
-   * One of this kind with at most so many connections, to each node if there are several.
+   * How far it goes.
    *
+   * @param maxTotal how many connections it may have, to each node if there are several
+   * @param maxWait how long one of them is waited for; null for what the bed thinks a user sets,
+   *     which is no limit for pools, as Jedis has it
    * @param retriesFor how long it tries again, if it does so by itself; null for its default
    */
-  static Client of(
-      ClientKind kind,
-      Deployment deployment,
-      JedisClientConfig config,
-      int maxTotal,
-      @Nullable Duration retriesFor) {
-    return switch (kind) {
-      case POOL, POOL_RESP3 -> of(pool(deployment, config, maxTotal));
-      case CLIENT, CLIENT_RESP2 -> redis(deployment, config, maxTotal);
-      case SENTINEL_POOL, SENTINEL_POOL_RESP3 -> of(sentinelPool(deployment, config, maxTotal));
-      case SENTINEL_CLIENT, SENTINEL_CLIENT_RESP2 -> sentinel(deployment, config, maxTotal);
-      case CLUSTER, CLUSTER_RESP2 -> cluster(deployment, config, maxTotal, retriesFor);
-    };
+  record Limits(int maxTotal, @Nullable Duration maxWait, @Nullable Duration retriesFor) {
+
+    private JedisPoolConfig ofPool() {
+      return set(new JedisPoolConfig(), BaseObjectPoolConfig.DEFAULT_MAX_WAIT);
+    }
+
+    private ConnectionPoolConfig ofClient() {
+      return set(new ConnectionPoolConfig(), Duration.ofSeconds(10));
+    }
+
+    private <C extends GenericObjectPoolConfig<?>> C set(C config, Duration maxWaitByDefault) {
+      config.setMaxTotal(maxTotal);
+      config.setMaxIdle(maxTotal);
+      config.setMaxWait(maxWait == null ? maxWaitByDefault : maxWait);
+      return config;
+    }
   }
 
   /** A client for the bed's own use. */
   static Client admin(Deployment deployment) {
     JedisClientConfig config = deployment.config().protocol(RedisProtocol.RESP3).build();
+    Limits few = new Limits(8, null, null);
     return switch (deployment.topology()) {
-      case STANDALONE -> redis(deployment, config, 8);
-      case SENTINEL -> sentinel(deployment, config, 8);
-      case CLUSTER -> cluster(deployment, config, 8, null);
+      case STANDALONE -> redis(deployment, config, few);
+      case SENTINEL -> sentinel(deployment, config, few);
+      case CLUSTER -> cluster(deployment, config, few);
     };
   }
 
@@ -86,39 +106,40 @@ record Client(
   }
 
   @SuppressWarnings("deprecation") // JedisPool is what most code holds
-  private static Pool<Jedis> pool(Deployment deployment, JedisClientConfig config, int maxTotal) {
-    return new JedisPool(sized(new JedisPoolConfig(), maxTotal), deployment.nodes().get(0), config);
+  private static Pool<Jedis> pool(
+      Deployment deployment, JedisClientConfig config, Limits limits) {
+    return new JedisPool(limits.ofPool(), deployment.nodes().get(0), config);
   }
 
   @SuppressWarnings("deprecation") // as is JedisSentinelPool
   private static Pool<Jedis> sentinelPool(
-      Deployment deployment, JedisClientConfig config, int maxTotal) {
+      Deployment deployment, JedisClientConfig config, Limits limits) {
     return new JedisSentinelPool(
         Deployment.PRIMARY_NAME,
         new HashSet<>(deployment.sentinels()),
-        sized(new JedisPoolConfig(), maxTotal),
+        limits.ofPool(),
         config,
         sentinelConfig(deployment));
   }
 
-  private static Client redis(Deployment deployment, JedisClientConfig config, int maxTotal) {
+  private static Client redis(Deployment deployment, JedisClientConfig config, Limits limits) {
     RedisClient client =
         RedisClient.builder()
             .hostAndPort(deployment.nodes().get(0))
             .clientConfig(config)
-            .poolConfig(patient(maxTotal))
+            .poolConfig(limits.ofClient())
             .build();
     return new Client(null, client, () -> Set.of(client.getPool()));
   }
 
-  private static Client sentinel(Deployment deployment, JedisClientConfig config, int maxTotal) {
+  private static Client sentinel(Deployment deployment, JedisClientConfig config, Limits limits) {
     RedisSentinelClient client =
         RedisSentinelClient.builder()
             .masterName(Deployment.PRIMARY_NAME)
             .sentinels(new HashSet<>(deployment.sentinels()))
             .sentinelClientConfig(sentinelConfig(deployment))
             .clientConfig(config)
-            .poolConfig(patient(maxTotal))
+            .poolConfig(limits.ofClient())
             .build();
     Supplier<Collection<? extends Pool<?>>> pools =
         () -> {
@@ -128,18 +149,14 @@ record Client(
     return new Client(null, client, pools);
   }
 
-  private static Client cluster(
-      Deployment deployment,
-      JedisClientConfig config,
-      int maxTotal,
-      @Nullable Duration retriesFor) {
+  private static Client cluster(Deployment deployment, JedisClientConfig config, Limits limits) {
     ClusterClientBuilder<RedisClusterClient> builder =
         RedisClusterClient.builder()
             .nodes(new HashSet<>(deployment.nodes()))
             .clientConfig(config)
-            .poolConfig(patient(maxTotal));
-    if (retriesFor != null) {
-      builder.maxTotalRetriesDuration(retriesFor);
+            .poolConfig(limits.ofClient());
+    if (limits.retriesFor() != null) {
+      builder.maxTotalRetriesDuration(limits.retriesFor());
     }
     RedisClusterClient client = builder.build();
     return new Client(null, client, () -> client.getClusterNodes().values());
@@ -147,17 +164,5 @@ record Client(
 
   private static JedisClientConfig sentinelConfig(Deployment deployment) {
     return deployment.config().protocol(RedisProtocol.RESP2).build();
-  }
-
-  private static ConnectionPoolConfig patient(int maxTotal) {
-    ConnectionPoolConfig config = sized(new ConnectionPoolConfig(), maxTotal);
-    config.setMaxWait(Duration.ofSeconds(10));
-    return config;
-  }
-
-  private static <C extends GenericObjectPoolConfig<?>> C sized(C config, int maxTotal) {
-    config.setMaxTotal(maxTotal);
-    config.setMaxIdle(maxTotal);
-    return config;
   }
 }

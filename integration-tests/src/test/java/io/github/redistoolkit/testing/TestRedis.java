@@ -60,12 +60,8 @@ public final class TestRedis implements AutoCloseable {
             .protocol(kind.protocol())
             .clientName(clientName)
             .hostAndPortMapper(access.route());
-    if (access.user() != null) {
-      config.credentials(new DefaultRedisCredentials(access.user(), access.user()));
-    }
-    access.further().accept(config);
-    this.tested =
-        Client.of(kind, deployment, config.build(), access.maxTotal(), access.retriesFor());
+    access.settings().accept(config);
+    this.tested = Client.of(kind, deployment, config.build(), access.limits());
     this.admin = Client.admin(deployment);
   }
 
@@ -73,38 +69,39 @@ public final class TestRedis implements AutoCloseable {
    * In what way the servers are used.
    *
    * @param route where each address is really reached
-   * @param maxTotal how many connections the pool may have
-   * @param user whose name and password these are; null for the one that the servers begin with
-   * @param retriesFor how long a client tries again that does so; null for its own default
-   * @param further whatever else is set for the connections of what is tested
+   * @param limits how far the pool or client goes
+   * @param settings what is set for each of its connections
    */
   private record Access(
       HostAndPortMapper route,
-      int maxTotal,
-      @Nullable String user,
-      @Nullable Duration retriesFor,
-      Consumer<DefaultJedisClientConfig.Builder> further) {
+      Client.Limits limits,
+      Consumer<DefaultJedisClientConfig.Builder> settings) {
 
-    static final Access DIRECT = new Access(direct -> direct, 64, null, null, config -> {});
+    static final Access DIRECT =
+        new Access(direct -> direct, new Client.Limits(64, null, null), config -> {});
 
     Access withRoute(HostAndPortMapper other) {
-      return new Access(other, maxTotal, user, retriesFor, further);
+      return new Access(other, limits, settings);
     }
 
     Access withMaxTotal(int other) {
-      return new Access(route, other, user, retriesFor, further);
+      return with(new Client.Limits(other, limits.maxWait(), limits.retriesFor()));
     }
 
-    Access withUser(String other) {
-      return new Access(route, maxTotal, other, retriesFor, further);
+    Access withMaxWait(Duration other) {
+      return with(new Client.Limits(limits.maxTotal(), other, limits.retriesFor()));
     }
 
     Access retryingFor(Duration other) {
-      return new Access(route, maxTotal, user, other, further);
+      return with(new Client.Limits(limits.maxTotal(), limits.maxWait(), other));
     }
 
-    Access with(Consumer<DefaultJedisClientConfig.Builder> other) {
-      return new Access(route, maxTotal, user, retriesFor, further.andThen(other));
+    private Access with(Client.Limits other) {
+      return new Access(route, other, settings);
+    }
+
+    Access with(Consumer<DefaultJedisClientConfig.Builder> further) {
+      return new Access(route, limits, settings.andThen(further));
     }
   }
 
@@ -117,9 +114,9 @@ public final class TestRedis implements AutoCloseable {
     return new TestRedis(kind, deployment, Access.DIRECT);
   }
 
-  /** What {@link #decode} makes the same of in another JVM, in one word; routes are not kept. */
+  /** What {@link #decode} makes the same of in another JVM, in one word; only maxTotal is kept. */
   String encode() {
-    return kind + "|" + access.maxTotal() + "|" + deployment.encode();
+    return kind + "|" + access.limits().maxTotal() + "|" + deployment.encode();
   }
 
   static TestRedis decode(String text) {
@@ -141,6 +138,14 @@ public final class TestRedis implements AutoCloseable {
    */
   public TestRedis retryingFor(Duration time) {
     return variant(access.retryingFor(time));
+  }
+
+  /** The same kind of client, but giving up waiting, for a reply or a connection, after this time. */
+  public TestRedis impatient(Duration patience) {
+    return variant(
+        access
+            .withMaxWait(patience)
+            .with(config -> config.timeoutMillis(Math.toIntExact(patience.toMillis()))));
   }
 
   /**
@@ -191,7 +196,7 @@ public final class TestRedis implements AutoCloseable {
         jedis.sendCommand(Protocol.Command.ACL, rules.toArray(String[]::new));
       }
     }
-    return variant(access.withUser(user));
+    return with(config -> config.credentials(new DefaultRedisCredentials(user, user)));
   }
 
   /**

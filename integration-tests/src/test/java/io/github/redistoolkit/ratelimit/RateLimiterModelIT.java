@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Test;
  * Random calls through the clock seam, decided by Redis and by {@link ReferenceLimiter}. Windows
  * are a minute or longer, because the TTL is real while the clock is not.
  */
-@EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class RateLimiterModelIT {
 
   private static final int WORLDS = Matrix.size(24, 400);

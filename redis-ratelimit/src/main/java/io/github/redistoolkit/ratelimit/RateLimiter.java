@@ -199,21 +199,7 @@ public final class RateLimiter {
    * @throws JedisException if Redis fails and {@link OnUnavailable} does not cover it
    */
   public Decision acquire(String id, long permits, Duration maxWait) throws InterruptedException {
-    Objects.requireNonNull(maxWait, "maxWait");
-    if (maxWait.isNegative() || maxWait.compareTo(LONGEST_WAIT) > 0) {
-      throw new IllegalArgumentException(
-          "maxWait must be from 0 to " + LONGEST_WAIT + ", but is " + maxWait);
-    }
-    requirePermits(permits);
-    List<String> keys = keys(id);
-    if (Thread.interrupted()) {
-      throw new InterruptedException();
-    }
-    Booking booking = bookInterruptibly(keys, permits, maxWait.toNanos() / 1000);
-    if (booking.decision().allowed()) {
-      sleep(booking.waitMicros());
-    }
-    return booking.decision();
+    return bookAndWait(id, permits, maxWait).decision();
   }
 
   /**
@@ -240,6 +226,25 @@ public final class RateLimiter {
    */
   public void reset(String id) {
     long unused = client.del(keys(id).toArray(String[]::new));
+  }
+
+  /** Acquires, as {@link #acquire}, and tells the instant too. */
+  Booking bookAndWait(String id, long permits, Duration maxWait) throws InterruptedException {
+    Objects.requireNonNull(maxWait, "maxWait");
+    if (maxWait.isNegative() || maxWait.compareTo(LONGEST_WAIT) > 0) {
+      throw new IllegalArgumentException(
+          "maxWait must be from 0 to " + LONGEST_WAIT + ", but is " + maxWait);
+    }
+    requirePermits(permits);
+    List<String> keys = keys(id);
+    if (Thread.interrupted()) {
+      throw new InterruptedException();
+    }
+    Booking booking = bookInterruptibly(keys, permits, maxWait.toNanos() / 1000);
+    if (booking.decision().allowed()) {
+      sleep(booking.waitMicros());
+    }
+    return booking;
   }
 
   /** Decides, as {@link #acquire}, but leaves the waiting to the caller. */

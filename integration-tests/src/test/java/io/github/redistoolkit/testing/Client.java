@@ -106,8 +106,7 @@ record Client(
   }
 
   @SuppressWarnings("deprecation") // JedisPool is what most code holds
-  private static Pool<Jedis> pool(
-      Deployment deployment, JedisClientConfig config, Limits limits) {
+  private static Pool<Jedis> pool(Deployment deployment, JedisClientConfig config, Limits limits) {
     return new JedisPool(limits.ofPool(), deployment.nodes().get(0), config);
   }
 

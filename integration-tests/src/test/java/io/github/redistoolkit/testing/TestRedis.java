@@ -11,7 +11,6 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.DefaultRedisCredentials;
 import redis.clients.jedis.HostAndPort;
@@ -140,7 +139,9 @@ public final class TestRedis implements AutoCloseable {
     return variant(access.retryingFor(time));
   }
 
-  /** The same kind of client, but giving up waiting, for a reply or a connection, after this time. */
+  /**
+   * The same kind of client, but giving up waiting, for a reply or a connection, after this time.
+   */
   public TestRedis impatient(Duration patience) {
     return variant(
         access

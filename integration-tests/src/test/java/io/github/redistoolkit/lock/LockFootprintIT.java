@@ -1,27 +1,35 @@
 package io.github.redistoolkit.lock;
 
+import static org.awaitility.Awaitility.await;
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
 
 /** What a lock leaves behind: nothing here, and nothing in Redis that does not expire. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class LockFootprintIT {
 
-  private static final int NAMES =
-      "full".equals(System.getProperty("redis.matrix")) ? 100_000 : 10_000;
+  private static final int NAMES = Matrix.size(5_000, 100_000);
 
   private final TestRedis redis;
 
   LockFootprintIT(TestRedis redis) {
-    this.redis = redis;
+    this.redis = redis.ours();
   }
 
   @Test
@@ -38,12 +46,39 @@ class LockFootprintIT {
   @Test
   void namesThatAreUsedOnceLeaveNoKeyWithoutATimeToLive() {
     String prefix = redis.unique("keys");
-    use(prefix, 100);
-    for (int i = 0; i < 100; i++) {
-      String key = "lock:{" + prefix + i + "}";
-      assertThat(redis.admin().exists(key), is(false));
-      assertThat(redis.admin().exists(key + ":q"), is(false));
-      assertThat(redis.admin().pttl(key + ":s") > 0, is(true));
+    use(prefix, NAMES);
+    long keys = 0;
+    for (HostAndPort primary : redis.primaries()) {
+      try (Jedis jedis = redis.open(primary)) {
+        Matcher line =
+            Pattern.compile("keys=(\\d+),expires=(\\d+),avg_ttl=(\\d+)")
+                .matcher(jedis.info("keyspace"));
+        while (line.find()) {
+          keys += Long.parseLong(line.group(1));
+          assertThat("keys that expire", line.group(2), is(line.group(1)));
+        }
+      }
+    }
+    // Of each name the state; the lock is gone, and nobody was to be woken.
+    assertThat(keys, is((long) NAMES));
+    long day = Duration.ofHours(24).toMillis();
+    for (int i = 0; i < NAMES; i += NAMES / 100) {
+      long ttl = redis.admin().pttl(Locks.key(prefix + i) + ":s");
+      assertThat(ttl, is(allOf(greaterThan(0L), lessThanOrEqualTo(day))));
+    }
+  }
+
+  @Test
+  void aNameWhoseTimeIsOverLeavesNoKey() {
+    String name = redis.unique("over");
+    RedisLock lock = Locks.lock(redis, name, Duration.ofMillis(200));
+    Lease lease = lock.tryAcquire().orElseThrow();
+    // As if a day had passed.
+    assertThat(redis.admin().pexpire(Locks.key(name) + ":s", 300), is(1L));
+    await().until(() -> redis.admin().exists(Locks.key(name), Locks.key(name) + ":s") == 0);
+    assertThat(lease.isHeld(), is(false));
+    try (Lease next = lock.tryAcquire().orElseThrow()) {
+      assertThat(next.token(), is(greaterThan(lease.token())));
     }
   }
 
@@ -51,11 +86,7 @@ class LockFootprintIT {
     Duration lease = Duration.ofSeconds(30);
     for (int i = 0; i < names; i++) {
       String name = prefix + i;
-      redis
-          .over(p -> new RedisLock(p, name, lease), c -> new RedisLock(c, name, lease))
-          .tryAcquire()
-          .orElseThrow()
-          .close();
+      Locks.lock(redis, name, lease).tryAcquire().orElseThrow().close();
     }
   }
 

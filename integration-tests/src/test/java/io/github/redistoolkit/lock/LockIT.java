@@ -55,9 +55,9 @@ class LockIT {
     String name = redis.unique("expire");
     Lease lease = lock(name, Duration.ofSeconds(1)).tryAcquire().orElseThrow();
     assertThat(
-        redis.admin().pttl(key(name)), is(allOf(greaterThan(0L), lessThanOrEqualTo(1_000L))));
+        redis.admin().pttl(Locks.key(name)), is(allOf(greaterThan(0L), lessThanOrEqualTo(1_000L))));
     assertThat(lock(name, LEASE).tryAcquire(), is(Optional.empty()));
-    await().atMost(Duration.ofSeconds(5)).until(() -> !redis.admin().exists(key(name)));
+    await().atMost(Duration.ofSeconds(5)).until(() -> !redis.admin().exists(Locks.key(name)));
     assertThat(lease.isHeld(), is(false));
     Lease next = lock(name, LEASE).tryAcquire().orElseThrow();
     assertThat(next.release(), is(true));
@@ -119,7 +119,7 @@ class LockIT {
         tokens.add(lease.token());
       }
       if (i % 5 == 0) {
-        redis.admin().del(key(name) + ":s");
+        redis.admin().del(Locks.key(name) + ":s");
       }
     }
     List<Long> sorted = new ArrayList<>(tokens);
@@ -132,7 +132,7 @@ class LockIT {
   void aTokenIsGreaterThanTheRememberedOneEvenIfTheServersClockWentBack() {
     String name = redis.unique("clock");
     long farAhead = 5_000_000_000_000_000L;
-    redis.admin().hset(key(name) + ":s", "token", String.valueOf(farAhead));
+    redis.admin().hset(Locks.key(name) + ":s", "token", String.valueOf(farAhead));
     try (Lease lease = lock(name, LEASE).tryAcquire().orElseThrow()) {
       assertThat(lease.token(), is(farAhead + 1));
     }
@@ -147,7 +147,7 @@ class LockIT {
     assertThat(
         lease.remaining(),
         is(allOf(greaterThan(LEASE.minusSeconds(5)), lessThan(LEASE.minusMillis(300)))));
-    assertThat(lease.remaining().toMillis(), is(lessThan(redis.admin().pttl(key(name)))));
+    assertThat(lease.remaining().toMillis(), is(lessThan(redis.admin().pttl(Locks.key(name)))));
     assertThat(lease.release(), is(true));
     assertThat(lease.isHeld(), is(false));
     assertThat(lease.remaining(), is(Duration.ZERO));
@@ -160,10 +160,10 @@ class LockIT {
     Lease lease = lock(name, LEASE).tryAcquire().orElseThrow();
     assertThat(lease.extend(Duration.ofMinutes(10)), is(true));
     assertThat(lease.remaining(), is(greaterThan(Duration.ofMinutes(9))));
-    assertThat(redis.admin().pttl(key(name)), is(greaterThan(590_000L)));
+    assertThat(redis.admin().pttl(Locks.key(name)), is(greaterThan(590_000L)));
     assertThat(lease.extend(Duration.ofSeconds(10)), is(true));
     assertThat(lease.remaining(), is(lessThan(Duration.ofSeconds(10))));
-    assertThat(redis.admin().pttl(key(name)), is(lessThanOrEqualTo(10_000L)));
+    assertThat(redis.admin().pttl(Locks.key(name)), is(lessThanOrEqualTo(10_000L)));
     lease.close();
   }
 
@@ -174,11 +174,11 @@ class LockIT {
     assertThat(commands.acquire("owner", 30_000, 0, LockCommands.NOT_WOKEN) > 0, is(true));
     assertThat(commands.extend("owner", 60_000, 2), is(true));
     assertThat(commands.extend("owner", 1_000, 1), is(false));
-    assertThat(redis.admin().pttl(key(name)), is(greaterThan(50_000L)));
+    assertThat(redis.admin().pttl(Locks.key(name)), is(greaterThan(50_000L)));
     // Sent twice by a client that did not hear of the first.
     assertThat(commands.extend("owner", 40_000, 2), is(true));
     assertThat(commands.renew("owner", 20_000, 3), is(true));
-    assertThat(redis.admin().pttl(key(name)), is(greaterThan(30_000L)));
+    assertThat(redis.admin().pttl(Locks.key(name)), is(greaterThan(30_000L)));
     assertThat(commands.extend("other", 1_000, 9), is(false));
   }
 
@@ -193,7 +193,7 @@ class LockIT {
     assertThat(commands.release("owner", 30_000), is(true));
     // A request that was on its way all that time does not lock what nobody will release.
     assertThat(commands.acquire("owner", 30_000, 0, LockCommands.NOT_WOKEN), is(-1L));
-    assertThat(redis.admin().exists(key(name)), is(false));
+    assertThat(redis.admin().exists(Locks.key(name)), is(false));
   }
 
   @Test
@@ -269,13 +269,13 @@ class LockIT {
     Lease lease = lock.tryAcquire().orElseThrow();
     long day = Duration.ofHours(24).toMillis();
     String inAMinute = String.valueOf(System.currentTimeMillis() + 60_000);
-    redis.admin().hset(key(name) + ":s", "waitersUntil", inAMinute);
+    redis.admin().hset(Locks.key(name) + ":s", "waitersUntil", inAMinute);
     lease.close();
-    assertThat(redis.admin().pttl(key(name) + ":q"), is(lessThanOrEqualTo(2_000L)));
-    assertThat(redis.admin().pttl(key(name) + ":q"), is(greaterThan(0L)));
-    assertThat(redis.admin().pttl(key(name) + ":s"), is(greaterThan(day - 60_000)));
-    assertThat(redis.admin().pttl(key(name) + ":s"), is(lessThanOrEqualTo(day)));
-    assertThat(redis.admin().llen(key(name) + ":q"), is(1L));
+    assertThat(redis.admin().pttl(Locks.key(name) + ":q"), is(lessThanOrEqualTo(2_000L)));
+    assertThat(redis.admin().pttl(Locks.key(name) + ":q"), is(greaterThan(0L)));
+    assertThat(redis.admin().pttl(Locks.key(name) + ":s"), is(greaterThan(day - 60_000)));
+    assertThat(redis.admin().pttl(Locks.key(name) + ":s"), is(lessThanOrEqualTo(day)));
+    assertThat(redis.admin().llen(Locks.key(name) + ":q"), is(1L));
   }
 
   @Test
@@ -284,12 +284,12 @@ class LockIT {
     Duration lease = Duration.ofDays(365);
     Lease held = lock(name, lease).tryAcquire().orElseThrow();
     assertThat(
-        redis.admin().pttl(key(name) + ":s"),
+        redis.admin().pttl(Locks.key(name) + ":s"),
         is(greaterThanOrEqualTo(2 * lease.toMillis() - 60_000)));
     held.close();
     // A short one does not forget what a long one had to remember.
     lock(name, LEASE).tryAcquire().orElseThrow().close();
-    assertThat(redis.admin().pttl(key(name) + ":s"), is(greaterThan(lease.toMillis())));
+    assertThat(redis.admin().pttl(Locks.key(name) + ":s"), is(greaterThan(lease.toMillis())));
   }
 
   @Test
@@ -312,19 +312,15 @@ class LockIT {
     RedisLock lock = lock(name, LEASE);
     try (Lease lease = lock.tryAcquire().orElseThrow()) {
       long before = redis.calls("evalsha");
-      List<String> state = redis.admin().hmget(key(name) + ":s", "token", "waitersUntil");
+      List<String> state = redis.admin().hmget(Locks.key(name) + ":s", "token", "waitersUntil");
       assertThat(lock.tryAcquire(), is(Optional.empty()));
       assertThat(redis.calls("evalsha") - before, is(1L));
       assertThat(state, contains(String.valueOf(lease.token()), null));
-      assertThat(redis.admin().hmget(key(name) + ":s", "token", "waitersUntil"), is(state));
+      assertThat(redis.admin().hmget(Locks.key(name) + ":s", "token", "waitersUntil"), is(state));
     }
   }
 
   private RedisLock lock(String name, Duration lease) {
-    return redis.over(p -> new RedisLock(p, name, lease), c -> new RedisLock(c, name, lease));
-  }
-
-  private static String key(String name) {
-    return "lock:{" + name + "}";
+    return Locks.lock(redis, name, lease);
   }
 }

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.lock;
 
+import static org.awaitility.Awaitility.await;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.allOf;
 import static org.hamcrest.Matchers.greaterThan;
@@ -11,24 +12,29 @@ import static org.hamcrest.Matchers.lessThan;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
+import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.History;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisConnectionException;
 
 /** Several JVMs, of which some are stopped or killed. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class LockJvmsIT {
 
-  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
-  private static final int JVMS = FULL ? 5 : 3;
-  private static final int THREADS = FULL ? 10 : 4;
-  private static final int TURNS = FULL ? 200 : 25;
+  private static final int JVMS = Matrix.size(2, 5);
+  private static final int THREADS = Matrix.size(5, 10);
+  private static final int TURNS = Matrix.size(20, 200);
 
   private static final Duration LEASE = Duration.ofSeconds(20);
   private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -36,33 +42,52 @@ class LockJvmsIT {
   private final TestRedis redis;
 
   LockJvmsIT(TestRedis redis) {
-    this.redis = redis;
+    this.redis = redis.ours();
   }
 
   @Test
-  void incrementsOfSeveralJvmsThatAreNotAtomicAreNotLost() throws Exception {
+  void incrementsOfSeveralJvmsAreNotLostNorWhileScriptsAreFlushedAndWaitersKilled()
+      throws Exception {
     String name = redis.unique("jvms");
     redis.admin().set(counter(name), "0");
-    try (ChildJvms jvms = ChildJvms.start(redis, JVMS, Counting.class, name)) {
+    String[] size = {name, String.valueOf(THREADS), String.valueOf(TURNS)};
+    try (ChildJvms jvms = ChildJvms.start(redis, JVMS, Counting.class, size);
+        Primaries primaries = Primaries.of(redis)) {
       jvms.go();
-      List<Long> tokens = jvms.finish().stream().map(Long::valueOf).toList();
-      int all = JVMS * THREADS * TURNS;
-      assertThat(redis.admin().get(counter(name)), is(String.valueOf(all)));
-      assertThat(tokens.stream().distinct().toList(), hasSize(all));
+      jvms.go(); // once each has done its first turns
+      try (Disturbance flushing = redis.flushScriptsEvery(Duration.ofMillis(10));
+          Disturbance killing = Disturbance.every(Duration.ofMillis(50), primaries::killBlocked)) {
+        assertOneAtATime(name, jvms.finish());
+        assertThat(flushing.times(), is(greaterThan(2)));
+        assertThat(killing.times(), is(greaterThan(2)));
+      }
     }
+  }
+
+  private void assertOneAtATime(String name, List<String> lines) {
+    int all = 2 * JVMS * THREADS * TURNS;
+    assertThat(redis.admin().get(counter(name)), is(String.valueOf(all)));
+    History history = new History();
+    history.addLines(lines);
+    List<History.Event> held = new ArrayList<>(history.events("held"));
+    assertThat(held, hasSize(all));
+    assertThat(history.overlaps("held"), is(List.of()));
+    held.sort(Comparator.comparingLong(History.Event::sentNanos));
+    List<Long> tokens = held.stream().map(event -> Long.valueOf(event.value())).toList();
+    assertThat(tokens, is(tokens.stream().sorted().distinct().toList()));
   }
 
   @Test
   void aHolderThatIsKilledKeepsTheLockForOneLeaseOnly() throws Exception {
     String name = redis.unique("killed");
-    Duration lease = Duration.ofSeconds(2);
+    Duration lease = Duration.ofSeconds(1);
     try (ChildJvms jvms = ChildJvms.start(redis, 1, Holding.class, name, lease.toString())) {
       jvms.go();
       ChildJvm child = jvms.get(0);
       long token = Long.parseLong(child.receive());
       child.kill();
       long killed = System.nanoTime();
-      try (Lease next = lock(redis, name, LEASE).acquire(PATIENCE)) {
+      try (Lease next = Locks.lock(redis, name, LEASE).acquire(PATIENCE)) {
         long waited = System.nanoTime() - killed;
         assertThat(waited, is(lessThan(lease.plusSeconds(8).toNanos())));
         assertThat(next.token(), is(greaterThan(token)));
@@ -82,7 +107,7 @@ class LockJvmsIT {
       assertThat(store.write(token), is(true));
       child.pause();
       long paused = System.nanoTime();
-      try (Lease next = lock(redis, name, LEASE).acquire(PATIENCE)) {
+      try (Lease next = Locks.lock(redis, name, LEASE).acquire(PATIENCE)) {
         assertThat(
             System.nanoTime() - paused,
             is(allOf(greaterThanOrEqualTo(0L), lessThan(lease.plusSeconds(8).toNanos()))));
@@ -97,34 +122,50 @@ class LockJvmsIT {
     }
   }
 
-  /** Increments a number in Redis by reading and writing it, and sends the tokens. */
+  /** Increments a number in Redis by reading and writing it, twice so often, and sends when. */
   static final class Counting {
 
     private Counting() {}
 
     public static void main(String... args) throws Exception {
       Child child = Child.of(args);
-      String name = args[2];
-      try (TestRedis redis = child.redis();
-          Crew crew = new Crew()) {
-        RedisLock lock = lock(redis, name, LEASE);
+      History history = new History();
+      try (TestRedis redis = child.redis()) {
+        RedisLock lock = Locks.lock(redis, args[2], LEASE);
         lock.tryAcquire(Duration.ofSeconds(10)).orElseThrow().close();
-        child.awaitStart();
-        for (int thread = 0; thread < THREADS; thread++) {
-          crew.start(
-              () -> {
-                for (int turn = 0; turn < TURNS; turn++) {
-                  try (Lease lease = lock.acquire(PATIENCE)) {
-                    int next = Integer.parseInt(redis.admin().get(counter(name))) + 1;
-                    redis.admin().set(counter(name), String.valueOf(next));
-                    child.send(String.valueOf(lease.token()));
-                  }
-                }
-                return null;
-              });
+        for (int round = 0; round < 2; round++) {
+          child.awaitStart();
+          try (Crew crew = new Crew()) {
+            for (int thread = 0; thread < Integer.parseInt(args[3]); thread++) {
+              crew.start(() -> count(redis, lock, args[2], Integer.parseInt(args[4]), history));
+            }
+            crew.join();
+          }
         }
-        crew.join();
       }
+      child.send(history);
+    }
+
+    private static Void count(
+        TestRedis redis, RedisLock lock, String name, int turns, History history)
+        throws InterruptedException {
+      for (int turn = 0; turn < turns; turn++) {
+        Lease lease = lock.acquire(PATIENCE);
+        long from = System.nanoTime();
+        int next = Integer.parseInt(redis.admin().get(counter(name))) + 1;
+        redis.admin().set(counter(name), String.valueOf(next));
+        history.add("held", name, String.valueOf(lease.token()), from, System.nanoTime());
+        release(lease);
+      }
+      return null;
+    }
+
+    /** Its connection may be one that was killed; then it is to be tried again. */
+    private static void release(Lease lease) {
+      await()
+          .pollDelay(Duration.ZERO)
+          .ignoreExceptionsInstanceOf(JedisConnectionException.class)
+          .until(lease::release);
     }
   }
 
@@ -139,7 +180,7 @@ class LockJvmsIT {
       AtomicLong losses = new AtomicLong();
       try (TestRedis redis = child.redis()) {
         Lease lease =
-            lock(redis, args[2], Duration.parse(args[3]))
+            Locks.lock(redis, args[2], Duration.parse(args[3]))
                 .tryAcquire()
                 .orElseThrow()
                 .keepAlive(
@@ -160,24 +201,6 @@ class LockJvmsIT {
         child.send("lost " + losses);
       }
     }
-  }
-
-  /** A store that checks tokens. */
-  private static final class FencedStore {
-
-    private long greatest;
-
-    boolean write(long token) {
-      if (token < greatest) {
-        return false;
-      }
-      greatest = token;
-      return true;
-    }
-  }
-
-  private static RedisLock lock(TestRedis redis, String name, Duration lease) {
-    return redis.over(p -> new RedisLock(p, name, lease), c -> new RedisLock(c, name, lease));
   }
 
   private static String counter(String name) {

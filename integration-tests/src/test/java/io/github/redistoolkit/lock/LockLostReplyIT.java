@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
-import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.FaultProxy.Then;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -129,22 +128,6 @@ class LockLostReplyIT {
     await().until(() -> !lease.isHeld());
     assertThat(lease.release(), is(false));
     assertThrows(LockLostException.class, lease::close);
-  }
-
-  @Test
-  void requestsThatArriveLateHurtNoOne() throws Exception {
-    String name = prepared("late");
-    RedisLock lock = Locks.lock(faulty, name, Duration.ofSeconds(1));
-    assertThat(lock.isLocked(), is(false)); // and a connection is there
-    proxy.blackHole(Direction.TO_SERVER);
-    assertThrows(JedisException.class, lock::tryAcquire);
-    Lease next = Locks.lock(redis, name, LEASE).tryAcquire().orElseThrow();
-    long before = redis.calls("evalsha");
-    proxy.heal();
-    await().until(() -> redis.calls("evalsha") > before);
-    assertThat(next.extend(LEASE), is(true));
-    assertThat(next.release(), is(true));
-    Locks.lock(redis, name, LEASE).acquire(Duration.ofSeconds(10)).close();
   }
 
   @Test

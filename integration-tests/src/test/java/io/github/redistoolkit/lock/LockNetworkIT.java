@@ -9,12 +9,14 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
+import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.FaultProxy.Then;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -100,14 +102,33 @@ class LockNetworkIT {
   }
 
   @Test
-  void aBlackHoleUnderRenewalIsALossBeforeAnyoneElseCanAcquire() throws Exception {
+  void aBlackHoleUnderRenewalIsToldOnceBeforeAnyoneElseCanAcquire() throws Exception {
+    assertToldFirst(Duration.ofSeconds(3), Direction.values());
+  }
+
+  @Test
+  void renewalsOfWhichNothingIsHeardAreALossThatIsToldOnceBeforeAnyoneElseCanAcquire()
+      throws Exception {
+    assertToldFirst(Duration.ofSeconds(1), Direction.TO_CLIENT);
+  }
+
+  private void assertToldFirst(Duration shortly, Direction... directions)
+      throws InterruptedException {
     String name = prepared("hole");
-    Lease lease = Locks.lock(faulty, name, Duration.ofSeconds(1)).tryAcquire().orElseThrow();
-    lease.keepAlive(LEASE, losses::incrementAndGet);
-    proxy.blackHole();
+    AtomicLong toldAt = new AtomicLong();
+    Lease lease = Locks.lock(faulty, name, shortly).tryAcquire().orElseThrow();
+    lease.keepAlive(
+        LEASE,
+        () -> {
+          toldAt.set(System.nanoTime());
+          losses.incrementAndGet();
+        });
+    proxy.blackHole(directions);
     try (Lease next = Locks.lock(redis, name, LEASE).acquire(LEASE)) {
+      long had = System.nanoTime();
+      assertThat(losses.get(), is(1));
+      assertThat(had - toldAt.get(), is(greaterThan(0L)));
       assertThat(lease.isHeld(), is(false));
-      await().until(() -> losses.get() == 1);
       proxy.heal();
       assertThat(lease.release(), is(false));
       assertThrows(LockLostException.class, lease::close);

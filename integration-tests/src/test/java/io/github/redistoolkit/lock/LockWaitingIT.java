@@ -14,6 +14,7 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
@@ -144,36 +145,42 @@ class LockWaitingIT {
   }
 
   @Test
-  void aWaiterWhoseWakeUpIsLostAsksAgainByItself() throws Exception {
-    String name = redis.unique("lost");
-    Lease held = lock(name).tryAcquire().orElseThrow();
-    try (Crew crew = new Crew()) {
-      Crew.Started<Long> waiter = crew.start(() -> acquiredAt(lock(name)));
-      awaitBlocked(1);
-      long freed = System.nanoTime();
-      redis.admin().del("lock:{" + name + "}");
-      assertThat(waiter.get() - freed, is(lessThan(millis(5_000))));
+  void aLostWakeUpCostsSixTenthsOfASecond() throws Exception {
+    List<Long> waits = new ArrayList<>();
+    for (int round = 0; round < 2; round++) {
+      String name = redis.unique("lost");
+      Lease held = lock(name).tryAcquire().orElseThrow();
+      try (Crew crew = new Crew()) {
+        Crew.Started<Long> waiter = crew.start(() -> acquiredAt(lock(name)));
+        awaitBlocked(1);
+        long freed = System.nanoTime();
+        redis.admin().del("lock:{" + name + "}");
+        waits.add(waiter.get() - freed);
+      }
+      assertThat(held.release(), is(false));
     }
-    assertThat(held.release(), is(false));
+    assertThat(Collections.min(waits), is(lessThan(millis(600))));
+    assertThat(Collections.max(waits), is(lessThan(millis(5_000))));
   }
 
   @Test
-  void theLockOfADeadHolderIsTakenWhenItsLeaseIsOver() throws Exception {
-    String name = redis.unique("dead");
-    long start = System.nanoTime();
-    Lease dead =
-        redis
-            .over(
-                p -> new RedisLock(p, name, Duration.ofSeconds(1)),
-                c -> new RedisLock(c, name, Duration.ofSeconds(1)))
-            .tryAcquire()
-            .orElseThrow();
-    try (Lease next = lock(name).acquire(LONG)) {
-      long taken = System.nanoTime() - start;
-      assertThat(taken, is(allOf(greaterThanOrEqualTo(millis(1_000)), lessThan(millis(6_000)))));
-      assertThat(dead.isHeld(), is(false));
-      assertThat(next.token() > dead.token(), is(true));
+  void theLockOfADeadHolderIsTakenAQuarterOfASecondAfterItsLeaseAtTheLatest() throws Exception {
+    List<Long> takenAfter = new ArrayList<>();
+    for (int round = 0; round < 2; round++) {
+      String name = redis.unique("dead");
+      Duration lease = Duration.ofMillis(400);
+      long start = System.nanoTime();
+      Lease dead = Locks.lock(redis, name, lease).tryAcquire().orElseThrow();
+      try (Lease next = lock(name).acquire(LONG)) {
+        takenAfter.add(System.nanoTime() - start);
+        assertThat(dead.isHeld(), is(false));
+        assertThat(next.token() > dead.token(), is(true));
+      }
     }
+    assertThat(
+        Collections.min(takenAfter),
+        is(allOf(greaterThanOrEqualTo(millis(400)), lessThan(millis(650)))));
+    assertThat(Collections.max(takenAfter), is(lessThan(millis(5_000))));
   }
 
   @Test
@@ -181,12 +188,16 @@ class LockWaitingIT {
     String name = redis.unique("wait");
     Lease held = lock(name).tryAcquire().orElseThrow();
     for (int millis : List.of(20, 100, 300)) {
-      long start = System.nanoTime();
-      assertThat(lock(name).tryAcquire(Duration.ofMillis(millis)), is(Optional.empty()));
-      long waited = System.nanoTime() - start;
+      List<Long> waits = new ArrayList<>();
+      for (int round = 0; round < 2; round++) {
+        long start = System.nanoTime();
+        assertThat(lock(name).tryAcquire(Duration.ofMillis(millis)), is(Optional.empty()));
+        waits.add(System.nanoTime() - start);
+      }
       assertThat(
-          waited,
-          is(allOf(greaterThanOrEqualTo(millis(millis)), lessThan(millis(millis + 2_000)))));
+          Collections.min(waits),
+          is(allOf(greaterThanOrEqualTo(millis(millis)), lessThan(millis(millis + 50)))));
+      assertThat(Collections.max(waits), is(lessThan(millis(millis + 2_000))));
     }
     held.close();
   }
@@ -321,7 +332,7 @@ class LockWaitingIT {
                 return null;
               });
         }
-        await().until(() -> held.remaining().compareTo(LEASE.minusMillis(900)) < 0);
+        await().until(() -> held.remaining().compareTo(LEASE.minusMillis(400)) < 0);
         long start = System.nanoTime();
         held.close();
         assertThat(System.nanoTime() - start, is(lessThan(millis(5_000))));
@@ -336,40 +347,56 @@ class LockWaitingIT {
   void aWaiterSendsNoMoreThanFiveCommandsASecondWhileItWaits() throws Exception {
     String name = redis.unique("idle");
     Lease held = lock(name).tryAcquire().orElseThrow();
-    long before = commands();
-    assertThat(lock(name).tryAcquire(Duration.ofMillis(2_620)), is(Optional.empty()));
-    // Five blocks of half a second, and the polls at the end.
-    assertThat(commands() - before, is(lessThanOrEqualTo(13L + 10)));
-    held.close();
+    try (Crew crew = new Crew()) {
+      Crew.Started<Lease> waiter = crew.start(() -> lock(name).acquire(LONG));
+      awaitBlocked(1);
+      long before = commands();
+      long start = System.nanoTime();
+      await()
+          .pollDelay(Duration.ofSeconds(2))
+          .until(() -> commands() > before && !waiter.result().isDone());
+      double sent = commands() - before;
+      double seconds = (System.nanoTime() - start) / 1e9;
+      assertThat(sent / seconds, is(lessThanOrEqualTo(5.0)));
+      held.close();
+      waiter.get().close();
+    }
   }
 
   @Test
-  void anAcquisitionFromManyWaitersTakesNoMoreThanFiveCommands() throws Exception {
-    String name = redis.unique("contended");
-    Holders holders = new Holders();
-    long before = commands();
-    int objects = 10;
-    int turns = 40;
-    try (Crew crew = new Crew()) {
-      for (int i = 0; i < objects; i++) {
-        RedisLock lock = lock(name);
-        for (int thread = 0; thread < 3; thread++) {
-          crew.start(
-              () -> {
-                for (int turn = 0; turn < turns; turn++) {
-                  try (Lease lease = lock.acquire(LONG)) {
-                    holders.hold(lease);
-                  }
-                }
-                return null;
-              });
-        }
+  void anAcquisitionTakesNoMoreThanFiveCommandsHoweverManyClientsWantTheLock() throws Exception {
+    for (int clients : List.of(1, 10, 30)) {
+      String name = redis.unique("contended");
+      Holders holders = new Holders();
+      List<TestRedis> pools = new ArrayList<>();
+      for (int i = 0; i < clients; i++) {
+        pools.add(redis.withMaxTotal(8));
       }
-      crew.join();
+      long before = commands();
+      try (Crew crew = new Crew()) {
+        for (TestRedis pool : pools) {
+          RedisLock lock = lock(pool, name);
+          for (int thread = 0; thread < 3; thread++) {
+            crew.start(() -> takeTurns(lock, 180 / clients, holders));
+          }
+        }
+        crew.join();
+      }
+      holders.assertExclusive(3 * 180);
+      double perAcquisition = (commands() - before) / (3 * 180.0);
+      assertThat(clients + " clients", perAcquisition, is(lessThanOrEqualTo(5.0)));
+      pools.forEach(TestRedis::close);
     }
-    int acquisitions = objects * 3 * turns;
-    holders.assertExclusive(acquisitions);
-    assertThat(commands() - before, is(lessThanOrEqualTo(5L * acquisitions)));
+  }
+
+  private static Void takeTurns(RedisLock lock, int turns, Holders holders)
+      throws InterruptedException {
+    for (int turn = 0; turn < turns; turn++) {
+      try (Lease lease = lock.acquire(LONG)) {
+        holders.hold(lease);
+      }
+    }
+    return null;
   }
 
   private static Optional<Lease> acquireOrBeInterrupted(RedisLock lock) {
@@ -406,7 +433,7 @@ class LockWaitingIT {
   }
 
   private static RedisLock lock(TestRedis redis, String name) {
-    return redis.over(p -> new RedisLock(p, name, LEASE), c -> new RedisLock(c, name, LEASE));
+    return Locks.lock(redis, name, LEASE);
   }
 
   private static long millis(long millis) {

@@ -1,0 +1,114 @@
+package io.github.redistoolkit.lock;
+
+import static org.awaitility.Awaitility.await;
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.greaterThanOrEqualTo;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+
+/** What keeping alive costs, and what it does with its threads, whatever the servers are. */
+@EachClient
+class LockRenewalIT {
+
+  private static final Duration LONG = Duration.ofMinutes(1);
+
+  private final TestRedis redis;
+  private final AtomicInteger losses = new AtomicInteger();
+
+  LockRenewalIT(TestRedis redis) {
+    this.redis = redis;
+  }
+
+  @Test
+  void aCallbackThatHangsOrThrowsHarmsNoOtherLease() {
+    CountDownLatch hang = new CountDownLatch(1);
+    Lease hanging =
+        acquire(redis.unique("hanging"), 30_000)
+            .keepAlive(
+                Duration.ofMillis(1),
+                () -> {
+                  losses.incrementAndGet();
+                  awaitUninterruptibly(hang);
+                });
+    Lease throwing =
+        acquire(redis.unique("throwing"), 30_000)
+            .keepAlive(
+                Duration.ofMillis(1),
+                () -> {
+                  losses.incrementAndGet();
+                  throw new IllegalStateException("from the callback, as intended");
+                });
+    await().until(() -> losses.get() == 2);
+    String name = redis.unique("unharmed");
+    Lease unharmed = acquire(name, 1_000).keepAlive(LONG, losses::incrementAndGet);
+    long start = System.nanoTime();
+    await().until(() -> System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(1_250));
+    assertThat(unharmed.release(), is(true));
+    hang.countDown();
+    assertThat(hanging.release(), is(false));
+    assertThat(throwing.release(), is(false));
+    assertThat(losses.get(), is(2));
+  }
+
+  @Test
+  void theThreadsEndWhenNothingIsKeptAlive() {
+    try (Lease lease = acquire(redis.unique("threads"), 3_000).keepAlive(LONG, () -> {})) {
+      await().until(() -> renewalThreads() >= 2);
+      assertThat(lease.isHeld(), is(true));
+    }
+    await().atMost(Duration.ofSeconds(20)).until(() -> renewalThreads() == 0);
+  }
+
+  @Test
+  void keepingAliveCostsThreeRenewalsPerLease() throws Exception {
+    String name = redis.unique("cost");
+    long before = redis.calls("evalsha");
+    Lease lease = acquire(name, 1_500).keepAlive(LONG, losses::incrementAndGet);
+    long start = System.nanoTime();
+    await().until(() -> System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(1_250));
+    lease.close();
+    assertThat(
+        redis.calls("evalsha") - before,
+        is(allOf(greaterThanOrEqualTo(2L + 1), lessThanOrEqualTo(2L + 3))));
+  }
+
+  @Test
+  void aLeaseIsKeptAliveOnceAndNotAfterItsRelease() {
+    Lease lease = acquire(redis.unique("once"), 30_000).keepAlive(LONG, losses::incrementAndGet);
+    assertThrows(IllegalStateException.class, () -> lease.keepAlive(LONG, () -> {}));
+    lease.close();
+    assertThrows(IllegalStateException.class, () -> lease.keepAlive(LONG, () -> {}));
+    Lease released = acquire(redis.unique("released"), 30_000);
+    released.close();
+    assertThrows(IllegalStateException.class, () -> released.keepAlive(LONG, () -> {}));
+    assertThat(losses.get(), is(0));
+  }
+
+  private static void awaitUninterruptibly(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(1, TimeUnit.MINUTES), is(true));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static long renewalThreads() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().startsWith("redis-lock-"))
+        .count();
+  }
+
+  private Lease acquire(String name, long leaseMillis) {
+    return Locks.lock(redis, name, Duration.ofMillis(leaseMillis)).tryAcquire().orElseThrow();
+  }
+}

@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import io.github.redistoolkit.testing.EachClient;
@@ -43,6 +44,7 @@ class IdempotencyServerIT {
   }
 
   /** Asks again if it fails: a pool notices only on use that a connection has died. */
+  @CanIgnoreReturnValue
   private static <T> T reconnecting(Callable<T> call) {
     return Awaitility.await()
         .ignoreExceptionsInstanceOf(JedisConnectionException.class)

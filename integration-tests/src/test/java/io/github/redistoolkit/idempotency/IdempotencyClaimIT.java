@@ -39,10 +39,7 @@ class IdempotencyClaimIT {
   }
 
   private IdempotencyService.Builder builder() {
-    return redis
-        .over(IdempotencyService::builder, IdempotencyService::builder)
-        .lease(LEASE)
-        .ttl(TTL);
+    return Services.builder(redis).lease(LEASE).ttl(TTL);
   }
 
   private Claim<String> begin() {
@@ -342,9 +339,7 @@ class IdempotencyClaimIT {
 
   @Test
   void everyTransitionMayBeSentTwice() {
-    Records records =
-        new Records(
-            redis.over(io.github.redistoolkit.core.PooledClient::over, client -> client), TTL);
+    Records records = Services.records(redis, TTL);
     String redisKey = stored.redisKey();
     ResultCodec.Fit result = new ResultCodec.Fit("\"done\"");
 

@@ -33,10 +33,7 @@ class IdempotencyCorruptRecordIT {
 
   IdempotencyCorruptRecordIT(TestRedis redis) {
     this.redis = redis;
-    this.service =
-        redis.over(
-            pool -> new IdempotencyService(pool, Duration.ofHours(1)),
-            client -> new IdempotencyService(client, Duration.ofHours(1)));
+    this.service = Services.on(redis);
     this.key = redis.unique("key");
     this.stored = new StoredRecord(redis.admin(), service, key);
   }

@@ -171,11 +171,7 @@ class IdempotencyIT {
   void namespacesKeepTheSameKeyApart() {
     String key = redis.unique("key");
     for (String namespace : new String[] {"payments", "refunds"}) {
-      IdempotencyService own =
-          redis
-              .over(IdempotencyService::builder, IdempotencyService::builder)
-              .namespace(namespace)
-              .build();
+      IdempotencyService own = Services.builder(redis).namespace(namespace).build();
       assertThat(own.storeRequest(key, namespace), is(true));
       assertThat(own.getResult(key, String.class), is(Optional.of(namespace)));
     }
@@ -187,10 +183,7 @@ class IdempotencyIT {
       strings = {" ", "a b", "{", "}", "{}", "a}b{c", "%7B", "\n\r\n", "\0", "ä€\uD83D\uDE00", "*"})
   void takesAnyTextForAKey(String key) {
     IdempotencyService own =
-        redis
-            .over(IdempotencyService::builder, IdempotencyService::builder)
-            .namespace(redis.unique("any").replace(':', '.'))
-            .build();
+        Services.builder(redis).namespace(redis.unique("any").replace(':', '.')).build();
     assertThat(own.storeRequest(key, key), is(true));
     assertThat(own.getResult(key, String.class), is(Optional.of(key)));
     assertThat(own.isDuplicate(key + "x"), is(false));

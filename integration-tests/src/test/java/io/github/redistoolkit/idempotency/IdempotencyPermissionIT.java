@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
@@ -71,7 +72,8 @@ class IdempotencyPermissionIT {
 
   /** Something that a service sends. */
   private interface Sent {
-    void to(Records records, String redisKey);
+    @CanIgnoreReturnValue
+    Object to(Records records, String redisKey);
   }
 
   private static Stream<Sent> everything() {
@@ -80,7 +82,10 @@ class IdempotencyPermissionIT {
         (records, redisKey) -> records.complete(redisKey, ME, "body", 1, RESULT),
         (records, redisKey) -> records.store(redisKey, ME, RESULT),
         (records, redisKey) -> records.extend(redisKey, ME, LEASE.multipliedBy(2)),
-        (records, redisKey) -> records.abandon(redisKey, ME),
+        (records, redisKey) -> {
+          records.abandon(redisKey, ME);
+          return "abandoned";
+        },
         (records, redisKey) -> records.isTaken(redisKey),
         (records, redisKey) -> records.result(redisKey),
         (records, redisKey) -> records.delete(redisKey));

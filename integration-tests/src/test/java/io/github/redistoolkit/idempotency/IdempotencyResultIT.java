@@ -42,11 +42,7 @@ class IdempotencyResultIT {
 
   IdempotencyResultIT(TestRedis redis) {
     this.redis = redis;
-    this.service =
-        redis
-            .over(IdempotencyService::builder, IdempotencyService::builder)
-            .maxResultBytes(1000)
-            .build();
+    this.service = Services.builder(redis).maxResultBytes(1000).build();
     this.key = redis.unique("secret-key");
     this.stored = new StoredRecord(redis.admin(), service, key);
   }

@@ -126,7 +126,7 @@ class PubSubFaultIT extends PubSubSuite {
       // What is subscribed to already needs no reply.
       pubSub.subscribe(channel, Integer.class, this::keep);
       proxy.heal();
-      pubSub.subscribe(channel + ":later", Integer.class, this::keep);
+      awaitSubscribed(pubSub, channel + ":later");
       Wire.await("nothing left of it").until(() -> wire.subscribers(channel + ":never") == 0);
       assertReceivesAgain(1);
     }

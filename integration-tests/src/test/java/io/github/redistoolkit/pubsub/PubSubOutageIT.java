@@ -62,7 +62,7 @@ class PubSubOutageIT extends PubSubSuite {
       }
       assertThat(pubSub.isConnected(), is(false));
       proxy.accept();
-      pubSub.subscribe(channel + ":other", Integer.class, this::keep);
+      awaitSubscribed(pubSub, channel + ":other");
       assertThat("what failed is not registered", wire.subscribers(channel), is(0L));
     }
     assertThat(recorder.connection, is(empty()));

@@ -16,6 +16,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
+import redis.clients.jedis.exceptions.JedisConnectionException;
 
 /** What the suites begin with, and that nothing is left when a test ends. */
 abstract class PubSubSuite {
@@ -83,6 +84,13 @@ abstract class PubSubSuite {
     Wire.await("subscribed again").until(() -> wire.subscribers(channel) >= 1);
     Publisher.publish(redis, channel, String.valueOf(body));
     Wire.await("received again").until(() -> kept.contains(body));
+  }
+
+  /** Subscribes, although the time for it is so short that it may be over first. */
+  void awaitSubscribed(RedisPubSub pubSub, String topic) {
+    Wire.await("subscribed")
+        .ignoreException(JedisConnectionException.class)
+        .until(() -> pubSub.subscribe(topic, Integer.class, this::keep).isActive());
   }
 
   static <T> T next(BlockingQueue<T> received) throws InterruptedException {

@@ -32,6 +32,7 @@ class PubSubTlsIT extends PubSubSuite {
   private final TlsFront tls;
   private final TestRedis encrypted;
 
+  @SuppressWarnings("deprecation") // ssl(…), by which most code has asked for TLS so far
   PubSubTlsIT(TestRedis redis) throws Exception {
     super(redis);
     this.proxy = redis.proxy();

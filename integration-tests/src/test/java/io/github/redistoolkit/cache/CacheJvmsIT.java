@@ -8,6 +8,7 @@ import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.params.SetParams;
 
 /** The cache in several JVMs, some of which end or stop at the worst moment. */
+@LeavesServerAlone
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class CacheJvmsIT {
 

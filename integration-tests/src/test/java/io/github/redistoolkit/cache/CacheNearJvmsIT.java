@@ -7,6 +7,7 @@ import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.params.SetParams;
 
 /** The near cache of another JVM; one server, as it is refused where there are several. */
+@LeavesServerAlone
 @EachClient(topologies = Topology.STANDALONE)
 class CacheNearJvmsIT {
 

@@ -11,6 +11,7 @@ import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Loss;
 import io.github.redistoolkit.testing.FaultProxy.Then;
+import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -31,6 +32,7 @@ import redis.clients.jedis.exceptions.JedisException;
  * Replies that are lost after their script was executed. A script is sent again then: by the
  * service, and before that, unseen, by a client of a Cluster.
  */
+@LeavesServerAlone
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class IdempotencyLostReplyIT {
 

@@ -71,18 +71,18 @@ class RateLimiterLoadIT {
 
   @Test
   void holdsItsGuaranteeWhileTheServerForgetsItsScripts() throws InterruptedException {
-    TestRedis ours = redis.ours();
     RateLimiter limiter =
-        ours.over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+        redis
+            .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
             .limit(Limit.of(50, WINDOW))
             .build();
     History history = new History();
-    long evals = ours.calls("eval");
-    try (Disturbance flushing = ours.flushScriptsEvery(Duration.ofMillis(1))) {
+    long evals = redis.calls("eval");
+    try (Disturbance flushing = redis.flushScriptsEvery(Duration.ofMillis(1))) {
       Load.run(16, TIME, () -> Bookings.record(history, id, limiter.book(id, 1, 0)));
       assertThat(flushing.times(), is(greaterThan(10)));
     }
-    assertThat(ours.calls("eval") - evals, is(greaterThan(10L)));
+    assertThat(redis.calls("eval") - evals, is(greaterThan(10L)));
     assertThat(history.excesses(GRANTED, 50, WINDOW), is(empty()));
     assertThat(history.needless(REFUSED, GRANTED, 50, WINDOW), is(empty()));
   }

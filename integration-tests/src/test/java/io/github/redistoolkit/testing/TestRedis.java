@@ -104,9 +104,14 @@ public final class TestRedis implements AutoCloseable {
     }
   }
 
-  /** A Redis of this run, reached by the given kind of client. */
+  /** The Redis that this run names, reached by the given kind of client. */
   public static TestRedis of(ClientKind kind) {
     return of(kind, SharedRedis.of(kind.topology()));
+  }
+
+  /** One that the bed has started, for tests that may do to it what they like. */
+  static TestRedis started(ClientKind kind) {
+    return of(kind, SharedRedis.started(kind.topology()));
   }
 
   static TestRedis of(ClientKind kind, Deployment deployment) {
@@ -180,11 +185,11 @@ public final class TestRedis implements AutoCloseable {
    * The same servers as a user who may do everything but these commands; the name of a subcommand
    * is written as in {@code script|flush}. The user stays until the servers end.
    *
-   * @throws IllegalStateException if the servers are someone else's; see {@link #ours}
+   * @throws IllegalStateException if the servers are someone else's
    */
   public TestRedis withoutCommands(String... commands) {
     if (!deployment.isOurs()) {
-      throw new IllegalStateException("the server is external, so it gets no users; use ours()");
+      throw new IllegalStateException("the server is external, so it gets no users");
     }
     String user = "restricted-" + NAMES.incrementAndGet();
     List<String> rules =
@@ -202,8 +207,7 @@ public final class TestRedis implements AutoCloseable {
 
   /**
    * Servers of the same topology that no other suite uses, so that they may be disturbed; started
-   * when first asked for, kept for the class, and empty before each test. In a run on an external
-   * server they are started as if no backend were named.
+   * when first asked for, kept for the class, and empty before each test.
    *
    * @param settings further lines for the configuration of each server that holds data
    */

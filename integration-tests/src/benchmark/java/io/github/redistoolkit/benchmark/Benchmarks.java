@@ -47,7 +47,8 @@ public final class Benchmarks {
   private Benchmarks(CommandLineOptions asked) {
     this.asked = asked;
     Predicate<String> included = included(asked.getIncludes());
-    for (Harness harness : List.of(new LockHandOver(), new PubSubLatency())) {
+    for (Harness harness : 
+        List.of(new LockHandOver(), new PubSubLatency(), new PubSubThroughput())) {
       if (included.test(harness.getClass().getSimpleName())) {
         harnesses.add(harness);
       }

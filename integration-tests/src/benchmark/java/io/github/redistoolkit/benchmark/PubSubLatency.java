@@ -2,75 +2,58 @@ package io.github.redistoolkit.benchmark;
 
 import static io.github.redistoolkit.benchmark.MarkdownTable.number;
 
-import java.util.EnumMap;
+import io.github.redistoolkit.benchmark.PubSubTurns.Lane;
+import java.util.Arrays;
 import java.util.Map;
-import java.util.concurrent.Semaphore;
-import org.openjdk.jmh.util.MultisetStatistics;
 
 /** From before publish until the handler has the message, one message at a time. */
 final class PubSubLatency implements Harness {
 
-  private static final int WARM_UP = 3_000;
-  private static final int MESSAGES = 7_000;
+  private static final int MESSAGES = 200;
 
-  private final Map<Through, MultisetStatistics> micros = new EnumMap<>(Through.class);
+  private final MarkdownTable table =
+      new MarkdownTable(
+          "Pub/sub, publish → handler",
+          "operation",
+          "through",
+          "p50 µs",
+          "p50 × raw",
+          "p99 µs",
+          "p99 × raw");
 
   @Override
   public void run() throws InterruptedException {
-    for (Through through : Through.values()) {
-      try (Access access = Access.by(through)) {
-        measure(access, micros.computeIfAbsent(through, unused -> new MultisetStatistics()));
-      }
+    try (PubSubTurns turns = new PubSubTurns()) {
+      Map<Through, Lane> lanes = turns.measure(PubSubLatency::turn);
+      Lane raw = lanes.get(Through.RAW);
+      lanes.forEach(
+          (through, lane) ->
+              table.row(
+                  "publish → handler",
+                  through.label(),
+                  number(lane.median(0)),
+                  number(lane.medianRatio(raw, 0)),
+                  number(lane.median(1)),
+                  number(lane.medianRatio(raw, 1))));
     }
   }
 
-  private static void measure(Access access, MultisetStatistics micros)
-      throws InterruptedException {
-    Semaphore handled = new Semaphore(0);
-    long[] arrived = new long[1];
-    try (Receiver receiver =
-        Receiver.open(
-            access,
-            access.name(),
-            event -> {
-              arrived[0] = System.nanoTime();
-              handled.release();
-            })) {
-      for (int i = 0; i < WARM_UP + MESSAGES; i++) {
-        Receiver.Event event = new Receiver.Event("user_created", "user-" + i, i);
-        long published = System.nanoTime();
-        receiver.publish(event);
-        handled.acquire();
-        if (i >= WARM_UP) {
-          micros.addValue((arrived[0] - published) / 1e3, 1);
-        }
-      }
+  /** The median and the 99th percentile. */
+  private static double[] turn(Lane lane) throws InterruptedException {
+    double[] micros = new double[MESSAGES];
+    for (int i = 0; i < MESSAGES; i++) {
+      Receiver.Event event = new Receiver.Event("user_created", "user-" + i, i);
+      long published = System.nanoTime();
+      lane.receiver.publish(event);
+      lane.handled.acquire();
+      micros[i] = (lane.arrivedNanos - published) / 1e3;
     }
+    Arrays.sort(micros);
+    return new double[] {micros[MESSAGES / 2], micros[MESSAGES * 99 / 100]};
   }
 
   @Override
   public String table() {
-    MarkdownTable table =
-        new MarkdownTable(
-            "Pub/sub, publish → handler",
-            "operation",
-            "through",
-            "p50 µs",
-            "p50 × raw",
-            "p99 µs",
-            "p99 × raw",
-            "messages");
-    MultisetStatistics raw = micros.get(Through.RAW);
-    micros.forEach(
-        (through, ours) ->
-            table.row(
-                "publish → handler",
-                through.label(),
-                number(ours.getPercentile(50)),
-                number(ours.getPercentile(50) / raw.getPercentile(50)),
-                number(ours.getPercentile(99)),
-                number(ours.getPercentile(99) / raw.getPercentile(99)),
-                String.format("%,d", ours.getN())));
     return table.toString();
   }
 }

@@ -12,15 +12,18 @@ import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -176,18 +179,33 @@ class CacheBatchIT {
 
   @Test
   void fiftyBatchesAtATimeShareTwoConnections() throws Exception {
-    Map<String, Integer> values = numbers(Sizes.of(2_000, 10_000));
+    Map<String, Integer> values = numbers(Matrix.size(500, 10_000));
     cache.setAll(values, MINUTE);
     ExecutorService threads = Executors.newFixedThreadPool(50);
     try (TestRedis small = redis.withMaxTotal(2)) {
       CacheService<Integer> narrow = Fixtures.builder(small, Integer.class).prefix(prefix).build();
-      List<Future<Boolean>> reads = new ArrayList<>();
-      for (int i = 0; i < 50; i++) {
-        reads.add(threads.submit(() -> narrow.getAll(values.keySet()).equals(values)));
+      List<Callable<Boolean>> reads =
+          Collections.nCopies(25, () -> narrow.getAll(values.keySet()).equals(values));
+      List<Callable<Boolean>> writes =
+          Collections.nCopies(
+              25,
+              () -> {
+                narrow.setAll(values, MINUTE);
+                return true;
+              });
+      List<Callable<Boolean>> mixed = new ArrayList<>(reads);
+      mixed.addAll(writes);
+      for (Future<Boolean> batch : threads.invokeAll(mixed)) {
+        assertThat(batch.get(), is(true));
       }
-      for (Future<Boolean> read : reads) {
-        assertThat(read.get(), is(true));
+      long removed = 0;
+      List<Callable<Long>> deletes =
+          Collections.nCopies(50, () -> narrow.deleteAll(values.keySet()));
+      for (Future<Long> delete : threads.invokeAll(deletes)) {
+        removed += delete.get();
       }
+      // Each entry was deleted by one of the fifty.
+      assertThat(removed, is((long) values.size()));
     } finally {
       threads.shutdownNow();
     }

@@ -16,6 +16,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.io.IOException;
@@ -23,6 +24,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
@@ -121,7 +123,7 @@ class CacheLoadIT {
 
   @Test
   void callersOfAllJvmsShareOneLoadPerMiss() throws Exception {
-    int rounds = Sizes.of(5, 20);
+    int rounds = Matrix.size(5, 20);
     List<CacheService<String>> jvms = List.of(jvm(), jvm(), jvm(), jvm());
     for (int round = 0; round < rounds; round++) {
       String missing = key + round;
@@ -146,14 +148,38 @@ class CacheLoadIT {
   }
 
   @Test
+  void anEntryThatCannotBeDecodedIsReplacedByOneLoadOfAllJvms() throws Exception {
+    redis.admin().set(key, "{corrupt", SetParams.setParams().px(60_000));
+    List<CacheService<String>> jvms = List.of(jvm(), jvm());
+    AtomicInteger loads = new AtomicInteger();
+    AtomicInteger caller = new AtomicInteger();
+    List<Future<String>> callers =
+        concurrently(
+            40,
+            () ->
+                jvms.get(caller.getAndIncrement() % 2)
+                    .getOrLoad(
+                        key,
+                        MINUTE,
+                        () -> {
+                          loads.incrementAndGet();
+                          TimeUnit.MILLISECONDS.sleep(50);
+                          return "loaded";
+                        }));
+    assertThat(results(callers), everyItem(is("loaded")));
+    assertThat(loads.get(), is(1));
+    assertThat(jvms.get(1).get(key), is(Optional.of("loaded")));
+  }
+
+  @Test
   void aLoaderSlowerThanItsLeaseKeepsTheLease() throws Exception {
-    CacheService<String> first = jvm(Duration.ofMillis(600));
-    CacheService<String> second = jvm(Duration.ofMillis(600));
+    CacheService<String> first = jvm(Duration.ofMillis(400));
+    CacheService<String> second = jvm(Duration.ofMillis(400));
     AtomicInteger loads = new AtomicInteger();
     Loader<String> slow =
         () -> {
           loads.incrementAndGet();
-          TimeUnit.MILLISECONDS.sleep(2000);
+          TimeUnit.MILLISECONDS.sleep(1300);
           return "loaded";
         };
     List<Future<String>> callers = concurrently(4, () -> first.getOrLoad(key, MINUTE, slow));
@@ -223,7 +249,7 @@ class CacheLoadIT {
                 (k, loader) -> c.getOrLoad(k, MINUTE, loader)),
             b,
             threads);
-    assertThat(race.staleResults(key, Sizes.of(300, 1000)), is(0));
+    assertThat(race.staleResults(key, Matrix.size(300, 1000)), is(0));
   }
 
   @Test
@@ -482,6 +508,23 @@ class CacheLoadIT {
     assertThat(results(callers), everyItem(is("x")));
     jvms.get(0).close();
     Awaitility.await().until(() -> renewalThreads() == 0);
+  }
+
+  @Test
+  void aServiceThatIsIdleHasNoThread() {
+    Set<Thread> before = Thread.getAllStackTraces().keySet();
+    CacheService<String> cache = jvm();
+    cache.set(key, "set");
+    assertThat(cache.get(key), is(Optional.of("set")));
+    assertThat(cache.getAll(List.of(key)).size(), is(1));
+    assertThat(cache.deleteAll(List.of(key)), is(1L));
+    // A cluster's batch has a thread while it runs.
+    Awaitility.await()
+        .until(
+            () ->
+                Thread.getAllStackTraces().keySet().stream()
+                    .filter(thread -> !before.contains(thread))
+                    .noneMatch(thread -> thread.getName().startsWith("redis-cache")));
   }
 
   private static long renewalThreads() {

@@ -13,7 +13,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,7 +37,10 @@ import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.params.SetParams;
 import redis.clients.jedis.util.PrefixedKeyArgumentPreProcessor;
 
-@EachClient
+/**
+ * The near cache, which needs a pool or client of one server; {@link CacheTopologyIT} has the rest.
+ */
+@EachClient(topologies = Topology.STANDALONE)
 class CacheNearIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);
@@ -245,7 +250,7 @@ class CacheNearIT {
     cache.set("warm", 1L, MINUTE);
     awaitNear(cache, "warm");
     StalenessWatch watch = new StalenessWatch(redis.admin(), prefix, 20);
-    for (int burst = 0; burst < Sizes.of(5, 100); burst++) {
+    for (int burst = 0; burst < Matrix.size(5, 100); burst++) {
       assertThat(staleAfterBurst(watch, key -> cache.get(key).orElseThrow()), is(0L));
     }
     assertThat(cache.stats().nearHits(), is(greaterThan(1000L)));
@@ -268,7 +273,7 @@ class CacheNearIT {
   /** Writes and reads for a while, and counts the copies that are stale 100 ms later. */
   private long staleAfterBurst(StalenessWatch watch, ToLongFunction<String> cache)
       throws Exception {
-    long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Sizes.of(250, 600));
+    long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Matrix.size(250, 600));
     List<Future<?>> running = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
       int writer = i;
@@ -306,7 +311,7 @@ class CacheNearIT {
     cache.set("warm", 1L, MINUTE);
     awaitNear(cache, "warm");
     StalenessWatch watch = new StalenessWatch(redis.admin(), prefix, 20);
-    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(Sizes.of(2, 30));
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(Matrix.size(2, 30));
     List<Future<?>> running = new ArrayList<>();
     running.add(threads.submit(() -> watch.writeUntil(end, 0, 1)));
     for (int i = 0; i < 4; i++) {
@@ -391,7 +396,7 @@ class CacheNearIT {
 
   @Test
   void itNeedsAPrefixAndASensibleSize() {
-    CacheService.Builder<Integer> builder = Fixtures.builder(redis, Integer.class);
+    CacheBuilder<Integer> builder = Fixtures.builder(redis, Integer.class);
     assertThrows(IllegalArgumentException.class, () -> builder.nearCache(0));
     assertThrows(IllegalArgumentException.class, () -> builder.nearCache(10_000_001));
     builder.nearCache(10);

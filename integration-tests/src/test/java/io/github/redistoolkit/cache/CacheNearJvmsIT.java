@@ -7,7 +7,10 @@ import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeavesServerAlone;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -15,8 +18,9 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.params.SetParams;
 
-/** The near cache of another JVM. */
-@EachClient
+/** The near cache of another JVM; one server, as it is refused where there are several. */
+@LeavesServerAlone
+@EachClient(topologies = Topology.STANDALONE)
 class CacheNearJvmsIT {
 
   private final TestRedis redis;
@@ -49,7 +53,7 @@ class CacheNearJvmsIT {
     redis.admin().set(key + "k", "1", SetParams.setParams().px(600_000));
     try (ChildJvms jvms = ChildJvms.start(redis, 1, Near.class, key)) {
       ChildJvm near = jvms.get(0);
-      for (int i = 2; i < 2 + Sizes.of(1, 10); i++) {
+      for (int i = 2; i < 2 + Matrix.size(1, 10); i++) {
         awaitNear(near);
         near.pause();
         redis.admin().set(key + "k", String.valueOf(i), SetParams.setParams().px(600_000));

@@ -21,7 +21,7 @@ class CacheTopologyIT {
 
   @Test
   void aNearCacheIsRefusedWhereThereIsMoreThanOneServer() {
-    CacheService.Builder<Integer> builder =
+    CacheBuilder<Integer> builder =
         Fixtures.builder(redis, Integer.class).prefix(redis.unique("near:")).nearCache(10);
     IllegalArgumentException failure = assertThrows(IllegalArgumentException.class, builder::build);
     assertThat(failure.getMessage(), containsString("nearCache"));

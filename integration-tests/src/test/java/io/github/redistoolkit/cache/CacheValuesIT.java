@@ -18,6 +18,7 @@ import com.google.gson.JsonSerializer;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.Fixtures.User;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.lang.reflect.Type;
@@ -43,6 +44,7 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.params.SetParams;
 
+@LeavesServerAlone
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class CacheValuesIT {
 

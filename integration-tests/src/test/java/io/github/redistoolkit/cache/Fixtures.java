@@ -10,12 +10,12 @@ final class Fixtures {
 
   record User(String id, String name) {}
 
-  static <V> CacheService.Builder<V> builder(TestRedis redis, TypeToken<V> type) {
+  static <V> CacheBuilder<V> builder(TestRedis redis, TypeToken<V> type) {
     return redis.over(
         pool -> CacheService.builder(pool, type), client -> CacheService.builder(client, type));
   }
 
-  static <V> CacheService.Builder<V> builder(TestRedis redis, Class<V> type) {
+  static <V> CacheBuilder<V> builder(TestRedis redis, Class<V> type) {
     return builder(redis, TypeToken.get(type));
   }
 

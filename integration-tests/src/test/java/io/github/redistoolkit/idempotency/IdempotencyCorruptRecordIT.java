@@ -9,6 +9,7 @@ import com.google.errorprone.annotations.Immutable;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
@@ -20,6 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.UnifiedJedis;
 
 /** Records that somebody damaged: nothing runs, nothing changes, until an operator forgets them. */
+@LeavesServerAlone
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class IdempotencyCorruptRecordIT {
 
@@ -33,10 +35,7 @@ class IdempotencyCorruptRecordIT {
 
   IdempotencyCorruptRecordIT(TestRedis redis) {
     this.redis = redis;
-    this.service =
-        redis.over(
-            pool -> new IdempotencyService(pool, Duration.ofHours(1)),
-            client -> new IdempotencyService(client, Duration.ofHours(1)));
+    this.service = Services.on(redis);
     this.key = redis.unique("key");
     this.stored = new StoredRecord(redis.admin(), service, key);
   }

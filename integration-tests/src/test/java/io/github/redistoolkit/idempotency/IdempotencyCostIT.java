@@ -7,13 +7,14 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What the service costs: round trips and memory of Redis. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class IdempotencyCostIT {
 
   private final TestRedis redis;
@@ -22,24 +23,25 @@ class IdempotencyCostIT {
 
   IdempotencyCostIT(TestRedis redis) {
     this.redis = redis;
-    this.service =
-        redis.over(
-            pool -> new IdempotencyService(pool, Duration.ofHours(1)),
-            client -> new IdempotencyService(client, Duration.ofHours(1)));
+    this.service = Services.on(redis);
     this.key = redis.unique("key");
   }
 
+  /** Has the server that this key is on learn every script. */
   @BeforeEach
-  void teachTheServerEveryScript() {
-    String warm = redis.unique("warm");
-    try (Claim<String> claim = service.begin(warm, null, TypeToken.get(String.class))) {
+  void teachEveryScript() {
+    try (Claim<String> claim = begin()) {
       assertThat(claim.extend(Duration.ofSeconds(1)), is(true));
-      claim.abandon();
     }
-    service.execute(warm, Integer.class, () -> 1);
-    assertThat(service.isDuplicate(warm), is(true));
-    assertThat(service.storeRequest(warm, 1), is(false));
-    assertThat(service.getResult(warm, Integer.class), is(Optional.of(1)));
+    assertThat(service.execute(key, Integer.class, () -> 1), is(1));
+    assertThat(service.isDuplicate(key), is(true));
+    assertThat(service.storeRequest(key, 1), is(false));
+    assertThat(service.getResult(key, Integer.class), is(Optional.of(1)));
+    assertThat(service.forget(key), is(true));
+  }
+
+  private Claim<String> begin() {
+    return service.begin(key, null, TypeToken.get(String.class));
   }
 
   @Test
@@ -50,18 +52,17 @@ class IdempotencyCostIT {
 
   @Test
   void everyOtherCallTakesOneRoundTrip() {
-    String other = redis.unique("other");
     assertThat(scripts(() -> assertThat(service.isDuplicate(key), is(false))), is(1L));
     assertThat(scripts(() -> assertThat(service.storeRequest(key, 1), is(true))), is(1L));
     assertThat(
         scripts(() -> assertThat(service.getResult(key, int.class), is(Optional.of(1)))), is(1L));
-    Claim<String> claim = service.begin(other, null, TypeToken.get(String.class));
-    assertThat(scripts(() -> assertThat(claim.extend(Duration.ofSeconds(1)), is(true))), is(1L));
-    assertThat(scripts(claim::abandon), is(1L));
-    assertThat(scripts(claim::close), is(0L));
     long unlinks = redis.calls("unlink");
     assertThat(scripts(() -> service.forget(key)), is(0L));
     assertThat(redis.calls("unlink") - unlinks, is(1L));
+    Claim<String> claim = begin();
+    assertThat(scripts(() -> assertThat(claim.extend(Duration.ofSeconds(1)), is(true))), is(1L));
+    assertThat(scripts(claim::abandon), is(1L));
+    assertThat(scripts(claim::close), is(0L));
   }
 
   private long scripts(Runnable call) {

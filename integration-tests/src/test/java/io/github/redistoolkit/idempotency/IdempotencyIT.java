@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.io.IOException;
@@ -24,6 +25,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+@LeavesServerAlone
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 @Tag("smoke")
 class IdempotencyIT {
@@ -171,11 +173,7 @@ class IdempotencyIT {
   void namespacesKeepTheSameKeyApart() {
     String key = redis.unique("key");
     for (String namespace : new String[] {"payments", "refunds"}) {
-      IdempotencyService own =
-          redis
-              .over(IdempotencyService::builder, IdempotencyService::builder)
-              .namespace(namespace)
-              .build();
+      IdempotencyService own = Services.builder(redis).namespace(namespace).build();
       assertThat(own.storeRequest(key, namespace), is(true));
       assertThat(own.getResult(key, String.class), is(Optional.of(namespace)));
     }
@@ -187,10 +185,7 @@ class IdempotencyIT {
       strings = {" ", "a b", "{", "}", "{}", "a}b{c", "%7B", "\n\r\n", "\0", "ä€\uD83D\uDE00", "*"})
   void takesAnyTextForAKey(String key) {
     IdempotencyService own =
-        redis
-            .over(IdempotencyService::builder, IdempotencyService::builder)
-            .namespace(redis.unique("any").replace(':', '.'))
-            .build();
+        Services.builder(redis).namespace(redis.unique("any").replace(':', '.')).build();
     assertThat(own.storeRequest(key, key), is(true));
     assertThat(own.getResult(key, String.class), is(Optional.of(key)));
     assertThat(own.isDuplicate(key + "x"), is(false));

@@ -13,7 +13,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.ChildJvms;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeavesServerAlone;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,10 +30,10 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
 /** Several JVMs, some of which die or stand still. */
-@EachClient
+@LeavesServerAlone
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class IdempotencyJvmsIT {
 
-  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
   private static final TypeToken<String> TEXT = TypeToken.get(String.class);
   private static final int THREADS = 50;
 
@@ -40,13 +43,13 @@ class IdempotencyJvmsIT {
 
   IdempotencyJvmsIT(TestRedis redis) {
     this.redis = redis;
-    this.service = redis.over(IdempotencyService::builder, IdempotencyService::builder).build();
+    this.service = Services.on(redis);
     this.key = redis.unique("key");
   }
 
   @Test
   void fourJvmsOfFiftyThreadsCauseOneSideEffectPerKeyAndGetOneResult() throws Exception {
-    int keys = FULL ? 200 : 8;
+    int keys = Matrix.size(8, 200);
     OnceHistory history = storm(4, OnceChild.Subject.SERVICE, keys);
     assertThat(history.violations(), is(empty()));
     assertThat(history.results(), is(4 * THREADS * keys));

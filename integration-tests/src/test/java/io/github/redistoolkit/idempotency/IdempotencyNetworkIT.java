@@ -15,36 +15,29 @@ import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
-import io.github.redistoolkit.testing.FaultProxy.Loss;
-import io.github.redistoolkit.testing.FaultProxy.Then;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisException;
 
-/** Replies that are lost, connections that break, a Redis that stops and comes back. */
-@EachClient
+/** Connections that break or hang, a Redis that cannot be reached and can be again. */
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class IdempotencyNetworkIT {
 
-  private static final boolean FULL = "full".equals(System.getProperty("redis.matrix"));
   private static final TypeToken<Integer> NUMBER = TypeToken.get(Integer.class);
 
-  private final TestRedis redis;
   private final FaultProxy proxy;
   private final TestRedis behindProxy;
   private final IdempotencyService service;
@@ -54,37 +47,12 @@ class IdempotencyNetworkIT {
   private final AtomicInteger runs = new AtomicInteger();
 
   IdempotencyNetworkIT(TestRedis redis) {
-    this.redis = redis;
-    this.proxy = FaultProxy.before(redis.address());
-    this.behindProxy = redis.at(proxy.address());
-    this.service = service(behindProxy);
-    this.direct = service(redis);
+    this.proxy = redis.proxy();
+    this.behindProxy = redis.through(proxy).retryingFor(Duration.ofMillis(500));
+    this.service = Services.on(behindProxy);
+    this.direct = Services.on(redis);
     this.key = redis.unique("key");
     this.stored = new StoredRecord(redis.admin(), direct, key);
-  }
-
-  /** By default those that do not cost a read timeout each. */
-  static List<Then> waysToLoseAReply() {
-    return FULL ? List.of(Then.values()) : List.of(Then.CUT);
-  }
-
-  private static IdempotencyService service(TestRedis redis) {
-    return redis.over(
-        pool -> new IdempotencyService(pool, Duration.ofHours(1)),
-        client -> new IdempotencyService(client, Duration.ofHours(1)));
-  }
-
-  /** So that the first {@code EVALSHA} of a kind is the one that is executed. */
-  @BeforeEach
-  void teachTheServerEveryScript() {
-    String warm = redis.unique("warm");
-    try (Claim<Integer> claim = service.begin(warm, null, NUMBER)) {
-      assertThat(claim.extend(Duration.ofSeconds(1)), is(true));
-      claim.abandon();
-    }
-    assertThat(service.storeRequest(warm, 1), is(true));
-    assertThat(service.begin(redis.unique("warm"), null, NUMBER).attempt(), is(1));
-    service.execute(redis.unique("warm"), Integer.class, () -> 1);
   }
 
   @AfterEach
@@ -104,88 +72,6 @@ class IdempotencyNetworkIT {
     assertThat(direct.execute(key, Integer.class, runs::incrementAndGet), is(1));
     assertThat(runs.get(), is(1));
     assertThat(stored.ttlMillis(), is(greaterThan(0L)));
-  }
-
-  @ParameterizedTest
-  @MethodSource("waysToLoseAReply")
-  void theWorkRunsOnceThoughTheReplyToBeginIsLost(Then then) {
-    Loss loss = proxy.loseReply("EVALSHA", 1, then);
-    assertThat(execute(), is(1));
-    assertThat(loss.happened(), is(true));
-    assertThat(stored.field("a"), is("1"));
-    ranOnceAndIsReplayed();
-  }
-
-  @ParameterizedTest
-  @MethodSource("waysToLoseAReply")
-  void theWorkRunsOnceThoughTheReplyToCompleteIsLost(Then then) {
-    Loss loss = proxy.loseReply("EVALSHA", 2, then);
-    assertThat(execute(), is(1));
-    assertThat(loss.happened(), is(true));
-    ranOnceAndIsReplayed();
-  }
-
-  @ParameterizedTest
-  @MethodSource("waysToLoseAReply")
-  void theKeyIsFreeAtOnceThoughTheReplyToAbandonIsLost(Then then) {
-    Loss loss = proxy.loseReply("EVALSHA", 2, then);
-    IllegalStateException failure = new IllegalStateException();
-    IllegalStateException thrown =
-        assertThrows(
-            IllegalStateException.class,
-            () ->
-                service.execute(
-                    key,
-                    Integer.class,
-                    () -> {
-                      throw failure;
-                    }));
-    assertThat(loss.happened(), is(true));
-    assertThat(thrown, is(sameInstance(failure)));
-    assertThat(thrown.getSuppressed().length, is(0));
-    assertThat(execute(), is(1));
-    ranOnceAndIsReplayed();
-  }
-
-  @Test
-  void aLateAbandonLeavesTheNextOwnerAlone() {
-    Claim<Integer> first = service.begin(key, null, NUMBER);
-    CountDownLatch taken = new CountDownLatch(1);
-    proxy.loseReply(
-        request -> {
-          // Between the first abandon, executed by now, and its re-send.
-          if (request.name().equals("EVALSHA") && taken.getCount() == 1) {
-            assertThat(direct.begin(key, null, NUMBER).attempt(), is(1));
-            taken.countDown();
-            return true;
-          }
-          return false;
-        },
-        1,
-        Then.CUT);
-    first.abandon();
-    assertThat(taken.getCount(), is(0L));
-    assertThat(direct.isDuplicate(key), is(true));
-  }
-
-  @ParameterizedTest
-  @MethodSource("waysToLoseAReply")
-  void aStoredResultIsReportedAsKeptThoughTheFirstReplyIsLost(Then then) {
-    Loss loss = proxy.loseReply("EVALSHA", 1, then);
-    assertThat(service.storeRequest(key, 1), is(true));
-    assertThat(loss.happened(), is(true));
-    assertThat(direct.getResult(key, Integer.class), is(Optional.of(1)));
-  }
-
-  @Test
-  void anExtensionHoldsThoughTheFirstReplyIsLost() {
-    Claim<Integer> claim = service.begin(key, null, NUMBER);
-    Loss loss = proxy.loseReply("EVALSHA", 1, Then.CUT);
-    assertThat(claim.extend(Duration.ofDays(2)), is(true));
-    assertThat(loss.happened(), is(true));
-    InProgressException e =
-        assertThrows(InProgressException.class, () -> direct.begin(key, null, NUMBER));
-    assertThat(e.retryAfter(), is(greaterThan(Duration.ofDays(1))));
   }
 
   @Test

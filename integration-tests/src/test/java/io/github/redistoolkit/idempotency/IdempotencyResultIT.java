@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.math.BigDecimal;
@@ -31,6 +32,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Results of every kind: what is replayed, and what happens to those that cannot be. */
+@LeavesServerAlone
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class IdempotencyResultIT {
 
@@ -42,11 +44,7 @@ class IdempotencyResultIT {
 
   IdempotencyResultIT(TestRedis redis) {
     this.redis = redis;
-    this.service =
-        redis
-            .over(IdempotencyService::builder, IdempotencyService::builder)
-            .maxResultBytes(1000)
-            .build();
+    this.service = Services.builder(redis).maxResultBytes(1000).build();
     this.key = redis.unique("secret-key");
     this.stored = new StoredRecord(redis.admin(), service, key);
   }

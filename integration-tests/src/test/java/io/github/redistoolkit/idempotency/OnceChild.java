@@ -45,11 +45,7 @@ final class OnceChild {
         return new CheckThenSet(
             redis.over(PooledClient::over, client -> client), Duration.ofMinutes(5));
       }
-      IdempotencyService service =
-          redis
-              .over(IdempotencyService::builder, IdempotencyService::builder)
-              .waitFor(Duration.ofMinutes(2))
-              .build();
+      IdempotencyService service = Services.builder(redis).waitFor(Duration.ofMinutes(2)).build();
       return (key, work) -> service.execute(key, String.class, work);
     }
   }

@@ -1,6 +1,8 @@
 package io.github.redistoolkit.idempotency;
 
+import java.util.HexFormat;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.UnifiedJedis;
 
 /** The record of a key as Redis has it, behind the back of the service. */
@@ -19,6 +21,15 @@ final class StoredRecord {
 
   Content content() {
     return new Content(admin.hgetAll(key));
+  }
+
+  /** All that there is of a record, to the byte and the millisecond. */
+  record Exactly(@Nullable String dump, long expiresAtMillis) {}
+
+  Exactly exactly() {
+    byte[] dump = admin.dump(key);
+    return new Exactly(
+        dump == null ? null : HexFormat.of().formatHex(dump), admin.pexpireTime(key));
   }
 
   String field(String name) {

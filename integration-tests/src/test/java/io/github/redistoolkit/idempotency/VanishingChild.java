@@ -12,8 +12,7 @@ final class VanishingChild {
   public static void main(String[] args) throws Exception {
     Child child = Child.of(args);
     try (TestRedis redis = child.redis()) {
-      redis
-          .over(IdempotencyService::builder, IdempotencyService::builder)
+      Services.builder(redis)
           .lease(Duration.ofMillis(Long.parseLong(args[3])))
           .build()
           .execute(

@@ -4,10 +4,12 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
+@LeavesServerAlone
 @EachClient
 @Tag("smoke")
 class LendingIT {

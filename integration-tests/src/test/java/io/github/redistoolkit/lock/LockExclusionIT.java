@@ -36,7 +36,7 @@ class LockExclusionIT {
   private final Holders holders = new Holders();
 
   LockExclusionIT(TestRedis redis) {
-    this.redis = redis.ours();
+    this.redis = redis;
   }
 
   @Test

@@ -28,7 +28,7 @@ class LockFailureIT {
   private final TestRedis redis;
 
   LockFailureIT(TestRedis redis) {
-    this.redis = redis.ours();
+    this.redis = redis;
   }
 
   @Test

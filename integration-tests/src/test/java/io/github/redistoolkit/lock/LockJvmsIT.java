@@ -42,7 +42,7 @@ class LockJvmsIT {
   private final TestRedis redis;
 
   LockJvmsIT(TestRedis redis) {
-    this.redis = redis.ours();
+    this.redis = redis;
   }
 
   @Test

@@ -27,7 +27,7 @@ class LockLossIT {
   private final AtomicInteger losses = new AtomicInteger();
 
   LockLossIT(TestRedis redis) {
-    this.redis = redis.ours();
+    this.redis = redis;
   }
 
   @Test

@@ -11,6 +11,7 @@ import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.FaultProxy.Then;
+import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** Replies that are lost, connections that break, and silence. */
+@LeavesServerAlone
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class LockNetworkIT {
 

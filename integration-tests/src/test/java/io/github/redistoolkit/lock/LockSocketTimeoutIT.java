@@ -30,7 +30,7 @@ class LockSocketTimeoutIT {
   private final TestRedis redis;
 
   LockSocketTimeoutIT(TestRedis redis) {
-    this.redis = redis.ours();
+    this.redis = redis;
   }
 
   @Test

@@ -33,7 +33,7 @@ class LockWaitingIT {
   private final TestRedis redis;
 
   LockWaitingIT(TestRedis redis) {
-    this.redis = redis.ours();
+    this.redis = redis;
   }
 
   @Test

@@ -2,10 +2,9 @@ package io.github.redistoolkit.pubsub;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.empty;
-import static org.hamcrest.Matchers.everyItem;
-import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
@@ -13,42 +12,36 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import redis.clients.jedis.DefaultJedisClientConfig;
-import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisAccessControlException;
 import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.resps.AccessControlLogEntry;
 
 /** Credentials and permissions. */
-@EachClient
-class PubSubAccessIT {
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+class PubSubAccessIT extends PubSubSuite {
 
   private static final String PASSWORD = "for-this-test-only";
 
-  private final TestRedis redis;
-  private final Wire wire;
   private final String user;
   private final String allowed;
   private final String forbidden;
-  private final Recorder recorder = new Recorder();
 
   PubSubAccessIT(TestRedis redis) {
-    this.redis = redis;
-    this.wire = new Wire(redis);
+    super(redis);
     this.user = redis.unique("user");
     this.allowed = redis.unique("allowed");
     this.forbidden = redis.unique("forbidden");
   }
 
   private void acl(String... rules) {
-    try (Jedis jedis = new Jedis(redis.address())) {
-      assertThat(jedis.aclSetUser(user, rules), is("OK"));
-    }
+    wire.atEach(jedis -> assertThat(jedis.aclSetUser(user, rules), is("OK")));
   }
 
   @BeforeEach
@@ -58,45 +51,41 @@ class PubSubAccessIT {
 
   @AfterEach
   void deleteUser() {
-    try (Jedis jedis = new Jedis(redis.address())) {
-      assertThat(jedis.aclDelUser(user), is(1L));
-    }
-    Wire.await("no connection left").until(wire::connections, is(empty()));
-    Wire.await("no thread left").until(Wire::threads, is(empty()));
+    wire.atEach(jedis -> assertThat(jedis.aclDelUser(user), is(1L)));
   }
 
-  private DefaultJedisClientConfig.Builder asUser() {
-    return DefaultJedisClientConfig.builder().user(user).password(PASSWORD);
+  private TestRedis asUser() {
+    return redis.with(config -> config.user(user).password(PASSWORD));
   }
 
   @Test
   void connectsWithTheCredentialsNameAndDatabaseOfThePoolOrClient() {
-    try (NamedClient client = NamedClient.of(redis, asUser().database(3));
-        RedisPubSub pubSub = client.builder().build()) {
+    int database = redis.topology() == Topology.CLUSTER ? 0 : 3; // a cluster has but one
+    try (TestRedis client = asUser().with(config -> config.database(database));
+        RedisPubSub pubSub = builder(client).build()) {
       pubSub.subscribe(allowed, String.class, message -> {});
-      assertThat(wire.connections(), hasSize(1));
-      assertThat(
-          wire.connections(),
-          everyItem(
-              allOf(
-                  containsString(" name=" + client.name + " "),
-                  containsString(" user=" + user + " "),
-                  containsString(" db=3 "))));
-      // The same after a reconnect.
-      assertThat(wire.killSubscribers(), is(1L));
-      Wire.await("back")
-          .until(wire::connections, hasItem(containsString(" name=" + client.name + " ")));
-      assertThat(
-          wire.connections(),
-          everyItem(allOf(containsString(" user=" + user + " "), containsString(" db=3 "))));
+      assertTheOneConnectionIs(client, database);
+      assertThat(client.killClients("pubsub"), is(1));
+      Wire.await("back").until(() -> recorder.gaps, hasSize(1));
+      assertTheOneConnectionIs(client, database);
     }
+  }
+
+  private void assertTheOneConnectionIs(TestRedis client, int database) {
+    assertThat(
+        wire.connections(),
+        contains(
+            allOf(
+                containsString(" name=" + client.clientName() + " "),
+                containsString(" user=" + user + " "),
+                containsString(" db=" + database + " "),
+                containsString(" resp=" + client.kind().protocol().version()))));
   }
 
   @Test
   void aRefusedSubscriptionFailsAloneAndLeavesNothing() {
     List<String> received = new CopyOnWriteArrayList<>();
-    try (NamedClient client = NamedClient.of(redis, asUser());
-        RedisPubSub pubSub = client.builder().listener(recorder).build()) {
+    try (RedisPubSub pubSub = builder(asUser()).build()) {
       pubSub.subscribe(allowed, String.class, message -> received.add(message.body()));
       for (int i = 0; i < 3; i++) {
         assertThrows(
@@ -106,13 +95,13 @@ class PubSubAccessIT {
             JedisAccessControlException.class,
             () -> pubSub.subscribePattern("*", String.class, message -> {}));
       }
-      assertThat(pubSub.publish(allowed, "unharmed"), is(1L));
+      pubSub.publish(allowed, "unharmed");
       Wire.await("received").until(() -> received.contains("unharmed"));
       assertThat(wire.subscribers(forbidden), is(0L));
 
       acl("&" + forbidden);
       pubSub.subscribe(forbidden, String.class, message -> received.add(message.body()));
-      assertThat(pubSub.publish(forbidden, "now allowed"), is(1L));
+      pubSub.publish(forbidden, "now allowed");
       Wire.await("received").until(() -> received.contains("now allowed"));
     }
     assertThat(recorder.failures, is(empty()));
@@ -123,9 +112,7 @@ class PubSubAccessIT {
   void aResubscriptionThatIsRefusedIsReportedOnceAndHealsWhenAllowedAgain() {
     acl("&" + forbidden);
     List<String> received = new CopyOnWriteArrayList<>();
-    try (NamedClient client = NamedClient.of(redis, asUser());
-        RedisPubSub pubSub =
-            client.builder().listener(recorder).heartbeat(Duration.ofMillis(200)).build()) {
+    try (RedisPubSub pubSub = builder(asUser()).heartbeat(Duration.ofMillis(200)).build()) {
       pubSub.subscribe(allowed, String.class, message -> received.add(message.body()));
       Subscription withdrawn =
           pubSub.subscribe(forbidden, String.class, message -> received.add(message.body()));
@@ -134,7 +121,7 @@ class PubSubAccessIT {
       acl("resetchannels", "&" + allowed + "*");
       Wire.await("reported").until(() -> recorder.failures, hasSize(1));
       Wire.await("back").until(() -> recorder.gaps, hasSize(1));
-      assertThat(pubSub.publish(allowed, "unharmed"), is(1L));
+      pubSub.publish(allowed, "unharmed");
       Wire.await("received").until(() -> received.contains("unharmed"));
       assertThat(withdrawn.isActive(), is(true));
       assertThat(
@@ -164,10 +151,10 @@ class PubSubAccessIT {
 
   @Test
   void wrongCredentialsAreTheCauseOfTheTimeout() {
-    DefaultJedisClientConfig.Builder wrong =
-        DefaultJedisClientConfig.builder().user(user).password("wrong");
-    try (NamedClient client = NamedClient.of(redis, wrong);
-        RedisPubSub pubSub = client.builder().subscribeTimeout(Duration.ofMillis(300)).build()) {
+    Duration timeout = Duration.ofMillis(300);
+    try (RedisPubSub pubSub = builder(asUser()).subscribeTimeout(timeout).build()) {
+      // Only now, since a client of a Cluster connects when it is made.
+      acl("resetpass", ">another");
       Exception e =
           assertThrows(
               JedisConnectionException.class,
@@ -181,9 +168,7 @@ class PubSubAccessIT {
   @Test
   void aUserWithoutPermissionToPingStaysConnected() {
     acl("-ping");
-    try (NamedClient client = NamedClient.of(redis, asUser());
-        RedisPubSub pubSub =
-            client.builder().listener(recorder).heartbeat(Duration.ofMillis(300)).build()) {
+    try (RedisPubSub pubSub = builder(asUser()).heartbeat(Duration.ofMillis(300)).build()) {
       pubSub.subscribe(allowed, String.class, message -> {});
       Wire.await("some heartbeats").until(() -> denials("ping") >= 4);
       assertThat(pubSub.isConnected(), is(true));
@@ -193,11 +178,12 @@ class PubSubAccessIT {
 
   /** How often Redis has denied the user a command or channel. */
   private long denials(String object) {
-    try (Jedis jedis = new Jedis(redis.address())) {
-      return jedis.aclLog().stream()
-          .filter(entry -> entry.getUsername().equals(user) && entry.getObject().equals(object))
-          .mapToLong(entry -> entry.getCount())
-          .sum();
-    }
+    return wire.sum(
+        jedis ->
+            jedis.aclLog().stream()
+                .filter(
+                    entry -> entry.getUsername().equals(user) && entry.getObject().equals(object))
+                .mapToLong(AccessControlLogEntry::getCount)
+                .sum());
   }
 }

@@ -4,7 +4,6 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
-import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
@@ -14,73 +13,44 @@ import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 
-/** A network that fails. */
-@EachClient
-class PubSubFaultIT {
+/** A network on which nothing, or not everything, passes; and one that is just quiet. */
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+class PubSubFaultIT extends PubSubSuite {
 
   private static final Duration HEARTBEAT = Duration.ofMillis(400);
 
-  private final TestRedis redis;
   private final FaultProxy proxy;
   private final TestRedis proxied;
-  private final Wire wire;
-  private final String channel;
-  private final Recorder recorder = new Recorder();
-  private final List<Integer> received = new CopyOnWriteArrayList<>();
-  private final ExecutorService threads = Executors.newCachedThreadPool();
 
   PubSubFaultIT(TestRedis redis) {
-    this.redis = redis;
-    this.proxy = FaultProxy.before(redis.address());
-    this.proxied = redis.at(proxy.address());
-    this.wire = new Wire(redis);
-    this.channel = redis.unique("channel");
+    super(redis);
+    this.proxy = redis.proxy();
+    this.proxied = redis.through(proxy);
   }
 
   @AfterEach
-  void end() {
-    threads.shutdownNow();
-    Wire.await("no thread left").until(Wire::threads, is(empty()));
+  void endFaults() {
     proxied.close();
     proxy.close();
-    Wire.await("no connection left").until(wire::connections, is(empty()));
   }
 
-  private RedisPubSub.Builder builder() {
-    return proxied
-        .<RedisPubSub.Builder>over(RedisPubSub::builder, RedisPubSub::builder)
-        .heartbeat(HEARTBEAT)
-        .listener(recorder);
+  private RedisPubSub.Builder proxiedBuilder() {
+    return builder(proxied).heartbeat(HEARTBEAT);
   }
 
-  private static void assertClosesWithinASecond(RedisPubSub pubSub) {
-    long start = System.nanoTime();
-    pubSub.close();
-    assertThat(Duration.ofNanos(System.nanoTime() - start), is(lessThan(Duration.ofSeconds(1))));
-  }
-
-  /** Publishes behind the proxy until a message arrives that was sent from now on. */
-  private void assertReceivesAgain(int body) {
-    Wire.await("subscribed again").until(() -> wire.subscribers(channel) >= 1);
-    redis.admin().publish(channel, String.valueOf(body));
-    Wire.await("received again").until(() -> received.contains(body));
-  }
-
-  private void detectsAndHeals(int outages, Direction... blocked) {
-    try (RedisPubSub pubSub = builder().build()) {
-      pubSub.subscribe(channel, Integer.class, message -> received.add(message.body()));
-      pubSub.subscribePattern(channel + ":*", Integer.class, message -> {});
+  private void detectsAndHeals(int outages, Direction... blocked) throws Exception {
+    try (RedisPubSub pubSub = proxiedBuilder().build()) {
+      pubSub.subscribe(channel, Integer.class, this::keep);
+      pubSub.subscribePattern(channel + ":*", Integer.class, this::keep);
       for (int outage = 1; outage <= outages; outage++) {
         long start = System.nanoTime();
         proxy.blackHole(blocked);
@@ -90,10 +60,14 @@ class PubSubFaultIT {
         assertThat(
             Duration.ofNanos(System.nanoTime() - start), is(lessThan(HEARTBEAT.multipliedBy(6))));
         assertThat(pubSub.isConnected(), is(false));
+        Future<Subscription> during =
+            threads.submit(
+                () -> pubSub.subscribe(channel + ":" + expected, Integer.class, this::keep));
         proxy.heal();
         Wire.await("healed").until(() -> recorder.gaps, hasSize(expected));
         assertThat(pubSub.isConnected(), is(true));
         assertThat(recorder.gaps.get(outage - 1), is(greaterThan(HEARTBEAT)));
+        assertThat(during.get(5, TimeUnit.SECONDS).isActive(), is(true));
         assertReceivesAgain(outage);
       }
     }
@@ -103,64 +77,27 @@ class PubSubFaultIT {
   }
 
   @Test
-  void noticesABlackHoledLinkReportsItOnceAndHeals() {
+  void noticesABlackHoledLinkReportsItOnceAndHeals() throws Exception {
     detectsAndHeals(2);
   }
 
   @Test
-  void noticesALinkOnWhichOnlyRepliesAreLost() {
+  void noticesALinkOnWhichOnlyRepliesAreLost() throws Exception {
     detectsAndHeals(1, Direction.TO_CLIENT);
   }
 
   @Test
-  void noticesALinkOnWhichOnlyRequestsAreLost() {
+  void noticesALinkOnWhichOnlyRequestsAreLost() throws Exception {
     detectsAndHeals(1, Direction.TO_SERVER);
   }
 
   @Test
-  void comesBackAfterAServerThatWasGoneForLongWithoutHammeringIt() {
-    Duration outage = Duration.ofSeconds(Matrix.size(2, 10));
-    try (RedisPubSub pubSub = builder().build()) {
-      pubSub.subscribe(channel, Integer.class, message -> received.add(message.body()));
-      long start = System.nanoTime();
-      proxy.refuse();
-      Wire.await("noticed").until(() -> recorder.causes, hasSize(1));
-      Wire.await("the outage is over")
-          .atMost(outage.plusSeconds(1))
-          .until(() -> System.nanoTime() - start > outage.toNanos());
-      proxy.accept();
-      Wire.await("healed").until(() -> recorder.gaps, hasSize(1));
-      assertThat(recorder.gaps.get(0), is(greaterThanOrEqualTo(outage.minusMillis(100))));
-      assertReceivesAgain(1);
-    }
-    assertThat(recorder.connection, contains("lost", "back"));
-  }
-
-  @Test
-  void aSubscribeDuringAnOutageSucceedsAsSoonAsItIsOver() throws Exception {
-    proxy.refuse();
-    try (RedisPubSub pubSub = builder().subscribeTimeout(Duration.ofSeconds(20)).build()) {
-      Future<Subscription> early =
-          threads.submit(
-              () ->
-                  pubSub.subscribe(
-                      channel, Integer.class, message -> received.add(message.body())));
-      Wire.await("waiting").until(() -> Wire.threadIsIn("reader", "awaitWanted"));
-      assertThat(early.isDone(), is(false));
-      proxy.accept();
-      assertThat(early.get(10, TimeUnit.SECONDS).isActive(), is(true));
-      assertReceivesAgain(1);
-    }
-    assertThat(recorder.connection, is(empty()));
-  }
-
-  @Test
   void aLostConfirmationIsAskedForAgainOnTheNextConnection() throws Exception {
-    try (RedisPubSub pubSub = builder().heartbeat(Duration.ofSeconds(30)).build()) {
-      pubSub.subscribe(channel, Integer.class, message -> received.add(message.body()));
+    try (RedisPubSub pubSub = proxiedBuilder().heartbeat(Duration.ofSeconds(30)).build()) {
+      pubSub.subscribe(channel, Integer.class, this::keep);
       proxy.blackHole(Direction.TO_CLIENT);
       Future<Subscription> second =
-          threads.submit(() -> pubSub.subscribe(channel + ":2", Integer.class, message -> {}));
+          threads.submit(() -> pubSub.subscribe(channel + ":2", Integer.class, this::keep));
       Wire.await("done, but not confirmed").until(() -> wire.subscribers(channel + ":2") == 1);
       assertThat(second.isDone(), is(false));
       proxy.cut();
@@ -175,47 +112,63 @@ class PubSubFaultIT {
   @Test
   void aSubscribeThatTimesOutLeavesNothingWhenTheLinkHeals() {
     try (RedisPubSub pubSub =
-        builder()
+        proxiedBuilder()
             .heartbeat(Duration.ofSeconds(30))
             .subscribeTimeout(Duration.ofMillis(300))
             .build()) {
-      pubSub.subscribe(channel, Integer.class, message -> received.add(message.body()));
+      pubSub.subscribe(channel, Integer.class, this::keep);
       proxy.blackHole();
       for (int i = 0; i < 3; i++) {
         assertThrows(
             JedisConnectionException.class,
-            () -> pubSub.subscribe(channel + ":never", Integer.class, message -> {}));
+            () -> pubSub.subscribe(channel + ":never", Integer.class, this::keep));
       }
       // What is subscribed to already needs no reply.
-      pubSub.subscribe(channel, Integer.class, message -> received.add(message.body()));
+      pubSub.subscribe(channel, Integer.class, this::keep);
       proxy.heal();
-      pubSub.subscribe(channel + ":later", Integer.class, message -> {});
+      awaitSubscribed(pubSub, channel + ":later");
       Wire.await("nothing left of it").until(() -> wire.subscribers(channel + ":never") == 0);
       assertReceivesAgain(1);
     }
     assertThat(recorder.connection, is(empty()));
   }
 
+  /** Nor does it move while the look at where it belongs comes round, which it does each second. */
   @Test
-  void closesWithinASecondOnABlackHoledLink() {
-    RedisPubSub pubSub = builder().heartbeat(Duration.ofMinutes(1)).build();
-    pubSub.subscribe(channel, Integer.class, message -> {});
-    proxy.blackHole();
-    assertClosesWithinASecond(pubSub);
-    Wire.await("no thread left").until(Wire::threads, is(empty()));
+  void staysOnItsConnectionWhileNothingIsPublished() {
+    try (RedisPubSub pubSub = idleBuilder().build()) {
+      pubSub.subscribe(channel, Integer.class, this::keep);
+      List<String> connection = ids();
+      long before = proxy.requests("ping");
+      Wire.await("heartbeats for more than two seconds")
+          .until(() -> proxy.requests("ping") >= before + 9);
+      assertThat(pubSub.isConnected(), is(true));
+      assertThat(ids(), is(connection));
+    }
+    assertThat(recorder.connection, is(empty()));
   }
 
+  private List<String> ids() {
+    return wire.connections().stream().map(line -> line.replaceAll(" name=.*", "")).toList();
+  }
+
+  /** Redis then answers a PING in another way. */
   @Test
-  void closesWithinASecondWhileReconnecting() {
-    RedisPubSub pubSub = builder().build();
-    pubSub.subscribe(channel, Integer.class, message -> {});
-    proxy.blackHole();
-    proxy.cut();
-    Wire.await("in the handshake")
-        .until(() -> Wire.threadIsIn("reader", "initializeFromClientConfig"));
-    assertClosesWithinASecond(pubSub);
-    proxy.heal();
-    Wire.await("no thread left").until(Wire::threads, is(empty()));
-    Wire.await("nor the connection that was being made").until(() -> proxy.connections() == 0);
+  void staysConnectedAndUsableWhenTheLastSubscriptionEnds() {
+    try (RedisPubSub pubSub = idleBuilder().build()) {
+      for (int i = 0; i < 2; i++) {
+        pubSub.subscribe(channel, Integer.class, this::keep).close();
+        Wire.await("unsubscribed").until(() -> wire.subscribers(channel) == 0);
+        long before = proxy.requests("ping");
+        Wire.await("some heartbeats").until(() -> proxy.requests("ping") >= before + 3);
+        assertThat(pubSub.isConnected(), is(true));
+      }
+    }
+    assertThat(recorder.connection, is(empty()));
+  }
+
+  /** Short for a heartbeat, but long enough that a busy machine does not look like a dead peer. */
+  private RedisPubSub.Builder idleBuilder() {
+    return proxiedBuilder().heartbeat(Duration.ofMillis(300)).longestSilence(Duration.ofSeconds(5));
   }
 }

@@ -5,13 +5,14 @@ import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
-import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.not;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeavesServerAlone;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.lang.reflect.Method;
-import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -19,37 +20,26 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What a handler may do, on executors from one thread to one for each task. */
-@EachClient
-class PubSubInsideHandlerIT {
+@LeavesServerAlone
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+class PubSubInsideHandlerIT extends PubSubSuite {
 
-  private final TestRedis redis;
-  private final Wire wire;
-  private final String channel;
-  private final Recorder recorder = new Recorder();
   private final ExecutorService oneThread = Executors.newSingleThreadExecutor();
 
   PubSubInsideHandlerIT(TestRedis redis) {
-    this.redis = redis;
-    this.wire = new Wire(redis);
-    this.channel = redis.unique("channel");
+    super(redis);
   }
 
   @AfterEach
-  void end() {
+  void endExecutor() {
     oneThread.shutdownNow();
-    Wire.await("no thread left").until(Wire::threads, is(empty()));
-    Wire.await("no connection left").until(wire::connections, is(empty()));
-  }
-
-  private RedisPubSub.Builder builder() {
-    return redis
-        .<RedisPubSub.Builder>over(RedisPubSub::builder, RedisPubSub::builder)
-        .listener(recorder);
   }
 
   @Test
@@ -68,40 +58,12 @@ class PubSubInsideHandlerIT {
                 self.get().close();
                 received.add(message.body());
               }));
-      pubSub.publish(channel, "first");
-      pubSub.publish(channel, "after its close");
+      Publisher.publish(redis, channel, "\"first\"", "\"after its close\"");
       Wire.await("both handled").until(() -> received.size() == 2);
       assertThat(received, contains("first", "from inside"));
       assertThat(recorder.failures, is(empty()));
       Wire.await("unsubscribed").until(() -> wire.subscribers(channel) == 0);
     }
-  }
-
-  @Test
-  void closesEverythingInsideAHandlerWithinASecondAndWithoutWaitingForIt() throws Exception {
-    CountDownLatch closed = new CountDownLatch(1);
-    CountDownLatch goOn = new CountDownLatch(1);
-    BlockingQueue<Duration> took = new LinkedBlockingQueue<>();
-    List<String> received = new CopyOnWriteArrayList<>();
-    RedisPubSub pubSub = builder().build();
-    pubSub.subscribe(
-        channel,
-        String.class,
-        message -> {
-          received.add(message.body());
-          long start = System.nanoTime();
-          pubSub.close();
-          took.add(Duration.ofNanos(System.nanoTime() - start));
-          closed.countDown();
-          goOn.await();
-        });
-    Publisher.flood(redis, channel, 100, i -> "\"" + i + "\"");
-    closed.await();
-    assertThat(took.take(), is(lessThan(Duration.ofSeconds(1))));
-    goOn.countDown();
-    Wire.await("no thread left").until(Wire::threads, is(empty()));
-    assertThat(received, contains("0"));
-    assertThat(recorder.failures, is(empty()));
   }
 
   @Test
@@ -142,8 +104,7 @@ class PubSubInsideHandlerIT {
             pubSub.publish(channel + ":other", "x");
             pubSub.subscribe(channel + ":new", String.class, inner -> {});
           });
-      pubSub.publish(channel, "a");
-      pubSub.publish(channel, "b");
+      Publisher.publish(redis, channel, "\"a\"", "\"b\"");
       Wire.await("both refused").until(() -> recorder.failures.size() == 2);
       assertThat(recorder.failures.get(0).error(), is(instanceOf(IllegalStateException.class)));
       assertThat(received, contains("a", "b"));
@@ -153,29 +114,13 @@ class PubSubInsideHandlerIT {
   }
 
   @Test
-  void closesOnTheReadersOwnThread() {
-    AtomicReference<Duration> took = new AtomicReference<>();
-    RedisPubSub pubSub = builder().executor(Runnable::run).build();
-    pubSub.subscribe(
-        channel,
-        String.class,
-        message -> {
-          long start = System.nanoTime();
-          pubSub.close();
-          took.set(Duration.ofNanos(System.nanoTime() - start));
-        });
-    redis.admin().publish(channel, "\"x\"");
-    Wire.await("closed").until(() -> took.get() != null);
-    assertThat(took.get(), is(lessThan(Duration.ofSeconds(1))));
-  }
-
-  @Test
+  @Tag("smoke") // for the newer JDK
   void keepsOrderAndItsPromisesOnAnyExecutor() {
     int count = Matrix.size(5_000, 50_000);
     for (ExecutorService executor :
         List.of(Executors.newFixedThreadPool(3), Executors.newWorkStealingPool(), perTask())) {
       try (RedisPubSub pubSub = builder().executor(executor).build()) {
-        List<Integer> received = new CopyOnWriteArrayList<>();
+        CountDownLatch done = new CountDownLatch(1);
         int[] expected = {0};
         pubSub.subscribe(
             channel,
@@ -183,12 +128,13 @@ class PubSubInsideHandlerIT {
             message -> {
               assertThat(message.body(), is(expected[0]++));
               if (expected[0] == count) {
-                pubSub.subscribe(channel + ":new", String.class, inner -> {});
-                received.add(count);
+                Subscription another =
+                    pubSub.subscribe(channel + ":new", Integer.class, inner -> done.countDown());
+                pubSub.publish(another.topic(), count);
               }
             });
         Publisher.flood(redis, channel, count, String::valueOf);
-        Wire.await("all received in order").until(received::size, is(1));
+        Wire.await("all handled in order").until(() -> done.getCount() == 0);
         assertThat(recorder.failures, is(empty()));
       }
       assertThat("the caller's executor is left running", executor.isShutdown(), is(false));
@@ -196,7 +142,22 @@ class PubSubInsideHandlerIT {
     }
   }
 
-  /** Virtual threads where the JDK has them. */
+  @Test
+  @Tag("smoke")
+  void runsHandlersOnVirtualThreadsWhereTheJdkHasThem() throws Exception {
+    ExecutorService executor = perTask();
+    BlockingQueue<String> handledBy = new LinkedBlockingQueue<>();
+    try (RedisPubSub pubSub = builder().executor(executor).build()) {
+      pubSub.subscribe(
+          channel, Integer.class, message -> handledBy.add(Thread.currentThread().toString()));
+      pubSub.publish(channel, 1);
+      boolean virtual = next(handledBy).startsWith("VirtualThread");
+      assertThat(virtual, is(Runtime.version().feature() >= 21));
+    }
+    executor.shutdownNow();
+  }
+
+  /** Virtual threads where the JDK has them: found so because this is compiled for those before. */
   private static ExecutorService perTask() {
     try {
       Method virtual = Executors.class.getMethod("newVirtualThreadPerTaskExecutor");
@@ -219,7 +180,7 @@ class PubSubInsideHandlerIT {
                 task -> {
                   if (refuse.get()) {
                     refused.add(task);
-                    throw new java.util.concurrent.RejectedExecutionException("on purpose");
+                    throw new RejectedExecutionException("on purpose");
                   }
                   oneThread.execute(task);
                 })

@@ -8,7 +8,10 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.not;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeavesServerAlone;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
@@ -17,26 +20,18 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** Handlers slower than their publishers. */
-@EachClient
-class PubSubOverflowIT {
+@LeavesServerAlone
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+class PubSubOverflowIT extends PubSubSuite {
 
   private static final int QUEUE_BYTES = 64 * 1024;
 
-  private final TestRedis redis;
-  private final String channel;
-  private final Recorder recorder = new Recorder();
-
   PubSubOverflowIT(TestRedis redis) {
-    this.redis = redis;
-    this.channel = redis.unique("channel");
+    super(redis);
   }
 
   private RedisPubSub.Builder builder(Overflow overflow) {
-    return redis
-        .<RedisPubSub.Builder>over(RedisPubSub::builder, RedisPubSub::builder)
-        .listener(recorder)
-        .queueBytes(QUEUE_BYTES)
-        .overflow(overflow);
+    return builder().queueBytes(QUEUE_BYTES).overflow(overflow);
   }
 
   @Test
@@ -142,19 +137,5 @@ class PubSubOverflowIT {
       assertThat(stuck.dropped(), is(0L));
     }
     assertThat(recorder.connection, is(empty()));
-  }
-
-  @Test
-  void closesWithinBoundsWhileTheReaderIsBlocked() throws Exception {
-    CountDownLatch goOn = new CountDownLatch(1);
-    RedisPubSub pubSub = builder(Overflow.BLOCK).build();
-    pubSub.subscribe(channel, Integer.class, message -> goOn.await());
-    Publisher.flood(redis, channel, 5000, String::valueOf);
-    Wire.await("the reader is blocked").until(() -> Wire.threadIsIn("reader", "makeRoom"));
-    long start = System.nanoTime();
-    pubSub.close();
-    assertThat(System.nanoTime() - start, is(lessThan(1_000_000_000L)));
-    goOn.countDown();
-    Wire.await("no thread left").until(Wire::threads, is(empty()));
   }
 }

@@ -11,65 +11,36 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.RedisServer;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 
-/** A server that is stopped, killed or loading. */
+/** A single server that is stopped, killed or loading; where there are more, see failover. */
 @EachClient
-class PubSubServerIT {
+class PubSubServerIT extends PubSubSuite {
 
   private static final Duration HEARTBEAT = Duration.ofMillis(400);
 
   private final PrivateRedis servers;
   private final RedisServer server;
-  private final TestRedis redis;
-  private final Wire wire;
-  private final String channel;
-  private final Recorder recorder = new Recorder();
-  private final List<Integer> received = new CopyOnWriteArrayList<>();
-  private final ExecutorService threads = Executors.newCachedThreadPool();
 
   PubSubServerIT(TestRedis shared) {
+    super(shared.privateServers());
     this.servers = shared.privateServers();
     this.server = servers.servers().get(0);
-    this.redis = servers.redis();
-    this.wire = new Wire(redis);
-    this.channel = redis.unique("channel");
   }
 
-  @AfterEach
-  void end() {
-    threads.shutdownNow();
-    Wire.await("no thread left").until(Wire::threads, is(empty()));
-  }
-
-  private RedisPubSub.Builder builder() {
-    return redis
-        .<RedisPubSub.Builder>over(RedisPubSub::builder, RedisPubSub::builder)
-        .heartbeat(HEARTBEAT)
-        .listener(recorder);
-  }
-
-  private void assertReceivesAgain(int body) {
-    Wire.await("subscribed again").until(() -> wire.subscribers(channel) == 1);
-    // By a connection of now: those of before died with the server.
-    try (Jedis jedis = new Jedis(redis.address())) {
-      jedis.publish(channel, String.valueOf(body));
-    }
-    Wire.await("received again").until(() -> received.contains(body));
+  @Override
+  RedisPubSub.Builder builder() {
+    return super.builder().heartbeat(HEARTBEAT);
   }
 
   private static void await(Duration time) {
@@ -82,7 +53,7 @@ class PubSubServerIT {
   @Test
   void noticesAStoppedServerReportsItOnceAndHeals() {
     try (RedisPubSub pubSub = builder().build()) {
-      pubSub.subscribe(channel, Integer.class, message -> received.add(message.body()));
+      pubSub.subscribe(channel, Integer.class, this::keep);
       long start = System.nanoTime();
       server.pause();
       Wire.await("noticed").until(() -> recorder.causes, hasSize(1));
@@ -102,8 +73,8 @@ class PubSubServerIT {
   @Test
   void comesBackAfterAServerThatWasKilled() {
     try (RedisPubSub pubSub = builder().build()) {
-      pubSub.subscribe(channel, Integer.class, message -> received.add(message.body()));
-      pubSub.subscribePattern(channel + ":*", Integer.class, message -> {});
+      pubSub.subscribe(channel, Integer.class, this::keep);
+      pubSub.subscribePattern(channel + ":*", Integer.class, this::keep);
       server.kill();
       Wire.await("noticed").until(() -> recorder.causes, hasSize(1));
       await(Duration.ofSeconds(Matrix.size(1, 5)));
@@ -118,7 +89,7 @@ class PubSubServerIT {
   @Test
   void isBackWhileTheServerIsStillLoadingAndStaysConnected() {
     try (RedisPubSub pubSub = builder().build()) {
-      pubSub.subscribe(channel, Integer.class, message -> received.add(message.body()));
+      pubSub.subscribe(channel, Integer.class, this::keep);
       servers.restartLoadingFor(Duration.ofSeconds(Matrix.size(3, 10)));
       Wire.await("healed").until(() -> recorder.gaps, hasSize(1));
       servers.awaitLoaded();
@@ -131,27 +102,23 @@ class PubSubServerIT {
   void neitherCallersNorCloseHangWhileWritingToAStoppedServerIsStuck() {
     RedisPubSub pubSub =
         builder().heartbeat(Duration.ofMinutes(1)).subscribeTimeout(Duration.ofSeconds(2)).build();
-    Subscription subscription = pubSub.subscribe(channel, Integer.class, message -> {});
+    Subscription subscription = pubSub.subscribe(channel, Integer.class, this::keep);
     server.pause();
     try {
       String longName = channel + "x".repeat(1 << 20);
       List<Future<Subscription>> waiting = new ArrayList<>();
       for (int i = 0; i < 40; i++) {
         String topic = longName + i;
-        waiting.add(threads.submit(() -> pubSub.subscribe(topic, Integer.class, message -> {})));
+        waiting.add(threads.submit(() -> pubSub.subscribe(topic, Integer.class, this::keep)));
       }
       Wire.await("the writer is stuck").until(() -> Wire.threadIsIn("writer", "implWrite"));
-      long start = System.nanoTime();
-      subscription.close();
-      assertThat(System.nanoTime() - start, is(lessThan(1_000_000_000L)));
+      assertThat(Recorder.time(subscription::close), is(lessThan(Duration.ofSeconds(1))));
       for (Future<Subscription> each : waiting) {
         Exception e = assertThrows(ExecutionException.class, each::get);
         assertThat(e.getCause(), is(instanceOf(JedisConnectionException.class)));
       }
       assertThat("still stuck", Wire.threadIsIn("writer", "implWrite"), is(true));
-      start = System.nanoTime();
-      pubSub.close();
-      assertThat(System.nanoTime() - start, is(lessThan(1_000_000_000L)));
+      assertClosesWithinASecond(pubSub);
       Wire.await("no thread left").until(Wire::threads, is(empty()));
     } finally {
       server.resume();

@@ -1,20 +1,43 @@
 package io.github.redistoolkit.pubsub;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.github.redistoolkit.testing.TestRedis;
+import java.util.Arrays;
 import java.util.function.IntFunction;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Pipeline;
 
-/** Publishes much at once, apart from what is tested. */
+/**
+ * Publishes apart from what is tested, and by one connection: that orders messages in a Cluster
+ * too, where a client publishes now here and now there.
+ */
 final class Publisher {
 
   private static final int BATCH = 1000;
 
   private Publisher() {}
 
+  /** Publishes the payloads in order. */
+  static void publish(TestRedis redis, String channel, byte[]... payloads) {
+    try (Jedis jedis = redis.open(redis.address())) {
+      for (byte[] payload : payloads) {
+        jedis.publish(channel.getBytes(UTF_8), payload);
+      }
+    }
+  }
+
+  /** Publishes JSON in order. */
+  static void publish(TestRedis redis, String channel, String... json) {
+    publish(
+        redis,
+        channel,
+        Arrays.stream(json).map(text -> text.getBytes(UTF_8)).toArray(byte[][]::new));
+  }
+
   /** Publishes the texts for 0 to count - 1, in order and in batches. */
   static void flood(TestRedis redis, String channel, int count, IntFunction<String> text) {
-    try (Jedis jedis = new Jedis(redis.address());
+    try (Jedis jedis = redis.open(redis.address());
         Pipeline pipeline = jedis.pipelined()) {
       for (int i = 0; i < count; i++) {
         pipeline.publish(channel, text.apply(i));

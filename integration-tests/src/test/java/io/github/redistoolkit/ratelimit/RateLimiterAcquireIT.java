@@ -24,7 +24,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
 /** Waiting for permits. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class RateLimiterAcquireIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.is;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
+import io.github.redistoolkit.testing.FaultProxy.Then;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
@@ -51,25 +52,58 @@ class RateLimiterClusterIT {
     assertThat(sizes, everyItem(is(greaterThan(20L))));
   }
 
+  /** The client of Jedis sends it again, and nobody can tell. */
   @Test
   void aDecisionWhoseReplyIsLostIsChargedTwiceAtMostAndNeverAdmitsMore()
       throws InterruptedException {
     try (FaultProxy network = redis.proxy();
-        TestRedis behindIt = redis.through(network)) {
-      RateLimiter limiter =
-          behindIt
-              .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
-              .limit(LIMIT)
-              .build();
+        TestRedis behindIt = redis.impatient(Duration.ofMillis(500)).through(network)) {
+      RateLimiter limiter = limiter(behindIt);
       assertThat(limiter.tryAcquire(id).remaining(), is(9L));
-      FaultProxy.Loss loss = network.loseReply("EVALSHA", 1, FaultProxy.Then.CUT);
-      // The client of Jedis sends it again, and nobody can tell.
+      FaultProxy.Loss loss = network.loseReply("EVALSHA", 1, Then.CUT);
       assertThat(limiter.tryAcquire(id).remaining(), is(7L));
       loss.await();
-      assertThat(limiter.tryAcquire(id, 7).allowed(), is(true));
-      loss = network.loseReply("EVALSHA", 1, FaultProxy.Then.CUT);
+      loss = network.loseReply("EVALSHA", 1, Then.SILENCE);
+      assertThat(limiter.tryAcquire(id).remaining(), is(5L));
+      loss.await();
+      assertThat(limiter.tryAcquire(id, 5).allowed(), is(true));
+      loss = network.loseReply("EVALSHA", 1, Then.CUT);
       assertThat(limiter.isAllowed(id), is(false));
       loss.await();
     }
+  }
+
+  @Test
+  void aBookingWhoseReplyIsLostIsBookedTwiceAtMostAndWaitsForTheLater()
+      throws InterruptedException {
+    try (FaultProxy network = redis.proxy();
+        TestRedis behindIt = redis.through(network)) {
+      RateLimiter limiter = limiter(behindIt);
+      assertThat(limiter.tryAcquire(id, 10).allowed(), is(true));
+      FaultProxy.Loss loss = network.loseReply("EVALSHA", 1, Then.CUT);
+      long hours = Duration.ofHours(3).toNanos() / 1000;
+      assertThat(limiter.book(id, 10, hours).waitMicros() > hours / 2, is(true));
+      loss.await();
+    }
+  }
+
+  @Test
+  void aResetWhoseReplyIsLostIsDoneAgain() throws InterruptedException {
+    try (FaultProxy network = redis.proxy();
+        TestRedis behindIt = redis.through(network)) {
+      RateLimiter limiter = limiter(behindIt);
+      assertThat(limiter.tryAcquire(id, 10).allowed(), is(true));
+      FaultProxy.Loss loss = network.loseReply("DEL", 1, Then.CUT);
+      limiter.reset(id);
+      loss.await();
+      assertThat(limiter.peek(id).remaining(), is(10L));
+    }
+  }
+
+  private static RateLimiter limiter(TestRedis reached) {
+    return reached
+        .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+        .limit(LIMIT)
+        .build();
   }
 }

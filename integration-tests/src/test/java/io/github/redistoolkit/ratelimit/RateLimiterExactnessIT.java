@@ -1,26 +1,28 @@
 package io.github.redistoolkit.ratelimit;
 
+import static io.github.redistoolkit.ratelimit.Bookings.GRANTED;
+import static io.github.redistoolkit.ratelimit.Bookings.REFUSED;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.is;
-import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.github.redistoolkit.ratelimit.Grants.Grant;
 import io.github.redistoolkit.ratelimit.NaiveLimiters.Admission;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.History;
+import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
 /** What is granted to many threads that ask as fast as they can, in real time. */
+@LeavesServerAlone
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class RateLimiterExactnessIT {
 
@@ -57,25 +59,47 @@ class RateLimiterExactnessIT {
   void everyRefusalFindsTheWindowFull() throws InterruptedException {
     RateLimiter limiter = limiter(Limit.of(LIMIT, WINDOW));
     History history = new History();
-    Load.run(THREADS, WINDOW.multipliedBy(4), () -> history.add(limiter.book(id, 1, 0)));
-    assertThat(history.refusals(), is(not(empty())));
-    assertThat(history.most(WINDOW), is(LIMIT));
-    assertThat(history.leastAtARefusal(WINDOW), is(LIMIT));
+    Load.run(
+        THREADS,
+        WINDOW.multipliedBy(4),
+        () -> Bookings.record(history, id, limiter.book(id, 1, 0)));
+    assertThat(history.events(REFUSED), is(not(empty())));
+    assertThat(history.excesses(GRANTED, LIMIT, WINDOW), is(empty()));
+    assertThat(history.needless(REFUSED, GRANTED, LIMIT, WINDOW), is(empty()));
   }
 
+  /**
+   * Ten a second and a hundred a minute, for more than a minute; by default twenty times faster.
+   */
   @Test
-  void severalLimitsAreKeptTogetherAndChargedAllOrNothing() throws InterruptedException {
-    Limit narrow = Limit.of(10, WINDOW.dividedBy(2));
-    Limit wide = Limit.of(35, WINDOW.multipliedBy(3));
+  void twoLimitsAreKeptTogetherAndChargedAllOrNothing() throws InterruptedException {
+    Duration second = Duration.ofMillis(Matrix.size(50, 1000));
+    Duration minute = second.multipliedBy(60);
+    Limit narrow = Limit.of(10, second).named("narrow");
+    Limit wide = Limit.of(100, minute).named("wide");
     RateLimiter limiter = limiter(narrow, wide);
     History history = new History();
-    Load.run(THREADS, WINDOW.multipliedBy(5), () -> history.add(limiter.book(id, 1, 0)));
-    assertThat(history.most(narrow.period()), is(10));
-    assertThat(history.most(wide.period()), is(35));
-    // Whatever the narrow limit refused has taken nothing of the wide one.
-    Booking later = limiter(wide).book(id, 1, DecisionScript.ONLY_ASK);
-    long now = later.instantMicros() - later.waitMicros();
-    assertThat(later.decision().remaining(), is(35L - history.within(wide.period(), now)));
+    Load.run(
+        4,
+        second.multipliedBy(65),
+        () -> {
+          Booking booking = limiter.book(id, 1, 0);
+          if (booking.decision().allowed()) {
+            Bookings.record(history, id, booking);
+          } else {
+            String limit = booking.decision().limit().name();
+            Bookings.record(history, REFUSED + " by " + limit, id, Bookings.asked(booking));
+          }
+        });
+    assertThat(history.excesses(GRANTED, 10, second), is(empty()));
+    assertThat(history.excesses(GRANTED, 100, minute), is(empty()));
+    // Each limit has refused, and whatever the one refused has taken nothing of the other.
+    assertThat(history.events(REFUSED + " by narrow"), is(not(empty())));
+    assertThat(history.events(REFUSED + " by wide"), is(not(empty())));
+    assertThat(history.needless(REFUSED + " by narrow", GRANTED, 10, second), is(empty()));
+    assertThat(history.needless(REFUSED + " by wide", GRANTED, 100, minute), is(empty()));
+    // A hundred in the first minute, and more once they come back.
+    assertThat(history.events(GRANTED).size(), is(greaterThan(110)));
   }
 
   @Test
@@ -83,28 +107,31 @@ class RateLimiterExactnessIT {
     Limit limit = Limit.of(1500, WINDOW).precision(8);
     RateLimiter limiter = limiter(limit);
     History history = new History();
-    Load.run(THREADS, WINDOW.multipliedBy(4), () -> history.add(limiter.book(id, 100, 0)));
-    assertThat(history.most(WINDOW), is(15));
+    Load.run(
+        THREADS,
+        WINDOW.multipliedBy(4),
+        () -> Bookings.record(history, id, limiter.book(id, 100, 0)));
+    assertThat(history.excesses(GRANTED, 15, WINDOW), is(empty()));
     // A permit comes back late by at most a slot.
-    assertThat(history.leastAtARefusal(WINDOW.multipliedBy(9).dividedBy(8)), is(15));
+    Duration late = WINDOW.multipliedBy(9).dividedBy(8);
+    assertThat(history.needless(REFUSED, GRANTED, 15, late), is(empty()));
   }
 
   /** The guarantee, recomputed from what the callers saw. */
   private void neverExceedsTheLimit(Admission admission) throws InterruptedException {
     awaitTheEndOfACalendarWindow();
-    Queue<Grant> granted = new ConcurrentLinkedQueue<>();
+    History history = new History();
     Load.run(
         THREADS,
         WINDOW.multipliedBy(9).dividedBy(2),
         () -> {
           long sent = System.nanoTime();
           if (admission.isAllowed(id)) {
-            granted.add(new Grant(sent, System.nanoTime()));
+            history.add(GRANTED, id, "", sent, System.nanoTime());
           }
         });
-    Grants grants = new Grants(granted);
-    assertThat(grants.mostCertainlyWithin(WINDOW), is(lessThanOrEqualTo(LIMIT)));
-    assertThat(grants.count(), is(greaterThanOrEqualTo(4 * LIMIT * 99 / 100)));
+    assertThat(history.excesses(GRANTED, LIMIT, WINDOW), is(empty()));
+    assertThat(history.events(GRANTED).size(), is(greaterThanOrEqualTo(4 * LIMIT * 99 / 100)));
   }
 
   /** So that the burst at the start and the one after a calendar boundary are close together. */

@@ -1,5 +1,7 @@
 package io.github.redistoolkit.ratelimit;
 
+import static io.github.redistoolkit.ratelimit.Bookings.GRANTED;
+import static io.github.redistoolkit.ratelimit.Bookings.REFUSED;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
@@ -10,21 +12,23 @@ import static org.hamcrest.Matchers.not;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvms;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Several JVMs with one limit between them. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class RateLimiterJvmsIT {
 
   private static final int JVMS = Matrix.size(2, 4);
@@ -40,31 +44,38 @@ class RateLimiterJvmsIT {
     this.id = redis.unique("shared");
   }
 
-  @Test
-  void noWindowHoldsMoreThanTheLimitHoweverManyJvmsHammerIt() throws InterruptedException {
+  static List<Integer> threads() {
+    return Matrix.ofThisRun() == Matrix.FULL ? List.of(16, 50) : List.of(16);
+  }
+
+  @ParameterizedTest
+  @MethodSource("threads")
+  void noWindowHoldsMoreThanTheLimitHoweverManyJvmsHammerIt(int threads)
+      throws InterruptedException {
     Duration time = WINDOW.multipliedBy(11).dividedBy(2);
     History history = new History();
     try (ChildJvms jvms =
-        ChildJvms.start(redis, JVMS, Hammering.class, id, WINDOW.toString(), time.toString())) {
+        ChildJvms.start(
+            redis,
+            JVMS,
+            Hammering.class,
+            id,
+            WINDOW.toString(),
+            time.toString(),
+            String.valueOf(threads))) {
       jvms.go();
-      for (String line : jvms.finish()) {
-        long instant = Long.parseLong(line.substring(1));
-        if (line.startsWith("+")) {
-          history.granted(instant);
-        } else {
-          history.refused(instant);
-        }
-      }
+      history.addLines(jvms.finish());
     }
-    assertThat(history.most(WINDOW), is(LIMIT));
-    assertThat(history.refusals(), is(not(empty())));
-    assertThat(history.leastAtARefusal(WINDOW), is(LIMIT));
+    assertThat(history.excesses(GRANTED, LIMIT, WINDOW), is(empty()));
+    assertThat(history.events(REFUSED), is(not(empty())));
+    assertThat(history.needless(REFUSED, GRANTED, LIMIT, WINDOW), is(empty()));
     // 99 % of five whole windows; the half of one more is for slow machines.
-    assertThat(history.grants().size(), is(greaterThanOrEqualTo(5 * LIMIT * 99 / 100)));
+    assertThat(history.events(GRANTED).size(), is(greaterThanOrEqualTo(5 * LIMIT * 99 / 100)));
   }
 
   @Test
-  void waitersInAllJvmsAreServedAtTheRateAndAskOnce() throws InterruptedException {
+  void waitersInAllJvmsAreServedInTheOrderInWhichTheyAskedAtTheRateAndAskOnce()
+      throws InterruptedException {
     Duration apart = Duration.ofMillis(50);
     RateLimiter limiter =
         redis
@@ -72,7 +83,7 @@ class RateLimiterJvmsIT {
             .limit(Limit.of(1, apart))
             .build();
     assertThat(limiter.peek(id).allowed(), is(true)); // the script is known from now on
-    List<String> served;
+    History history = new History();
     long calls;
     long start;
     try (ChildJvms jvms =
@@ -80,56 +91,54 @@ class RateLimiterJvmsIT {
       calls = redis.calls("evalsha");
       start = System.nanoTime();
       jvms.go();
-      served = jvms.finish();
+      history.addLines(jvms.finish());
     }
     assertThat(redis.calls("evalsha") - calls, is(2L * WAITERS));
+    List<Served> served =
+        history.events(Served.KIND).stream()
+            .map(Served::of)
+            .sorted(Comparator.comparingLong(Served::asked).thenComparingLong(Served::instant))
+            .toList();
     assertThat(served, hasSize(2 * WAITERS));
-    long[] instants = served.stream().mapToLong(Long::parseLong).sorted().toArray();
-    for (int i = 0; i < instants.length; i++) {
-      // However late each was, none was early.
-      assertThat(
-          instants[i] - start,
-          is(greaterThanOrEqualTo(i * apart.toNanos() - Duration.ofMillis(5).toNanos())));
+    assertInOrder(served, apart, start);
+  }
+
+  private static void assertInOrder(List<Served> served, Duration apart, long start) {
+    long micros = apart.toNanos() / 1000;
+    Served first = served.get(0);
+    for (int i = 1; i < served.size(); i++) {
+      Served next = served.get(i);
+      assertThat(next.instant() - served.get(i - 1).instant(), is(greaterThanOrEqualTo(micros)));
+      // However late each was, none was early. The two clocks may differ a little.
+      long early = (next.instant() - first.instant()) * 1000 - Duration.ofMillis(5).toNanos();
+      assertThat(next.servedNanos() - start, is(greaterThanOrEqualTo(early)));
     }
   }
 
-  /** Asks as fast as it can; sends each grant and every twentieth refusal, by Redis's clock. */
+  /**
+   * Someone who waited.
+   *
+   * @param asked when it was decided, by the clock of Redis in microseconds
+   * @param instant when it was to be served, by the same
+   * @param servedNanos when it was
+   */
+  private record Served(long asked, long instant, long servedNanos) {
+
+    static final String KIND = "served";
+
+    static Served of(History.Event event) {
+      String[] parts = event.value().split(" ", -1);
+      return new Served(Long.parseLong(parts[0]), Long.parseLong(parts[1]), event.receivedNanos());
+    }
+  }
+
+  /** Asks as fast as it can; keeps each grant and every twentieth refusal. */
   static final class Hammering {
     public static void main(String[] args) throws InterruptedException {
       Child child = Child.of(args);
-      Duration window = Duration.parse(args[3]);
-      Queue<String> lines = new ConcurrentLinkedQueue<>();
-      try (TestRedis redis = child.redis()) {
-        RateLimiter limiter =
-            redis
-                .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
-                .limit(Limit.of(LIMIT, window))
-                .build();
-        child.awaitStart();
-        Load.run(
-            16,
-            Duration.parse(args[4]),
-            () -> {
-              Booking booking = limiter.book(args[2], 1, 0);
-              long asked = booking.instantMicros() - booking.waitMicros();
-              if (booking.decision().allowed()) {
-                lines.add("+" + booking.instantMicros());
-              } else if (asked % 20 == 0) {
-                lines.add("-" + asked);
-              }
-            });
-      }
-      lines.forEach(child::send);
-    }
-  }
-
-  /** Many threads that acquire one permit each and send when they had it. */
-  static final class Waiting {
-    public static void main(String[] args) throws Exception {
-      Child child = Child.of(args);
-      Limit limit = Limit.of(1, Duration.parse(args[3]));
-      int waiters = Integer.parseInt(args[4]);
-      ExecutorService threads = Executors.newFixedThreadPool(waiters);
+      String id = args[2];
+      Limit limit = Limit.of(LIMIT, Duration.parse(args[3]));
+      History history = new History();
       try (TestRedis redis = child.redis()) {
         RateLimiter limiter =
             redis
@@ -137,23 +146,57 @@ class RateLimiterJvmsIT {
                 .limit(limit)
                 .build();
         child.awaitStart();
-        List<Future<Long>> served =
+        Load.run(
+            Integer.parseInt(args[5]),
+            Duration.parse(args[4]),
+            () -> {
+              Booking booking = limiter.book(id, 1, 0);
+              if (booking.decision().allowed() || Bookings.asked(booking) % 20 == 0) {
+                Bookings.record(history, id, booking);
+              }
+            });
+      }
+      child.send(history);
+    }
+  }
+
+  /** Many threads that acquire one permit each. */
+  static final class Waiting {
+    public static void main(String[] args) throws Exception {
+      Child child = Child.of(args);
+      Limit limit = Limit.of(1, Duration.parse(args[3]));
+      int waiters = Integer.parseInt(args[4]);
+      ExecutorService threads = Executors.newFixedThreadPool(waiters);
+      History history = new History();
+      try (TestRedis redis = child.redis()) {
+        RateLimiter limiter =
+            redis
+                .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+                .limit(limit)
+                .build();
+        child.awaitStart();
+        List<Future<Boolean>> all =
             IntStream.range(0, waiters)
-                .mapToObj(i -> threads.submit(() -> served(limiter, args[2])))
+                .mapToObj(i -> threads.submit(() -> isServed(limiter, args[2], history)))
                 .toList();
-        for (Future<Long> instant : served) {
-          child.send(String.valueOf(instant.get()));
+        for (Future<Boolean> each : all) {
+          if (!each.get()) {
+            throw new AssertionError("an hour was not enough");
+          }
         }
       } finally {
         threads.shutdownNow();
       }
+      child.send(history);
     }
 
-    private static long served(RateLimiter limiter, String id) throws InterruptedException {
-      if (!limiter.acquire(id, 1, Duration.ofHours(1)).allowed()) {
-        throw new AssertionError("an hour was not enough");
-      }
-      return System.nanoTime();
+    private static boolean isServed(RateLimiter limiter, String id, History history)
+        throws InterruptedException {
+      long sent = System.nanoTime();
+      Booking booking = limiter.bookAndWait(id, 1, Duration.ofHours(1));
+      String value = Bookings.asked(booking) + " " + Bookings.instant(booking);
+      history.add(Served.KIND, id, value, sent, System.nanoTime());
+      return booking.decision().allowed();
     }
   }
 }

@@ -1,5 +1,7 @@
 package io.github.redistoolkit.ratelimit;
 
+import static io.github.redistoolkit.ratelimit.Bookings.GRANTED;
+import static io.github.redistoolkit.ratelimit.Bookings.REFUSED;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
@@ -8,7 +10,9 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.not;
 
+import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -22,7 +26,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
 /** What is in Redis while many ids are limited, and what it costs. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class RateLimiterLoadIT {
 
   private static final Duration TIME = Duration.ofMillis(Matrix.size(500, 5000));
@@ -67,19 +71,20 @@ class RateLimiterLoadIT {
 
   @Test
   void holdsItsGuaranteeWhileTheServerForgetsItsScripts() throws InterruptedException {
-    RateLimiter limiter = limiter(Limit.of(50, WINDOW));
+    RateLimiter limiter =
+        redis
+            .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+            .limit(Limit.of(50, WINDOW))
+            .build();
     History history = new History();
     long evals = redis.calls("eval");
-    try (Load load = Load.start(16, () -> history.add(limiter.book(id, 1, 0)))) {
-      long start = System.nanoTime();
-      while (System.nanoTime() - start < TIME.toNanos()) {
-        new Servers(redis).forgetScripts();
-      }
-      load.stop();
+    try (Disturbance flushing = redis.flushScriptsEvery(Duration.ofMillis(1))) {
+      Load.run(16, TIME, () -> Bookings.record(history, id, limiter.book(id, 1, 0)));
+      assertThat(flushing.times(), is(greaterThan(10)));
     }
     assertThat(redis.calls("eval") - evals, is(greaterThan(10L)));
-    assertThat(history.most(WINDOW), is(50));
-    assertThat(history.leastAtARefusal(WINDOW), is(50));
+    assertThat(history.excesses(GRANTED, 50, WINDOW), is(empty()));
+    assertThat(history.needless(REFUSED, GRANTED, 50, WINDOW), is(empty()));
   }
 
   @Test

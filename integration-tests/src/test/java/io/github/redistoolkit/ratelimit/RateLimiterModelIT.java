@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import io.github.redistoolkit.ratelimit.ReferenceLimiter.Recording;
 import io.github.redistoolkit.ratelimit.ReferenceLimiter.Verdict;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -25,7 +26,8 @@ import org.junit.jupiter.api.Test;
  * Random calls through the clock seam, decided by Redis and by {@link ReferenceLimiter}. Windows
  * are a minute or longer, because the TTL is real while the clock is not.
  */
-@EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
+@LeavesServerAlone
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class RateLimiterModelIT {
 
   private static final int WORLDS = Matrix.size(24, 400);

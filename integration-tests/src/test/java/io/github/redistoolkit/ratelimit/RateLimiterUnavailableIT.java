@@ -2,290 +2,274 @@ package io.github.redistoolkit.ratelimit;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
-import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.PrivateRedis;
+import io.github.redistoolkit.testing.RedisServer;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedClass;
-import org.junit.jupiter.params.provider.EnumSource;
-import redis.clients.jedis.Connection;
-import redis.clients.jedis.ConnectionPoolConfig;
-import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.Jedis;
-import redis.clients.jedis.JedisClientConfig;
-import redis.clients.jedis.JedisPool;
-import redis.clients.jedis.JedisPoolConfig;
-import redis.clients.jedis.RedisClient;
-import redis.clients.jedis.RedisProtocol;
+import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.commands.ProtocolCommand;
-import redis.clients.jedis.exceptions.JedisAccessControlException;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
-import redis.clients.jedis.util.Pool;
 
 /** A server that is there and will not decide, under each policy. */
-@Tag("integration")
-@ParameterizedClass(name = "{0}")
-@EnumSource
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class RateLimiterUnavailableIT {
 
-  private static final Limit LIMIT = Limit.of(3, Duration.ofHours(1));
   private static final ProtocolCommand DEBUG = () -> "DEBUG".getBytes(StandardCharsets.US_ASCII);
-  private static final Limit OTHER = Limit.tokenBucket(3, 1, Duration.ofHours(1));
 
-  /** What the limiter is built on, with one connection and little patience. */
-  enum Kind {
-    POOL,
-    CLIENT
-  }
+  private final PrivateRedis servers;
+  private final TestRedis redis;
+  private final String id;
+  private final Policies policies;
+  private final ExecutorService thread = Executors.newSingleThreadExecutor();
 
-  private final Kind kind;
-  private final OwnServer server = OwnServer.start("--enable-debug-command", "local");
-  private final Jedis admin = server.admin();
-  private Reached reached;
-
-  RateLimiterUnavailableIT(Kind kind) {
-    this.kind = kind;
-    this.reached = Reached.of(kind, server, "default", "");
+  RateLimiterUnavailableIT(TestRedis shared) {
+    this.servers = shared.privateServers("enable-protected-configs yes");
+    this.redis = servers.redis();
+    this.id = redis.unique("undecided");
+    this.policies = new Policies(redis, id);
   }
 
   @AfterEach
-  void close() {
-    reached.close().run();
-    admin.close();
-    server.close();
+  void heal() {
+    thread.shutdownNow();
+    servers.configure("maxmemory", "0");
+    servers.configure("min-replicas-to-write", "0");
+    servers.configure("save", "");
   }
 
   @Test
   void aServerOutOfMemoryLeavesItToThePolicy() {
-    admin.configSet("maxmemory", "1");
-    assertPolicyDecides("OOM");
+    servers.exhaustMemory();
+    policies.assertDecide("OOM");
     // What needs no memory is still decided.
-    assertThat(limiter(OnUnavailable.THROW).peek("id").allowed(), is(true));
-    assertThat(admin.dbSize(), is(0L));
+    policies.assertRemaining(3);
   }
 
   @Test
   void aServerOutOfMemoryChargesNothing() {
-    assertThat(limiter(OnUnavailable.THROW).isAllowed("id"), is(true));
-    admin.configSet("maxmemory", "1");
-    assertThrows(JedisDataException.class, () -> limiter(OnUnavailable.THROW).isAllowed("id"));
-    admin.configSet("maxmemory", "0");
-    assertThat(limiter(OnUnavailable.THROW).peek("id").remaining(), is(2L));
-  }
-
-  @Test
-  void aReplicaLeavesItToThePolicy() {
-    admin.replicaof("127.0.0.1", 1);
-    assertPolicyDecides("READONLY");
-  }
-
-  @Test
-  void aReplicaThatHasLostItsPrimaryLeavesItToThePolicy() {
-    admin.configSet("replica-serve-stale-data", "no");
-    admin.replicaof("127.0.0.1", 1);
-    assertPolicyDecides("");
+    RateLimiter limiter = policies.limiter(OnUnavailable.THROW);
+    assertThat(limiter.isAllowed(id), is(true));
+    servers.exhaustMemory();
+    assertThrows(JedisDataException.class, () -> limiter.isAllowed(id));
+    servers.restoreMemory();
+    policies.assertRemaining(2);
   }
 
   @Test
   void aServerWithTooFewReplicasLeavesItToThePolicy() {
-    admin.configSet("min-replicas-to-write", "1");
-    assertPolicyDecides("NOREPLICAS");
+    servers.configure("min-replicas-to-write", "5");
+    policies.assertDecide("NOREPLICAS");
+    servers.configure("min-replicas-to-write", "0");
+    policies.assertRemaining(3);
   }
 
   @Test
   void aServerThatCannotWriteItsSnapshotLeavesItToThePolicy() {
-    // No file can be made there.
-    try (OwnServer cannotSave = OwnServer.start("--save", "3600 1000000", "--dir", "/proc");
-        Jedis itsAdmin = cannotSave.admin()) {
-      String unused = itsAdmin.bgsave();
+    try (Jedis primary = primary()) {
+      String name = primary.configGet("dbfilename").get("dbfilename");
+      primary.configSet("dbfilename", "."); // no file can have that name
+      primary.configSet("save", "3600 1000000");
+      primary.bgsave();
       Awaitility.await()
-          .until(() -> itsAdmin.info("persistence").contains("rdb_last_bgsave_status:err"));
-      reached.close().run();
-      reached = Reached.of(kind, cannotSave, "default", "");
-      assertPolicyDecides("MISCONF");
+          .until(() -> primary.info("persistence").contains("rdb_last_bgsave_status:err"));
+      policies.assertDecide("MISCONF");
+      primary.configSet("dbfilename", name);
+      primary.configSet("save", "");
     }
+    policies.assertRemaining(3);
   }
 
   @Test
-  void aServerBusyWithAScriptLeavesItToThePolicy() throws Exception {
-    admin.configSet("busy-reply-threshold", "10");
-    ExecutorService thread = Executors.newSingleThreadExecutor();
-    try (Jedis looping = server.admin()) {
+  void aServerBusyWithAScriptLeavesItToThePolicy() {
+    servers.configure("busy-reply-threshold", "10");
+    try (Jedis primary = primary();
+        Jedis looping = primary()) {
       Future<?> loop = thread.submit(() -> looping.eval("while true do end"));
-      Awaitility.await()
-          .until(() -> failure(limiter(OnUnavailable.THROW)).getMessage().startsWith("BUSY"));
-      assertPolicyDecides("BUSY");
-      admin.scriptKill();
-      assertThrows(Exception.class, () -> loop.get(10, TimeUnit.SECONDS));
-    } finally {
-      thread.shutdownNow();
+      Awaitility.await().pollInterval(Duration.ofMillis(20)).until(() -> isBusy(primary));
+      policies.assertDecide("BUSY");
+      primary.scriptKill();
+      assertThrows(ExecutionException.class, () -> loop.get(10, TimeUnit.SECONDS));
+    }
+    policies.assertRemaining(3);
+  }
+
+  private static boolean isBusy(Jedis jedis) {
+    try {
+      return !jedis.ping().equals("PONG");
+    } catch (JedisDataException e) {
+      return e.getMessage().startsWith("BUSY");
     }
   }
 
   @Test
   void aServerThatLoadsItsDataLeavesItToThePolicy() throws Exception {
-    admin.eval("for i = 1, 3000 do redis.call('SET', 'k' .. i, string.rep('x', 1000)) end");
-    admin.configSet("key-load-delay", "1000");
-    admin.configSet("loading-process-events-interval-bytes", "1024");
-    ExecutorService thread = Executors.newSingleThreadExecutor();
-    try (Jedis reloading = server.admin()) {
+    try (Jedis primary = primary();
+        Jedis reloading = redis.open(servers.primaryOf(policies.key()).address())) {
+      primary.sendCommand(DEBUG, "POPULATE", "1500", "loaded");
+      primary.configSet("key-load-delay", "1000");
+      primary.configSet("loading-process-events-interval-bytes", "1024");
+      reloading.getConnection().setSoTimeout(60_000);
       Future<?> reload = thread.submit(() -> reloading.sendCommand(DEBUG, "RELOAD"));
       Awaitility.await()
           .pollInterval(Duration.ofMillis(5))
-          .until(() -> admin.info("persistence").contains("loading:1"));
-      assertPolicyDecides("LOADING");
+          .until(() -> primary.info("persistence").contains("loading:1"));
+      policies.assertDecide("LOADING");
       reload.get(1, TimeUnit.MINUTES);
-    } finally {
-      thread.shutdownNow();
+      primary.configSet("key-load-delay", "0");
+      primary.flushAll();
     }
+    policies.assertRemaining(3);
   }
 
   @Test
-  void aPoolWithNoFreeConnectionLeavesItToThePolicy() {
-    Runnable release = reached.occupy();
-    assertPolicyDecides("");
-    release.run();
-    assertThat(limiter(OnUnavailable.THROW).isAllowed("id"), is(true));
+  void aPoolWithNoFreeConnectionLeavesItToThePolicy() throws Exception {
+    try (TestRedis one = redis.withMaxTotal(1).impatient(Duration.ofMillis(200))) {
+      Policies occupied = new Policies(one, id);
+      Future<?> release = occupy(one);
+      occupied.assertDecide("");
+      release(release);
+      occupied.assertRemaining(3);
+    }
   }
 
   @Test
   void anInterruptWhileWaitingForAConnectionIsAlwaysThrown() throws Exception {
-    Runnable release = reached.occupy();
-    RateLimiter limiter = limiter(OnUnavailable.ALLOW);
-    Thread.currentThread().interrupt();
-    assertThrows(JedisException.class, () -> limiter.isAllowed("id"));
-    assertThat(Thread.interrupted(), is(true));
-    release.run();
+    try (TestRedis one = redis.withMaxTotal(1).impatient(Duration.ofSeconds(20))) {
+      Policies occupied = new Policies(one, id);
+      Future<?> release = occupy(one);
+      for (OnUnavailable policy : OnUnavailable.values()) {
+        RateLimiter limiter = occupied.limiter(policy);
+        Thread.currentThread().interrupt();
+        assertThrows(JedisException.class, () -> limiter.isAllowed(id));
+        assertThat(Thread.interrupted(), is(true));
+      }
+      release(release);
+      occupied.assertRemaining(3);
+    }
+  }
+
+  @Test
+  void anInterruptWhileAcquireWaitsForAConnectionEndsItAsAnyOther() throws Exception {
+    try (TestRedis one = redis.withMaxTotal(1).impatient(Duration.ofSeconds(20));
+        TestRedis unoccupied = redis.withMaxTotal(2)) {
+      Policies occupied = new Policies(one, id);
+      Future<?> release = occupy(one);
+      RateLimiter limiter = occupied.limiter(OnUnavailable.ALLOW);
+      ExecutorService waiting = Executors.newSingleThreadExecutor();
+      try {
+        Future<Decision> acquired =
+            waiting.submit(() -> limiter.acquire(id, 1, Duration.ofMinutes(1)));
+        Awaitility.await().until(() -> isWaitingForAConnection());
+        waiting.shutdownNow();
+        ExecutionException e =
+            assertThrows(ExecutionException.class, () -> acquired.get(10, TimeUnit.SECONDS));
+        assertThat(e.getCause() instanceof InterruptedException, is(true));
+      } finally {
+        waiting.shutdownNow();
+      }
+      release(release);
+      new Policies(unoccupied, id).assertRemaining(3);
+    }
+  }
+
+  private static boolean isWaitingForAConnection() {
+    return Thread.getAllStackTraces().values().stream()
+        .map(
+            frames ->
+                Arrays.stream(frames)
+                    .map(StackTraceElement::getMethodName)
+                    .collect(Collectors.toSet()))
+        .anyMatch(methods -> methods.containsAll(Set.of("bookAndWait", "borrowObject")));
+  }
+
+  /** Has a command that blocks hold the only connection to where the id is. */
+  private Future<?> occupy(TestRedis one) {
+    UnifiedJedis client = one.over(PooledClient::over, given -> given);
+    Future<?> blocked = thread.submit(() -> client.blpop(60, blockingKey()));
+    Awaitility.await().pollInterval(Duration.ofMillis(10)).until(() -> one.borrowed() == 1);
+    return blocked;
+  }
+
+  private void release(Future<?> blocked) throws Exception {
+    redis.admin().rpush(blockingKey(), "go on");
+    blocked.get(10, TimeUnit.SECONDS);
+  }
+
+  private String blockingKey() {
+    return "{" + id + "}:blocking";
   }
 
   @Test
   void aKeyOfAnotherTypeIsAlwaysThrown() {
-    admin.set("rl:default:{id}:" + LIMIT.keySuffix(), "text");
-    assertAlwaysThrown("WRONGTYPE");
+    redis.admin().set(policies.key(), "text");
+    policies.assertDoNotApply("WRONGTYPE");
   }
 
   @Test
   void aStateThatSomebodyElseHasWrittenIsAlwaysThrown() {
-    admin.rpush("rl:default:{id}:" + LIMIT.keySuffix(), "x", "y");
-    assertAlwaysThrown("ERR");
+    redis.admin().rpush(policies.key(), "x", "y");
+    policies.assertDoNotApply("ERR");
   }
 
   @Test
   void aUserWhoMayNotRunScriptsIsAlwaysTold() {
-    admin.aclSetUser("limited", "on", ">secret", "~*", "+@all", "-evalsha");
-    become("limited", "secret");
-    assertAlwaysThrown("NOPERM");
+    try (TestRedis limited = redis.withoutCommands("evalsha")) {
+      new Policies(limited, id).assertDoNotApply("NOPERM");
+    }
   }
 
   @Test
   void aUserWhoMayNotSetATtlGetsNoKeyWithoutOne() {
-    admin.aclSetUser("limited", "on", ">secret", "~*", "+@all", "-pexpire");
-    become("limited", "secret");
-    assertAlwaysThrown("NOPERM");
-    assertThat(admin.dbSize(), is(0L));
+    try (TestRedis limited = redis.withoutCommands("pexpire")) {
+      new Policies(limited, id).assertDoNotApply("NOPERM");
+    }
+    policies.assertRemaining(3);
+    assertThat(redis.admin().exists(policies.key()), is(false));
   }
 
   @Test
-  void aUserWithAnotherPasswordIsAlwaysTold() {
-    admin.aclSetUser("limited", "on", ">secret", "~*", "+@all");
-    become("limited", "guess");
-    for (OnUnavailable policy : OnUnavailable.values()) {
-      assertThrows(JedisAccessControlException.class, () -> limiter(policy).isAllowed("id"));
+  void aUserWhosePasswordWasChangedIsAlwaysTold() {
+    try (TestRedis locked = redis.withoutCommands()) {
+      Policies lockedOut = new Policies(locked, id);
+      lockedOut.assertRemaining(3);
+      servers.servers().forEach(this::changePasswords);
+      locked.killClients("normal");
+      Awaitility.await("all connections are new")
+          .until(() -> lockedOut.failure(OnUnavailable.THROW).getMessage().startsWith("WRONGPASS"));
+      lockedOut.assertDoNotApply("WRONGPASS");
     }
   }
 
-  private void assertPolicyDecides(String message) {
-    assertThat(failure(limiter(OnUnavailable.THROW)).getMessage(), startsWith(message));
-    Decision allowed = limiter(OnUnavailable.ALLOW).tryAcquire("id", 2);
-    assertThat(allowed, is(Decision.degraded(true, LIMIT)));
-    Decision denied = limiter(OnUnavailable.DENY).tryAcquire("id", 2);
-    assertThat(denied, is(Decision.degraded(false, LIMIT)));
-  }
-
-  private void assertAlwaysThrown(String message) {
-    for (OnUnavailable policy : OnUnavailable.values()) {
-      assertThat(failure(limiter(policy)).getMessage(), startsWith(message));
-    }
-  }
-
-  private static JedisException failure(RateLimiter limiter) {
-    return assertThrows(JedisException.class, () -> limiter.isAllowed("id"));
-  }
-
-  private RateLimiter limiter(OnUnavailable policy) {
-    return reached.builder().limit(LIMIT, OTHER).onUnavailable(policy).build();
-  }
-
-  private void become(String user, String password) {
-    reached.close().run();
-    reached = Reached.of(kind, server, user, password);
-  }
-
-  /** The server through one kind of client. */
-  private record Reached(RateLimiter.Builder builder, Occupation occupation, Runnable close) {
-
-    /** Takes the only connection, and returns what gives it back. */
-    private interface Occupation {
-      Runnable occupy();
-    }
-
-    Runnable occupy() {
-      return occupation.occupy();
-    }
-
-    static Reached of(Kind kind, OwnServer server, String user, String password) {
-      DefaultJedisClientConfig.Builder config =
-          DefaultJedisClientConfig.builder()
-              .timeoutMillis(1000)
-              .protocol(kind == Kind.POOL ? RedisProtocol.RESP2 : RedisProtocol.RESP3);
-      if (!password.isEmpty()) {
-        config.user(user).password(password);
+  private void changePasswords(RedisServer server) {
+    try (Jedis jedis = redis.open(server.address())) {
+      for (String user : jedis.aclUsers()) {
+        if (!user.equals("default")) {
+          jedis.aclSetUser(user, "resetpass", ">another");
+        }
       }
-      return kind == Kind.POOL ? pool(server, config.build()) : client(server, config.build());
     }
+  }
 
-    @SuppressWarnings("deprecation") // JedisPool is what most code holds
-    private static Reached pool(OwnServer server, JedisClientConfig config) {
-      JedisPoolConfig one = new JedisPoolConfig();
-      one.setMaxTotal(1);
-      one.setMaxWait(Duration.ofMillis(100));
-      Pool<Jedis> pool = new JedisPool(one, server.address(), config);
-      return new Reached(
-          RateLimiter.builder(pool),
-          () -> {
-            Jedis taken = pool.getResource();
-            return taken::close;
-          },
-          pool::close);
-    }
-
-    private static Reached client(OwnServer server, JedisClientConfig config) {
-      ConnectionPoolConfig one = new ConnectionPoolConfig();
-      one.setMaxTotal(1);
-      one.setMaxWait(Duration.ofMillis(100));
-      RedisClient client =
-          RedisClient.builder()
-              .hostAndPort(server.address())
-              .clientConfig(config)
-              .poolConfig(one)
-              .build();
-      return new Reached(
-          RateLimiter.builder(client),
-          () -> {
-            Connection taken = client.getPool().getResource();
-            return taken::close;
-          },
-          client::close);
-    }
+  private Jedis primary() {
+    return redis.open(servers.primaryOf(policies.key()).address());
   }
 }

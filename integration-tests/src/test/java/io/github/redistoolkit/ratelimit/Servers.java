@@ -29,10 +29,6 @@ record Servers(TestRedis redis) {
                 .orElse("none"));
   }
 
-  void forgetScripts() {
-    List<String> unused = each(Jedis::scriptFlush);
-  }
-
   private <T> List<T> each(Function<Jedis, T> look) {
     return redis.primaries().stream().map(server -> at(server, look)).toList();
   }

@@ -12,6 +12,7 @@ import java.util.List;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
+@LeavesServerAlone
 @EachClient
 class ChildJvmIT {
 

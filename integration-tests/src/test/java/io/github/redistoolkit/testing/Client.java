@@ -6,11 +6,11 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
+import org.apache.commons.pool2.impl.BaseObjectPoolConfig;
 import org.apache.commons.pool2.impl.GenericObjectPoolConfig;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionPoolConfig;
-import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.JedisClientConfig;
 import redis.clients.jedis.JedisPool;
@@ -21,6 +21,7 @@ import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.RedisProtocol;
 import redis.clients.jedis.RedisSentinelClient;
 import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.builders.ClusterClientBuilder;
 import redis.clients.jedis.util.Pool;
 
 /**
@@ -36,24 +37,52 @@ record Client(
     Supplier<Collection<? extends Pool<?>>> pools)
     implements AutoCloseable {
 
-  /** One of this kind with at most so many connections, to each node if there are several. */
-  static Client of(ClientKind kind, Deployment deployment, JedisClientConfig config, int maxTotal) {
+  /** One of this kind. */
+  static Client of(
+      ClientKind kind, Deployment deployment, JedisClientConfig config, Limits limits) {
     return switch (kind) {
-      case POOL, POOL_RESP3 -> of(pool(deployment, config, maxTotal));
-      case CLIENT, CLIENT_RESP2 -> redis(deployment, config, maxTotal);
-      case SENTINEL_POOL, SENTINEL_POOL_RESP3 -> of(sentinelPool(deployment, config, maxTotal));
-      case SENTINEL_CLIENT, SENTINEL_CLIENT_RESP2 -> sentinel(deployment, config, maxTotal);
-      case CLUSTER, CLUSTER_RESP2 -> cluster(deployment, config, maxTotal);
+      case POOL, POOL_RESP3 -> of(pool(deployment, config, limits));
+      case CLIENT, CLIENT_RESP2 -> redis(deployment, config, limits);
+      case SENTINEL_POOL, SENTINEL_POOL_RESP3 -> of(sentinelPool(deployment, config, limits));
+      case SENTINEL_CLIENT, SENTINEL_CLIENT_RESP2 -> sentinel(deployment, config, limits);
+      case CLUSTER, CLUSTER_RESP2 -> cluster(deployment, config, limits);
     };
+  }
+
+  /**
+   * How far it goes.
+   *
+   * @param maxTotal how many connections it may have, to each node if there are several
+   * @param maxWait how long one of them is waited for; null for what the bed thinks a user sets,
+   *     which is no limit for pools, as Jedis has it
+   * @param retriesFor how long it tries again, if it does so by itself; null for its default
+   */
+  record Limits(int maxTotal, @Nullable Duration maxWait, @Nullable Duration retriesFor) {
+
+    private JedisPoolConfig ofPool() {
+      return set(new JedisPoolConfig(), BaseObjectPoolConfig.DEFAULT_MAX_WAIT);
+    }
+
+    private ConnectionPoolConfig ofClient() {
+      return set(new ConnectionPoolConfig(), Duration.ofSeconds(10));
+    }
+
+    private <C extends GenericObjectPoolConfig<?>> C set(C config, Duration maxWaitByDefault) {
+      config.setMaxTotal(maxTotal);
+      config.setMaxIdle(maxTotal);
+      config.setMaxWait(maxWait == null ? maxWaitByDefault : maxWait);
+      return config;
+    }
   }
 
   /** A client for the bed's own use. */
   static Client admin(Deployment deployment) {
     JedisClientConfig config = deployment.config().protocol(RedisProtocol.RESP3).build();
+    Limits few = new Limits(8, null, null);
     return switch (deployment.topology()) {
-      case STANDALONE -> redis(deployment, config, 8);
-      case SENTINEL -> sentinel(deployment, config, 8);
-      case CLUSTER -> cluster(deployment, config, 8);
+      case STANDALONE -> redis(deployment, config, few);
+      case SENTINEL -> sentinel(deployment, config, few);
+      case CLUSTER -> cluster(deployment, config, few);
     };
   }
 
@@ -77,39 +106,39 @@ record Client(
   }
 
   @SuppressWarnings("deprecation") // JedisPool is what most code holds
-  private static Pool<Jedis> pool(Deployment deployment, JedisClientConfig config, int maxTotal) {
-    return new JedisPool(sized(new JedisPoolConfig(), maxTotal), deployment.nodes().get(0), config);
+  private static Pool<Jedis> pool(Deployment deployment, JedisClientConfig config, Limits limits) {
+    return new JedisPool(limits.ofPool(), deployment.nodes().get(0), config);
   }
 
   @SuppressWarnings("deprecation") // as is JedisSentinelPool
   private static Pool<Jedis> sentinelPool(
-      Deployment deployment, JedisClientConfig config, int maxTotal) {
+      Deployment deployment, JedisClientConfig config, Limits limits) {
     return new JedisSentinelPool(
         Deployment.PRIMARY_NAME,
         new HashSet<>(deployment.sentinels()),
-        sized(new JedisPoolConfig(), maxTotal),
+        limits.ofPool(),
         config,
         sentinelConfig(deployment));
   }
 
-  private static Client redis(Deployment deployment, JedisClientConfig config, int maxTotal) {
+  private static Client redis(Deployment deployment, JedisClientConfig config, Limits limits) {
     RedisClient client =
         RedisClient.builder()
             .hostAndPort(deployment.nodes().get(0))
             .clientConfig(config)
-            .poolConfig(patient(maxTotal))
+            .poolConfig(limits.ofClient())
             .build();
     return new Client(null, client, () -> Set.of(client.getPool()));
   }
 
-  private static Client sentinel(Deployment deployment, JedisClientConfig config, int maxTotal) {
+  private static Client sentinel(Deployment deployment, JedisClientConfig config, Limits limits) {
     RedisSentinelClient client =
         RedisSentinelClient.builder()
             .masterName(Deployment.PRIMARY_NAME)
             .sentinels(new HashSet<>(deployment.sentinels()))
             .sentinelClientConfig(sentinelConfig(deployment))
             .clientConfig(config)
-            .poolConfig(patient(maxTotal))
+            .poolConfig(limits.ofClient())
             .build();
     Supplier<Collection<? extends Pool<?>>> pools =
         () -> {
@@ -119,30 +148,20 @@ record Client(
     return new Client(null, client, pools);
   }
 
-  private static Client cluster(Deployment deployment, JedisClientConfig config, int maxTotal) {
-    Set<HostAndPort> nodes = new HashSet<>(deployment.nodes());
-    RedisClusterClient client =
+  private static Client cluster(Deployment deployment, JedisClientConfig config, Limits limits) {
+    ClusterClientBuilder<RedisClusterClient> builder =
         RedisClusterClient.builder()
-            .nodes(nodes)
+            .nodes(new HashSet<>(deployment.nodes()))
             .clientConfig(config)
-            .poolConfig(patient(maxTotal))
-            .build();
+            .poolConfig(limits.ofClient());
+    if (limits.retriesFor() != null) {
+      builder.maxTotalRetriesDuration(limits.retriesFor());
+    }
+    RedisClusterClient client = builder.build();
     return new Client(null, client, () -> client.getClusterNodes().values());
   }
 
   private static JedisClientConfig sentinelConfig(Deployment deployment) {
     return deployment.config().protocol(RedisProtocol.RESP2).build();
-  }
-
-  private static ConnectionPoolConfig patient(int maxTotal) {
-    ConnectionPoolConfig config = sized(new ConnectionPoolConfig(), maxTotal);
-    config.setMaxWait(Duration.ofSeconds(10));
-    return config;
-  }
-
-  private static <C extends GenericObjectPoolConfig<?>> C sized(C config, int maxTotal) {
-    config.setMaxTotal(maxTotal);
-    config.setMaxIdle(maxTotal);
-    return config;
   }
 }

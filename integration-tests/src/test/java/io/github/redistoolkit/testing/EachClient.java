@@ -8,6 +8,7 @@ import java.lang.annotation.Target;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.AfterClassTemplateInvocationCallback;
@@ -28,8 +29,8 @@ import org.junit.platform.commons.support.AnnotationSupport;
  * of it.
  *
  * <p>Which kinds these are depends on {@link #topologies} and on the {@linkplain Matrix size of the
- * run}. An external server stands for the standalone one; the other topologies are started as if no
- * backend were named.
+ * run}. In a run on an external server, suites that {@linkplain LeavesServerAlone leave it alone}
+ * use that for the standalone one; all else is started as if no backend were named.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
@@ -52,9 +53,13 @@ public @interface EachClient {
           AnnotationSupport.findAnnotation(context.getRequiredTestClass(), EachClient.class)
               .orElseThrow();
       List<Topology> topologies = List.of(suite.topologies());
+      Function<ClientKind, TestRedis> redis =
+          AnnotationSupport.isAnnotated(context.getRequiredTestClass(), LeavesServerAlone.class)
+              ? TestRedis::of
+              : TestRedis::started;
       return Arrays.stream(ClientKind.values())
           .filter(kind -> topologies.contains(kind.topology()) && kind.isIn(Matrix.ofThisRun()))
-          .map(kind -> Arguments.of(TestRedis.of(kind)));
+          .map(kind -> Arguments.of(redis.apply(kind)));
     }
   }
 

@@ -132,6 +132,30 @@ public final class History {
     return violations;
   }
 
+  /**
+   * Nothing was refused for nothing: whenever something of the one kind happened, the window that
+   * ended then may have held so many events of the other kind and of the same subject.
+   *
+   * @return what is wrong; empty if nothing is
+   */
+  public List<String> needless(String refusal, String grant, int least, Duration window) {
+    Map<String, List<Event>> grants = bySubject(grant);
+    List<String> violations = new ArrayList<>();
+    for (Event refused : events(refusal)) {
+      long begin = refused.sentNanos() - window.toNanos();
+      long possible =
+          grants.getOrDefault(refused.subject(), List.of()).stream()
+              .filter(granted -> granted.receivedNanos() - begin > 0)
+              .filter(granted -> granted.sentNanos() - refused.receivedNanos() <= 0)
+              .count();
+      if (possible < least) {
+        violations.add(
+            refused.subject() + " was refused after only " + possible + " within " + window);
+      }
+    }
+    return violations;
+  }
+
   /** How many events certainly were in the window that begins when the first was sent. */
   private static int certainlyWithin(List<Event> inOrder, int first, long windowNanos) {
     long begin = inOrder.get(first).sentNanos();

@@ -57,6 +57,27 @@ class HistoryTest {
   }
 
   @Test
+  void aRefusalIsNeedlessIfTooLittleCanHaveBeenInItsWindow() {
+    history.add("granted", "id", "", 0, 1);
+    history.add("granted", "id", "", 50, 51);
+    history.add("granted", "other", "", 50, 51);
+    history.add("refused", "id", "", 100, 100);
+    assertThat(history.needless("refused", "granted", 2, Duration.ofNanos(100)), is(empty()));
+    history.add("refused", "id", "", 101, 101);
+    assertThat(
+        history.needless("refused", "granted", 2, Duration.ofNanos(100)),
+        contains("id was refused after only 1 within PT0.0000001S"));
+  }
+
+  @Test
+  void aRefusalIsNotNeedlessIfEnoughMayHaveBeenInItsWindow() {
+    history.add("granted", "id", "", 0, 30);
+    history.add("granted", "id", "", 110, 130);
+    history.add("refused", "id", "", 100, 120);
+    assertThat(history.needless("refused", "granted", 2, Duration.ofNanos(100)), is(empty()));
+  }
+
+  @Test
   void eachSubjectHasOneEffectAndOneResult() {
     history.add("effect", "a", "1", 0, 1);
     history.add("effect", "b", "1", 0, 1);

@@ -18,6 +18,7 @@ import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.KeyValue;
 
+@LeavesServerAlone
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class LeakGuardIT {
 

@@ -21,8 +21,7 @@ final class LoopbackPorts {
 
   private static final int FORKS = 4;
   private static final int RANGE = 2_500;
-  private static final int LOWEST =
-      11_000 + Integer.getInteger("surefire.forkNumber", 1) % FORKS * RANGE;
+  private static final int LOWEST = 11_000 + Integer.getInteger("redis.fork", 0) % FORKS * RANGE;
   private static final int HIGHEST = LOWEST + RANGE;
   private static final int TO_CLUSTER_BUS = 10_000;
 

@@ -37,8 +37,7 @@ public final class PrivateRedis {
   }
 
   static PrivateRedis start(ClientKind kind, List<String> settings) {
-    StartedRedis started =
-        StartedRedis.start(SharedRedis.backendForServers(), kind.topology(), settings);
+    StartedRedis started = StartedRedis.start(SharedRedis.backend(), kind.topology(), settings);
     try {
       return new PrivateRedis(started, kind);
     } catch (RuntimeException e) {

@@ -15,43 +15,50 @@ import redis.clients.jedis.Jedis;
 /** The servers that all suites of a run share, started when first asked for. */
 final class SharedRedis {
 
-  private static final Once<Backend> BACKEND = new Once<>(Backend::chosen);
-  private static final Once<Backend> BACKEND_FOR_SERVERS =
-      new Once<>(() -> backend() instanceof Backend.External ? Backend.automatic() : backend());
-  private static final Map<Topology, Once<Deployment>> DEPLOYMENTS =
+  private static final Once<Backend> NAMED = new Once<>(Backend::chosen);
+  private static final Once<Backend> OURS =
+      new Once<>(() -> NAMED.get() instanceof Backend.External ? Backend.automatic() : NAMED.get());
+  private static final Once<Deployment> EXTERNAL = new Once<>(SharedRedis::external);
+  private static final Map<Topology, Once<Deployment>> STARTED =
       Arrays.stream(Topology.values())
           .collect(
               Collectors.toMap(Function.identity(), topology -> new Once<>(() -> start(topology))));
 
   private SharedRedis() {}
 
-  /** Where the servers of this run come from. */
+  /** Where servers come from that the bed starts. */
   static Backend backend() {
-    return BACKEND.get();
+    return OURS.get();
   }
 
-  /** Where further servers come from, which tests may stop and change. */
-  static Backend backendForServers() {
-    return BACKEND_FOR_SERVERS.get();
+  /** The one of this topology that the bed has started. */
+  static Deployment started(Topology topology) {
+    return STARTED.get(topology).get();
   }
 
-  /** The one of this topology. */
+  /** The one of this topology; the external server if the run names one. */
   static Deployment of(Topology topology) {
-    return DEPLOYMENTS.get(topology).get();
+    return topology == Topology.STANDALONE && NAMED.get() instanceof Backend.External
+        ? EXTERNAL.get()
+        : started(topology);
   }
 
   private static Deployment start(Topology topology) {
     long start = System.nanoTime();
-    Deployment deployment =
-        backend() instanceof Backend.External external && topology == Topology.STANDALONE
-            ? Deployment.foreign(external.url())
-            : StartedRedis.start(backendForServers(), topology, List.of()).deployment();
-    announce(deployment, Duration.ofNanos(System.nanoTime() - start), System.out);
+    Deployment deployment = StartedRedis.start(backend(), topology, List.of()).deployment();
+    announce(backend(), deployment, Duration.ofNanos(System.nanoTime() - start), System.out);
     return deployment;
   }
 
-  private static void announce(Deployment deployment, Duration took, PrintStream out) {
-    Backend from = deployment.isOurs() ? backendForServers() : backend();
+  private static Deployment external() {
+    Backend.External external = (Backend.External) NAMED.get();
+    Deployment deployment = Deployment.foreign(external.url());
+    announce(external, deployment, Duration.ZERO, System.out);
+    return deployment;
+  }
+
+  private static void announce(
+      Backend backend, Deployment deployment, Duration took, PrintStream out) {
     try (Jedis jedis = deployment.open(deployment.nodes().get(0))) {
       Map<String, String> info =
           jedis
@@ -66,12 +73,12 @@ final class SharedRedis {
               : "Redis " + info.get("redis_version");
       out.printf(
           "Test bed: %s, %s, %s at %s after %d ms (%s)%n",
-          from.description(),
+          backend.description(),
           version,
           deployment.topology().toString().toLowerCase(Locale.ROOT),
           deployment.nodes().get(0),
           took.toMillis(),
-          from.reason());
+          backend.reason());
     }
   }
 

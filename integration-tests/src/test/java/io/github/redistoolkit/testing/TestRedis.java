@@ -9,8 +9,8 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.DefaultRedisCredentials;
 import redis.clients.jedis.HostAndPort;
@@ -59,10 +59,8 @@ public final class TestRedis implements AutoCloseable {
             .protocol(kind.protocol())
             .clientName(clientName)
             .hostAndPortMapper(access.route());
-    if (access.user() != null) {
-      config.credentials(new DefaultRedisCredentials(access.user(), access.user()));
-    }
-    this.tested = Client.of(kind, deployment, config.build(), access.maxTotal());
+    access.settings().accept(config);
+    this.tested = Client.of(kind, deployment, config.build(), access.limits());
     this.admin = Client.admin(deployment);
   }
 
@@ -70,38 +68,59 @@ public final class TestRedis implements AutoCloseable {
    * In what way the servers are used.
    *
    * @param route where each address is really reached
-   * @param maxTotal how many connections the pool may have
-   * @param user whose name and password these are; null for the one that the servers begin with
+   * @param limits how far the pool or client goes
+   * @param settings what is set for each of its connections
    */
-  private record Access(HostAndPortMapper route, int maxTotal, @Nullable String user) {
+  private record Access(
+      HostAndPortMapper route,
+      Client.Limits limits,
+      Consumer<DefaultJedisClientConfig.Builder> settings) {
 
-    static final Access DIRECT = new Access(direct -> direct, 64, null);
+    static final Access DIRECT =
+        new Access(direct -> direct, new Client.Limits(64, null, null), config -> {});
 
     Access withRoute(HostAndPortMapper other) {
-      return new Access(other, maxTotal, user);
+      return new Access(other, limits, settings);
     }
 
     Access withMaxTotal(int other) {
-      return new Access(route, other, user);
+      return with(new Client.Limits(other, limits.maxWait(), limits.retriesFor()));
     }
 
-    Access withUser(String other) {
-      return new Access(route, maxTotal, other);
+    Access withMaxWait(Duration other) {
+      return with(new Client.Limits(limits.maxTotal(), other, limits.retriesFor()));
+    }
+
+    Access retryingFor(Duration other) {
+      return with(new Client.Limits(limits.maxTotal(), limits.maxWait(), other));
+    }
+
+    private Access with(Client.Limits other) {
+      return new Access(route, other, settings);
+    }
+
+    Access with(Consumer<DefaultJedisClientConfig.Builder> further) {
+      return new Access(route, limits, settings.andThen(further));
     }
   }
 
-  /** A Redis of this run, reached by the given kind of client. */
+  /** The Redis that this run names, reached by the given kind of client. */
   public static TestRedis of(ClientKind kind) {
     return of(kind, SharedRedis.of(kind.topology()));
+  }
+
+  /** One that the bed has started, for tests that may do to it what they like. */
+  static TestRedis started(ClientKind kind) {
+    return of(kind, SharedRedis.started(kind.topology()));
   }
 
   static TestRedis of(ClientKind kind, Deployment deployment) {
     return new TestRedis(kind, deployment, Access.DIRECT);
   }
 
-  /** What {@link #decode} makes the same of in another JVM, in one word; routes are not kept. */
+  /** What {@link #decode} makes the same of in another JVM, in one word; only maxTotal is kept. */
   String encode() {
-    return kind + "|" + access.maxTotal() + "|" + deployment.encode();
+    return kind + "|" + access.limits().maxTotal() + "|" + deployment.encode();
   }
 
   static TestRedis decode(String text) {
@@ -115,6 +134,24 @@ public final class TestRedis implements AutoCloseable {
   /** The same servers through a client of the same kind with at most so many connections. */
   public TestRedis withMaxTotal(int connections) {
     return variant(access.withMaxTotal(connections));
+  }
+
+  /**
+   * The same kind of client, but if it sends a failed command again by itself, as that of a Cluster
+   * does for ten seconds, then only for this time.
+   */
+  public TestRedis retryingFor(Duration time) {
+    return variant(access.retryingFor(time));
+  }
+
+  /**
+   * The same kind of client, but giving up waiting, for a reply or a connection, after this time.
+   */
+  public TestRedis impatient(Duration patience) {
+    return variant(
+        access
+            .withMaxWait(patience)
+            .with(config -> config.timeoutMillis(Math.toIntExact(patience.toMillis()))));
   }
 
   /**
@@ -134,6 +171,11 @@ public final class TestRedis implements AutoCloseable {
     return variant(access.withRoute(proxy::address));
   }
 
+  /** The same kind of client, but with something else set for its connections to the servers. */
+  public TestRedis with(Consumer<DefaultJedisClientConfig.Builder> settings) {
+    return variant(access.with(settings));
+  }
+
   /** A new proxy before every server that holds data, for {@link #through}. */
   public FaultProxy proxy() {
     return FaultProxy.before(deployment.nodes().toArray(HostAndPort[]::new));
@@ -143,11 +185,11 @@ public final class TestRedis implements AutoCloseable {
    * The same servers as a user who may do everything but these commands; the name of a subcommand
    * is written as in {@code script|flush}. The user stays until the servers end.
    *
-   * @throws IllegalStateException if the servers are someone else's; see {@link #ours}
+   * @throws IllegalStateException if the servers are someone else's
    */
   public TestRedis withoutCommands(String... commands) {
     if (!deployment.isOurs()) {
-      throw new IllegalStateException("the server is external, so it gets no users; use ours()");
+      throw new IllegalStateException("the server is external, so it gets no users");
     }
     String user = "restricted-" + NAMES.incrementAndGet();
     List<String> rules =
@@ -160,13 +202,12 @@ public final class TestRedis implements AutoCloseable {
         jedis.sendCommand(Protocol.Command.ACL, rules.toArray(String[]::new));
       }
     }
-    return variant(access.withUser(user));
+    return with(config -> config.credentials(new DefaultRedisCredentials(user, user)));
   }
 
   /**
    * Servers of the same topology that no other suite uses, so that they may be disturbed; started
-   * when first asked for, kept for the class, and empty before each test. In a run on an external
-   * server they are started as if no backend were named.
+   * when first asked for, kept for the class, and empty before each test.
    *
    * @param settings further lines for the configuration of each server that holds data
    */
@@ -210,10 +251,17 @@ public final class TestRedis implements AutoCloseable {
    * @return how many there were
    */
   public int killClients(String type) {
-    int killed = 0;
+    // All are looked up first: who is cut off from one node may be back at another at once.
+    Map<HostAndPort, List<String>> ids = new LinkedHashMap<>();
     for (HostAndPort node : deployment.nodes()) {
       try (Jedis jedis = deployment.open(node)) {
-        for (String id : clientIds(jedis, type)) {
+        ids.put(node, clientIds(jedis, type));
+      }
+    }
+    int killed = 0;
+    for (Map.Entry<HostAndPort, List<String>> at : ids.entrySet()) {
+      try (Jedis jedis = deployment.open(at.getKey())) {
+        for (String id : at.getValue()) {
           // Gone meanwhile, if this answers 0.
           killed += Math.toIntExact((Long) jedis.sendCommand(CLIENT, "KILL", "ID", id));
         }
@@ -254,6 +302,16 @@ public final class TestRedis implements AutoCloseable {
   /** Every server that takes writes at this moment. */
   public List<HostAndPort> primaries() {
     return deployment.primaries();
+  }
+
+  /** Every server that holds data, replicas included. */
+  public List<HostAndPort> nodes() {
+    return deployment.nodes();
+  }
+
+  /** The name that the connections of what is tested have. */
+  public String clientName() {
+    return clientName;
   }
 
   /** A connection to one server, to be closed by the caller. */

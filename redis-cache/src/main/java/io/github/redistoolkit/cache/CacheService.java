@@ -3,15 +3,12 @@ package io.github.redistoolkit.cache;
 import static java.util.Objects.requireNonNull;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Arguments;
-import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.OwnConnections;
 import io.github.redistoolkit.core.PooledClient;
 import java.time.Duration;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -28,8 +25,8 @@ import redis.clients.jedis.util.Pool;
 
 /**
  * A cache of values of one type in Redis, as JSON that any program can read: the Redis key is the
- * {@linkplain Builder#prefix prefix} and the key, the value is its plain JSON, and every entry has
- * a time to live.
+ * {@linkplain CacheBuilder#prefix prefix} and the key, the value is its plain JSON, and every entry
+ * has a time to live.
  *
  * <p><b>Guarantee.</b> Among all JVMs that use the same Redis and keys: {@link #getOrLoad} runs one
  * loader at a time per key, and never returns a value whose load began before a {@link #set} or
@@ -50,7 +47,7 @@ import redis.clients.jedis.util.Pool;
  *
  * <p>Each method is one round trip, unless it says otherwise or the near cache answers.
  * Thread-safe. Make one per type and keep it: it owns no thread until a loader runs, unless it has
- * a {@linkplain Builder#nearCache near cache}, and closing it never closes the pool or client.
+ * a {@linkplain CacheBuilder#nearCache near cache}, and closing it never closes the pool or client.
  *
  * @param <V> the type of the values; if it is mutable, every read gives a copy of its own
  */
@@ -65,7 +62,7 @@ public final class CacheService<V> implements AutoCloseable {
   private final @Nullable NearCache<V> near;
   private final @Nullable Invalidations invalidations;
   private final Entries<V> entries;
-  private final Batches batches;
+  private final BatchEntries<V> batches;
   private final FleetLoads<V> loads;
   private final String jvm = UUID.randomUUID().toString();
   private final AtomicLong holds = new AtomicLong();
@@ -95,7 +92,7 @@ public final class CacheService<V> implements AutoCloseable {
     this(builder(client, type));
   }
 
-  private CacheService(Builder<V> options) {
+  CacheService(CacheBuilder<V> options) {
     client = options.client;
     prefix = options.prefix;
     defaultTtlMillis = options.defaultTtlMillis;
@@ -109,7 +106,7 @@ public final class CacheService<V> implements AutoCloseable {
       invalidations = new Invalidations(client, connections, near, prefix);
     }
     entries = new Entries<>(client, codec, prefix, near);
-    batches = Batches.over(client, prefix);
+    batches = new BatchEntries<>(Batches.over(client, prefix), codec, near, counters);
     Lifetimes lifetimes = new Lifetimes(options.leaseMillis, options.nullTtlMillis, options.jitter);
     loads = new FleetLoads<>(entries, codec, renewals, lifetimes, counters);
     if (invalidations != null) {
@@ -126,7 +123,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @return a builder with the defaults
    * @throws NullPointerException if an argument is null
    */
-  public static <V> Builder<V> builder(Pool<Jedis> pool, Class<V> type) {
+  public static <V> CacheBuilder<V> builder(Pool<Jedis> pool, Class<V> type) {
     return builder(pool, TypeToken.get(requireNonNull(type, "type")));
   }
 
@@ -139,8 +136,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @return a builder with the defaults
    * @throws NullPointerException if an argument is null
    */
-  public static <V> Builder<V> builder(Pool<Jedis> pool, TypeToken<V> type) {
-    return new Builder<>(PooledClient.over(pool), type);
+  public static <V> CacheBuilder<V> builder(Pool<Jedis> pool, TypeToken<V> type) {
+    return new CacheBuilder<>(PooledClient.over(pool), type);
   }
 
   /**
@@ -154,7 +151,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws IllegalArgumentException if the client has Jedis's client-side cache on, or is a {@code
    *     JedisCluster}
    */
-  public static <V> Builder<V> builder(UnifiedJedis client, Class<V> type) {
+  public static <V> CacheBuilder<V> builder(UnifiedJedis client, Class<V> type) {
     return builder(client, TypeToken.get(requireNonNull(type, "type")));
   }
 
@@ -169,12 +166,12 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws IllegalArgumentException if the client has Jedis's client-side cache on, or is a {@code
    *     JedisCluster}
    */
-  public static <V> Builder<V> builder(UnifiedJedis client, TypeToken<V> type) {
-    return new Builder<>(Clients.require(client), type);
+  public static <V> CacheBuilder<V> builder(UnifiedJedis client, TypeToken<V> type) {
+    return new CacheBuilder<>(Clients.require(client), type);
   }
 
   /**
-   * Stores a value for the {@linkplain Builder#defaultTtl default time}.
+   * Stores a value for the {@linkplain CacheBuilder#defaultTtl default time}.
    *
    * @param key the key
    * @param value the value
@@ -242,8 +239,8 @@ public final class CacheService<V> implements AutoCloseable {
    *
    * <p>One caller loads, on its own thread and without holding a connection; all others, here and
    * in other JVMs, wait for it, however long it takes. If the loader's JVM ends, another takes over
-   * after the {@linkplain Builder#leaseTtl lease}. A null that was loaded is returned, and stored
-   * only with {@link Builder#nullTtl}. If Redis fails, or the key is held by {@link
+   * after the {@linkplain CacheBuilder#leaseTtl lease}. A null that was loaded is returned, and
+   * stored only with {@link CacheBuilder#nullTtl}. If Redis fails, or the key is held by {@link
    * CacheAside#update} or has something that is not a string, the value is loaded and not stored.
    *
    * <p>A hit is one round trip; a load is three, and one more for each third of a lease that it
@@ -272,7 +269,8 @@ public final class CacheService<V> implements AutoCloseable {
    * Deletes a value. A load that is under way will not be stored.
    *
    * @param key the key
-   * @return whether there was an entry
+   * @return whether there was an entry; false also if a {@code RedisClusterClient} got no reply
+   *     and, without a word, sent the command again
    * @throws NullPointerException if the key is null
    * @throws IllegalArgumentException if the key is empty
    * @throws JedisException if Redis fails
@@ -328,39 +326,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws JedisException if Redis fails
    */
   public Map<String, V> getAll(Collection<String> keys) {
-    List<String> distinct = distinct(keys);
-    Map<String, V> values = new LinkedHashMap<>();
-    if (distinct.isEmpty()) {
-      return values;
-    }
-    Map<String, Content<V>> copies = near(distinct);
-    List<String> rest = distinct.stream().filter(key -> !copies.containsKey(key)).toList();
-    Map<String, byte[]> found = rest.isEmpty() ? Map.of() : batches.get(rest);
-    for (String key : distinct) {
-      Content<V> content = copies.get(key);
-      if (content == null) {
-        content = codec.read(found.get(key));
-        counters.count(content);
-      }
-      V value = content.value();
-      if (value != null) {
-        values.put(key, value);
-      }
-    }
-    return values;
-  }
-
-  private Map<String, Content<V>> near(List<String> keys) {
-    Map<String, Content<V>> copies = new HashMap<>();
-    if (near != null) {
-      for (String key : keys) {
-        Content<V> content = near(key);
-        if (content != null) {
-          copies.put(key, content);
-        }
-      }
-    }
-    return copies;
+    return batches.get(distinct(keys));
   }
 
   /**
@@ -382,14 +348,7 @@ public final class CacheService<V> implements AutoCloseable {
     requireNonNull(entries, "entries")
         .forEach((key, value) -> json.put(requireKey(key), encode(value)));
     requireOpen();
-    if (json.isEmpty()) {
-      return;
-    }
-    try {
-      batches.set(json, ttlMillis);
-    } finally {
-      written(json.keySet());
-    }
+    batches.set(json, ttlMillis);
   }
 
   /**
@@ -406,23 +365,7 @@ public final class CacheService<V> implements AutoCloseable {
    */
   @CanIgnoreReturnValue
   public long deleteAll(Collection<String> keys) {
-    List<String> distinct = distinct(keys);
-    return distinct.isEmpty() ? 0 : delete(distinct);
-  }
-
-  private long delete(List<String> keys) {
-    try {
-      return batches.delete(keys);
-    } finally {
-      written(keys);
-    }
-  }
-
-  /** See Entries.written. */
-  private void written(Collection<String> keys) {
-    if (near != null) {
-      near.changed(keys);
-    }
+    return batches.delete(distinct(keys));
   }
 
   /**
@@ -442,14 +385,7 @@ public final class CacheService<V> implements AutoCloseable {
     if (prefix.isEmpty()) {
       throw new IllegalStateException("clear needs a cache with a prefix");
     }
-    AtomicLong removed = new AtomicLong();
-    batches.scan(
-        keys -> {
-          if (!keys.isEmpty()) {
-            removed.addAndGet(delete(List.copyOf(new LinkedHashSet<>(keys))));
-          }
-        });
-    return removed.get();
+    return batches.clear();
   }
 
   /**
@@ -515,166 +451,6 @@ public final class CacheService<V> implements AutoCloseable {
   private void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the cache is closed");
-    }
-  }
-
-  /**
-   * Options of a cache. Not thread-safe.
-   *
-   * @param <V> the type of the values
-   */
-  public static final class Builder<V> {
-
-    private static final Duration SHORTEST_LEASE = Duration.ofMillis(100);
-    private static final Duration LONGEST_LEASE = Duration.ofHours(1);
-
-    private final UnifiedJedis client;
-    private final TypeToken<V> type;
-    private String prefix = "";
-    private long defaultTtlMillis = Duration.ofDays(1).toMillis();
-    private Gson gson = Json.defaultGson();
-    private long nullTtlMillis;
-    private double jitter;
-    private long leaseMillis = Duration.ofSeconds(3).toMillis();
-    private int nearEntries;
-
-    private Builder(UnifiedJedis client, TypeToken<V> type) {
-      this.client = client;
-      this.type = requireNonNull(type, "type");
-    }
-
-    /**
-     * Sets what all Redis keys begin with, verbatim: {@code user:} makes {@code 7} the key {@code
-     * user:7}. None unless set.
-     *
-     * @param prefix the prefix
-     * @return this
-     * @throws NullPointerException if it is null
-     * @throws IllegalArgumentException if it is empty
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> prefix(String prefix) {
-      this.prefix = Arguments.requireText(prefix, "prefix");
-      return this;
-    }
-
-    /**
-     * Sets how long a value lives that is set without a time. 24 hours unless set.
-     *
-     * @param ttl the time; at least 1 ms, more than 100 years are 100 years
-     * @return this
-     * @throws IllegalArgumentException if it is null or below 1 ms
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> defaultTtl(Duration ttl) {
-      this.defaultTtlMillis = Lifetimes.ttlMillis(ttl, "defaultTtl");
-      return this;
-    }
-
-    /**
-     * Sets what encodes and decodes values. Unless set: strict JSON, {@code java.time} as ISO-8601.
-     *
-     * @param gson the Gson; it must write JSON
-     * @return this
-     * @throws NullPointerException if it is null
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> gson(Gson gson) {
-      this.gson = requireNonNull(gson, "gson");
-      return this;
-    }
-
-    /**
-     * Sets how long {@link CacheService#getOrLoad} remembers that a loader returned null. Unless
-     * set it does not.
-     *
-     * @param ttl the time; at least 1 ms, more than 100 years are 100 years
-     * @return this
-     * @throws IllegalArgumentException if it is null or below 1 ms
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> nullTtl(Duration ttl) {
-      this.nullTtlMillis = Lifetimes.ttlMillis(ttl, "nullTtl");
-      return this;
-    }
-
-    /**
-     * Sets by how much {@link CacheService#getOrLoad} may shorten the life of what it stores, at
-     * random, so that values loaded together do not expire together. Not at all unless set.
-     *
-     * @param part the largest part: 0.1 stores for 90 to 100 percent of the time asked for; from 0
-     *     to 0.9
-     * @return this
-     * @throws IllegalArgumentException if it is out of range
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> jitter(double part) {
-      if (!(part >= 0 && part <= 0.9)) {
-        throw new IllegalArgumentException("jitter must be from 0 to 0.9, but is " + part);
-      }
-      this.jitter = part;
-      return this;
-    }
-
-    /**
-     * Sets how long after the end of a JVM that was loading a key another JVM may load it. A loader
-     * may take longer: its lease is renewed. 3 seconds unless set.
-     *
-     * @param ttl the time; from 100 ms to 1 hour
-     * @return this
-     * @throws NullPointerException if it is null
-     * @throws IllegalArgumentException if it is out of range
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> leaseTtl(Duration ttl) {
-      requireNonNull(ttl, "leaseTtl");
-      if (ttl.compareTo(SHORTEST_LEASE) < 0 || ttl.compareTo(LONGEST_LEASE) > 0) {
-        throw new IllegalArgumentException("leaseTtl must be from 100 ms to 1 hour, but is " + ttl);
-      }
-      this.leaseMillis = ttl.toMillis();
-      return this;
-    }
-
-    /**
-     * Keeps copies of entries in this JVM, so that most reads need no round trip. Off unless set.
-     *
-     * <p>This JVM never reads what was there before a write of its own that has returned. What
-     * other JVMs and programs write is seen within a second, whatever happens to the network, and
-     * usually within a few milliseconds; in {@link CacheService#getOrLoad} and {@link
-     * CacheAside#get} too, whose guarantees among JVMs are late by as much. While Redis cannot be
-     * heard, or the pool has no connection to spare for a second, every read goes to Redis. {@link
-     * CacheService#getAll} reads copies but takes none; {@link CacheService#ttl} asks Redis.
-     *
-     * <p>Takes two daemon threads, one connection beside the pool, and four small messages a second
-     * through it. A copy is the value itself where its type is immutable as a whole (strings, boxed
-     * numbers, enums, {@code java.time}, {@code UUID}, {@code BigDecimal}, records of these), and
-     * else its JSON, decoded at each read. Needs a prefix, and a pool or client of one server: not
-     * Sentinel, not Cluster.
-     *
-     * @param maxEntries how many copies to keep at most; from 1 to 10 million
-     * @return this
-     * @throws IllegalArgumentException if it is out of range
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> nearCache(int maxEntries) {
-      Arguments.requireRange(maxEntries, "maxEntries", 1, 10_000_000);
-      this.nearEntries = maxEntries;
-      return this;
-    }
-
-    /**
-     * Makes the cache. No I/O.
-     *
-     * @return a new cache
-     * @throws IllegalStateException if it is to have a near cache and no prefix
-     * @throws IllegalArgumentException if it is to have a near cache, and the pool or client is of
-     *     Sentinel or a Cluster, or is of a kind that does not say how it connects
-     */
-    public CacheService<V> build() {
-      if (nearEntries > 0 && prefix.isEmpty()) {
-        throw new IllegalStateException("nearCache needs a cache with a prefix");
-      }
-      return new CacheService<>(this);
     }
   }
 }

@@ -42,7 +42,7 @@ final class Entries<V> {
           """);
 
   /** KEYS: the key. ARGV: milliseconds to live. Returns 1 if there was an entry. */
-  private static final LuaScript TOUCH =
+  static final LuaScript TOUCH =
       LuaScript.of(
           """
           if redis.call('GETRANGE', KEYS[1], 0, 0) == '#' then
@@ -52,7 +52,7 @@ final class Entries<V> {
           """);
 
   /** KEYS: the key. Returns milliseconds to live, -1 for ever, -2 if there is no entry. */
-  private static final LuaScript TTL =
+  static final LuaScript TTL =
       LuaScript.of(
           """
           if redis.call('GETRANGE', KEYS[1], 0, 0) == '#' then
@@ -65,7 +65,7 @@ final class Entries<V> {
    * KEYS: the key. ARGV: the lease's mark, its milliseconds to live, the SHA-1 of an undecodable
    * entry that may be replaced or nothing. Returns 1 if the lease is the caller's.
    */
-  private static final LuaScript CLAIM =
+  static final LuaScript CLAIM =
       LuaScript.of(
           """
           local current = redis.call('GET', KEYS[1])
@@ -78,7 +78,7 @@ final class Entries<V> {
           """);
 
   /** KEYS: the key. ARGV: the lease's mark, its milliseconds to live. Returns 1 if still there. */
-  private static final LuaScript RENEW =
+  static final LuaScript RENEW =
       LuaScript.of(
           """
           if redis.call('GET', KEYS[1]) ~= ARGV[1] then
@@ -88,7 +88,7 @@ final class Entries<V> {
           """);
 
   /** KEYS: the key. ARGV: the lease's mark, the value, its milliseconds to live. 1 if stored. */
-  private static final LuaScript FILL =
+  static final LuaScript FILL =
       LuaScript.of(
           """
           if redis.call('GET', KEYS[1]) ~= ARGV[1] then
@@ -99,7 +99,7 @@ final class Entries<V> {
           """);
 
   /** KEYS: the key. ARGV: the lease's mark. Returns 1 if it was still there. */
-  private static final LuaScript RELEASE =
+  static final LuaScript RELEASE =
       LuaScript.of(
           """
           if redis.call('GET', KEYS[1]) ~= ARGV[1] then
@@ -113,7 +113,7 @@ final class Entries<V> {
    * renews or removes one of the holds under the key, and drops those that have expired. Replaces
    * anything that is not a hold; leaves nothing if no hold is left.
    */
-  private static final LuaScript HOLD =
+  static final LuaScript HOLD =
       LuaScript.of(
           """
           local time = redis.call('TIME')

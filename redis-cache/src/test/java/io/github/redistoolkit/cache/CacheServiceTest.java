@@ -98,7 +98,7 @@ class CacheServiceTest {
 
   @Test
   void optionsOutOfRangeAreRefusedByName() {
-    CacheService.Builder<String> builder = CacheService.builder(pool, String.class);
+    CacheBuilder<String> builder = CacheService.builder(pool, String.class);
     assertRefused(NullPointerException.class, "prefix", () -> builder.prefix(null));
     assertRefused(IllegalArgumentException.class, "prefix", () -> builder.prefix(""));
     assertRefused(NullPointerException.class, "gson", () -> builder.gson(null));

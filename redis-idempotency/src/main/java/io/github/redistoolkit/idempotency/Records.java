@@ -16,9 +16,9 @@ import redis.clients.jedis.exceptions.JedisException;
  * The state machine of a record: one Redis hash, changed by one script at a time.
  *
  * <p>Fields: {@code v} the format, 1; {@code s} the phase: P in progress, C completed, N completed
- * without a result; {@code o} the token of the owner; {@code a} the attempt; {@code d} in progress
- * only: the end of the lease, in milliseconds of Redis's clock; {@code f} the digest of the
- * fingerprint, if one was given; {@code r} completed only: the result.
+ * without a result; {@code o} the token of the owner; {@code a} the attempt; {@code d} in progress:
+ * the end of the lease, in milliseconds of Redis's clock; {@code f} the digest of the fingerprint,
+ * empty if none was given; {@code r} completed: the result.
  *
  * <p>Each script may run twice for the same token without a second effect. That is used here: when
  * a connection breaks in a write, so that the outcome is unknown, the script is sent once more. The
@@ -27,24 +27,20 @@ import redis.clients.jedis.exceptions.JedisException;
 final class Records {
 
   /**
-   * Names the state of the record {@code KEYS[1]}, as seen by the owner of the token {@code
-   * ARGV[1]}; ends the script here if the record is not one that this version can work with.
+   * Names the state of the record {@code KEYS[1]}; ends the script here if the record is not one
+   * that this version can work with.
    */
   private static final String STATE =
       """
-      local time = redis.call('TIME')
-      local now = time[1] * 1000 + math.floor(time[2] / 1000)
       local format, phase, owner, attempt, deadline, fingerprint =
           unpack(redis.call('HMGET', KEYS[1], 'v', 's', 'o', 'a', 'd', 'f'))
-      local function is_number(text, digits)
-        return text and #text <= digits and text:match('^%d+$')
-      end
       local state = 'unreadable'
       if not (format or phase or owner) and redis.call('EXISTS', KEYS[1]) == 0 then
         state = 'absent'
-      elseif format == '1' and owner and owner ~= '' and is_number(attempt, 9) then
-        if phase == 'P' and is_number(deadline, 15) then
-          state = now < tonumber(deadline) and 'live' or 'expired'
+      elseif format == '1' and owner and owner ~= ''
+          and attempt and #attempt <= 9 and attempt:find('^%d+$') then
+        if phase == 'P' and deadline and #deadline <= 15 and deadline:find('^%d+$') then
+          state = 'claimed'
         elseif phase == 'C' and redis.call('HEXISTS', KEYS[1], 'r') == 1 then
           state = 'completed'
         elseif phase == 'N' then
@@ -52,8 +48,20 @@ final class Records {
         end
       end
       if state == 'unreadable' then return {state} end
-      local in_progress = state == 'live' or state == 'expired'
-      local mine = owner == ARGV[1]
+      """;
+
+  private static final String NOW =
+      """
+      local time = redis.call('TIME')
+      local now = time[1] * 1000 + math.floor(time[2] / 1000)
+      """;
+
+  /** Precedes every write: else a user who may not set a TTL would leave a key without one. */
+  private static final String MAY_SET_A_TTL =
+      """
+      if not redis.acl_check_cmd('PEXPIRE', KEYS[1], 1) then
+        error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
+      end
       """;
 
   /** ARGV: token, fingerprint or '', lease and time to keep the record in ms. */
@@ -61,39 +69,45 @@ final class Records {
       LuaScript.of(
           STATE
               + """
-              if ARGV[2] ~= '' and fingerprint and fingerprint ~= ARGV[2] then
-                return {'mismatch'}
-              end
+              local known = fingerprint or ''
+              if ARGV[2] ~= '' and known ~= '' and known ~= ARGV[2] then return {'mismatch'} end
               if state == 'completed' then
                 return {state, tonumber(attempt), redis.call('HGET', KEYS[1], 'r')}
               end
               if state == 'resultless' then return {state} end
-              if state == 'live' and not mine then return {state, tonumber(deadline) - now} end
+              """
+              + NOW
+              + """
+              local mine = owner == ARGV[1]
+              if state == 'claimed' and not mine and now < tonumber(deadline) then
+                return {'live', deadline - now}
+              end
               local tries = mine and tonumber(attempt) or (attempt or 0) + 1
+              """
+              + MAY_SET_A_TTL
+              + """
               redis.call('HSET', KEYS[1], 'v', 1, 's', 'P', 'o', ARGV[1], 'a', tries,
-                  'd', string.format('%.0f', now + ARGV[3]))
-              if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'f', ARGV[2]) end
+                  'd', string.format('%.0f', now + ARGV[3]), 'f', known ~= '' and known or ARGV[2])
               redis.call('PEXPIRE', KEYS[1], ARGV[4])
               return {'owned', tries}
               """);
 
   /** Makes the record completed. ARGV: token, fingerprint or '', ttl in ms, phase, result. */
   private static final String KEEP =
-      """
-      redis.call('HSET', KEYS[1], 'v', 1, 's', ARGV[4], 'o', ARGV[1], 'a', tries)
-      if ARGV[4] == 'C' then redis.call('HSET', KEYS[1], 'r', ARGV[5]) end
-      if ARGV[2] ~= '' then redis.call('HSET', KEYS[1], 'f', ARGV[2]) end
-      redis.call('HDEL', KEYS[1], 'd')
-      redis.call('PEXPIRE', KEYS[1], ARGV[3])
-      return {'kept'}
-      """;
+      MAY_SET_A_TTL
+          + """
+          redis.call('HSET', KEYS[1], 'v', 1, 's', ARGV[4], 'o', ARGV[1], 'a', tries,
+              'd', 0, 'f', ARGV[2] ~= '' and ARGV[2] or fingerprint or '', 'r', ARGV[5])
+          redis.call('PEXPIRE', KEYS[1], ARGV[3])
+          return {'kept'}
+          """;
 
   /** ARGV: as for KEEP, then the attempt. */
   private static final LuaScript COMPLETE =
       LuaScript.of(
           STATE
               + """
-              if state ~= 'absent' and not mine then return {'lost'} end
+              if state ~= 'absent' and owner ~= ARGV[1] then return {'lost'} end
               if state == 'completed' or state == 'resultless' then return {'kept'} end
               local tries = ARGV[6]
               """
@@ -104,8 +118,12 @@ final class Records {
       LuaScript.of(
           STATE
               + """
-              if mine then return {'kept'} end
-              if state ~= 'absent' and state ~= 'expired' then return {'taken'} end
+              if owner == ARGV[1] then return {'kept'} end
+              if state == 'completed' or state == 'resultless' then return {'taken'} end
+              """
+              + NOW
+              + """
+              if state == 'claimed' and now < tonumber(deadline) then return {'taken'} end
               local tries = (attempt or 0) + 1
               """
               + KEEP);
@@ -115,7 +133,11 @@ final class Records {
       LuaScript.of(
           STATE
               + """
-              if not (mine and in_progress) then return {'lost'} end
+              if state ~= 'claimed' or owner ~= ARGV[1] then return {'lost'} end
+              """
+              + NOW
+              + MAY_SET_A_TTL
+              + """
               redis.call('HSET', KEYS[1], 'd', string.format('%.0f', now + ARGV[2]))
               redis.call('PEXPIRE', KEYS[1], ARGV[3])
               return {'extended'}
@@ -126,11 +148,18 @@ final class Records {
       LuaScript.of(
           STATE
               + """
-              if mine and in_progress then redis.call('DEL', KEYS[1]) end
+              if state == 'claimed' and owner == ARGV[1] then redis.call('DEL', KEYS[1]) end
               return {'abandoned'}
               """);
 
-  private static final LuaScript LOOK = LuaScript.of(STATE + "return {state}");
+  private static final LuaScript LOOK =
+      LuaScript.of(
+          STATE
+              + NOW
+              + """
+              if state ~= 'claimed' then return {state} end
+              return {now < tonumber(deadline) and 'live' or 'expired'}
+              """);
 
   private static final LuaScript RESULT =
       LuaScript.of(
@@ -231,7 +260,7 @@ final class Records {
     Reply reply = receive(RESULT, key);
     return switch (reply.state()) {
       case "completed" -> reply.text(1);
-      case "absent", "live", "expired" -> null;
+      case "absent", "claimed" -> null;
       case "resultless" -> throw withoutResult();
       default -> throw reply.unexpected();
     };

@@ -37,7 +37,8 @@ import redis.clients.jedis.util.Pool;
  * <p>Limits: Redis delivers at most once. Messages published while the connection is down, and
  * those dropped because a handler is too slow ({@link Overflow}), are lost; both are reported. A
  * message published during a Sentinel failover to the primary that is being demoted may be lost
- * too.
+ * too. In a Cluster a message may come a second time after a reconnection: nodes pass messages on
+ * to each other, and the one connected to next may be the slower.
  *
  * <p>All subscriptions share one connection of its own, made like those of the pool or client
  * (address, credentials, TLS, client name, database, timeouts) but not taken from it, so even a

@@ -40,7 +40,8 @@ final class SerialTask implements Runnable {
    * a while, since an executor that refused may take the task later.
    */
   void wake() {
-    if (!work.isEmpty() && scheduled.compareAndSet(false, true)) {
+    // A task that is scheduled looks at the queue once more after it says that it is not.
+    if (!scheduled.get() && !work.isEmpty() && scheduled.compareAndSet(false, true)) {
       submit();
     }
   }

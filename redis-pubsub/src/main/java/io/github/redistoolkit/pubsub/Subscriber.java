@@ -338,8 +338,10 @@ final class Subscriber implements Session.Events {
   public void onMessage(Topic.Kind kind, String name, String channel, byte[] payload) {
     Topic topic = topicsOf(kind).get(name);
     if (topic != null) { // else its UNSUBSCRIBE is on the way
+      // The same name for all that are queued, where it is known beforehand.
+      String from = kind == Topic.Kind.CHANNEL ? topic.name : channel;
       for (Delivery<?> delivery : topic.handlers()) {
-        delivery.offer(channel, payload);
+        delivery.offer(from, payload);
       }
     }
   }

@@ -42,22 +42,26 @@ final class DecisionScript {
     arguments.add(Long.toString(maxWaitMicros));
     arguments.addAll(limitArguments);
     List<?> reply = (List<?>) Objects.requireNonNull(DECIDE.run(client, keys, arguments));
-    return booking(reply.stream().mapToLong(Long.class::cast).toArray(), maxWaitMicros);
+    return booking(reply, maxWaitMicros);
   }
 
-  private Booking booking(long[] reply, long maxWaitMicros) {
-    long instant = reply[3];
-    long wait = reply[4];
-    boolean allowed = maxWaitMicros == ONLY_ASK ? wait == 0 : reply[0] == 1;
+  private Booking booking(List<?> reply, long maxWaitMicros) {
+    long instant = number(reply, 3);
+    long wait = number(reply, 4);
+    boolean allowed = maxWaitMicros == ONLY_ASK ? wait == 0 : number(reply, 0) == 1;
     Decision decision =
         new Decision(
             allowed,
-            limits.get((int) reply[1]),
-            reply[2],
+            limits.get((int) number(reply, 1)),
+            number(reply, 2),
             allowed ? Duration.ZERO : Duration.of(wait, ChronoUnit.MICROS),
-            Duration.of(reply[5], ChronoUnit.MICROS),
+            Duration.of(number(reply, 5), ChronoUnit.MICROS),
             false);
     return new Booking(decision, instant, wait);
+  }
+
+  private static long number(List<?> reply, int index) {
+    return (Long) Objects.requireNonNull(reply.get(index));
   }
 
   private static List<String> arguments(Limit limit) {

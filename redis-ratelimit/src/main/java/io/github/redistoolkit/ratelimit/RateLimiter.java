@@ -5,6 +5,7 @@ import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.core.RedisKeys;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
@@ -65,6 +66,7 @@ public final class RateLimiter {
 
   private final UnifiedJedis client;
   private final String keyStart;
+  private final List<String> keyEnds;
   private final List<Limit> limits;
   private final Limit smallest;
   private final DecisionScript script;
@@ -103,6 +105,7 @@ public final class RateLimiter {
     this.client = builder.client;
     this.keyStart = "rl:" + builder.name + ":";
     this.limits = builder.limits;
+    this.keyEnds = limits.stream().map(limit -> ":" + limit.keySuffix()).toList();
     this.smallest = limits.stream().min(Comparator.comparingLong(Limit::permits)).orElseThrow();
     this.script = new DecisionScript(limits);
     this.onUnavailable = builder.onUnavailable;
@@ -199,21 +202,7 @@ public final class RateLimiter {
    * @throws JedisException if Redis fails and {@link OnUnavailable} does not cover it
    */
   public Decision acquire(String id, long permits, Duration maxWait) throws InterruptedException {
-    Objects.requireNonNull(maxWait, "maxWait");
-    if (maxWait.isNegative() || maxWait.compareTo(LONGEST_WAIT) > 0) {
-      throw new IllegalArgumentException(
-          "maxWait must be from 0 to " + LONGEST_WAIT + ", but is " + maxWait);
-    }
-    requirePermits(permits);
-    List<String> keys = keys(id);
-    if (Thread.interrupted()) {
-      throw new InterruptedException();
-    }
-    Booking booking = bookInterruptibly(keys, permits, maxWait.toNanos() / 1000);
-    if (booking.decision().allowed()) {
-      sleep(booking.waitMicros());
-    }
-    return booking.decision();
+    return bookAndWait(id, permits, maxWait).decision();
   }
 
   /**
@@ -240,6 +229,25 @@ public final class RateLimiter {
    */
   public void reset(String id) {
     long unused = client.del(keys(id).toArray(String[]::new));
+  }
+
+  /** Acquires, as {@link #acquire}, and tells the instant too. */
+  Booking bookAndWait(String id, long permits, Duration maxWait) throws InterruptedException {
+    Objects.requireNonNull(maxWait, "maxWait");
+    if (maxWait.isNegative() || maxWait.compareTo(LONGEST_WAIT) > 0) {
+      throw new IllegalArgumentException(
+          "maxWait must be from 0 to " + LONGEST_WAIT + ", but is " + maxWait);
+    }
+    requirePermits(permits);
+    List<String> keys = keys(id);
+    if (Thread.interrupted()) {
+      throw new InterruptedException();
+    }
+    Booking booking = bookInterruptibly(keys, permits, maxWait.toNanos() / 1000);
+    if (booking.decision().allowed()) {
+      sleep(booking.waitMicros());
+    }
+    return booking;
   }
 
   /** Decides, as {@link #acquire}, but leaves the waiting to the caller. */
@@ -282,8 +290,12 @@ public final class RateLimiter {
   }
 
   private List<String> keys(String id) {
-    String start = keyStart + RedisKeys.hashTag(id, "id") + ":";
-    return limits.stream().map(limit -> start + limit.keySuffix()).toList();
+    String start = keyStart + RedisKeys.hashTag(id, "id");
+    List<String> keys = new ArrayList<>(keyEnds.size());
+    for (String end : keyEnds) {
+      keys.add(start + end);
+    }
+    return keys;
   }
 
   /** Sleeps no shorter than this: Java's sleep may round to milliseconds. */

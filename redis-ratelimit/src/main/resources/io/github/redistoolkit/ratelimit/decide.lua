@@ -32,6 +32,84 @@ local wanted, longest = tonumber(ARGV[2]), tonumber(ARGV[3])
 -- The latest time that any grant has seen: a clock that was stepped back stands still until then.
 local frozen = now
 
+local function milliseconds_until(instant)
+  return math.max(1, math.ceil((instant - now) / 1000))
+end
+
+local function take_from_window(limit, instant)
+  local time = instant - instant % limit.grain + limit.grain - 1
+  local total = (limit.total + wanted) % PERMITS_WRAP
+  -- What has expired, or is of a clock that was stepped back, is trimmed below.
+  local count = (limit.stored or 0) - limit.expired
+  if time <= limit.last then
+    -- The entry is there, and so is its TTL.
+    time = limit.last
+    redis.call('LSET', limit.key, -1, struct.pack(CLOCK, frozen, instant, time, total, count))
+  else
+    local entry = struct.pack(ENTRY, time % TIME_WRAP, limit.total)
+    local clock = struct.pack(CLOCK, frozen, instant, time, total, count + 1)
+    if limit.stored then
+      redis.call('LSET', limit.key, -1, entry)
+      redis.call('RPUSH', limit.key, clock)
+    elseif redis.acl_check_cmd('PEXPIRE', limit.key, 1) then
+      redis.call('RPUSH', limit.key, entry, clock)
+    else
+      -- Never a key without a TTL, not even for a user who may not set one.
+      error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
+    end
+    redis.call('PEXPIRE', limit.key, milliseconds_until(time + limit.period))
+  end
+  if limit.expired > 0 then
+    redis.call('LTRIM', limit.key, limit.expired, -1)
+  end
+  return time + limit.period
+end
+
+-- Decides about one window from which nothing has expired and in which nothing is booked ahead, as
+-- most are, in less time than it takes to make the functions and tables below. Returns nothing if
+-- it is not that simple.
+local function decide_simply(key, permits, period, grain)
+  local clock = redis.call('LINDEX', key, -1)
+  if not clock then
+    return nil
+  end
+  local seen, newest, last, total, count = struct.unpack(CLOCK, clock)
+  if now < math.max(seen, newest) or last <= now - period then
+    return nil
+  end
+  local entries = redis.call('LRANGE', key, 0, 1)
+  local oldest, before = struct.unpack(ENTRY, entries[1])
+  oldest = last - (last - oldest) % TIME_WRAP
+  if oldest <= now - period then
+    return nil
+  end
+  local left, reset = permits - (total - before) % PERMITS_WRAP, last + period - now
+  if wanted <= left then
+    if longest < 0 then
+      return {0, 0, left, now, 0, reset}
+    end
+    local limit = {key = key, period = period, grain = grain, last = last, total = total,
+      stored = count, expired = 0}
+    return {1, 0, left - wanted, now, 0, take_from_window(limit, now) - now}
+  end
+  local wait, others = oldest + period - now, 0
+  if count > 1 then
+    local _, before_next = struct.unpack(ENTRY, entries[2])
+    others = (total - before_next) % PERMITS_WRAP
+  end
+  if wait <= longest or others + wanted > permits then
+    return nil
+  end
+  return {0, 0, math.max(0, left), now + wait, wait, reset}
+end
+
+if #KEYS == 1 and ARGV[6] == '0' then
+  local reply = decide_simply(KEYS[1], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7]))
+  if reply then
+    return reply
+  end
+end
+
 -- The first index from low to high for which `passes` holds, given that it then holds for all that
 -- follow; high if none. Doubles its steps, since the index is mostly close to low.
 local function search(low, high, passes)
@@ -63,10 +141,6 @@ local function multiply_divide(a, b, divisor)
     high, rest = high * 128 + digit, rest - digit * divisor
   end
   return quotient + high, rest
-end
-
-local function milliseconds_until(instant)
-  return math.max(1, math.ceil((instant - now) / 1000))
 end
 
 local function read_window(limit)
@@ -145,34 +219,6 @@ end
 
 local function window_is_full(limit)
   return limit.last + limit.period
-end
-
-local function take_from_window(limit, instant)
-  local time = instant - instant % limit.grain + limit.grain - 1
-  local total = (limit.total + wanted) % PERMITS_WRAP
-  -- What has expired, or is of a clock that was stepped back, is trimmed below.
-  local count = (limit.stored or 0) - limit.expired
-  if time <= limit.last then
-    time = limit.last
-    redis.call('LSET', limit.key, -1, struct.pack(CLOCK, frozen, instant, time, total, count))
-  else
-    local entry = struct.pack(ENTRY, time % TIME_WRAP, limit.total)
-    local clock = struct.pack(CLOCK, frozen, instant, time, total, count + 1)
-    if limit.stored then
-      redis.call('LSET', limit.key, -1, entry)
-      redis.call('RPUSH', limit.key, clock)
-    elseif redis.acl_check_cmd('PEXPIRE', limit.key, 1) then
-      redis.call('RPUSH', limit.key, entry, clock)
-    else
-      -- Never a key without a TTL, not even for a user who may not set one.
-      error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
-    end
-  end
-  redis.call('PEXPIRE', limit.key, milliseconds_until(time + limit.period))
-  if limit.expired > 0 then
-    redis.call('LTRIM', limit.key, limit.expired, -1)
-  end
-  return time + limit.period
 end
 
 local window = {

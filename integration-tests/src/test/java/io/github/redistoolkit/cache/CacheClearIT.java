@@ -1,0 +1,119 @@
+package io.github.redistoolkit.cache;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestReporter;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+
+/** Clearing a cache that is a small part of a large keyspace. */
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+class CacheClearIT {
+
+  private static final Duration HOUR = Duration.ofHours(1);
+  private static final int BATCH = 10_000;
+
+  private final TestRedis redis;
+  private final ExecutorService threads = Executors.newCachedThreadPool();
+
+  CacheClearIT(TestRedis redis) {
+    this.redis = redis;
+  }
+
+  @AfterEach
+  void endsItsThreads() {
+    threads.shutdownNow();
+  }
+
+  private CacheService<Integer> cache(String name) {
+    return Fixtures.builder(redis, Integer.class).prefix(redis.unique(name)).build();
+  }
+
+  private static void fill(CacheService<Integer> cache, int count) {
+    for (int from = 0; from < count; from += BATCH) {
+      Map<String, Integer> batch = new HashMap<>();
+      for (int i = from; i < Math.min(from + BATCH, count); i++) {
+        batch.put(String.valueOf(i), i);
+      }
+      cache.setAll(batch, HOUR);
+    }
+  }
+
+  @Test
+  void clearingAmongManyForeignKeysHoldsNobodyUpAndUsesNoCommandThatBlocks(TestReporter reporter)
+      throws Exception {
+    int foreign = Matrix.size(50_000, 1_000_000);
+    int own = 20_000;
+    CacheService<Integer> others = cache("foreign:");
+    fill(others, foreign);
+    CacheService<Integer> cache = cache("own:");
+    fill(cache, own);
+    long forbidden = blockingCommands();
+    AtomicBoolean cleared = new AtomicBoolean();
+    List<Future<List<Long>>> pings = new ArrayList<>();
+    for (HostAndPort primary : redis.primaries()) {
+      pings.add(threads.submit(() -> ping(primary, cleared)));
+    }
+    long start = System.nanoTime();
+    assertThat(cache.clear(), is((long) own));
+    long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
+    cleared.set(true);
+    List<Long> nanos = new ArrayList<>();
+    for (Future<List<Long>> ping : pings) {
+      nanos.addAll(ping.get());
+    }
+    assertThat(blockingCommands(), is(forbidden));
+    assertThat(present(others, 0), is(BATCH));
+    assertThat(present(others, foreign - BATCH), is(BATCH));
+    nanos.sort(null);
+    long p99Micros = TimeUnit.NANOSECONDS.toMicros(nanos.get(nanos.size() * 99 / 100));
+    reporter.publishEntry(
+        "clear among " + foreign + " foreign keys",
+        millis + " ms, " + nanos.size() + " pings, p99 " + p99Micros + " us");
+    // 10 ms on a machine with nothing else to do.
+    assertThat(p99Micros, is(lessThan(TimeUnit.MILLISECONDS.toMicros(100))));
+  }
+
+  private long blockingCommands() {
+    return redis.calls("keys") + redis.calls("flushdb") + redis.calls("flushall");
+  }
+
+  private List<Long> ping(HostAndPort primary, AtomicBoolean end) {
+    List<Long> nanos = new ArrayList<>();
+    try (Jedis jedis = redis.open(primary)) {
+      do {
+        long start = System.nanoTime();
+        assertThat(jedis.ping(), is("PONG"));
+        nanos.add(System.nanoTime() - start);
+        LockSupport.parkNanos(200_000);
+      } while (!end.get());
+    }
+    return nanos;
+  }
+
+  private static int present(CacheService<Integer> cache, int from) {
+    return cache
+        .getAll(IntStream.range(from, from + BATCH).mapToObj(String::valueOf).toList())
+        .size();
+  }
+}

@@ -1,0 +1,182 @@
+package io.github.redistoolkit.cache;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.FaultProxy;
+import io.github.redistoolkit.testing.FaultProxy.Direction;
+import io.github.redistoolkit.testing.Matrix;
+import io.github.redistoolkit.testing.PrivateRedis;
+import io.github.redistoolkit.testing.RedisServer;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.params.SetParams;
+
+/** The near cache when the network or the server fails. It is refused where there are several. */
+@EachClient(topologies = Topology.STANDALONE)
+class CacheNearFaultIT {
+
+  private final TestRedis redis;
+  private final String prefix;
+  private final FaultProxy network;
+  private final TestRedis behind;
+  private final ExecutorService threads = Executors.newCachedThreadPool();
+
+  CacheNearFaultIT(TestRedis redis) {
+    this.redis = redis;
+    this.prefix = redis.unique("near:");
+    this.network = redis.proxy();
+    this.behind = redis.through(network);
+  }
+
+  @AfterEach
+  void endsWhatItStarted() {
+    network.heal();
+    threads.shutdownNow();
+    Awaitility.await().until(() -> behind.borrowed() == 0);
+    behind.close();
+    network.close();
+  }
+
+  private CacheService<Long> near(TestRedis through) {
+    return Fixtures.builder(through, Long.class).prefix(prefix).nearCache(100).build();
+  }
+
+  /** Waits until k0 is answered without Redis. */
+  private static void awaitNear(CacheService<Long> near) {
+    Awaitility.await()
+        .atMost(Duration.ofSeconds(20))
+        .ignoreExceptionsInstanceOf(JedisException.class)
+        .until(
+            () -> {
+              long before = near.stats().nearHits();
+              return near.get("k0").isPresent() && near.stats().nearHits() > before;
+            });
+  }
+
+  private void write(TestRedis through, long value) {
+    through.admin().set(prefix + "k0", String.valueOf(value), SetParams.setParams().px(60_000));
+  }
+
+  @Test
+  void aBlackHoledNetworkMakesNothingStaleBeyondOneSecondAndTheNearCacheRecovers()
+      throws Exception {
+    try (CacheService<Long> near = near(behind)) {
+      StalenessWatch watch = new StalenessWatch(redis.admin(), prefix, 3);
+      awaitNear(near);
+      // What Redis has to say gets lost, which is worse than if nothing passed at all.
+      network.blackHole(Direction.TO_CLIENT);
+      long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(Matrix.size(2, 10));
+      Future<?> reading =
+          threads.submit(() -> watch.readUntil(end, key -> near.get(key).orElseThrow()));
+      watch.writeUntil(end, 0, 1);
+      network.heal();
+      reading.get();
+      assertThat(watch.laterThan(1100), is(empty()));
+      awaitNear(near);
+      for (String key : watch.keys()) {
+        assertThat(near.get(key), is(Optional.of(watch.last(key))));
+      }
+    }
+  }
+
+  @Test
+  void aNetworkThatIsCutMakesTheNearCacheForgetAndComeBack() {
+    try (CacheService<Long> near = near(behind)) {
+      write(redis, 1);
+      for (long i = 2; i < 5; i++) {
+        awaitNear(near);
+        network.refuse();
+        write(redis, i);
+        network.accept();
+        awaitValue(near, i);
+      }
+      assertThat(near.stats().nearHits(), is(greaterThan(2L)));
+    }
+  }
+
+  private static void awaitValue(CacheService<Long> near, long value) {
+    Awaitility.await()
+        .atMost(Duration.ofSeconds(5))
+        .ignoreExceptionsInstanceOf(JedisException.class)
+        .until(() -> near.get("k0").equals(Optional.of(value)));
+  }
+
+  @Test
+  void aServerThatRestartsMakesTheNearCacheForgetAndComeBack() {
+    PrivateRedis servers = redis.privateServers();
+    TestRedis restarting = servers.redis();
+    RedisServer server = servers.primaryOf(prefix);
+    try (CacheService<Long> near = near(restarting)) {
+      write(restarting, 1);
+      awaitNear(near);
+      server.restartEmpty();
+      awaitAnswer(restarting);
+      // Nobody tells of this: the cache is not heard of again yet.
+      write(restarting, 2);
+      awaitNear(near);
+      assertThat(near.get("k0"), is(Optional.of(2L)));
+      server.restartWithData();
+      awaitAnswer(restarting);
+      awaitNear(near);
+      write(restarting, 3);
+      awaitValue(near, 3);
+    }
+  }
+
+  /** Uses up the connections of the time before. */
+  private void awaitAnswer(TestRedis restarted) {
+    Awaitility.await()
+        .ignoreExceptionsInstanceOf(JedisException.class)
+        .until(() -> restarted.admin().ttl(prefix) < 0);
+  }
+
+  @Test
+  void aServerThatIsPausedIsNoLongerTrustedAfterOneSecond() throws Exception {
+    PrivateRedis servers = redis.privateServers();
+    RedisServer server = servers.primaryOf(prefix);
+    try (CacheService<Long> near = near(servers.redis())) {
+      write(servers.redis(), 1);
+      awaitNear(near);
+      server.pause();
+      long paused = System.nanoTime();
+      try {
+        // Answered without Redis as long as trust lasts, and then by nobody.
+        long answered = 0;
+        while (System.nanoTime() - paused < TimeUnit.MILLISECONDS.toNanos(1500)) {
+          long begun = System.nanoTime();
+          Future<Optional<Long>> read = threads.submit(() -> near.get("k0"));
+          if (!isAnswered(read)) {
+            break;
+          }
+          answered = begun - paused;
+        }
+        assertThat(TimeUnit.NANOSECONDS.toMillis(answered) <= 1000, is(true));
+      } finally {
+        server.resume();
+      }
+      awaitNear(near);
+    }
+  }
+
+  private static boolean isAnswered(Future<Optional<Long>> read) throws Exception {
+    try {
+      return read.get(200, TimeUnit.MILLISECONDS).isPresent();
+    } catch (java.util.concurrent.TimeoutException waiting) {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,344 @@
+package io.github.redistoolkit.cache;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.aMapWithSize;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.nullValue;
+import static org.hamcrest.Matchers.sameInstance;
+import static org.hamcrest.Matchers.startsWith;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.core.LuaScript;
+import io.github.redistoolkit.testing.Disturbance;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.FaultProxy;
+import io.github.redistoolkit.testing.FaultProxy.Loss;
+import io.github.redistoolkit.testing.FaultProxy.Request;
+import io.github.redistoolkit.testing.FaultProxy.Then;
+import io.github.redistoolkit.testing.Matrix;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+
+/**
+ * Each script of the cache, executed while its reply is lost, and forgotten by the servers again
+ * and again.
+ *
+ * <p>When a reply is lost, a cluster client sends the command again and tells nobody; all others
+ * throw, and it is the caller who may call again.
+ */
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+class CacheScriptsIT {
+
+  private static final Duration MINUTE = Duration.ofMinutes(1);
+  private static final Duration SHORT_LEASE = Duration.ofMillis(600);
+
+  private final TestRedis redis;
+  private final String key;
+  private final FaultProxy network;
+  private final TestRedis behind;
+  private final CacheService<Integer> cache;
+  private final CacheService<Integer> otherJvm;
+  private final ExecutorService threads = Executors.newCachedThreadPool();
+
+  CacheScriptsIT(TestRedis redis) {
+    this.redis = redis;
+    this.key = redis.unique("script");
+    this.network = redis.proxy();
+    this.behind = redis.through(network);
+    this.cache = Fixtures.builder(behind, Integer.class).leaseTtl(SHORT_LEASE).build();
+    this.otherJvm = Fixtures.builder(redis, Integer.class).leaseTtl(SHORT_LEASE).build();
+  }
+
+  @AfterEach
+  void endsWhatItStarted() {
+    network.heal();
+    threads.shutdownNow();
+    cache.close();
+    otherJvm.close();
+    Awaitility.await().until(() -> behind.borrowed() == 0);
+    behind.close();
+    network.close();
+  }
+
+  private boolean sendsAgain() {
+    return redis.topology() == Topology.CLUSTER;
+  }
+
+  private Loss loseReplyTo(LuaScript script) {
+    return network.loseReply(request -> isRunOf(script, request), 1, Then.CUT);
+  }
+
+  private static boolean isRunOf(LuaScript script, Request request) {
+    return switch (request.name()) {
+      case "EVALSHA" -> request.arguments().get(0).equals(script.sha1());
+      case "EVAL" -> sha1(request.arguments().get(0)).equals(script.sha1());
+      default -> false;
+    };
+  }
+
+  private static String sha1(String source) {
+    try {
+      byte[] digest = MessageDigest.getInstance("SHA-1").digest(source.getBytes(UTF_8));
+      return HexFormat.of().formatHex(digest);
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  /** Executes a script twice: sent again by the client, or by its caller after an exception. */
+  private <T> T runTwice(LuaScript script, Callable<T> call) throws Exception {
+    Loss loss = loseReplyTo(script);
+    if (!sendsAgain()) {
+      assertThrows(JedisConnectionException.class, call::call);
+    }
+    T result = call.call();
+    assertThat(loss.happened(), is(true));
+    return result;
+  }
+
+  @Test
+  void aDeleteThatIsExecutedTwiceDeletesAndNoLongerKnowsThatThereWasAnEntry() throws Exception {
+    cache.set(key, 1);
+    assertThat(runTwice(Entries.DELETE, () -> cache.delete(key)), is(false));
+    assertThat(redis.admin().exists(key), is(false));
+  }
+
+  @Test
+  void aBatchDeleteWhoseReplyIsLostNamesKeysAndCanBeRepeated() {
+    Map<String, Integer> values = numbers(1000);
+    cache.setAll(values, MINUTE);
+    Loss loss = loseReplyTo(Entries.DELETE);
+    CacheBatchException failure =
+        assertThrows(CacheBatchException.class, () -> cache.deleteAll(values.keySet()));
+    assertThat(loss.happened(), is(true));
+    cache.deleteAll(failure.failedKeys());
+    assertThat(cache.getAll(values.keySet()), is(aMapWithSize(0)));
+  }
+
+  private Map<String, Integer> numbers(int count) {
+    Map<String, Integer> numbers = new LinkedHashMap<>();
+    IntStream.range(0, count).forEach(i -> numbers.put(key + i, i));
+    return numbers;
+  }
+
+  @Test
+  void aTouchThatIsExecutedTwiceSetsTheSameLife() throws Exception {
+    cache.set(key, 1);
+    assertThat(runTwice(Entries.TOUCH, () -> cache.touch(key, MINUTE)), is(true));
+    assertThat(redis.admin().pttl(key), is(lessThan(60_001L)));
+  }
+
+  @Test
+  void aTtlIsReadAgain() throws Exception {
+    cache.set(key, 1, MINUTE);
+    assertThat(
+        runTwice(Entries.TTL, () -> cache.ttl(key)).orElseThrow(),
+        is(greaterThan(Duration.ofSeconds(50))));
+  }
+
+  @Test
+  void aClaimThatIsSentTwiceIsOneLeaseAndOneThatIsNotLoadsUncachedForTheLeaseAtMost() {
+    Loss loss = loseReplyTo(Entries.CLAIM);
+    assertThat(cache.getOrLoad(key, MINUTE, () -> 1), is(1));
+    assertThat(loss.happened(), is(true));
+    assertThat(cache.stats().uncachedLoads(), is(sendsAgain() ? 0L : 1L));
+    int second = sendsAgain() ? 1 : 2;
+    assertThat(otherJvm.getOrLoad(key, MINUTE, () -> 2), is(second));
+    assertThat(cache.get(key), is(Optional.of(second)));
+  }
+
+  @Test
+  void aRenewalWhoseReplyIsLostIsFollowedByAnotherAndTheLeaseIsKept() throws Exception {
+    Loss loss = loseReplyTo(Entries.RENEW);
+    AtomicInteger loads = new AtomicInteger();
+    int value =
+        cache.getOrLoad(
+            key,
+            MINUTE,
+            () -> {
+              Future<Integer> waiting =
+                  threads.submit(() -> otherJvm.getOrLoad(key, MINUTE, loads::incrementAndGet));
+              loss.await();
+              Awaitility.await()
+                  .during(Duration.ofMillis(900))
+                  .until(() -> redis.admin().get(key).startsWith("#lease:") && !waiting.isDone());
+              return 7;
+            });
+    assertThat(value, is(7));
+    assertThat(otherJvm.getOrLoad(key, MINUTE, loads::incrementAndGet), is(7));
+    assertThat(loads.get(), is(0));
+  }
+
+  @Test
+  void aFillThatIsExecutedTwiceStoresAndTheValueIsReturned() {
+    Loss loss = loseReplyTo(Entries.FILL);
+    assertThat(cache.getOrLoad(key, MINUTE, () -> 1), is(1));
+    assertThat(loss.happened(), is(true));
+    assertThat(cache.stats().redisFailures(), is(sendsAgain() ? 0L : 1L));
+    assertThat(otherJvm.getOrLoad(key, MINUTE, () -> 2), is(1));
+  }
+
+  @Test
+  void aReleaseThatIsExecutedTwiceLetsTheNextCallerLoadAtOnce() {
+    Loss loss = loseReplyTo(Entries.RELEASE);
+    IllegalStateException failure = new IllegalStateException("no database");
+    IllegalStateException thrown =
+        assertThrows(
+            IllegalStateException.class,
+            () ->
+                cache.getOrLoad(
+                    key,
+                    MINUTE,
+                    () -> {
+                      throw failure;
+                    }));
+    assertThat(thrown, is(sameInstance(failure)));
+    assertThat(loss.happened(), is(true));
+    assertThat(redis.admin().get(key), is(nullValue()));
+    assertThat(otherJvm.getOrLoad(key, MINUTE, () -> 2), is(2));
+  }
+
+  @Test
+  void aHoldThatIsPlacedTwiceIsOneAndOneThatMayNotBePlacedKeepsTheDatabaseUnwritten()
+      throws Exception {
+    AtomicInteger database = new AtomicInteger(1);
+    CacheAside<String, Integer> aside = aside(cache, database, MINUTE);
+    assertThat(aside.get(key), is(1));
+    Loss loss = loseReplyTo(Entries.HOLD);
+    Callable<Integer> write = database::incrementAndGet;
+    if (sendsAgain()) {
+      assertThat(aside.update(key, write), is(2));
+      assertThat(redis.admin().exists(key), is(false));
+    } else {
+      assertThrows(JedisConnectionException.class, () -> aside.update(key, write));
+      assertThat(database.get(), is(1));
+      assertThat(redis.admin().get(key), startsWith("#hold:"));
+    }
+    assertThat(loss.happened(), is(true));
+    assertThat(aside.get(key), is(database.get()));
+  }
+
+  @Test
+  void aHoldThatIsEndedTwiceIsGoneAndAReplyThatIsMissedBringsTheResult() {
+    AtomicInteger database = new AtomicInteger(1);
+    CacheAside<String, Integer> aside = aside(cache, database, MINUTE);
+    assertThat(aside.get(key), is(1));
+    Callable<Integer> write =
+        () -> {
+          Loss unused = loseReplyTo(Entries.HOLD);
+          return database.incrementAndGet();
+        };
+    if (sendsAgain()) {
+      assertThat(aside.update(key, write), is(2));
+    } else {
+      CacheInvalidationException failure =
+          assertThrows(CacheInvalidationException.class, () -> aside.update(key, write));
+      assertThat(failure.result(), is(2));
+    }
+    assertThat(redis.admin().exists(key), is(false));
+    assertThat(aside.get(key), is(2));
+    assertThat(cache.get(key), is(Optional.of(2)));
+  }
+
+  @Test
+  void aRenewalOfAHoldWhoseReplyIsLostIsFollowedByAnother() {
+    AtomicInteger database = new AtomicInteger(1);
+    CacheAside<String, Integer> aside = aside(cache, database, SHORT_LEASE);
+    aside.update(
+        key,
+        () -> {
+          loseReplyTo(Entries.HOLD).await();
+          Awaitility.await()
+              .during(Duration.ofMillis(900))
+              .until(() -> redis.admin().get(key).startsWith("#hold:"));
+          return database.incrementAndGet();
+        });
+    assertThat(redis.admin().exists(key), is(false));
+  }
+
+  private static CacheAside<String, Integer> aside(
+      CacheService<Integer> cache, AtomicInteger database, Duration hold) {
+    return new CacheAside<>(cache, MINUTE, id -> id, id -> database.get(), hold);
+  }
+
+  @Test
+  void serversThatForgetTheirScriptsAllTheTimeChangeNothing() throws Exception {
+    int rounds = Matrix.size(15, 200);
+    try (Disturbance flushing = redis.flushScriptsEvery(Duration.ofMillis(1))) {
+      List<Future<Integer>> callers = new ArrayList<>();
+      for (int caller = 0; caller < 4; caller++) {
+        int number = caller;
+        callers.add(
+            threads.submit(
+                () -> {
+                  int done = 0;
+                  while (done < rounds || flushing.times() < 20) {
+                    useEveryScript(key + number + "-" + done + "-");
+                    done++;
+                  }
+                  return done;
+                }));
+      }
+      for (Future<Integer> caller : callers) {
+        assertThat(caller.get(2, TimeUnit.MINUTES), is(greaterThan(rounds - 1)));
+      }
+    }
+    assertThat(cache.stats().redisFailures() + otherJvm.stats().redisFailures(), is(0L));
+  }
+
+  private void useEveryScript(String own) throws Exception {
+    AtomicInteger loads = new AtomicInteger();
+    Loader<Integer> loader =
+        () -> {
+          TimeUnit.MILLISECONDS.sleep(1);
+          return loads.incrementAndGet();
+        };
+    Future<Integer> elsewhere = threads.submit(() -> otherJvm.getOrLoad(own, MINUTE, loader));
+    assertThat(cache.getOrLoad(own, MINUTE, loader), is(1));
+    assertThat(elsewhere.get(), is(1));
+    assertThat(cache.touch(own, Duration.ofHours(1)), is(true));
+    assertThat(cache.ttl(own).orElseThrow(), is(greaterThan(MINUTE)));
+    assertThat(cache.delete(own), is(true));
+    assertThrows(
+        IllegalStateException.class,
+        () ->
+            cache.getOrLoad(
+                own,
+                MINUTE,
+                () -> {
+                  throw new IllegalStateException("no database");
+                }));
+    AtomicInteger database = new AtomicInteger(1);
+    CacheAside<String, Integer> aside = aside(otherJvm, database, MINUTE);
+    assertThat(aside.get(own), is(1));
+    assertThat(aside.update(own, database::incrementAndGet), is(2));
+    assertThat(cache.get(own), is(Optional.empty()));
+    assertThat(aside.get(own), is(2));
+    Map<String, Integer> batch = Map.of(own + "a", 1, own + "b", 2, own + "c", 3);
+    cache.setAll(batch, MINUTE);
+    assertThat(cache.deleteAll(batch.keySet()), is(3L));
+  }
+}

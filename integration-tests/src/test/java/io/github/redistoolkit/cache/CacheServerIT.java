@@ -1,0 +1,143 @@
+package io.github.redistoolkit.cache;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.is;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.PrivateRedis;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * One server that restarts, loads its data, or has no memory left; elsewhere a replica takes over.
+ */
+@EachClient(topologies = Topology.STANDALONE)
+class CacheServerIT {
+
+  private static final Duration MINUTE = Duration.ofMinutes(1);
+
+  private final PrivateRedis servers;
+  private final TestRedis redis;
+  private final String key;
+  private final CacheService<Integer> cache;
+  private final CacheService<Integer> otherJvm;
+
+  CacheServerIT(TestRedis shared) {
+    this.servers = shared.privateServers();
+    this.redis = servers.redis();
+    this.key = redis.unique("server");
+    this.cache = Fixtures.cache(redis, Integer.class);
+    this.otherJvm = Fixtures.cache(redis, Integer.class);
+    awaitAnswer();
+  }
+
+  @AfterEach
+  void endsWhatItStarted() {
+    cache.close();
+    otherJvm.close();
+  }
+
+  private void awaitAnswer() {
+    Awaitility.await()
+        .ignoreExceptionsInstanceOf(JedisException.class)
+        .until(() -> cache.get(key).isEmpty());
+  }
+
+  @Test
+  void aServerThatRestartsEmptyDuringALoadStoresNoOlderFillAndTheNextLoadIsCached() {
+    int value =
+        cache.getOrLoad(
+            key,
+            MINUTE,
+            () -> {
+              servers.primaryOf(key).restartEmpty();
+              awaitAnswer();
+              return 1;
+            });
+    assertThat(value, is(1));
+    // The lease was forgotten, so nobody knows whether something was set or deleted since.
+    assertThat(cache.stats().refusedFills(), is(1L));
+    assertThat(otherJvm.getOrLoad(key, MINUTE, () -> 2), is(2));
+    assertThat(cache.get(key), is(Optional.of(2)));
+  }
+
+  @Test
+  void anUpdateDuringARestartLeavesNothingStale() {
+    AtomicInteger database = new AtomicInteger(1);
+    CacheAside<String, Integer> aside =
+        new CacheAside<>(cache, MINUTE, id -> id, id -> database.get());
+    assertThat(aside.get(key), is(1));
+    int updated =
+        aside.update(
+            key,
+            () -> {
+              servers.primaryOf(key).restartEmpty();
+              awaitAnswer();
+              return database.incrementAndGet();
+            });
+    assertThat(updated, is(2));
+    assertThat(aside.get(key), is(2));
+    assertThat(otherJvm.get(key), is(Optional.of(2)));
+  }
+
+  @Test
+  void whileTheServerLoadsItsDataReadsAskTheLoaderAndWritesThrow() {
+    servers.restartLoadingFor(Duration.ofSeconds(2));
+    assertThat(cache.getOrLoad(key, MINUTE, () -> 1), is(1));
+    assertThat(cache.stats().uncachedLoads(), is(1L));
+    JedisException loading = assertThrows(JedisException.class, () -> cache.set(key, 1));
+    assertThat(loading.getMessage(), containsString("LOADING"));
+    servers.awaitLoaded();
+    assertThat(cache.getOrLoad(key, MINUTE, () -> 2), is(2));
+    assertThat(cache.get(key), is(Optional.of(2)));
+  }
+
+  @Test
+  void withoutMemoryReadsAreServedLoadsAreReturnedAndWritesThrow() {
+    cache.set(key, 1);
+    servers.exhaustMemory();
+    try {
+      assertThat(cache.get(key), is(Optional.of(1)));
+      assertThat(cache.getOrLoad(key, MINUTE, () -> 2), is(1));
+      assertThat(cache.getOrLoad(key + "2", MINUTE, () -> 2), is(2));
+      assertThat(cache.stats().uncachedLoads(), is(1L));
+      JedisDataException oom =
+          assertThrows(JedisDataException.class, () -> cache.set(key + "2", 2));
+      assertThat(oom.getMessage(), containsString("OOM"));
+      CacheBatchException batch =
+          assertThrows(CacheBatchException.class, () -> cache.setAll(Map.of(key, 2), MINUTE));
+      assertThat(batch.failedKeys(), is(java.util.Set.of(key)));
+    } finally {
+      servers.restoreMemory();
+    }
+    assertThat(cache.getOrLoad(key + "2", MINUTE, () -> 3), is(3));
+    assertThat(cache.get(key + "2"), is(Optional.of(3)));
+  }
+
+  @Test
+  void whatCannotBeInvalidatedForWantOfMemoryKeepsTheDatabaseUnwritten() {
+    AtomicInteger database = new AtomicInteger(1);
+    CacheAside<String, Integer> aside =
+        new CacheAside<>(cache, MINUTE, id -> id, id -> database.get());
+    servers.exhaustMemory();
+    try {
+      assertThrows(JedisDataException.class, () -> aside.update(key, database::incrementAndGet));
+    } finally {
+      servers.restoreMemory();
+    }
+    assertThat(database.get(), is(1));
+    assertThat(aside.update(key, database::incrementAndGet), is(2));
+    assertThat(aside.get(key), is(2));
+  }
+}

@@ -1,0 +1,151 @@
+package io.github.redistoolkit.idempotency;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
+import io.github.redistoolkit.testing.Disturbance;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
+import io.github.redistoolkit.testing.PrivateRedis;
+import io.github.redistoolkit.testing.SlotMove;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * Slots that move, and primaries that hand over to their replicas, while requests are worked on.
+ */
+@EachClient(topologies = Topology.CLUSTER)
+class IdempotencyClusterIT {
+
+  private static final TypeToken<Integer> NUMBER = TypeToken.get(Integer.class);
+  private static final Duration LEASE = Duration.ofSeconds(30);
+
+  private final PrivateRedis servers;
+  private final TestRedis redis;
+  private final IdempotencyService service;
+  private final String key;
+  private final StoredRecord stored;
+
+  IdempotencyClusterIT(TestRedis shared) {
+    this.servers = shared.privateServers();
+    this.redis = servers.redis();
+    this.service = Services.on(redis);
+    this.key = redis.unique("key");
+    this.stored = new StoredRecord(redis.admin(), service, key);
+  }
+
+  private Claim<Integer> begin() {
+    return service.begin(key, null, NUMBER);
+  }
+
+  @Test
+  void aClaimThatHasMovedAheadOfItsSlotIsExtendedAndCompletedWhereItIs() {
+    Claim<Integer> claim = begin();
+    SlotMove move = servers.beginMoveOfSlot(stored.redisKey());
+    move.moveKeys(); // from here on each request is answered with ASK
+    assertThrows(InProgressException.class, this::begin);
+    assertThat(claim.extend(LEASE), is(true));
+    claim.complete(1);
+    assertThat(begin().result(), is(1));
+    move.finish(); // and the next with MOVED
+    assertThat(begin().result(), is(1));
+    assertThat(servers.primaryOf(stored.redisKey()).address(), is(move.target()));
+    assertThat(stored.field("a"), is("1"));
+    assertThat(stored.ttlMillis(), is(greaterThan(0L)));
+  }
+
+  @Test
+  void aClaimBegunWhereItsSlotIsGoingIsAbandonedAndBegunAgain() {
+    SlotMove move = servers.beginMoveOfSlot(stored.redisKey());
+    Claim<Integer> claim = begin();
+    assertThrows(InProgressException.class, this::begin);
+    claim.abandon();
+    Claim<Integer> next = begin();
+    assertThat(next.attempt(), is(1));
+    move.finish();
+    next.complete(2);
+    assertThat(begin().result(), is(2));
+  }
+
+  @Test
+  void aClaimWhoseSlotHasMovedIsCompletedOrAbandonedThere() {
+    Claim<Integer> claim = begin();
+    servers.moveSlot(stored.redisKey());
+    claim.abandon();
+    Claim<Integer> next = begin();
+    servers.moveSlot(stored.redisKey());
+    assertThat(next.extend(LEASE), is(true));
+    servers.moveSlot(stored.redisKey());
+    next.complete(3);
+    assertThat(begin().result(), is(3));
+  }
+
+  @Test
+  void slotsThatMoveUnderLoadCauseNoSecondSideEffect() throws Exception {
+    AtomicInteger moved = new AtomicInteger();
+    List<String> keys = keys();
+    runOnceDuring(
+        keys,
+        Duration.ofMillis(5),
+        () -> {
+          String next = keys.get(moved.getAndIncrement() % keys.size());
+          servers.moveSlot(service.recordKey(next));
+        });
+  }
+
+  @Test
+  void primariesThatHandOverUnderLoadCauseNoSecondSideEffect() throws Exception {
+    AtomicInteger replaced = new AtomicInteger();
+    List<String> keys = keys();
+    runOnceDuring(
+        keys,
+        Duration.ofMillis(500),
+        () -> {
+          String next = keys.get(replaced.getAndIncrement() % keys.size());
+          servers.failOver(service.recordKey(next));
+        });
+  }
+
+  private List<String> keys() {
+    return IntStream.range(0, Matrix.size(30, 200)).mapToObj(n -> key + "-" + n).toList();
+  }
+
+  private void runOnceDuring(List<String> keys, Duration period, Runnable what) throws Exception {
+    OnceHistory history = new OnceHistory();
+    IdempotencyService patient =
+        Services.builder(redis).lease(LEASE).waitFor(Duration.ofMinutes(1)).build();
+    OnceStorm storm = new OnceStorm(20, keys, Duration.ofMillis(20));
+    try (Disturbance disturbance = Disturbance.every(period, what)) {
+      storm.run((id, work) -> persistently(patient, id, work), history);
+      assertThat(disturbance.times(), is(greaterThan(1)));
+    }
+    assertThat(history.violations(), is(empty()));
+    assertThat(history.results(), is(20 * keys.size()));
+  }
+
+  /** As a caller who asks again whatever Redis did. */
+  private static String persistently(
+      IdempotencyService service, String id, Operation<String, RuntimeException> work) {
+    while (true) {
+      try {
+        return service.execute(id, String.class, work);
+      } catch (JedisException e) {
+        assertThat("no interrupt", Thread.currentThread().isInterrupted(), is(false));
+      } catch (ResultNotRecordedException e) {
+        assertThat(e.reason(), is(Reason.REDIS_UNAVAILABLE));
+        return String.valueOf(e.result());
+      }
+    }
+  }
+}

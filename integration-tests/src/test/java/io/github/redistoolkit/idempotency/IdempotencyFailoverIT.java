@@ -1,0 +1,142 @@
+package io.github.redistoolkit.idempotency;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.PrivateRedis;
+import io.github.redistoolkit.testing.RedisServer;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.awaitility.Awaitility;
+import org.awaitility.core.ConditionFactory;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.params.SetParams;
+
+/** A replica that becomes the primary: what it has heard of holds. */
+@EachClient(topologies = {Topology.SENTINEL, Topology.CLUSTER})
+class IdempotencyFailoverIT {
+
+  private static final TypeToken<Integer> NUMBER = TypeToken.get(Integer.class);
+
+  private final PrivateRedis servers;
+  private final TestRedis redis;
+  private final IdempotencyService service;
+  private final String key;
+  private final StoredRecord stored;
+  private final AtomicInteger runs = new AtomicInteger();
+
+  IdempotencyFailoverIT(TestRedis shared) {
+    this.servers = shared.privateServers();
+    this.redis = servers.redis();
+    this.service =
+        Services.builder(redis.retryingFor(Duration.ofSeconds(1)))
+            .waitFor(Duration.ofSeconds(30))
+            .build();
+    this.key = redis.unique("key");
+    this.stored = new StoredRecord(redis.admin(), service, key);
+  }
+
+  /** Again and again while clients still have to learn of the new primary. */
+  private static ConditionFactory persistently() {
+    return Awaitility.await()
+        .ignoreExceptionsMatching(IdempotencyFailoverIT::isUnavailable)
+        .pollDelay(Duration.ZERO)
+        .pollInterval(Duration.ofMillis(50))
+        .atMost(Duration.ofSeconds(60));
+  }
+
+  private static boolean isUnavailable(Throwable e) {
+    return e instanceof JedisException
+        || (e instanceof ResultNotRecordedException refused
+            && refused.reason() == Reason.REDIS_UNAVAILABLE);
+  }
+
+  private Claim<Integer> begin() {
+    return persistently().until(() -> service.begin(key, null, NUMBER), claim -> true);
+  }
+
+  private static void complete(Claim<Integer> claim, int result) {
+    persistently()
+        .until(
+            () -> {
+              claim.complete(result);
+              return true;
+            });
+  }
+
+  private Integer execute(String other) {
+    return persistently()
+        .until(() -> service.execute(other, Integer.class, runs::incrementAndGet), result -> true);
+  }
+
+  /** Another key, on the same server. */
+  private String neighbour() {
+    HostAndPort primary = servers.primaryOf(stored.redisKey()).address();
+    String other = redis.unique("neighbour");
+    while (!servers.primaryOf(service.recordKey(other)).address().equals(primary)) {
+      other = redis.unique("neighbour");
+    }
+    return other;
+  }
+
+  /** Waits until the replica has all that was written up to now. */
+  private void awaitReplicated() {
+    try (Jedis jedis = redis.open(servers.primaryOf(stored.redisKey()).address())) {
+      jedis.set("written-last:{" + key + "}", "", new SetParams().px(60_000));
+      assertThat(jedis.waitReplicas(1, 10_000), is(1L));
+    }
+  }
+
+  @Test
+  void claimsAndResultsOutliveAFailoverThatAnAdministratorMakes() {
+    String done = neighbour();
+    assertThat(execute(done), is(1));
+    Claim<Integer> claim = begin();
+    awaitReplicated();
+    servers.failOver(stored.redisKey());
+
+    try (TestRedis impatient = redis.retryingFor(Duration.ofSeconds(1))) {
+      IdempotencyService other = Services.on(impatient);
+      InProgressException e =
+          assertThrows(
+              InProgressException.class,
+              () -> persistently().until(() -> other.begin(key, null, NUMBER), c -> true));
+      assertThat(e.retryAfter(), is(greaterThan(Duration.ZERO)));
+    }
+    complete(claim, 7);
+    assertThat(begin().result(), is(7));
+    assertThat(stored.field("a"), is("1"));
+    assertThat(stored.ttlMillis(), is(greaterThan(0L)));
+    assertThat(execute(done), is(1));
+    assertThat(runs.get(), is(1));
+  }
+
+  @Test
+  void aCompletionAndABeginningAreMadeAcrossACrashAndNothingRunsTwice() {
+    String next = neighbour();
+    Claim<Integer> claim = begin();
+    awaitReplicated();
+    RedisServer crashed = servers.primaryOf(stored.redisKey());
+    crashed.kill();
+    CompletableFuture<Integer> beginning = CompletableFuture.supplyAsync(() -> execute(next));
+    complete(claim, 7);
+    servers.awaitFailover(stored.redisKey(), crashed.address());
+
+    assertThat(begin().result(), is(7));
+    assertThat(stored.field("a"), is("1"));
+    assertThat(beginning.join(), is(1));
+    assertThat(execute(next), is(1));
+    assertThat(runs.get(), is(1));
+  }
+}

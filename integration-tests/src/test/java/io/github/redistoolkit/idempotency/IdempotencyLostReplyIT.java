@@ -1,0 +1,213 @@
+package io.github.redistoolkit.idempotency;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.sameInstance;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.FaultProxy;
+import io.github.redistoolkit.testing.FaultProxy.Loss;
+import io.github.redistoolkit.testing.FaultProxy.Then;
+import io.github.redistoolkit.testing.LeavesServerAlone;
+import io.github.redistoolkit.testing.Matrix;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * Replies that are lost after their script was executed. A script is sent again then: by the
+ * service, and before that, unseen, by a client of a Cluster.
+ */
+@LeavesServerAlone
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+class IdempotencyLostReplyIT {
+
+  private static final TypeToken<Integer> NUMBER = TypeToken.get(Integer.class);
+
+  private final FaultProxy proxy;
+  private final TestRedis behindProxy;
+  private final IdempotencyService service;
+  private final IdempotencyService direct;
+  private final String key;
+  private final StoredRecord stored;
+  private final AtomicInteger runs = new AtomicInteger();
+
+  IdempotencyLostReplyIT(TestRedis redis) {
+    this.proxy = redis.proxy();
+    this.behindProxy = redis.through(proxy).retryingFor(Duration.ofSeconds(5));
+    this.service = Services.builder(behindProxy).waitFor(Duration.ofSeconds(30)).build();
+    this.direct = Services.on(redis);
+    this.key = redis.unique("key");
+    this.stored = new StoredRecord(redis.admin(), direct, key);
+  }
+
+  /** By default those that do not cost a read timeout each. */
+  static List<Then> waysToLoseAReply() {
+    return Matrix.ofThisRun() == Matrix.FULL ? List.of(Then.values()) : List.of(Then.CUT);
+  }
+
+  @AfterEach
+  void close() {
+    proxy.heal();
+    assertThat(behindProxy.borrowed(), is(0));
+    behindProxy.close();
+    proxy.close();
+  }
+
+  private static boolean isScript(FaultProxy.Request request) {
+    return request.name().equals("EVALSHA") || request.name().equals("EVAL");
+  }
+
+  private Integer execute() {
+    return service.execute(key, Integer.class, runs::incrementAndGet);
+  }
+
+  private void ranOnceAndIsReplayed() {
+    assertThat(runs.get(), is(1));
+    assertThat(direct.execute(key, Integer.class, runs::incrementAndGet), is(1));
+    assertThat(runs.get(), is(1));
+    assertThat(stored.ttlMillis(), is(greaterThan(0L)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("waysToLoseAReply")
+  void theWorkRunsOnceThoughTheReplyToBeginIsLost(Then then) {
+    Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 1, then);
+    assertThat(execute(), is(1));
+    assertThat(loss.happened(), is(true));
+    assertThat(stored.field("a"), is("1"));
+    ranOnceAndIsReplayed();
+  }
+
+  @ParameterizedTest
+  @MethodSource("waysToLoseAReply")
+  void theWorkRunsOnceThoughTheReplyToCompleteIsLost(Then then) {
+    Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 2, then);
+    assertThat(execute(), is(1));
+    assertThat(loss.happened(), is(true));
+    ranOnceAndIsReplayed();
+  }
+
+  @ParameterizedTest
+  @MethodSource("waysToLoseAReply")
+  void theKeyIsFreeAtOnceThoughTheReplyToAbandonIsLost(Then then) {
+    Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 2, then);
+    IllegalStateException failure = new IllegalStateException();
+    IllegalStateException thrown =
+        assertThrows(
+            IllegalStateException.class,
+            () ->
+                service.execute(
+                    key,
+                    Integer.class,
+                    () -> {
+                      throw failure;
+                    }));
+    assertThat(loss.happened(), is(true));
+    assertThat(thrown, is(sameInstance(failure)));
+    assertThat(thrown.getSuppressed().length, is(0));
+    assertThat(execute(), is(1));
+    ranOnceAndIsReplayed();
+  }
+
+  @Test
+  void aLateAbandonLeavesTheNextOwnerAlone() {
+    Claim<Integer> first = service.begin(key, null, NUMBER);
+    CountDownLatch taken = new CountDownLatch(1);
+    proxy.loseReply(
+        request -> {
+          // Between the first abandon, executed by now, and its re-send.
+          if (isScript(request) && taken.getCount() == 1) {
+            assertThat(direct.begin(key, null, NUMBER).attempt(), is(1));
+            taken.countDown();
+            return true;
+          }
+          return false;
+        },
+        1,
+        Then.CUT);
+    first.abandon();
+    assertThat(taken.getCount(), is(0L));
+    assertThat(direct.isDuplicate(key), is(true));
+  }
+
+  @ParameterizedTest
+  @MethodSource("waysToLoseAReply")
+  void aStoredResultIsReportedAsKeptThoughTheFirstReplyIsLost(Then then) {
+    Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 1, then);
+    assertThat(service.storeRequest(key, 1), is(true));
+    assertThat(loss.happened(), is(true));
+    assertThat(direct.getResult(key, Integer.class), is(Optional.of(1)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("waysToLoseAReply")
+  void anExtensionHoldsThoughTheFirstReplyIsLost(Then then) {
+    Claim<Integer> claim = service.begin(key, null, NUMBER);
+    Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 1, then);
+    assertThat(claim.extend(Duration.ofDays(2)), is(true));
+    assertThat(loss.happened(), is(true));
+    InProgressException e =
+        assertThrows(InProgressException.class, () -> direct.begin(key, null, NUMBER));
+    assertThat(e.retryAfter(), is(greaterThan(Duration.ofDays(1))));
+  }
+
+  @ParameterizedTest
+  @MethodSource("waysToLoseAReply")
+  void aWaiterGetsTheResultThoughTheReplyToAPollIsLost(Then then) throws Exception {
+    Claim<Integer> first = direct.begin(key, null, NUMBER);
+    Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 2, then);
+    CompletableFuture<Integer> waiter = CompletableFuture.supplyAsync(this::execute);
+    loss.await();
+    first.complete(7);
+    assertThat(waiter.get(), is(7));
+    assertThat(runs.get(), is(0));
+  }
+
+  @ParameterizedTest
+  @MethodSource("waysToLoseAReply")
+  void aWaiterRunsOnceThoughTheReplyToThePollThatMadeItTheOwnerIsLost(Then then) throws Exception {
+    Claim<Integer> first = direct.begin(key, null, NUMBER);
+    CompletableFuture<Integer> waiter = CompletableFuture.supplyAsync(this::execute);
+    Awaitility.await().until(() -> proxy.requests("EVALSHA") >= 2);
+    Loss loss = proxy.loseReply(request -> isScript(request) && !isHeldBy(first), 1, then);
+    first.abandon();
+    loss.await();
+    assertThat(waiter.get(), is(1));
+    assertThat(stored.field("a"), is("1"));
+    ranOnceAndIsReplayed();
+  }
+
+  private boolean isHeldBy(Claim<Integer> first) {
+    return first.extend(Duration.ofMinutes(1));
+  }
+
+  @Test
+  void aBeginWhoseEveryReplyIsLostRunsNothingAndLeavesAClaimThatEndsWithItsLease() {
+    int more = 100; // than any client sends
+    for (int n = 0; n < more; n++) {
+      Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 1, Then.CUT);
+      assertThat(loss.happened(), is(false));
+    }
+    assertThrows(JedisException.class, this::execute);
+    proxy.heal();
+    assertThat(runs.get(), is(0));
+    assertThrows(InProgressException.class, () -> direct.begin(key, null, NUMBER));
+    stored.passLease();
+    assertThat(direct.begin(key, null, NUMBER).attempt(), is(2));
+  }
+}

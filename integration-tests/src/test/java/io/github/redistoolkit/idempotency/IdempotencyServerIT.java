@@ -1,0 +1,196 @@
+package io.github.redistoolkit.idempotency;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.PrivateRedis;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.exceptions.JedisDataException;
+
+/** A single server that restarts, with its data and without, or has no memory left. */
+@EachClient
+class IdempotencyServerIT {
+
+  private static final TypeToken<Integer> NUMBER = TypeToken.get(Integer.class);
+
+  private final PrivateRedis servers;
+  private final IdempotencyService service;
+  private final String key;
+  private final String done;
+  private final StoredRecord stored;
+  private final AtomicInteger runs = new AtomicInteger();
+
+  IdempotencyServerIT(TestRedis shared) {
+    this.servers = shared.privateServers();
+    this.service = Services.on(servers.redis());
+    this.key = servers.redis().unique("key");
+    this.done = servers.redis().unique("done");
+    this.stored = new StoredRecord(servers.redis().admin(), service, key);
+  }
+
+  /** Asks again if it fails: a pool notices only on use that a connection has died. */
+  @CanIgnoreReturnValue
+  private static <T> T reconnecting(Callable<T> call) {
+    return Awaitility.await()
+        .ignoreExceptionsInstanceOf(JedisConnectionException.class)
+        .pollDelay(Duration.ZERO)
+        .pollInterval(Duration.ofMillis(1))
+        .until(call, result -> true);
+  }
+
+  private Claim<Integer> begin() {
+    return reconnecting(() -> service.begin(key, null, NUMBER));
+  }
+
+  private void completeDone() {
+    assertThat(reconnecting(() -> service.execute(done, Integer.class, () -> 7)), is(7));
+  }
+
+  private Integer executeDone() {
+    return reconnecting(() -> service.execute(done, Integer.class, runs::incrementAndGet));
+  }
+
+  @Test
+  void aRestartThatKeepsTheDataKeepsClaimsAndResults() {
+    Claim<Integer> claim = begin();
+    completeDone();
+    servers.primaryOf(stored.redisKey()).restartWithData();
+
+    claim.complete(1);
+    assertThat(begin().result(), is(1));
+    assertThat(reconnecting(() -> stored.field("a")), is("1"));
+    assertThat(reconnecting(stored::ttlMillis), is(greaterThan(0L)));
+    assertThat(executeDone(), is(7));
+    assertThat(runs.get(), is(0));
+  }
+
+  @Test
+  void aClaimIsLiveAfterARestartForTheRestOfItsLease() {
+    assertThat(begin().attempt(), is(1));
+    servers.primaryOf(stored.redisKey()).restartWithData();
+
+    InProgressException e = assertThrows(InProgressException.class, this::begin);
+    assertThat(e.retryAfter(), is(lessThanOrEqualTo(Duration.ofSeconds(60))));
+    reconnecting(
+        () -> {
+          stored.passLease();
+          return true;
+        });
+    assertThat(begin().attempt(), is(2));
+  }
+
+  @Test
+  void aRestartThatLosesTheDataForgetsResultsButNotTheOneThatIsYetToBeRecorded() {
+    Claim<Integer> claim = begin();
+    completeDone();
+    servers.primaryOf(stored.redisKey()).restartEmpty();
+
+    claim.complete(1);
+    assertThat(begin().result(), is(1));
+    assertThat(reconnecting(stored::ttlMillis), is(greaterThan(0L)));
+    // What Redis loses is lost here.
+    assertThat(executeDone(), is(1));
+  }
+
+  @Test
+  void aClaimThatWasLostWithTheDataAndTakenByAnotherIsRefused() {
+    Claim<Integer> first = begin();
+    servers.primaryOf(stored.redisKey()).restartEmpty();
+
+    Claim<Integer> second = begin();
+    assertThat(second.attempt(), is(1));
+    ResultNotRecordedException e =
+        assertThrows(ResultNotRecordedException.class, () -> first.complete(1));
+    assertThat(e.reason(), is(Reason.LEASE_LOST));
+    assertThat(e.result(), is(1));
+    second.complete(2);
+    assertThat(begin().result(), is(2));
+  }
+
+  @Test
+  void nothingRunsWhileTheServerLoadsAndACompletionWaitsForIt() {
+    Claim<Integer> claim = begin();
+    servers.restartLoadingFor(Duration.ofSeconds(2));
+    assertThat(
+        assertThrows(JedisDataException.class, this::executeDone).getMessage(),
+        containsString("LOADING"));
+    assertThat(runs.get(), is(0));
+    Awaitility.await()
+        .ignoreExceptionsMatching(IdempotencyServerIT::isUnavailable)
+        .until(
+            () -> {
+              claim.complete(1);
+              return true;
+            });
+    servers.awaitLoaded();
+    assertThat(begin().result(), is(1));
+  }
+
+  private static boolean isUnavailable(Throwable e) {
+    return e instanceof ResultNotRecordedException refused
+        && refused.reason() == Reason.REDIS_UNAVAILABLE;
+  }
+
+  @Test
+  void aServerThatIsStoppedRunsNothingAndTheResultCanBeRecordedOnceItIsBack() {
+    Claim<Integer> claim = begin();
+    servers.primaryOf(stored.redisKey()).stop();
+    assertThrows(
+        JedisConnectionException.class,
+        () -> service.execute(done, Integer.class, runs::incrementAndGet));
+    ResultNotRecordedException e =
+        assertThrows(ResultNotRecordedException.class, () -> claim.complete(1));
+    assertThat(e.reason(), is(Reason.REDIS_UNAVAILABLE));
+    assertThat(runs.get(), is(0));
+
+    servers.servers().get(0).start();
+    claim.complete(1);
+    assertThat(begin().result(), is(1));
+  }
+
+  @Test
+  void withoutMemoryNothingIsClaimedAndAResultCanBeRecordedLater() {
+    completeDone();
+    Claim<Integer> claim = begin();
+    Claim<Integer> given = service.begin(servers.redis().unique("given"), null, NUMBER);
+    StoredRecord.Exactly before = reconnecting(stored::exactly);
+    servers.exhaustMemory();
+
+    refusesForLackOfMemory(
+        () -> service.execute("other", Integer.class, runs::incrementAndGet), runs);
+    refusesForLackOfMemory(() -> service.storeRequest("other", 1), runs);
+    refusesForLackOfMemory(() -> claim.extend(Duration.ofDays(1)), runs);
+    ResultNotRecordedException e =
+        assertThrows(ResultNotRecordedException.class, () -> claim.complete(1));
+    assertThat(e.reason(), is(Reason.REDIS_UNAVAILABLE));
+    assertThat(stored.exactly(), is(before));
+    assertThat(service.isDuplicate("other"), is(false));
+    assertThat(executeDone(), is(7));
+    given.abandon();
+
+    servers.restoreMemory();
+    claim.complete(1);
+    assertThat(service.getResult(key, Integer.class), is(Optional.of(1)));
+  }
+
+  private static void refusesForLackOfMemory(
+      org.junit.jupiter.api.function.Executable call, AtomicInteger runs) {
+    assertThat(assertThrows(JedisDataException.class, call).getMessage(), containsString("OOM"));
+    assertThat(runs.get(), is(0));
+  }
+}

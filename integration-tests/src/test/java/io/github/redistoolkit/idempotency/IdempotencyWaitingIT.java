@@ -1,0 +1,241 @@
+package io.github.redistoolkit.idempotency;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.hasSize;
+import static org.hamcrest.Matchers.instanceOf;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.AbstractPipeline;
+import redis.clients.jedis.exceptions.JedisException;
+
+/** Callers that wait for another's result, and what an interrupt does. */
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+class IdempotencyWaitingIT {
+
+  private static final TypeToken<String> TEXT = TypeToken.get(String.class);
+
+  private final TestRedis redis;
+  private final IdempotencyService service;
+  private final String key;
+
+  IdempotencyWaitingIT(TestRedis redis) {
+    this.redis = redis;
+    this.service = Services.builder(redis).waitFor(Duration.ofMinutes(1)).build();
+    this.key = redis.unique("key");
+  }
+
+  @Test
+  void aWaiterGetsTheResultOfTheFirstCaller() throws Exception {
+    Claim<String> claim = service.begin(key, "body", TEXT);
+    Queue<String> results = new ConcurrentLinkedQueue<>();
+    Thread waiter =
+        new Thread(() -> results.add(service.execute(key, "body", TEXT, () -> "waiter's own")));
+    waiter.start();
+    awaitPolls(3);
+    claim.complete("first");
+    waiter.join();
+    assertThat(List.copyOf(results), is(List.of("first")));
+  }
+
+  @Test
+  void aWaiterRunsTheWorkItselfWhenTheFirstCallerGivesUp() throws Exception {
+    Claim<String> claim = service.begin(key, null, TEXT);
+    Queue<Integer> attempts = new ConcurrentLinkedQueue<>();
+    Thread waiter = new Thread(() -> attempts.add(service.begin(key, null, TEXT).attempt()));
+    waiter.start();
+    awaitPolls(3);
+    claim.abandon();
+    waiter.join();
+    assertThat(List.copyOf(attempts), is(List.of(1)));
+  }
+
+  @Test
+  void theWaitEndsAfterTheTimeGiven() {
+    IdempotencyService brief = Services.builder(redis).waitFor(Duration.ofMillis(500)).build();
+    try (Claim<String> claim = brief.begin(key, null, TEXT)) {
+      assertThat(claim.isReplay(), is(false));
+      long start = System.nanoTime();
+      long before = redis.calls("evalsha");
+      InProgressException e = null;
+      try (Claim<String> second = brief.begin(key, null, TEXT)) {
+        throw new AssertionError(second);
+      } catch (InProgressException expected) {
+        e = expected;
+      }
+      long waited = System.nanoTime() - start;
+      assertThat(waited, is(greaterThan(Duration.ofMillis(499).toNanos())));
+      assertThat(waited, is(lessThan(Duration.ofSeconds(5).toNanos())));
+      assertThat(e.retryAfter(), is(lessThanOrEqualTo(Duration.ofMillis(59_500))));
+      assertThat(redis.calls("evalsha") - before, is(lessThanOrEqualTo(7L)));
+    }
+  }
+
+  @Test
+  void manyWaitersAskAtMostTenTimesASecondEachAndLeakNothing() throws Exception {
+    int waiters = Matrix.size(100, 1000);
+    Duration work = Duration.ofSeconds(Matrix.size(2, 5));
+    CountDownLatch entered = new CountDownLatch(1);
+    Thread owner =
+        new Thread(
+            () ->
+                service.execute(
+                    key,
+                    String.class,
+                    () -> {
+                      entered.countDown();
+                      LockSupport.parkNanos(work.toNanos());
+                      return "done";
+                    }));
+    owner.start();
+    entered.await();
+    long before = redis.calls("evalsha");
+    long start = System.nanoTime();
+    Queue<Object> outcomes = Callers.beginAtOnce(service, key, waiters);
+    double seconds = (System.nanoTime() - start) / 1e9;
+    long polls = redis.calls("evalsha") - before;
+    owner.join();
+
+    for (Object outcome : outcomes) {
+      assertThat(outcome, is(instanceOf(Claim.class)));
+      assertThat(((Claim<?>) outcome).result(), is("done"));
+    }
+    assertThat(outcomes, hasSize(waiters));
+    // One at once, ten a second, and the owner's completion.
+    assertThat((double) polls, is(lessThanOrEqualTo(waiters * (1 + 10 * seconds) + 1)));
+    assertThat(polls, is(greaterThan(waiters * 2L)));
+    assertThat(redis.borrowed(), is(0));
+  }
+
+  @Test
+  void anInterruptedWaiterStopsAtOnceWithItsFlagSet() throws Exception {
+    try (Claim<String> claim = service.begin(key, null, TEXT)) {
+      assertThat(claim.isReplay(), is(false));
+      int waiters = Matrix.size(50, 1000);
+      AtomicInteger flagged = new AtomicInteger();
+      Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
+      List<Thread> threads = new ArrayList<>();
+      for (int n = 0; n < waiters; n++) {
+        threads.add(
+            new Thread(
+                () -> {
+                  try {
+                    service.execute(key, String.class, () -> "never");
+                  } catch (RuntimeException e) {
+                    failures.add(e);
+                    flagged.addAndGet(Thread.currentThread().isInterrupted() ? 1 : 0);
+                  }
+                }));
+      }
+      threads.forEach(Thread::start);
+      awaitPolls(waiters);
+      long start = System.nanoTime();
+      threads.forEach(Thread::interrupt);
+      for (Thread thread : threads) {
+        thread.join();
+      }
+      assertThat(System.nanoTime() - start, is(lessThan(Duration.ofSeconds(1).toNanos())));
+      assertThat(failures, hasSize(waiters));
+      for (Throwable failure : failures) {
+        // The other, if it was waiting not for the result, but for a connection to ask for it.
+        assertThat(failure.getCause(), is(instanceOf(InterruptedException.class)));
+        assertThat(
+            failure instanceof InProgressException || failure instanceof JedisException, is(true));
+      }
+      assertThat(flagged.get(), is(waiters));
+      assertThat(redis.borrowed(), is(0));
+    }
+  }
+
+  @Test
+  void anInterruptDuringTheWorkNeitherLosesTheResultNorTheFlag() throws Exception {
+    AtomicBoolean flagged = new AtomicBoolean();
+    Thread worker =
+        new Thread(
+            () -> {
+              service.execute(
+                  key,
+                  String.class,
+                  () -> {
+                    Thread.currentThread().interrupt();
+                    return "done";
+                  });
+              flagged.set(Thread.currentThread().isInterrupted());
+            });
+    worker.start();
+    worker.join();
+    assertThat(flagged.get(), is(true));
+    assertThat(service.begin(key, null, TEXT).result(), is("done"));
+  }
+
+  @Test
+  void interruptsWhileThereIsNoConnectionNeitherLoseTheResultNorTheFlag() throws Exception {
+    try (TestRedis single = redis.withMaxTotal(1)) {
+      Claim<String> claim = Services.on(single).begin(key, null, TEXT);
+      CompletableFuture<Boolean> flagged = new CompletableFuture<>();
+      Thread worker =
+          new Thread(
+              () -> {
+                try {
+                  Thread.currentThread().interrupt();
+                  claim.complete("done");
+                  flagged.complete(Thread.currentThread().isInterrupted());
+                } catch (RuntimeException e) {
+                  flagged.completeExceptionally(e);
+                }
+              });
+      try (AbstractPipeline only = single.over(PooledClient::over, c -> c).pipelined()) {
+        only.exists(service.recordKey(key));
+        worker.start();
+        // The interrupt that it came with is not a failure of Redis, after which the patience of a
+        // second would have begun and ended by now.
+        Awaitility.await()
+            .during(Duration.ofMillis(1100))
+            .until(() -> isWaitingForAConnection(worker));
+        for (int interrupts = 0; interrupts < 2; interrupts++) {
+          worker.interrupt();
+          Awaitility.await()
+              .pollInterval(Duration.ofMillis(5))
+              .until(() -> isWaitingForAConnection(worker) || flagged.isDone());
+        }
+      }
+      assertThat(flagged.get(30, TimeUnit.SECONDS), is(true));
+    }
+    assertThat(service.begin(key, null, TEXT).result(), is("done"));
+  }
+
+  private static boolean isWaitingForAConnection(Thread thread) {
+    return !thread.isInterrupted()
+        && Arrays.stream(thread.getStackTrace())
+            .anyMatch(frame -> frame.getMethodName().equals("borrowObject"))
+        && EnumSet.of(Thread.State.WAITING, Thread.State.TIMED_WAITING).contains(thread.getState());
+  }
+
+  private void awaitPolls(int polls) {
+    long before = redis.calls("evalsha");
+    Awaitility.await().until(() -> redis.calls("evalsha") - before >= polls);
+  }
+}

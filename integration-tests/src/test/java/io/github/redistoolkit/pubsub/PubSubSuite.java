@@ -1,0 +1,111 @@
+package io.github.redistoolkit.pubsub;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+
+import io.github.redistoolkit.testing.PrivateRedis;
+import io.github.redistoolkit.testing.RedisServer;
+import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+
+/** What the suites begin with, and that nothing is left when a test ends. */
+abstract class PubSubSuite {
+
+  final TestRedis redis;
+  final Wire wire;
+
+  /** Of this test alone. */
+  final String channel;
+
+  final Recorder recorder = new Recorder();
+
+  /** What {@link #keep} was given. */
+  final List<Integer> kept = new CopyOnWriteArrayList<>();
+
+  final ExecutorService threads = Executors.newCachedThreadPool();
+
+  PubSubSuite(TestRedis redis) {
+    this(redis, new Wire(redis::nodes, redis::open));
+  }
+
+  /** On servers that may be gone. */
+  PubSubSuite(PrivateRedis servers) {
+    this(
+        servers.redis(),
+        new Wire(
+            () ->
+                servers.servers().stream()
+                    .filter(RedisServer::isRunning)
+                    .map(RedisServer::address)
+                    .toList(),
+            servers.redis()::open));
+  }
+
+  private PubSubSuite(TestRedis redis, Wire wire) {
+    this.redis = redis;
+    this.wire = wire;
+    this.channel = redis.unique("channel");
+  }
+
+  @AfterEach
+  void leavesNothingBehind() {
+    threads.shutdownNow();
+    Wire.await("no thread left").until(Wire::threads, is(empty()));
+    Wire.await("no connection left").until(wire::connections, is(empty()));
+    assertThat("connections taken from the caller", redis.borrowed(), is(0));
+  }
+
+  RedisPubSub.Builder builder() {
+    return builder(redis);
+  }
+
+  RedisPubSub.Builder builder(TestRedis at) {
+    return at.<RedisPubSub.Builder>over(RedisPubSub::builder, RedisPubSub::builder)
+        .listener(recorder);
+  }
+
+  /** A handler. */
+  void keep(Message<Integer> message) {
+    kept.add(message.body());
+  }
+
+  /** Once it is subscribed again, nothing more is lost. */
+  void assertReceivesAgain(int body) {
+    Wire.await("subscribed again").until(() -> wire.subscribers(channel) >= 1);
+    Publisher.publish(redis, channel, String.valueOf(body));
+    Wire.await("received again").until(() -> kept.contains(body));
+  }
+
+  /** Subscribes, although the time for it is so short that it may be over first. */
+  void awaitSubscribed(RedisPubSub pubSub, String topic) {
+    Wire.await("subscribed")
+        .ignoreException(JedisConnectionException.class)
+        .until(() -> pubSub.subscribe(topic, Integer.class, this::keep).isActive());
+  }
+
+  static <T> T next(BlockingQueue<T> received) throws InterruptedException {
+    T first = received.poll(2, TimeUnit.SECONDS);
+    if (first == null) {
+      throw new AssertionError("nothing received within 2 s");
+    }
+    return first;
+  }
+
+  /** Twice, and the second time has nothing to do. */
+  static void assertClosesWithinASecond(RedisPubSub pubSub) {
+    for (int i = 0; i < 2; i++) {
+      assertThat(Recorder.time(pubSub::close), is(lessThan(Duration.ofSeconds(1))));
+    }
+    assertThat(pubSub.isConnected(), is(false));
+  }
+}

@@ -1,0 +1,15 @@
+package io.github.redistoolkit.testing;
+
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+
+/**
+ * Says that a suite does nothing to the server but use keys and channels that {@link
+ * TestRedis#unique} names, and expects nobody else to be quiet, so that it may run on a server that
+ * others use.
+ */
+@Target(ElementType.TYPE)
+@Retention(RetentionPolicy.RUNTIME)
+public @interface LeavesServerAlone {}

@@ -33,8 +33,8 @@ class LockLossIT {
   @Test
   void aLeaseThatIsKeptAliveOutlivesItsTime() throws Exception {
     String name = redis.unique("alive");
-    Lease lease = acquire(name, 1_500).keepAlive(LONG, losses::incrementAndGet);
-    assertThat(lock(name, 1_500).tryAcquire(Duration.ofSeconds(2)), is(Optional.empty()));
+    Lease lease = acquire(name, 2_000).keepAlive(LONG, losses::incrementAndGet);
+    assertThat(lock(name, 2_000).tryAcquire(Duration.ofMillis(2_300)), is(Optional.empty()));
     assertThat(lease.isHeld(), is(true));
     assertThat(lease.release(), is(true));
     assertThat(losses.get(), is(0));

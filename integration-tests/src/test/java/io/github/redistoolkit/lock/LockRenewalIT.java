@@ -50,9 +50,9 @@ class LockRenewalIT {
                 });
     await().until(() -> losses.get() == 2);
     String name = redis.unique("unharmed");
-    Lease unharmed = acquire(name, 1_000).keepAlive(LONG, losses::incrementAndGet);
+    Lease unharmed = acquire(name, 2_000).keepAlive(LONG, losses::incrementAndGet);
     long start = System.nanoTime();
-    await().until(() -> System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(1_250));
+    await().until(() -> System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(2_500));
     assertThat(unharmed.release(), is(true));
     hang.countDown();
     assertThat(hanging.release(), is(false));
@@ -73,9 +73,9 @@ class LockRenewalIT {
   void keepingAliveCostsThreeRenewalsPerLease() throws Exception {
     String name = redis.unique("cost");
     long before = redis.calls("evalsha");
-    Lease lease = acquire(name, 1_500).keepAlive(LONG, losses::incrementAndGet);
+    Lease lease = acquire(name, 3_000).keepAlive(LONG, losses::incrementAndGet);
     long start = System.nanoTime();
-    await().until(() -> System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(1_250));
+    await().until(() -> System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(2_500));
     lease.close();
     assertThat(
         redis.calls("evalsha") - before,

@@ -149,14 +149,19 @@ class LockFailoverIT {
               RedisServer primary = servers.primaryOf(Locks.key(name));
               try (Jedis jedis = redis.open(primary.address())) {
                 jedis.set(Locks.key(name) + ":probe", "written");
-                return jedis.waitReplicas(1, 1_000) == 1 && takesNoneForDead(jedis);
+                return jedis.waitReplicas(1, 1_000) == 1 && listsReplicas(jedis);
               }
             });
   }
 
-  /** Whether it knows that whoever was dead is alive again; only then can that one take over. */
-  private boolean takesNoneForDead(Jedis jedis) {
-    return redis.topology() != Topology.CLUSTER || !jedis.clusterNodes().contains("fail");
+  /** Whether a primary of a cluster lists a replica for each slot; only then can it take over. */
+  private boolean listsReplicas(Jedis jedis) {
+    if (redis.topology() != Topology.CLUSTER) {
+      return true;
+    }
+    List<?> ranges = (List<?>) jedis.sendCommand(Protocol.Command.CLUSTER, "SLOTS");
+    // First and last slot, the primary, and its replica.
+    return ranges.stream().allMatch(range -> ((List<?>) range).size() >= 4);
   }
 
   private RedisServer replicaOf(RedisServer primary) {

@@ -102,11 +102,13 @@ class LockResendIT {
   @Test
   void aRenewalThatIsSentAgainKeepsTheLease() {
     String name = Locks.prepared(redis, "renew");
-    Lease lease = Locks.lock(faulty, name, Duration.ofSeconds(3)).tryAcquire().orElseThrow();
-    FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, Then.CUT);
+    Lease lease = Locks.lock(faulty, name, Duration.ofSeconds(12)).tryAcquire().orElseThrow();
     lease.keepAlive(LEASE, losses::incrementAndGet);
+    // The first renewal is due when a third of the lease is over, or of what is left of it.
+    assertThat(lease.extend(Duration.ofSeconds(4)), is(true));
+    FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, Then.CUT);
     await().until(loss::happened);
-    await().until(() -> lease.remaining().compareTo(Duration.ofMillis(2_500)) > 0);
+    await().until(() -> lease.remaining().compareTo(Duration.ofSeconds(8)) > 0);
     assertThat(lease.release(), is(true));
     assertThat(losses.get(), is(0));
   }

@@ -342,7 +342,16 @@ class IdempotencyClaimIT {
   void anOwnersFingerprintSurvivesATakeoverWithoutOneAndIsAddedWhereThereWasNone() {
     assertThat(service.begin(key, "body", TEXT).attempt(), is(1));
     stored.passLease();
-    assertThat(begin().attempt(), is(2));
+    Claim<String> next = begin();
+    assertThat(next.attempt(), is(2));
+    refusesOtherFingerprint();
+    next.complete("done");
+    refusesOtherFingerprint();
+
+    assertThat(service.forget(key), is(true));
+    assertThat(service.begin(key, "body", TEXT).attempt(), is(1));
+    stored.passLease();
+    assertThat(service.storeRequest(key, "stored"), is(true));
     refusesOtherFingerprint();
 
     assertThat(service.forget(key), is(true));

@@ -87,9 +87,10 @@ class CacheClearIT {
     reporter.publishEntry(
         "clear among " + foreign + " foreign keys",
         millis + " ms, p99 of PING " + micros + " us, without it " + idleMicros + " us");
-    // 10 ms on a machine with nothing else to do; on others, waiting for a core is most of it.
+    // 10 ms on a machine with nothing else to do. On others they wait for a core, but not for the
+    // clear as a whole, as they would for KEYS.
     assertThat(
-        micros, is(lessThan(Math.max(TimeUnit.MILLISECONDS.toMicros(100), 20 * idleMicros))));
+        micros, is(lessThan(Math.max(TimeUnit.MILLISECONDS.toMicros(100), 1000 * millis / 4))));
   }
 
   private static void awaitOneSecond() {

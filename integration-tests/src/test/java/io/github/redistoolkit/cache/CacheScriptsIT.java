@@ -54,7 +54,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 class CacheScriptsIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);
-  private static final Duration SHORT_LEASE = Duration.ofMillis(1500);
+  private static final Duration LEASE = Duration.ofSeconds(3);
 
   private final TestRedis redis;
   private final String key;
@@ -69,7 +69,7 @@ class CacheScriptsIT {
     this.key = redis.unique("script");
     this.network = redis.proxy();
     this.behind = redis.through(network);
-    this.cache = Fixtures.builder(behind, Integer.class).leaseTtl(SHORT_LEASE).build();
+    this.cache = Fixtures.builder(behind, Integer.class).leaseTtl(LEASE).build();
     this.otherJvm = Fixtures.cache(redis, Integer.class);
   }
 
@@ -286,7 +286,7 @@ class CacheScriptsIT {
   @Test
   void aRenewalOfAHoldWhoseReplyIsLostIsFollowedByAnother() {
     AtomicInteger database = new AtomicInteger(1);
-    CacheAside<String, Integer> aside = aside(cache, database, SHORT_LEASE);
+    CacheAside<String, Integer> aside = aside(cache, database, LEASE);
     aside.update(
         key,
         () -> {

@@ -104,7 +104,7 @@ class IdempotencyClaimIT {
     Claim<String> slow = begin();
     stored.passLease();
     Claim<String> next = begin();
-    StoredRecord.Content content = stored.content();
+    StoredRecord.Exactly before = stored.exactly();
     String result = new String("slow");
 
     ResultNotRecordedException e =
@@ -114,7 +114,7 @@ class IdempotencyClaimIT {
     assertThat(slow.extend(LEASE), is(false));
     slow.abandon();
     slow.close();
-    assertThat(stored.content(), is(content));
+    assertThat(stored.exactly(), is(before));
 
     next.complete("next");
     assertThat(begin().result(), is("next"));
@@ -180,6 +180,22 @@ class IdempotencyClaimIT {
     assertThat(begin().result(), is("done"));
     assertThrows(FingerprintMismatchException.class, () -> service.begin(key, "other body", TEXT));
     assertThat(stored.ttlMillis(), is(allOf(greaterThan(0L), lessThanOrEqualTo(TTL.toMillis()))));
+  }
+
+  @Test
+  void aClaimThatVanishedAndWasTakenByAnotherIsLost() {
+    Claim<String> first = begin();
+    stored.vanish();
+    Claim<String> second = begin();
+    StoredRecord.Exactly claimed = stored.exactly();
+    assertThat(
+        assertThrows(ResultNotRecordedException.class, () -> first.complete("first")).reason(),
+        is(Reason.LEASE_LOST));
+    assertThat(first.extend(LEASE), is(false));
+    first.abandon();
+    assertThat(stored.exactly(), is(claimed));
+    second.complete("second");
+    assertThat(begin().result(), is("second"));
   }
 
   @Test
@@ -328,7 +344,16 @@ class IdempotencyClaimIT {
   void anOwnersFingerprintSurvivesATakeoverWithoutOneAndIsAddedWhereThereWasNone() {
     assertThat(service.begin(key, "body", TEXT).attempt(), is(1));
     stored.passLease();
-    assertThat(begin().attempt(), is(2));
+    Claim<String> next = begin();
+    assertThat(next.attempt(), is(2));
+    refusesOtherFingerprint();
+    next.complete("done");
+    refusesOtherFingerprint();
+
+    assertThat(service.forget(key), is(true));
+    assertThat(service.begin(key, "body", TEXT).attempt(), is(1));
+    stored.passLease();
+    assertThat(service.storeRequest(key, "stored"), is(true));
     refusesOtherFingerprint();
 
     assertThat(service.forget(key), is(true));

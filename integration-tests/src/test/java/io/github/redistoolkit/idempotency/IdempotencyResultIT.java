@@ -5,6 +5,7 @@ import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
+import static org.hamcrest.Matchers.nullValue;
 import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -97,6 +98,17 @@ class IdempotencyResultIT {
     assertThat(runs.get(), is(1));
     assertThat(service.getResult(key, result.type()), is(Optional.ofNullable(result.value())));
     assertThat(service.isDuplicate(key), is(true));
+  }
+
+  @Test
+  void aNullResultIsStoredAndReplayedAsNull() {
+    for (int call = 0; call < 2; call++) {
+      assertThat(executeFor(null), is(nullValue()));
+    }
+    assertThat(runs.get(), is(1));
+    assertThat(service.getResult(key, Object.class), is(Optional.empty()));
+    assertThat(service.isDuplicate(key), is(true));
+    assertThat(service.storeRequest(key, "other"), is(false));
   }
 
   static Stream<Object> unencodable() {

@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.PooledClient;
@@ -225,6 +226,32 @@ class IdempotencyWaitingIT {
       assertThat(flagged.get(30, TimeUnit.SECONDS), is(true));
     }
     assertThat(service.begin(key, null, TEXT).result(), is("done"));
+  }
+
+  @Test
+  void anInterruptWhileThereIsNoConnectionRunsNothingAndKeepsTheFlag() throws Exception {
+    try (TestRedis single = redis.withMaxTotal(1)) {
+      IdempotencyService narrow = Services.on(single);
+      CompletableFuture<Boolean> flagged = new CompletableFuture<>();
+      AtomicInteger runs = new AtomicInteger();
+      Thread caller =
+          new Thread(
+              () -> {
+                assertThrows(
+                    JedisException.class,
+                    () -> narrow.execute(key, Integer.class, runs::incrementAndGet));
+                flagged.complete(Thread.currentThread().isInterrupted());
+              });
+      try (AbstractPipeline only = single.over(PooledClient::over, c -> c).pipelined()) {
+        only.exists(service.recordKey(key));
+        caller.start();
+        Awaitility.await().until(() -> isWaitingForAConnection(caller));
+        caller.interrupt();
+        assertThat(flagged.get(30, TimeUnit.SECONDS), is(true));
+      }
+      assertThat(runs.get(), is(0));
+      assertThat(service.isDuplicate(key), is(false));
+    }
   }
 
   private static boolean isWaitingForAConnection(Thread thread) {

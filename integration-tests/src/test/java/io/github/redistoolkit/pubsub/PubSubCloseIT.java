@@ -99,7 +99,7 @@ class PubSubCloseIT extends PubSubSuite {
           threads.submit(
               () -> {
                 go.await();
-                return Recorder.time(pubSub::close);
+                return time(pubSub::close);
               }));
     }
     go.countDown();
@@ -160,8 +160,8 @@ class PubSubCloseIT extends PubSubSuite {
         Integer.class,
         message -> {
           keep(message);
-          took.add(Recorder.time(pubSub::close));
-          took.add(Recorder.time(pubSub::close));
+          took.add(time(pubSub::close));
+          took.add(time(pubSub::close));
           goOn.await();
         });
     Publisher.flood(redis, channel, 100, String::valueOf);
@@ -177,7 +177,7 @@ class PubSubCloseIT extends PubSubSuite {
   void closesOnTheReadersOwnThread() throws Exception {
     BlockingQueue<Duration> took = new LinkedBlockingQueue<>();
     RedisPubSub pubSub = builder().executor(Runnable::run).build();
-    pubSub.subscribe(channel, Integer.class, message -> took.add(Recorder.time(pubSub::close)));
+    pubSub.subscribe(channel, Integer.class, message -> took.add(time(pubSub::close)));
     Publisher.publish(redis, channel, "1");
     assertThat(next(took), is(lessThan(Duration.ofSeconds(1))));
   }

@@ -112,7 +112,7 @@ class PubSubServerIT extends PubSubSuite {
         waiting.add(threads.submit(() -> pubSub.subscribe(topic, Integer.class, this::keep)));
       }
       Wire.await("the writer is stuck").until(() -> Wire.threadIsIn("writer", "implWrite"));
-      assertThat(Recorder.time(subscription::close), is(lessThan(Duration.ofSeconds(1))));
+      assertThat(time(subscription::close), is(lessThan(Duration.ofSeconds(1))));
       for (Future<Subscription> each : waiting) {
         Exception e = assertThrows(ExecutionException.class, each::get);
         assertThat(e.getCause(), is(instanceOf(JedisConnectionException.class)));

@@ -91,7 +91,8 @@ class PubSubTlsIT extends PubSubSuite {
 
   @Test
   void closesWithinASecondWhileWritingIsStuck() {
-    RedisPubSub pubSub = builder(encrypted).heartbeat(Duration.ofMinutes(1)).build();
+    Duration never = Duration.ofMinutes(1);
+    RedisPubSub pubSub = builder(encrypted).heartbeat(never).subscribeTimeout(never).build();
     pubSub.subscribe(channel, Integer.class, this::keep);
     proxy.blackHole();
     List<Future<Subscription>> waiting = new ArrayList<>();

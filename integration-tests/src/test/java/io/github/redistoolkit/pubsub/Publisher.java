@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.github.redistoolkit.testing.TestRedis;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.IntFunction;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Pipeline;
@@ -33,6 +34,13 @@ final class Publisher {
         redis,
         channel,
         Arrays.stream(json).map(text -> text.getBytes(UTF_8)).toArray(byte[][]::new));
+  }
+
+  /** Publishes the same JSON to each channel. */
+  static void publishTo(TestRedis redis, List<String> channels, String json) {
+    try (Jedis jedis = redis.open(redis.address())) {
+      channels.forEach(channel -> jedis.publish(channel, json));
+    }
   }
 
   /** Publishes the texts for 0 to count - 1, in order and in batches. */

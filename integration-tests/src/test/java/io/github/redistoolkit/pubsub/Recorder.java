@@ -19,13 +19,6 @@ final class Recorder implements PubSubListener {
   final List<Long> drops = new CopyOnWriteArrayList<>();
   final AtomicLong dropped = new AtomicLong();
 
-  /** How long something takes. */
-  static Duration time(Runnable action) {
-    long start = System.nanoTime();
-    action.run();
-    return Duration.ofNanos(System.nanoTime() - start);
-  }
-
   @Override
   public void onDisconnected(Throwable cause) {
     causes.add(cause);

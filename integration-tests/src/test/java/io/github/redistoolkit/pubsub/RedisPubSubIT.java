@@ -269,7 +269,7 @@ class RedisPubSubIT extends PubSubSuite {
         pubSub.subscribePattern(
             channel + "*", Event.class, message -> byPattern.add(message.body().number()));
     Duration took =
-        Recorder.time(
+        time(
             () -> {
               Publisher.flood(
                   redis, channel, count, i -> "{\"type\":\"paid\",\"number\":" + i + "}");

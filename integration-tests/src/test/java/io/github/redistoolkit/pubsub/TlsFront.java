@@ -36,16 +36,17 @@ final class TlsFront implements AutoCloseable {
 
   private static final String PASSWORD = "for-this-test-only";
 
-  private final SSLContext context;
+  /** Made once, since that takes a while. */
+  private static final SSLContext CONTEXT = context();
+
   private final Map<HostAndPort, SSLServerSocket> listeners = new LinkedHashMap<>();
   private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
 
-  TlsFront(List<HostAndPort> targets) throws IOException, GeneralSecurityException {
-    this.context = context(keys());
+  TlsFront(List<HostAndPort> targets) throws IOException {
     for (HostAndPort target : targets) {
       SSLServerSocket listener =
           (SSLServerSocket)
-              context
+              CONTEXT
                   .getServerSocketFactory()
                   .createServerSocket(0, 50, InetAddress.getLoopbackAddress());
       listener.setNeedClientAuth(true);
@@ -54,7 +55,7 @@ final class TlsFront implements AutoCloseable {
     }
   }
 
-  /** Made anew each time, by a tool that is in every JDK. */
+  /** For this JVM alone, by a tool that is in every JDK. */
   private static KeyStore keys() throws IOException, GeneralSecurityException {
     Path directory = Files.createTempDirectory("tls-front-");
     Path store = directory.resolve("keys.p12");
@@ -82,6 +83,14 @@ final class TlsFront implements AutoCloseable {
     }
   }
 
+  private static SSLContext context() {
+    try {
+      return context(keys());
+    } catch (IOException | GeneralSecurityException e) {
+      throw new IllegalStateException("no keys for TLS", e);
+    }
+  }
+
   private static SSLContext context(KeyStore keys) throws GeneralSecurityException {
     KeyManagerFactory own = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
     own.init(keys, PASSWORD.toCharArray());
@@ -95,7 +104,7 @@ final class TlsFront implements AutoCloseable {
 
   /** What a client needs to get through. */
   SSLSocketFactory forClients() {
-    return context.getSocketFactory();
+    return CONTEXT.getSocketFactory();
   }
 
   /** Where to connect for a server. */

@@ -266,7 +266,8 @@ public final class RedisPubSub implements AutoCloseable {
   /**
    * Ends all subscriptions, the connection and the threads, within a second whatever Redis does. No
    * invocation of a handler starts afterwards; those under way are not waited for, and a connection
-   * attempt under way ends by the timeouts of the pool or client. Does nothing when already closed.
+   * attempt under way ends by the timeouts of the pool or client, in a Cluster by those for each
+   * node in turn. Does nothing when already closed.
    */
   @Override
   public void close() {

@@ -73,7 +73,7 @@ class IdempotencyJvmsIT {
 
   @Test
   void anOwnerKilledAtWorkIsInProgressUntilItsLeaseEndsAndThenHasOneSuccessor() throws Exception {
-    Duration lease = Duration.ofSeconds(2);
+    Duration lease = Duration.ofSeconds(4);
     try (ChildJvms jvms =
         ChildJvms.start(redis, 1, VanishingChild.class, key, String.valueOf(lease.toMillis()))) {
       assertThat(jvms.get(0).receive(), is("working"));

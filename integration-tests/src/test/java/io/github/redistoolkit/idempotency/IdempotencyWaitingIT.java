@@ -23,7 +23,6 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -99,26 +98,23 @@ class IdempotencyWaitingIT {
   void manyWaitersAskAtMostTenTimesASecondEachAndLeakNothing() throws Exception {
     int waiters = Matrix.size(100, 1000);
     Duration work = Duration.ofSeconds(Matrix.size(2, 5));
-    CountDownLatch entered = new CountDownLatch(1);
-    Thread owner =
-        new Thread(
-            () ->
-                service.execute(
-                    key,
-                    String.class,
-                    () -> {
-                      entered.countDown();
-                      LockSupport.parkNanos(work.toNanos());
-                      return "done";
-                    }));
-    owner.start();
-    entered.await();
+    Claim<String> claim = service.begin(key, null, TEXT);
     long before = redis.calls("evalsha");
     long start = System.nanoTime();
+    CompletableFuture<Void> owner =
+        CompletableFuture.runAsync(
+            () -> {
+              LockSupport.parkNanos(work.toNanos());
+              // Else they would not have waited, on a machine that took so long to start them.
+              Awaitility.await()
+                  .atMost(Duration.ofMinutes(1))
+                  .until(() -> redis.calls("evalsha") - before > waiters * 3L);
+              claim.complete("done");
+            });
     Queue<Object> outcomes = Callers.beginAtOnce(service, key, waiters);
+    owner.join();
     double seconds = (System.nanoTime() - start) / 1e9;
     long polls = redis.calls("evalsha") - before;
-    owner.join();
 
     for (Object outcome : outcomes) {
       assertThat(outcome, is(instanceOf(Claim.class)));
@@ -127,7 +123,6 @@ class IdempotencyWaitingIT {
     assertThat(outcomes, hasSize(waiters));
     // One at once, ten a second, and the owner's completion.
     assertThat((double) polls, is(lessThanOrEqualTo(waiters * (1 + 10 * seconds) + 1)));
-    assertThat(polls, is(greaterThan(waiters * 2L)));
     assertThat(redis.borrowed(), is(0));
   }
 
@@ -138,6 +133,7 @@ class IdempotencyWaitingIT {
       int waiters = Matrix.size(50, 1000);
       AtomicInteger flagged = new AtomicInteger();
       Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
+      Queue<Long> stopped = new ConcurrentLinkedQueue<>();
       List<Thread> threads = new ArrayList<>();
       for (int n = 0; n < waiters; n++) {
         threads.add(
@@ -146,6 +142,7 @@ class IdempotencyWaitingIT {
                   try {
                     service.execute(key, String.class, () -> "never");
                   } catch (RuntimeException e) {
+                    stopped.add(System.nanoTime());
                     failures.add(e);
                     flagged.addAndGet(Thread.currentThread().isInterrupted() ? 1 : 0);
                   }
@@ -158,8 +155,10 @@ class IdempotencyWaitingIT {
       for (Thread thread : threads) {
         thread.join();
       }
-      assertThat(System.nanoTime() - start, is(lessThan(Duration.ofSeconds(1).toNanos())));
       assertThat(failures, hasSize(waiters));
+      // The median: how soon each of so many threads gets a processor is the machine's affair.
+      long median = stopped.stream().sorted().skip(waiters / 2).findFirst().orElseThrow() - start;
+      assertThat(median, is(lessThan(Duration.ofSeconds(1).toNanos())));
       for (Throwable failure : failures) {
         // The other, if it was waiting not for the result, but for a connection to ask for it.
         assertThat(failure.getCause(), is(instanceOf(InterruptedException.class)));

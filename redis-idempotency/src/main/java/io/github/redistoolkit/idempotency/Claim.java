@@ -55,8 +55,8 @@ public interface Claim<T> extends AutoCloseable {
    * Records the result; from now on it is replayed, for the service's ttl. One round trip.
    *
    * <p>Works also after the lease, as long as nobody took over. If Redis fails it is asked again,
-   * for a second and at least twice, with an interrupt postponed. How long each of these takes is up
-   * to the client: a {@code RedisClusterClient} tries for ten seconds by itself, unless told
+   * for a second and at least twice, with an interrupt postponed. How long each of these takes is
+   * up to the client: a {@code RedisClusterClient} tries for ten seconds by itself, unless told
    * otherwise. After {@link ResultNotRecordedException.Reason#REDIS_UNAVAILABLE} this may be called
    * again. Once called, {@link #close} no longer abandons the claim, whatever the outcome: the work
    * was done.

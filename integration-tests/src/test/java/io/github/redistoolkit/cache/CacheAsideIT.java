@@ -268,11 +268,11 @@ class CacheAsideIT {
   @Test
   void aSlowWriteKeepsItsHold() {
     CacheAside<String, User> slow =
-        new CacheAside<>(cache, MINUTE, id -> id, this::select, Duration.ofMillis(400));
+        new CacheAside<>(cache, MINUTE, id -> id, this::select, Duration.ofSeconds(1));
     slow.update(
         "1",
         () -> {
-          TimeUnit.MILLISECONDS.sleep(1200);
+          TimeUnit.MILLISECONDS.sleep(2200);
           assertThat(redis.admin().get(prefix + "1"), startsWith("#hold:"));
           return rename("1", "Jane");
         });

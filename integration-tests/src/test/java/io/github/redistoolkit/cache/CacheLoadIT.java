@@ -173,13 +173,13 @@ class CacheLoadIT {
 
   @Test
   void aLoaderSlowerThanItsLeaseKeepsTheLease() throws Exception {
-    CacheService<String> first = jvm(Duration.ofMillis(400));
-    CacheService<String> second = jvm(Duration.ofMillis(400));
+    CacheService<String> first = jvm(Duration.ofSeconds(1));
+    CacheService<String> second = jvm(Duration.ofSeconds(1));
     AtomicInteger loads = new AtomicInteger();
     Loader<String> slow =
         () -> {
           loads.incrementAndGet();
-          TimeUnit.MILLISECONDS.sleep(1300);
+          TimeUnit.MILLISECONDS.sleep(2200);
           return "loaded";
         };
     List<Future<String>> callers = concurrently(4, () -> first.getOrLoad(key, MINUTE, slow));

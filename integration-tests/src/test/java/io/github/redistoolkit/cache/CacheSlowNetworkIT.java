@@ -2,7 +2,6 @@ package io.github.redistoolkit.cache;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
-import static org.hamcrest.Matchers.lessThan;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
@@ -12,6 +11,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -48,13 +48,27 @@ class CacheSlowNetworkIT {
   /** How long each of the three kinds of batch takes. */
   private record Times(Duration set, Duration get, Duration delete) {
 
-    Duration longest() {
-      return set.compareTo(get) > 0 ? longest(set, delete) : longest(get, delete);
+    boolean areBelow(Duration bound) {
+      return Stream.of(set, get, delete).allMatch(time -> time.compareTo(bound) < 0);
     }
 
-    private static Duration longest(Duration one, Duration other) {
-      return one.compareTo(other) > 0 ? one : other;
+    Times orShorter(Times other) {
+      return new Times(
+          shorter(set, other.set), shorter(get, other.get), shorter(delete, other.delete));
     }
+
+    private static Duration shorter(Duration one, Duration other) {
+      return one.compareTo(other) < 0 ? one : other;
+    }
+  }
+
+  /** The shortest of some runs, as a busy machine only adds to what round trips take. */
+  private Times shortest(Duration wanted) {
+    Times shortest = batches();
+    for (int again = 0; again < 7 && !shortest.areBelow(wanted); again++) {
+      shortest = shortest.orShorter(batches());
+    }
+    return shortest;
   }
 
   private Times batches() {
@@ -76,15 +90,16 @@ class CacheSlowNetworkIT {
   @Test
   void aBatchOfTenThousandKeysIsOneRoundTrip(TestReporter reporter) {
     // Connections are made, and scripts known.
-    Times warmUp = batches();
-    assertThat(warmUp.longest(), is(lessThan(MINUTE)));
+    assertThat(batches().areBelow(MINUTE), is(true));
     // Two round trips would take two seconds; there is one for the work itself.
     network.latency(Duration.ofSeconds(1));
-    assertThat(batches().longest(), is(lessThan(Duration.ofSeconds(2))));
+    Times oneRoundTrip = shortest(Duration.ofSeconds(2));
+    assertThat(oneRoundTrip.toString(), oneRoundTrip.areBelow(Duration.ofSeconds(2)), is(true));
     network.latency(Duration.ofMillis(20));
-    Times times = batches();
+    Duration bound = Duration.ofMillis(2500);
+    Times times = shortest(bound);
     reporter.publishEntry("10,000 keys at 20 ms of round trip", times.toString());
     // 500 ms on a machine with nothing else to do; one by one it is more than 200 seconds.
-    assertThat(times.longest(), is(lessThan(Duration.ofMillis(2500))));
+    assertThat(times.toString(), times.areBelow(bound), is(true));
   }
 }

@@ -51,7 +51,7 @@ class PubSubCloseIT extends PubSubSuite {
   }
 
   private static void assertToldThatItIsClosed(Future<Subscription> waiting) {
-    Exception e = assertThrows(ExecutionException.class, () -> waiting.get(1, TimeUnit.SECONDS));
+    Exception e = assertThrows(ExecutionException.class, () -> waiting.get(10, TimeUnit.SECONDS));
     assertThat(e.getCause(), is(instanceOf(IllegalStateException.class)));
   }
 

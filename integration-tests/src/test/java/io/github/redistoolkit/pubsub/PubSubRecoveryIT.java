@@ -32,6 +32,9 @@ import org.junit.jupiter.api.Test;
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class PubSubRecoveryIT extends PubSubSuite {
 
+  /** More would only keep the servers busy with subscribing to them again. */
+  private static final int MOST_OPEN = 500;
+
   PubSubRecoveryIT(TestRedis redis) {
     super(redis);
   }
@@ -171,6 +174,9 @@ class PubSubRecoveryIT extends PubSubSuite {
                       subscription.close();
                     } else {
                       open.add(subscription);
+                    }
+                    if (open.size() > MOST_OPEN) {
+                      open.remove().close();
                     }
                   }
                 }));

@@ -57,7 +57,7 @@ class RateLimiterClusterIT {
   void aDecisionWhoseReplyIsLostIsChargedTwiceAtMostAndNeverAdmitsMore()
       throws InterruptedException {
     try (FaultProxy network = redis.proxy();
-        TestRedis behindIt = redis.impatient(Duration.ofMillis(500)).through(network)) {
+        TestRedis behindIt = redis.through(network)) {
       RateLimiter limiter = limiter(behindIt);
       assertThat(limiter.tryAcquire(id).remaining(), is(9L));
       FaultProxy.Loss loss = network.loseReply("EVALSHA", 1, Then.CUT);

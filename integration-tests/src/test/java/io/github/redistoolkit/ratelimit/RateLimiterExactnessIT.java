@@ -123,7 +123,7 @@ class RateLimiterExactnessIT {
     History history = new History();
     Load.run(
         THREADS,
-        WINDOW.multipliedBy(9).dividedBy(2),
+        WINDOW.multipliedBy(11).dividedBy(2),
         () -> {
           long sent = System.nanoTime();
           if (admission.isAllowed(id)) {

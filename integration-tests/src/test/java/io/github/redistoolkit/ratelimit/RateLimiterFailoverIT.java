@@ -13,6 +13,7 @@ import java.time.Duration;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.exceptions.JedisConnectionException;
 
 /**
  * Another server becomes the primary while permits are asked for. It may lack the latest grants, so
@@ -69,6 +70,8 @@ class RateLimiterFailoverIT {
   private void awaitReplica(RedisServer demoted) {
     Awaitility.await()
         .atMost(Duration.ofSeconds(30))
+        // Its connections are closed when it is demoted.
+        .ignoreExceptionsInstanceOf(JedisConnectionException.class)
         .until(
             () -> {
               try (Jedis jedis = redis.open(demoted.address())) {

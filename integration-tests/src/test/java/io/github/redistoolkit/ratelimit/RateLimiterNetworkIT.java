@@ -25,12 +25,14 @@ class RateLimiterNetworkIT {
   private final TestRedis redis;
   private final FaultProxy network;
   private final TestRedis behindIt;
+  private final TestRedis impatient;
   private final String id;
 
   RateLimiterNetworkIT(TestRedis redis) {
     this.redis = redis;
     this.network = redis.proxy();
-    this.behindIt = redis.impatient(Duration.ofMillis(150)).through(network);
+    this.behindIt = redis.through(network);
+    this.impatient = behindIt.impatient(Duration.ofMillis(200));
     this.id = redis.unique("cut-off");
   }
 
@@ -74,12 +76,12 @@ class RateLimiterNetworkIT {
     assertThat(limiter(OnUnavailable.ALLOW).tryAcquire(id), is(Decision.degraded(true, LIMIT)));
     assertThat(limiter(OnUnavailable.DENY).tryAcquire(id), is(Decision.degraded(false, LIMIT)));
     assertThat(unhindered().isAllowed(id), is(true));
-    assertThat(behindIt.borrowed(), is(0));
+    assertThat(impatient.borrowed(), is(0));
   }
 
   @Test
   void connectionsThatAreCutLeaveItToThePolicyOnceAtMost() {
-    RateLimiter limiter = limiter(OnUnavailable.DENY);
+    RateLimiter limiter = limiter(behindIt, OnUnavailable.DENY);
     assertThat(limiter.tryAcquire(id).remaining(), is(9L));
     network.cut();
     Decision cut = limiter.tryAcquire(id);
@@ -93,7 +95,7 @@ class RateLimiterNetworkIT {
   }
 
   private RateLimiter limiter(OnUnavailable policy) {
-    return limiter(behindIt, policy);
+    return limiter(impatient, policy);
   }
 
   private static RateLimiter limiter(TestRedis reached, OnUnavailable policy) {

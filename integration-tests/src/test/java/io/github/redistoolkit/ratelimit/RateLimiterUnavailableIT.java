@@ -142,12 +142,13 @@ class RateLimiterUnavailableIT {
 
   @Test
   void aPoolWithNoFreeConnectionLeavesItToThePolicy() throws Exception {
-    try (TestRedis one = redis.withMaxTotal(1).impatient(Duration.ofMillis(200))) {
+    try (TestRedis one = redis.withMaxTotal(1).impatient(Duration.ofMillis(500))) {
       Policies occupied = new Policies(one, id);
       Future<?> release = occupy(one);
       occupied.assertDecide("");
       release(release);
-      occupied.assertRemaining(3);
+      policies.assertRemaining(3);
+      assertThat(one.borrowed(), is(0));
     }
   }
 

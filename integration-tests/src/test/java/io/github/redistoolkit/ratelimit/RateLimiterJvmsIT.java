@@ -62,7 +62,8 @@ class RateLimiterJvmsIT {
             id,
             WINDOW.toString(),
             time.toString(),
-            String.valueOf(threads))) {
+            String.valueOf(threads),
+            String.valueOf(LIMIT))) {
       jvms.go();
       history.addLines(jvms.finish());
     }
@@ -137,7 +138,8 @@ class RateLimiterJvmsIT {
     public static void main(String[] args) throws InterruptedException {
       Child child = Child.of(args);
       String id = args[2];
-      Limit limit = Limit.of(LIMIT, Duration.parse(args[3]));
+      // Children know nothing of the size of the run.
+      Limit limit = Limit.of(Integer.parseInt(args[6]), Duration.parse(args[3]));
       History history = new History();
       try (TestRedis redis = child.redis()) {
         RateLimiter limiter =

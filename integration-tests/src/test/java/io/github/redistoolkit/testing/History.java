@@ -153,7 +153,7 @@ public final class History {
             refused.subject() + " was refused after only " + possible + " within " + window);
       }
     }
-    return violations;
+    return violations.stream().distinct().toList();
   }
 
   /** How many events certainly were in the window that begins when the first was sent. */

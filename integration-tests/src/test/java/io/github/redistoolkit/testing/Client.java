@@ -59,6 +59,7 @@ record Client(
    */
   record Limits(int maxTotal, @Nullable Duration maxWait, @Nullable Duration retriesFor) {
 
+    @SuppressWarnings("deprecation") // goes with JedisPool
     private JedisPoolConfig ofPool() {
       return set(new JedisPoolConfig(), BaseObjectPoolConfig.DEFAULT_MAX_WAIT);
     }

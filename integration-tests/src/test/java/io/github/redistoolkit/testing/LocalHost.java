@@ -20,7 +20,7 @@ final class LocalHost implements ServerHost {
    * however it does.
    */
   private static final String KEEPER =
-      "exec 3<&0; \"$@\" 3<&- >/dev/null 2>&1 & server=$!;"
+      "trap '' HUP; exec 3<&0; \"$@\" 3<&- >/dev/null 2>&1 & server=$!;"
           + " { cat <&3 >/dev/null; kill -9 $server; } 2>/dev/null & keeper=$!;"
           + " wait $server; kill $keeper";
 

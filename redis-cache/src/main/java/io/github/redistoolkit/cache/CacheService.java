@@ -357,8 +357,8 @@ public final class CacheService<V> implements AutoCloseable {
    * <p>Each key is deleted atomically, the keys together are not.
    *
    * @param keys the keys; duplicates count once
-   * @return how many entries there were; fewer if a {@code RedisClusterClient} got no reply for some
-   *     and, without a word, sent them again
+   * @return how many entries there were; fewer if a {@code RedisClusterClient} got no reply for
+   *     some and, without a word, sent them again
    * @throws NullPointerException if {@code keys} is or has null
    * @throws IllegalArgumentException if a key is empty
    * @throws CacheBatchException if some keys were not deleted, or it is not known

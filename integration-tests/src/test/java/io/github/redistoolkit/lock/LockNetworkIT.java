@@ -110,8 +110,7 @@ class LockNetworkIT {
     lease.keepAlive(LEASE, losses::incrementAndGet);
     proxy.blackHole();
     try (Lease next = Locks.lock(redis, name, LEASE).acquire(LEASE)) {
-      // Whoever looks knows. The callback has 12 ms to begin before the lease is over in Redis,
-      // too,
+      // Whoever looks knows. The callback has 12 ms to begin before the lease is over in Redis too,
       // which a busy machine may not give it; the next test leaves it more.
       assertThat(lease.isHeld(), is(false));
       await().until(() -> losses.get() == 1);

@@ -5,7 +5,6 @@ import static io.github.redistoolkit.ratelimit.Bookings.REFUSED;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
-import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -131,7 +130,8 @@ class RateLimiterExactnessIT {
           }
         });
     assertThat(history.excesses(GRANTED, LIMIT, WINDOW), is(empty()));
-    assertThat(history.events(GRANTED).size(), is(greaterThanOrEqualTo(4 * LIMIT * 99 / 100)));
+    // Enough to fill windows one after the other; that none is refused in vain is the next test's.
+    assertThat(history.events(GRANTED).size(), is(greaterThan(2 * LIMIT)));
   }
 
   /** So that the burst at the start and the one after a calendar boundary are close together. */

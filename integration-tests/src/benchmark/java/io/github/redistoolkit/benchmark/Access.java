@@ -1,8 +1,14 @@
 package io.github.redistoolkit.benchmark;
 
 import io.github.redistoolkit.testing.TestRedis;
+import java.util.ArrayDeque;
+import java.util.Collection;
+import java.util.Deque;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.params.ScanParams;
 import redis.clients.jedis.resps.ScanResult;
@@ -11,9 +17,12 @@ import redis.clients.jedis.util.Pool;
 /** The Redis of the run, reached as one row says. Closing it removes the keys of that row. */
 final class Access implements AutoCloseable {
 
+  private static final Collection<Access> OPEN = new ConcurrentLinkedQueue<>();
+
   private final Through through;
   private final TestRedis redis;
   private final String name;
+  private final Deque<Runnable> endings = new ArrayDeque<>();
 
   private Access(Through through) {
     this.through = through;
@@ -22,7 +31,25 @@ final class Access implements AutoCloseable {
   }
 
   static Access by(Through through) {
-    return new Access(through);
+    Access access = new Access(through);
+    OPEN.add(access);
+    return access;
+  }
+
+  /** Those that this JVM has not closed yet. */
+  static Collection<Access> open() {
+    return OPEN;
+  }
+
+  /** Where forks and peers find the server that this JVM has started or was given. */
+  static String url(TestRedis redis) {
+    return System.getProperty("redis.backend", "").equals("external")
+        ? System.getProperty("redis.url")
+        : "redis://" + redis.address();
+  }
+
+  Through through() {
+    return through;
   }
 
   /** Whether the work is to be done without the toolkit, on {@link #pool}. */
@@ -49,13 +76,33 @@ final class Access implements AutoCloseable {
     return redis.over(ofPool, ofClient);
   }
 
+  /** Where a peer that has connections of its own connects to. */
+  String url() {
+    return url(redis);
+  }
+
+  /** Ends a peer's client when this is closed, those made later first. */
+  <T> T closing(T client, Consumer<? super T> end) {
+    endings.push(() -> end.accept(client));
+    return client;
+  }
+
   /** A client apart from what is measured. */
   UnifiedJedis admin() {
     return redis.admin();
   }
 
+  /** How many connections {@link #admin} has. */
+  int adminConnections() {
+    return admin() instanceof RedisClient client
+        ? client.getPool().getNumActive() + client.getPool().getNumIdle()
+        : 0;
+  }
+
   @Override
   public void close() {
+    endings.forEach(Runnable::run);
+    OPEN.remove(this);
     removeKeys();
     redis.close();
   }

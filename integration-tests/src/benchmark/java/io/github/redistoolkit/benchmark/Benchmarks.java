@@ -35,9 +35,11 @@ import org.openjdk.jmh.runner.options.TimeValue;
 public final class Benchmarks {
 
   private static final int ROUNDS = 2;
+  private static final List<Integer> THREADS = List.of(1, 8);
   private static final int WARM_UPS = 2;
-  private static final int ITERATIONS = 3;
-  private static final TimeValue SECOND = TimeValue.seconds(1);
+  private static final TimeValue WARM_UP = TimeValue.milliseconds(600);
+  private static final int ITERATIONS = 4;
+  private static final TimeValue ITERATION = TimeValue.milliseconds(400);
   private static final Path REPORT = Path.of("target", "benchmarks.md");
 
   private final CommandLineOptions asked;
@@ -75,10 +77,12 @@ public final class Benchmarks {
       int rounds = Math.max(1, asked.getForkCount().orElse(ROUNDS));
       for (int round = 1; round <= rounds; round++) {
         System.out.printf("%n# Round %d of %d%n", round, rounds);
-        results.addAll(runJmh(options(redis)));
+        for (int threads : threads()) {
+          results.addAll(runJmh(options(redis, threads)));
+        }
         for (Harness harness : harnesses) {
           System.out.println("# " + harness.getClass().getSimpleName());
-          harness.run();
+          harness.run(Pace.of(options(redis, 1)));
         }
       }
       String report = report(redis, words);
@@ -98,16 +102,21 @@ public final class Benchmarks {
     }
   }
 
-  private Options options(TestRedis redis) throws IOException {
+  private List<Integer> threads() {
+    return asked.getThreads().hasValue() ? List.of(asked.getThreads().get()) : THREADS;
+  }
+
+  private Options options(TestRedis redis, int threads) throws IOException {
     return new OptionsBuilder()
         .parent(asked)
         .mode(Mode.SampleTime)
         .timeUnit(TimeUnit.MICROSECONDS)
+        .threads(threads)
         .forks(Math.min(1, asked.getForkCount().orElse(1)))
         .warmupIterations(asked.getWarmupIterations().orElse(WARM_UPS))
-        .warmupTime(asked.getWarmupTime().orElse(SECOND))
+        .warmupTime(asked.getWarmupTime().orElse(WARM_UP))
         .measurementIterations(asked.getMeasurementIterations().orElse(ITERATIONS))
-        .measurementTime(asked.getMeasurementTime().orElse(SECOND))
+        .measurementTime(asked.getMeasurementTime().orElse(ITERATION))
         .addProfiler(ServerWorkProfiler.class)
         .shouldFailOnError(true)
         .jvmArgs(jvmArgs(redis))
@@ -121,17 +130,10 @@ public final class Benchmarks {
   private String[] jvmArgs(TestRedis redis) throws IOException {
     Path file = Files.createTempFile("benchmark-", ".args");
     file.toFile().deleteOnExit();
-    Files.writeString(file, "-Dredis.backend=external \"-Dredis.url=" + url(redis) + "\"");
+    Files.writeString(file, "-Dredis.backend=external \"-Dredis.url=" + Access.url(redis) + "\"");
     List<String> all = new ArrayList<>(asked.getJvmArgs().orElse(List.of()));
     all.add("@" + file);
     return all.toArray(String[]::new);
-  }
-
-  /** Where forks find the server that this JVM has started or was given. */
-  private static String url(TestRedis redis) {
-    return System.getProperty("redis.backend", "").equals("external")
-        ? System.getProperty("redis.url")
-        : "redis://" + redis.address();
   }
 
   private String report(TestRedis redis, String words) {

@@ -21,7 +21,9 @@ public class PubSubBenchmark {
 
   private static final int BURST = 1_000;
 
-  @Param Through through;
+  @Param({"RAW", "POOL", "CLIENT", "REDISSON", "SPRING_JEDIS", "SPRING_LETTUCE", "LETTUCE"})
+  Through through;
+
   private final Semaphore bursts = new Semaphore(0);
   private Access access;
   private Receiver receiver;

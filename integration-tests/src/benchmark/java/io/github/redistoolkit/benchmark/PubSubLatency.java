@@ -3,6 +3,7 @@ package io.github.redistoolkit.benchmark;
 import static io.github.redistoolkit.benchmark.MarkdownTable.number;
 
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Semaphore;
 import org.openjdk.jmh.util.MultisetStatistics;
@@ -10,21 +11,28 @@ import org.openjdk.jmh.util.MultisetStatistics;
 /** From before publish until the handler has the message, one message at a time. */
 final class PubSubLatency implements Harness {
 
-  private static final int WARM_UP = 3_000;
-  private static final int MESSAGES = 7_000;
+  private static final List<Through> ROWS =
+      List.of(
+          Through.RAW,
+          Through.POOL,
+          Through.CLIENT,
+          Through.REDISSON,
+          Through.SPRING_JEDIS,
+          Through.SPRING_LETTUCE,
+          Through.LETTUCE);
 
   private final Map<Through, MultisetStatistics> micros = new EnumMap<>(Through.class);
 
   @Override
-  public void run() throws InterruptedException {
-    for (Through through : Through.values()) {
+  public void run(Pace pace) throws InterruptedException {
+    for (Through through : ROWS) {
       try (Access access = Access.by(through)) {
-        measure(access, micros.computeIfAbsent(through, unused -> new MultisetStatistics()));
+        measure(access, pace, micros.computeIfAbsent(through, unused -> new MultisetStatistics()));
       }
     }
   }
 
-  private static void measure(Access access, MultisetStatistics micros)
+  private static void measure(Access access, Pace pace, MultisetStatistics micros)
       throws InterruptedException {
     Semaphore handled = new Semaphore(0);
     long[] arrived = new long[1];
@@ -36,12 +44,14 @@ final class PubSubLatency implements Harness {
               arrived[0] = System.nanoTime();
               handled.release();
             })) {
-      for (int i = 0; i < WARM_UP + MESSAGES; i++) {
+      long start = System.nanoTime() + pace.warmUp().toNanos();
+      long end = start + pace.measurement().toNanos();
+      for (long i = 0, published = System.nanoTime(); published - end < 0; i++) {
         Receiver.Event event = new Receiver.Event("user_created", "user-" + i, i);
-        long published = System.nanoTime();
+        published = System.nanoTime();
         receiver.publish(event);
         handled.acquire();
-        if (i >= WARM_UP) {
+        if (published - start >= 0) {
           micros.addValue((arrived[0] - published) / 1e3, 1);
         }
       }

@@ -21,11 +21,16 @@ interface Receiver extends AutoCloseable {
   @Override
   void close();
 
-  /** Subscribes; the handler gets each message decoded, one at a time. */
+  /** Subscribes; the handler gets each message decoded, one at a time and in order. */
   static Receiver open(Access access, String channel, Consumer<Event> handler) {
-    return access.isRaw()
-        ? Raw.open(access.pool(), channel, handler)
-        : Ours.open(access, channel, handler);
+    return switch (access.through()) {
+      case RAW -> Raw.open(access.pool(), channel, handler);
+      case POOL, CLIENT -> Ours.open(access, channel, handler);
+      case REDISSON -> PeerReceivers.redisson(access, channel, handler);
+      case SPRING_JEDIS, SPRING_LETTUCE -> PeerReceivers.spring(access, channel, handler);
+      case LETTUCE -> PeerReceivers.lettuce(access, channel, handler);
+      default -> throw new IllegalArgumentException(access.through() + " has no channels");
+    };
   }
 
   /** The toolkit's. */

@@ -5,6 +5,7 @@ import java.util.ArrayDeque;
 import java.util.Collection;
 import java.util.Deque;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import redis.clients.jedis.Jedis;
@@ -22,6 +23,7 @@ final class Access implements AutoCloseable {
   private final Through through;
   private final TestRedis redis;
   private final String name;
+  private final AtomicReference<Double> weighed = new AtomicReference<>();
   private final Deque<Runnable> endings = new ArrayDeque<>();
 
   private Access(Through through) {
@@ -90,6 +92,19 @@ final class Access implements AutoCloseable {
   /** A client apart from what is measured. */
   UnifiedJedis admin() {
     return redis.admin();
+  }
+
+  /** Has the server's memory looked at now, once, rather than when an iteration has ended. */
+  void weighNow() {
+    if (weighed.get() == null) {
+      weighed.set(Holdings.bytesEach(this));
+    }
+  }
+
+  /** The mean bytes that the server keeps for an entry, id or lock; NaN if it keeps none. */
+  double bytesEach() {
+    Double bytes = weighed.get();
+    return bytes == null ? Holdings.bytesEach(this) : bytes;
   }
 
   /** How many connections {@link #admin} has. */

@@ -44,6 +44,7 @@ public final class Benchmarks {
 
   private final CommandLineOptions asked;
   private final List<Harness> harnesses = new ArrayList<>();
+  private final List<Growth> growths = new ArrayList<>();
   private final List<RunResult> results = new ArrayList<>();
 
   private Benchmarks(CommandLineOptions asked) {
@@ -52,6 +53,14 @@ public final class Benchmarks {
     for (Harness harness : List.of(new LockHandOver(), new PubSubLatency())) {
       if (included.test(harness.getClass().getSimpleName())) {
         harnesses.add(harness);
+      }
+    }
+    List<Growth> all =
+        List.of(
+            new RateLimitGrowth(), new LockGrowth(), new BatchGrowth(), new SubscriptionGrowth());
+    for (Growth growth : all) {
+      if (included.test(growth.getClass().getSimpleName())) {
+        growths.add(growth);
       }
     }
   }
@@ -74,6 +83,7 @@ public final class Benchmarks {
 
   private void run(String words) throws IOException, InterruptedException, RunnerException {
     try (TestRedis redis = TestRedis.of(ClientKind.CLIENT)) {
+      Pace pace = Pace.of(options(redis, 1));
       int rounds = Math.max(1, asked.getForkCount().orElse(ROUNDS));
       for (int round = 1; round <= rounds; round++) {
         System.out.printf("%n# Round %d of %d%n", round, rounds);
@@ -82,12 +92,19 @@ public final class Benchmarks {
         }
         for (Harness harness : harnesses) {
           System.out.println("# " + harness.getClass().getSimpleName());
-          harness.run(Pace.of(options(redis, 1)));
+          harness.run(pace);
         }
+        // Kept, should a later round fail.
+        Files.writeString(REPORT, report(redis, words));
       }
-      String report = report(redis, words);
-      Files.writeString(REPORT, report);
-      System.out.printf("%n%s%nThis is also in %s.%n", report, REPORT.toAbsolutePath());
+      for (Growth growth : growths) {
+        System.out.println("# " + growth.getClass().getSimpleName());
+        growth.run(pace.quarter());
+        Files.writeString(REPORT.resolveSibling(growth.fileName()), growth.plot());
+        Files.writeString(REPORT, report(redis, words));
+      }
+      System.out.printf(
+          "%n%s%nThis is also in %s.%n", report(redis, words), REPORT.toAbsolutePath());
     }
   }
 
@@ -95,7 +112,7 @@ public final class Benchmarks {
     try {
       return new Runner(options).run();
     } catch (NoBenchmarksException e) {
-      if (harnesses.isEmpty()) {
+      if (harnesses.isEmpty() && growths.isEmpty()) {
         throw e;
       }
       return List.of();
@@ -117,7 +134,7 @@ public final class Benchmarks {
         .warmupTime(asked.getWarmupTime().orElse(WARM_UP))
         .measurementIterations(asked.getMeasurementIterations().orElse(ITERATIONS))
         .measurementTime(asked.getMeasurementTime().orElse(ITERATION))
-        .addProfiler(ServerWorkProfiler.class)
+        .addProfiler(CostProfiler.class)
         .shouldFailOnError(true)
         .jvmArgs(jvmArgs(redis))
         .build();
@@ -140,18 +157,23 @@ public final class Benchmarks {
     StringBuilder report = new StringBuilder();
     report.append(
         String.format(
-            "%s, Redis %s, Jedis %s, JDK %s, %d cores, `-Djmh.args=\"%s\"`. `±` is the 99.9 %%"
+            "%s, Redis %s, %s, JDK %s, %d cores, `-Djmh.args=\"%s\"`. `±` is the 99.9 %%"
                 + " confidence interval, `× raw` the ratio to raw Jedis commands in the same run,"
-                + " `commands` counts those inside scripts too.%n%n",
+                + " `commands` counts those inside scripts too, `bytes in Redis` are those of one"
+                + " entry, id or lock, `threads` and `connections` those that the row's clients"
+                + " hold.%n%n",
             LocalDate.now(ZoneOffset.UTC),
             redis.admin().info("server").replaceAll("(?s).*redis_version:([^\\r\\n]*).*", "$1"),
-            System.getProperty("jedis.version"),
+            Versions.text(),
             Runtime.version(),
             Runtime.getRuntime().availableProcessors(),
             words));
     JmhTable.byConcern(results)
         .forEach((concern, table) -> report.append(table.toMarkdown(concern)).append('\n'));
     harnesses.forEach(harness -> report.append(harness.table()).append('\n'));
+    growths.stream()
+        .filter(Growth::isMeasured)
+        .forEach(growth -> report.append(growth.table()).append('\n'));
     return report.toString();
   }
 

@@ -1,5 +1,7 @@
 package io.github.redistoolkit.benchmark;
 
+import io.github.redistoolkit.testing.ClientKind;
+import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -22,13 +24,16 @@ import org.openjdk.jmh.util.MultisetStatistics;
  */
 record Contention(int clients, int threads, Duration warmUp, Duration time) {
 
+  private static final String CONTENDER = "contender";
+
   /** One thread's turn, on the clock of {@link System#nanoTime}. */
   private record Turn(long asked, long had, long givingBack) {}
 
   /** Measures a row, and adds to what was measured of it before. */
   void measure(Through through, Figures figures) throws InterruptedException {
     List<Access> opened = new ArrayList<>();
-    try {
+    try (TestRedis looking = TestRedis.of(ClientKind.CLIENT)) {
+      Holdings.Baseline baseline = Holdings.Baseline.now(looking.admin());
       for (int i = 0; i < clients; i++) {
         opened.add(Access.by(through));
       }
@@ -45,16 +50,18 @@ record Contention(int clients, int threads, Duration warmUp, Duration time) {
         }
       }
       long start = System.nanoTime() + warmUp.toNanos();
-      ServerWork before = ServerWork.soFar(first.admin());
+      ServerWork before = ServerWork.soFar(looking.admin());
       List<Turn> turns = contend(mutexes, start + time.toNanos());
-      figures.add(turns, start, time, ServerWork.soFar(first.admin()).since(before));
+      figures.add(turns, start, time, ServerWork.soFar(looking.admin()).since(before));
+      figures.add(baseline.held(looking.admin(), CONTENDER));
     } finally {
       opened.forEach(Access::close);
     }
   }
 
   private static List<Turn> contend(List<Mutex> mutexes, long end) throws InterruptedException {
-    ExecutorService threads = Executors.newFixedThreadPool(mutexes.size());
+    ExecutorService threads =
+        Executors.newFixedThreadPool(mutexes.size(), task -> new Thread(task, CONTENDER));
     try {
       List<Callable<List<Turn>>> contenders = new ArrayList<>();
       mutexes.forEach(mutex -> contenders.add(() -> turns(mutex, end)));
@@ -90,6 +97,8 @@ record Contention(int clients, int threads, Duration warmUp, Duration time) {
     final MultisetStatistics roundTrips = new MultisetStatistics();
     final MultisetStatistics commands = new MultisetStatistics();
     final MultisetStatistics scriptMicros = new MultisetStatistics();
+    final MultisetStatistics threads = new MultisetStatistics();
+    final MultisetStatistics connections = new MultisetStatistics();
     private long turns;
     private long nanos;
 
@@ -109,6 +118,11 @@ record Contention(int clients, int threads, Duration warmUp, Duration time) {
       roundTrips.addValue((double) work.reads() / all.size(), 1);
       commands.addValue((double) work.commands() / all.size(), 1);
       scriptMicros.addValue(work.microsPerScript(), 1);
+    }
+
+    private void add(Holdings held) {
+      threads.addValue(held.threads(), 1);
+      connections.addValue(held.connections(), 1);
     }
 
     double perSecond() {

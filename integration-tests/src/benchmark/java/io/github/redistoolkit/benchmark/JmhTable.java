@@ -65,7 +65,10 @@ final class JmhTable {
             "p99 µs",
             "round trips/op",
             "commands/op",
-            "script µs");
+            "script µs",
+            "bytes in Redis",
+            "threads held",
+            "connections");
     sorted()
         .forEach(
             (row, iterations) -> {
@@ -81,9 +84,12 @@ final class JmhTable {
                   number(micros.getPercentile(50)),
                   number(micros.getPercentile(50) / micros(raw).getPercentile(50)),
                   number(micros.getPercentile(99)),
-                  number(mean(iterations, ServerWorkProfiler.ROUND_TRIPS)),
-                  number(mean(iterations, ServerWorkProfiler.COMMANDS)),
-                  number(mean(iterations, ServerWorkProfiler.SCRIPT_MICROS)));
+                  number(mean(iterations, CostProfiler.ROUND_TRIPS)),
+                  number(mean(iterations, CostProfiler.COMMANDS)),
+                  number(mean(iterations, CostProfiler.SCRIPT_MICROS)),
+                  number(mean(iterations, CostProfiler.BYTES)),
+                  number(mean(iterations, CostProfiler.THREADS)),
+                  number(mean(iterations, CostProfiler.CONNECTIONS)));
             });
     return table.toString();
   }
@@ -130,6 +136,7 @@ final class JmhTable {
               Result<?> result = iteration.getSecondaryResults().get(label);
               return result == null ? Double.NaN : result.getScore();
             })
+        .filter(value -> !Double.isNaN(value))
         .average()
         .orElse(Double.NaN);
   }

@@ -2,6 +2,7 @@ package io.github.redistoolkit.benchmark;
 
 import java.util.function.Function;
 import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
@@ -23,6 +24,16 @@ public class LockBenchmark {
   public void open() {
     access = Access.by(through);
     client = Mutex.client(access);
+  }
+
+  /** A lock takes memory while it is held. */
+  @TearDown(Level.Iteration)
+  public void weigh() {
+    Mutex mutex = client.apply(access.name() + "-1000");
+    if (mutex.tryAcquire()) {
+      access.weighNow();
+      mutex.release();
+    }
   }
 
   @TearDown

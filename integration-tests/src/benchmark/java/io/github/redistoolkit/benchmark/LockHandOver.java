@@ -50,7 +50,9 @@ final class LockHandOver implements Harness {
             "worst ÷ fair share",
             "round trips/op",
             "commands/op",
-            "script µs");
+            "script µs",
+            "threads held",
+            "connections");
     rows.forEach((through, figures) -> addRow(table, through, figures, rows.get(Through.RAW)));
     return table.toString();
   }
@@ -71,6 +73,8 @@ final class LockHandOver implements Harness {
         number(figures.waitMillis.getMax() / fairMillis),
         number(figures.roundTrips.getMean()),
         number(figures.commands.getMean()),
-        number(figures.scriptMicros.getMean()));
+        number(figures.scriptMicros.getMean()),
+        number(figures.threads.getMean()),
+        number(figures.connections.getMean()));
   }
 }

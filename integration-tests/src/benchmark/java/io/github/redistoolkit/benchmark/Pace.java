@@ -20,6 +20,11 @@ record Pace(Duration warmUp, Duration measurement) {
         total(options.getMeasurementIterations().get(), options.getMeasurementTime().get()));
   }
 
+  /** For what has many points. */
+  Pace quarter() {
+    return new Pace(warmUp.dividedBy(4), measurement.dividedBy(4));
+  }
+
   private static Duration total(int iterations, TimeValue time) {
     return Duration.ofNanos(time.convertTo(TimeUnit.NANOSECONDS)).multipliedBy(iterations);
   }

@@ -8,11 +8,15 @@ import io.lettuce.core.api.sync.RedisCommands;
 import io.lettuce.core.pubsub.RedisPubSubAdapter;
 import io.lettuce.core.pubsub.StatefulRedisPubSubConnection;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
-import org.redisson.api.RTopic;
+import org.redisson.api.RedissonClient;
+import org.redisson.client.codec.Codec;
 import org.springframework.core.task.SimpleAsyncTaskExecutor;
+import org.springframework.data.redis.connection.MessageListener;
 import org.springframework.data.redis.connection.RedisConnectionFactory;
 import org.springframework.data.redis.core.StringRedisTemplate;
 import org.springframework.data.redis.listener.ChannelTopic;
@@ -32,64 +36,106 @@ final class PeerReceivers {
 
   private PeerReceivers() {}
 
-  static Receiver redisson(Access access, String channel, Consumer<Event> handler) {
-    RTopic topic = Peers.redisson(access).getTopic(channel, Peers.jsonCodec(Event.class));
-    topic.addListener(Event.class, (name, event) -> handler.accept(event));
-    return new OfPeer(topic::publish, topic::removeAllListeners);
-  }
+  /** {@code RTopic}. */
+  record OfRedisson(RedissonClient redisson, Codec codec) implements Receiver {
 
-  static Receiver spring(Access access, String channel, Consumer<Event> handler) {
-    RedisConnectionFactory connections = Peers.spring(access);
-    ExecutorService executor = Executors.newSingleThreadExecutor();
-    RedisMessageListenerContainer container = new RedisMessageListenerContainer();
-    container.setConnectionFactory(connections);
-    container.setTaskExecutor(executor);
-    // Jedis blocks the thread that subscribes.
-    container.setSubscriptionExecutor(new SimpleAsyncTaskExecutor("spring-subscriber-"));
-    container.addMessageListener(
-        (message, pattern) -> handler.accept(decoded(message.getBody())),
-        new ChannelTopic(channel));
-    container.afterPropertiesSet();
-    container.start();
-    StringRedisTemplate template = new StringRedisTemplate(connections);
-    return new OfPeer(
-        event -> template.convertAndSend(channel, GSON.toJson(event)),
-        () -> {
-          container.stop();
-          executor.shutdown();
-        });
-  }
-
-  private static Event decoded(byte[] json) {
-    return GSON.fromJson(new String(json, StandardCharsets.UTF_8), Event.class);
-  }
-
-  static Receiver lettuce(Access access, String channel, Consumer<Event> handler) {
-    RedisClient client = Peers.lettuce(access);
-    StatefulRedisPubSubConnection<String, String> subscriber = client.connectPubSub();
-    subscriber.addListener(
-        new RedisPubSubAdapter<>() {
-          @Override
-          public void message(String name, String json) {
-            handler.accept(GSON.fromJson(json, Event.class));
-          }
-        });
-    subscriber.sync().subscribe(channel);
-    RedisCommands<String, String> publisher = client.connect().sync();
-    return new OfPeer(event -> publisher.publish(channel, GSON.toJson(event)), subscriber::close);
-  }
-
-  /** How a peer publishes and ends; its client ends with the access. */
-  private record OfPeer(Consumer<Event> publisher, Runnable ending) implements Receiver {
+    OfRedisson(RedissonClient redisson) {
+      this(redisson, Peers.jsonCodec(Event.class));
+    }
 
     @Override
-    public void publish(Event event) {
-      publisher.accept(event);
+    public void subscribe(String channel, Consumer<Event> handler) {
+      redisson
+          .getTopic(channel, codec)
+          .addListener(Event.class, (name, event) -> handler.accept(event));
+    }
+
+    @Override
+    public void publish(String channel, Event event) {
+      redisson.getTopic(channel, codec).publish(event);
     }
 
     @Override
     public void close() {
-      ending.run();
+      // The client ends with the access, and its subscriptions with it.
+    }
+  }
+
+  /** {@code RedisMessageListenerContainer}. */
+  record OfSpring(
+      RedisMessageListenerContainer container,
+      StringRedisTemplate template,
+      ExecutorService executor)
+      implements Receiver {
+
+    static OfSpring over(RedisConnectionFactory connections) {
+      ExecutorService executor = Executors.newSingleThreadExecutor();
+      RedisMessageListenerContainer container = new RedisMessageListenerContainer();
+      container.setConnectionFactory(connections);
+      container.setTaskExecutor(executor);
+      // Jedis blocks the thread that subscribes.
+      container.setSubscriptionExecutor(new SimpleAsyncTaskExecutor("spring-subscriber-"));
+      container.afterPropertiesSet();
+      container.start();
+      return new OfSpring(container, new StringRedisTemplate(connections), executor);
+    }
+
+    @Override
+    public void subscribe(String channel, Consumer<Event> handler) {
+      MessageListener listener =
+          (message, pattern) ->
+              handler.accept(
+                  GSON.fromJson(
+                      new String(message.getBody(), StandardCharsets.UTF_8), Event.class));
+      container.addMessageListener(listener, new ChannelTopic(channel));
+    }
+
+    @Override
+    public void publish(String channel, Event event) {
+      template.convertAndSend(channel, GSON.toJson(event));
+    }
+
+    @Override
+    public void close() {
+      container.stop();
+      executor.shutdown();
+    }
+  }
+
+  /** One connection for subscriptions and one for what is published. */
+  record OfLettuce(
+      StatefulRedisPubSubConnection<String, String> subscriber,
+      RedisCommands<String, String> publisher,
+      Map<String, Consumer<Event>> handlers)
+      implements Receiver {
+
+    static OfLettuce over(RedisClient client) {
+      OfLettuce receiver =
+          new OfLettuce(client.connectPubSub(), client.connect().sync(), new ConcurrentHashMap<>());
+      receiver.subscriber.addListener(
+          new RedisPubSubAdapter<>() {
+            @Override
+            public void message(String channel, String json) {
+              receiver.handlers.get(channel).accept(GSON.fromJson(json, Event.class));
+            }
+          });
+      return receiver;
+    }
+
+    @Override
+    public void subscribe(String channel, Consumer<Event> handler) {
+      handlers.put(channel, handler);
+      subscriber.sync().subscribe(channel);
+    }
+
+    @Override
+    public void publish(String channel, Event event) {
+      publisher.publish(channel, GSON.toJson(event));
+    }
+
+    @Override
+    public void close() {
+      subscriber.close();
     }
   }
 }

@@ -45,7 +45,11 @@ final class Peers {
         .setDatabase(uri.getDatabase())
         // By default it opens 24 in advance; so it has those that it needs, as a JedisPool has.
         .setConnectionMinimumIdleSize(1)
-        .setConnectionPoolSize(MAX_CONNECTIONS);
+        .setConnectionPoolSize(MAX_CONNECTIONS)
+        // By default 3 s, which 100,000 keys at once may take on a busy machine.
+        .setTimeout(30_000)
+        // By default 5, which together with 50 connections allows 250 subscriptions.
+        .setSubscriptionsPerConnection(1_000);
     RedisStandaloneConfiguration server = standalone(access);
     if (server.getPassword().isPresent()) {
       config.setUsername(server.getUsername());

@@ -33,7 +33,8 @@ public class PubSubBenchmark {
   @Setup
   public void subscribe() {
     access = Access.by(through);
-    receiver = Receiver.open(access, access.name(), event -> count());
+    receiver = Receiver.open(access);
+    receiver.subscribe(access.name(), event -> count());
     messages =
         IntStream.range(0, BURST)
             .mapToObj(i -> new Receiver.Event("user_created", "user-" + i, i))

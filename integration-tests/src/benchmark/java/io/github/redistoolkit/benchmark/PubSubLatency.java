@@ -11,7 +11,7 @@ import org.openjdk.jmh.util.MultisetStatistics;
 /** From before publish until the handler has the message, one message at a time. */
 final class PubSubLatency implements Harness {
 
-  private static final List<Through> ROWS =
+  static final List<Through> ROWS =
       List.of(
           Through.RAW,
           Through.POOL,
@@ -36,20 +36,19 @@ final class PubSubLatency implements Harness {
       throws InterruptedException {
     Semaphore handled = new Semaphore(0);
     long[] arrived = new long[1];
-    try (Receiver receiver =
-        Receiver.open(
-            access,
-            access.name(),
-            event -> {
-              arrived[0] = System.nanoTime();
-              handled.release();
-            })) {
+    try (Receiver receiver = Receiver.open(access)) {
+      receiver.subscribe(
+          access.name(),
+          event -> {
+            arrived[0] = System.nanoTime();
+            handled.release();
+          });
       long start = System.nanoTime() + pace.warmUp().toNanos();
       long end = start + pace.measurement().toNanos();
       for (long i = 0, published = System.nanoTime(); published - end < 0; i++) {
         Receiver.Event event = new Receiver.Event("user_created", "user-" + i, i);
         published = System.nanoTime();
-        receiver.publish(event);
+        receiver.publish(access.name(), event);
         handled.acquire();
         if (published - start >= 0) {
           micros.addValue((arrived[0] - published) / 1e3, 1);

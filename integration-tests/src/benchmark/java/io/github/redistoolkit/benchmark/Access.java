@@ -1,5 +1,6 @@
 package io.github.redistoolkit.benchmark;
 
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.TestRedis;
 import java.util.ArrayDeque;
 import java.util.Collection;
@@ -20,6 +21,8 @@ final class Access implements AutoCloseable {
 
   private static final Collection<Access> OPEN = new ConcurrentLinkedQueue<>();
 
+  private static volatile Holdings.Baseline baseline;
+
   private final Through through;
   private final TestRedis redis;
   private final String name;
@@ -32,10 +35,28 @@ final class Access implements AutoCloseable {
     this.name = redis.unique("benchmark");
   }
 
+  private static final class Onlooker {
+
+    static final TestRedis REDIS = TestRedis.of(ClientKind.CLIENT);
+  }
+
   static Access by(Through through) {
+    if (OPEN.isEmpty()) {
+      baseline = Holdings.Baseline.now(onlooker());
+    }
     Access access = new Access(through);
     OPEN.add(access);
     return access;
+  }
+
+  /** A client that looks at the server all the time, opened before any row. */
+  static UnifiedJedis onlooker() {
+    return Onlooker.REDIS.admin();
+  }
+
+  /** What those that are open hold together, apart from threads with the given text in a name. */
+  static Holdings held(String asking) {
+    return baseline.held(onlooker(), asking);
   }
 
   /** Those that this JVM has not closed yet. */

@@ -1,7 +1,5 @@
 package io.github.redistoolkit.benchmark;
 
-import io.github.redistoolkit.testing.ClientKind;
-import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -32,8 +30,7 @@ record Contention(int clients, int threads, Duration warmUp, Duration time) {
   /** Measures a row, and adds to what was measured of it before. */
   void measure(Through through, Figures figures) throws InterruptedException {
     List<Access> opened = new ArrayList<>();
-    try (TestRedis looking = TestRedis.of(ClientKind.CLIENT)) {
-      Holdings.Baseline baseline = Holdings.Baseline.now(looking.admin());
+    try {
       for (int i = 0; i < clients; i++) {
         opened.add(Access.by(through));
       }
@@ -50,10 +47,10 @@ record Contention(int clients, int threads, Duration warmUp, Duration time) {
         }
       }
       long start = System.nanoTime() + warmUp.toNanos();
-      ServerWork before = ServerWork.soFar(looking.admin());
+      ServerWork before = ServerWork.soFar(Access.onlooker());
       List<Turn> turns = contend(mutexes, start + time.toNanos());
-      figures.add(turns, start, time, ServerWork.soFar(looking.admin()).since(before));
-      figures.add(baseline.held(looking.admin(), CONTENDER));
+      figures.add(turns, start, time, ServerWork.soFar(Access.onlooker()).since(before));
+      figures.add(Access.held(CONTENDER));
     } finally {
       opened.forEach(Access::close);
     }

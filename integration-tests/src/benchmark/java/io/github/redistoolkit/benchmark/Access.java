@@ -1,8 +1,16 @@
 package io.github.redistoolkit.benchmark;
 
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.TestRedis;
+import java.util.ArrayDeque;
+import java.util.Collection;
+import java.util.Deque;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.params.ScanParams;
 import redis.clients.jedis.resps.ScanResult;
@@ -11,9 +19,15 @@ import redis.clients.jedis.util.Pool;
 /** The Redis of the run, reached as one row says. Closing it removes the keys of that row. */
 final class Access implements AutoCloseable {
 
+  private static final Collection<Access> OPEN = new ConcurrentLinkedQueue<>();
+
+  private static volatile Holdings.Baseline baseline;
+
   private final Through through;
   private final TestRedis redis;
   private final String name;
+  private final AtomicReference<Double> weighed = new AtomicReference<>();
+  private final Deque<Runnable> endings = new ArrayDeque<>();
 
   private Access(Through through) {
     this.through = through;
@@ -21,8 +35,44 @@ final class Access implements AutoCloseable {
     this.name = redis.unique("benchmark");
   }
 
+  private static final class Onlooker {
+
+    static final TestRedis REDIS = TestRedis.of(ClientKind.CLIENT);
+  }
+
   static Access by(Through through) {
-    return new Access(through);
+    if (OPEN.isEmpty()) {
+      baseline = Holdings.Baseline.now(onlooker());
+    }
+    Access access = new Access(through);
+    OPEN.add(access);
+    return access;
+  }
+
+  /** A client that looks at the server all the time, opened before any row. */
+  static UnifiedJedis onlooker() {
+    return Onlooker.REDIS.admin();
+  }
+
+  /** What those that are open hold together, apart from threads with the given text in a name. */
+  static Holdings held(String asking) {
+    return baseline.held(onlooker(), asking);
+  }
+
+  /** Those that this JVM has not closed yet. */
+  static Collection<Access> open() {
+    return OPEN;
+  }
+
+  /** Where forks and peers find the server that this JVM has started or was given. */
+  static String url(TestRedis redis) {
+    return System.getProperty("redis.backend", "").equals("external")
+        ? System.getProperty("redis.url")
+        : "redis://" + redis.address();
+  }
+
+  Through through() {
+    return through;
   }
 
   /** Whether the work is to be done without the toolkit, on {@link #pool}. */
@@ -49,13 +99,46 @@ final class Access implements AutoCloseable {
     return redis.over(ofPool, ofClient);
   }
 
+  /** Where a peer that has connections of its own connects to. */
+  String url() {
+    return url(redis);
+  }
+
+  /** Ends a peer's client when this is closed, those made later first. */
+  <T> T closing(T client, Consumer<? super T> end) {
+    endings.push(() -> end.accept(client));
+    return client;
+  }
+
   /** A client apart from what is measured. */
   UnifiedJedis admin() {
     return redis.admin();
   }
 
+  /** Has the server's memory looked at now, once, rather than when an iteration has ended. */
+  void weighNow() {
+    if (weighed.get() == null) {
+      weighed.set(Holdings.bytesEach(this));
+    }
+  }
+
+  /** The mean bytes that the server keeps for an entry, id or lock; NaN if it keeps none. */
+  double bytesEach() {
+    Double bytes = weighed.get();
+    return bytes == null ? Holdings.bytesEach(this) : bytes;
+  }
+
+  /** How many connections {@link #admin} has. */
+  int adminConnections() {
+    return admin() instanceof RedisClient client
+        ? client.getPool().getNumActive() + client.getPool().getNumIdle()
+        : 0;
+  }
+
   @Override
   public void close() {
+    endings.forEach(Runnable::run);
+    OPEN.remove(this);
     removeKeys();
     redis.close();
   }

@@ -35,22 +35,33 @@ import org.openjdk.jmh.runner.options.TimeValue;
 public final class Benchmarks {
 
   private static final int ROUNDS = 2;
+  private static final List<Integer> THREADS = List.of(1, 8);
   private static final int WARM_UPS = 2;
-  private static final int ITERATIONS = 3;
-  private static final TimeValue SECOND = TimeValue.seconds(1);
+  private static final TimeValue WARM_UP = TimeValue.milliseconds(600);
+  private static final int ITERATIONS = 4;
+  private static final TimeValue ITERATION = TimeValue.milliseconds(400);
   private static final Path REPORT = Path.of("target", "benchmarks.md");
 
   private final CommandLineOptions asked;
   private final List<Harness> harnesses = new ArrayList<>();
+  private final List<Growth> growths = new ArrayList<>();
   private final List<RunResult> results = new ArrayList<>();
 
   private Benchmarks(CommandLineOptions asked) {
     this.asked = asked;
     Predicate<String> included = included(asked.getIncludes());
-    for (Harness harness : 
+    for (Harness harness :
         List.of(new LockHandOver(), new PubSubLatency(), new PubSubThroughput())) {
       if (included.test(harness.getClass().getSimpleName())) {
         harnesses.add(harness);
+      }
+    }
+    List<Growth> all =
+        List.of(
+            new RateLimitGrowth(), new LockGrowth(), new BatchGrowth(), new SubscriptionGrowth());
+    for (Growth growth : all) {
+      if (included.test(growth.getClass().getSimpleName())) {
+        growths.add(growth);
       }
     }
   }
@@ -73,18 +84,28 @@ public final class Benchmarks {
 
   private void run(String words) throws IOException, InterruptedException, RunnerException {
     try (TestRedis redis = TestRedis.of(ClientKind.CLIENT)) {
+      Pace pace = Pace.of(options(redis, 1));
       int rounds = Math.max(1, asked.getForkCount().orElse(ROUNDS));
       for (int round = 1; round <= rounds; round++) {
         System.out.printf("%n# Round %d of %d%n", round, rounds);
-        results.addAll(runJmh(options(redis)));
+        for (int threads : threads()) {
+          results.addAll(runJmh(options(redis, threads)));
+        }
         for (Harness harness : harnesses) {
           System.out.println("# " + harness.getClass().getSimpleName());
-          harness.run();
+          harness.run(pace);
         }
+        // Kept, should a later round fail.
+        Files.writeString(REPORT, report(redis, words));
       }
-      String report = report(redis, words);
-      Files.writeString(REPORT, report);
-      System.out.printf("%n%s%nThis is also in %s.%n", report, REPORT.toAbsolutePath());
+      for (Growth growth : growths) {
+        System.out.println("# " + growth.getClass().getSimpleName());
+        growth.run(pace.quarter());
+        Files.writeString(REPORT.resolveSibling(growth.fileName()), growth.plot());
+        Files.writeString(REPORT, report(redis, words));
+      }
+      System.out.printf(
+          "%n%s%nThis is also in %s.%n", report(redis, words), REPORT.toAbsolutePath());
     }
   }
 
@@ -92,24 +113,29 @@ public final class Benchmarks {
     try {
       return new Runner(options).run();
     } catch (NoBenchmarksException e) {
-      if (harnesses.isEmpty()) {
+      if (harnesses.isEmpty() && growths.isEmpty()) {
         throw e;
       }
       return List.of();
     }
   }
 
-  private Options options(TestRedis redis) throws IOException {
+  private List<Integer> threads() {
+    return asked.getThreads().hasValue() ? List.of(asked.getThreads().get()) : THREADS;
+  }
+
+  private Options options(TestRedis redis, int threads) throws IOException {
     return new OptionsBuilder()
         .parent(asked)
         .mode(Mode.SampleTime)
         .timeUnit(TimeUnit.MICROSECONDS)
+        .threads(threads)
         .forks(Math.min(1, asked.getForkCount().orElse(1)))
         .warmupIterations(asked.getWarmupIterations().orElse(WARM_UPS))
-        .warmupTime(asked.getWarmupTime().orElse(SECOND))
+        .warmupTime(asked.getWarmupTime().orElse(WARM_UP))
         .measurementIterations(asked.getMeasurementIterations().orElse(ITERATIONS))
-        .measurementTime(asked.getMeasurementTime().orElse(SECOND))
-        .addProfiler(ServerWorkProfiler.class)
+        .measurementTime(asked.getMeasurementTime().orElse(ITERATION))
+        .addProfiler(CostProfiler.class)
         .shouldFailOnError(true)
         .jvmArgs(jvmArgs(redis))
         .build();
@@ -122,35 +148,33 @@ public final class Benchmarks {
   private String[] jvmArgs(TestRedis redis) throws IOException {
     Path file = Files.createTempFile("benchmark-", ".args");
     file.toFile().deleteOnExit();
-    Files.writeString(file, "-Dredis.backend=external \"-Dredis.url=" + url(redis) + "\"");
+    Files.writeString(file, "-Dredis.backend=external \"-Dredis.url=" + Access.url(redis) + "\"");
     List<String> all = new ArrayList<>(asked.getJvmArgs().orElse(List.of()));
     all.add("@" + file);
     return all.toArray(String[]::new);
-  }
-
-  /** Where forks find the server that this JVM has started or was given. */
-  private static String url(TestRedis redis) {
-    return System.getProperty("redis.backend", "").equals("external")
-        ? System.getProperty("redis.url")
-        : "redis://" + redis.address();
   }
 
   private String report(TestRedis redis, String words) {
     StringBuilder report = new StringBuilder();
     report.append(
         String.format(
-            "%s, Redis %s, Jedis %s, JDK %s, %d cores, `-Djmh.args=\"%s\"`. `±` is the 99.9 %%"
+            "%s, Redis %s, %s, JDK %s, %d cores, `-Djmh.args=\"%s\"`. `±` is the 99.9 %%"
                 + " confidence interval, `× raw` the ratio to raw Jedis commands in the same run,"
-                + " `commands` counts those inside scripts too.%n%n",
+                + " `commands` counts those inside scripts too, `bytes in Redis` are those of one"
+                + " entry, id or lock, `threads` and `connections` those that the row's clients"
+                + " hold.%n%n",
             LocalDate.now(ZoneOffset.UTC),
             redis.admin().info("server").replaceAll("(?s).*redis_version:([^\\r\\n]*).*", "$1"),
-            System.getProperty("jedis.version"),
+            Versions.text(),
             Runtime.version(),
             Runtime.getRuntime().availableProcessors(),
             words));
     JmhTable.byConcern(results)
         .forEach((concern, table) -> report.append(table.toMarkdown(concern)).append('\n'));
     harnesses.forEach(harness -> report.append(harness.table()).append('\n'));
+    growths.stream()
+        .filter(Growth::isMeasured)
+        .forEach(growth -> report.append(growth.table()).append('\n'));
     return report.toString();
   }
 

@@ -4,7 +4,7 @@ package io.github.redistoolkit.benchmark;
 interface Harness {
 
   /** Measures every row once and adds to what was measured before. */
-  void run() throws InterruptedException;
+  void run(Pace pace) throws InterruptedException;
 
   /** What was measured, as Markdown. */
   String table();

@@ -27,7 +27,9 @@ public class IdempotencyBenchmark {
   private static final Duration TTL = Duration.ofMinutes(10);
   private static final Receipt RECEIPT = new Receipt("r-123456", 4200, "EUR");
 
-  @Param Through through;
+  @Param({"RAW", "POOL", "CLIENT"})
+  Through through;
+
   private Access access;
   private Requests requests;
 

@@ -4,10 +4,12 @@ import static io.github.redistoolkit.benchmark.MarkdownTable.number;
 
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.openjdk.jmh.infra.BenchmarkParams;
@@ -55,6 +57,7 @@ final class JmhTable {
             concern,
             "operation",
             "through",
+            "threads",
             "ops/s",
             "× raw",
             "p50 µs",
@@ -62,25 +65,45 @@ final class JmhTable {
             "p99 µs",
             "round trips/op",
             "commands/op",
-            "script µs");
-    rows.forEach(
-        (row, iterations) -> {
-          ListStatistics speed = perSecond(iterations);
-          MultisetStatistics micros = micros(iterations);
-          List<IterationResult> raw = rows.getOrDefault(row.raw(), List.of());
-          table.row(
-              row.operation,
-              row.through.label(),
-              number(speed.getMean()) + " ± " + number(speed.getMeanErrorAt(CONFIDENCE)),
-              number(speed.getMean() / perSecond(raw).getMean()),
-              number(micros.getPercentile(50)),
-              number(micros.getPercentile(50) / micros(raw).getPercentile(50)),
-              number(micros.getPercentile(99)),
-              number(mean(iterations, ServerWorkProfiler.ROUND_TRIPS)),
-              number(mean(iterations, ServerWorkProfiler.COMMANDS)),
-              number(mean(iterations, ServerWorkProfiler.SCRIPT_MICROS)));
-        });
+            "script µs",
+            "bytes in Redis",
+            "threads held",
+            "connections");
+    sorted()
+        .forEach(
+            (row, iterations) -> {
+              ListStatistics speed = perSecond(iterations);
+              MultisetStatistics micros = micros(iterations);
+              List<IterationResult> raw = rows.getOrDefault(row.raw(), List.of());
+              table.row(
+                  row.operation,
+                  row.through.label(),
+                  row.threads,
+                  number(speed.getMean()) + " ± " + number(speed.getMeanErrorAt(CONFIDENCE)),
+                  number(speed.getMean() / perSecond(raw).getMean()),
+                  number(micros.getPercentile(50)),
+                  number(micros.getPercentile(50) / micros(raw).getPercentile(50)),
+                  number(micros.getPercentile(99)),
+                  number(mean(iterations, CostProfiler.ROUND_TRIPS)),
+                  number(mean(iterations, CostProfiler.COMMANDS)),
+                  number(mean(iterations, CostProfiler.SCRIPT_MICROS)),
+                  number(mean(iterations, CostProfiler.BYTES)),
+                  number(mean(iterations, CostProfiler.THREADS)),
+                  number(mean(iterations, CostProfiler.CONNECTIONS)));
+            });
     return table.toString();
+  }
+
+  /** Rows that are compared one below the other; operations as JMH has run them. */
+  private Map<Row, List<IterationResult>> sorted() {
+    List<String> operations = rows.keySet().stream().map(Row::operation).distinct().toList();
+    Map<Row, List<IterationResult>> sorted =
+        new TreeMap<>(
+            Comparator.comparing((Row row) -> operations.indexOf(row.operation))
+                .thenComparing(Row::threads)
+                .thenComparing(Row::through));
+    sorted.putAll(rows);
+    return sorted;
   }
 
   /** Operations a second of all threads, one value for each iteration. */
@@ -113,6 +136,7 @@ final class JmhTable {
               Result<?> result = iteration.getSecondaryResults().get(label);
               return result == null ? Double.NaN : result.getScore();
             })
+        .filter(value -> !Double.isNaN(value))
         .average()
         .orElse(Double.NaN);
   }
@@ -123,7 +147,7 @@ final class JmhTable {
     return spaced.substring(0, 1) + spaced.substring(1).toLowerCase(Locale.ROOT);
   }
 
-  private record Row(String operation, Through through) {
+  private record Row(String operation, Through through, int threads) {
 
     static Row of(String method, BenchmarkParams params) {
       String others =
@@ -131,12 +155,13 @@ final class JmhTable {
               .filter(key -> !key.equals(THROUGH))
               .map(key -> ", " + key + " " + params.getParam(key))
               .collect(Collectors.joining());
-      return new Row(method + others, Through.valueOf(params.getParam(THROUGH)));
+      return new Row(
+          method + others, Through.valueOf(params.getParam(THROUGH)), params.getThreads());
     }
 
     /** The row that this one is measured against. */
     Row raw() {
-      return new Row(operation, Through.RAW);
+      return new Row(operation, Through.RAW, threads);
     }
   }
 }

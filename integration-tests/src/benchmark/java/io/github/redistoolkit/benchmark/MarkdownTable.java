@@ -28,7 +28,7 @@ final class MarkdownTable {
 
   /** A number with about three digits that count; a dash if there is none. */
   static String number(double value) {
-    if (Double.isNaN(value)) {
+    if (!Double.isFinite(value)) {
       return "–";
     }
     if (value > 0 && value < 0.001) {

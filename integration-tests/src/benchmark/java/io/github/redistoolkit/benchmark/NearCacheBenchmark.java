@@ -1,5 +1,8 @@
 package io.github.redistoolkit.benchmark;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.github.redistoolkit.cache.CacheBuilder;
 import io.github.redistoolkit.cache.CacheService;
 import java.time.Duration;
 import java.time.Instant;
@@ -17,7 +20,12 @@ import org.openjdk.jmh.infra.Blackhole;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.util.Pool;
 
-/** A read that the near cache answers, against a raw GET of the same entry that nothing decodes. */
+/**
+ * A read that the near cache answers, against a raw GET of the same entry that nothing decodes.
+ *
+ * <p>Caffeine alone knows nothing of Redis, so what another JVM writes is never seen, and every
+ * reader gets the same object, also if it can be modified.
+ */
 @State(Scope.Benchmark)
 public class NearCacheBenchmark {
 
@@ -27,10 +35,13 @@ public class NearCacheBenchmark {
   private static final Duration TTL = Duration.ofHours(1);
   private static final Instant SINCE = Instant.parse("2026-01-01T12:00:00Z");
 
-  @Param Through through;
+  @Param({"RAW", "POOL", "CLIENT", "CAFFEINE"})
+  Through through;
+
   @Param Copy copy;
+
   private Access access;
-  private AutoCloseable cache;
+  private AutoCloseable cache = () -> {};
   private Function<String, Object> read;
   private List<String> keys;
 
@@ -60,17 +71,40 @@ public class NearCacheBenchmark {
   }
 
   private <V> void fill(Class<V> type, V value) {
-    CacheService<V> near =
-        access
-            .over(
-                pool -> CacheService.builder(pool, type),
-                client -> CacheService.builder(client, type))
-            .prefix(access.name())
-            .nearCache(2 * READS)
-            .build();
-    keys.forEach(key -> near.set(key, value, TTL));
-    cache = near;
-    read = access.isRaw() ? raw(access.pool(), access.name()) : key -> near.get(key).orElseThrow();
+    switch (through) {
+      case RAW -> {
+        write(type, value);
+        read = raw(access.pool(), access.name());
+      }
+      case CAFFEINE -> read = caffeine(value);
+      default -> {
+        CacheService<V> near = cache(type).nearCache(2 * READS).build();
+        keys.forEach(key -> near.set(key, value, TTL));
+        cache = near;
+        read = key -> near.get(key).orElseThrow();
+      }
+    }
+  }
+
+  /** Writes the entries that others read. */
+  private <V> void write(Class<V> type, V value) {
+    try (CacheService<V> writer = cache(type).build()) {
+      keys.forEach(key -> writer.set(key, value, TTL));
+    }
+  }
+
+  private <V> CacheBuilder<V> cache(Class<V> type) {
+    return access
+        .over(
+            pool -> CacheService.builder(pool, type), client -> CacheService.builder(client, type))
+        .prefix(access.name());
+  }
+
+  private <V> Function<String, Object> caffeine(V value) {
+    Cache<String, V> cache =
+        Caffeine.newBuilder().maximumSize(2 * READS).expireAfterWrite(TTL).build();
+    keys.forEach(key -> cache.put(key, value));
+    return cache::getIfPresent;
   }
 
   private static Function<String, Object> raw(Pool<Jedis> pool, String prefix) {

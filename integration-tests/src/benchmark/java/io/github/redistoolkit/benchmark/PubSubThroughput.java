@@ -5,7 +5,6 @@ import static io.github.redistoolkit.benchmark.MarkdownTable.number;
 import io.github.redistoolkit.benchmark.PubSubTurns.Lane;
 import io.github.redistoolkit.core.Json;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.IntStream;
 import redis.clients.jedis.AbstractPipeline;
 
@@ -23,22 +22,11 @@ final class PubSubThroughput implements Harness {
           .map(Json.defaultGson()::toJson)
           .toList();
 
-  private final MarkdownTable table =
-      new MarkdownTable("Pub/sub, receiving", "operation", "through", "messages/ms", "× raw");
+  private final PubSubTurns turns = new PubSubTurns(PubSubThroughput::turn);
 
   @Override
-  public void run() throws InterruptedException {
-    try (PubSubTurns turns = new PubSubTurns()) {
-      Map<Through, Lane> lanes = turns.measure(PubSubThroughput::turn);
-      Lane raw = lanes.get(Through.RAW);
-      lanes.forEach(
-          (through, lane) ->
-              table.row(
-                  "receive and decode",
-                  through.label(),
-                  number(lane.median(0)),
-                  number(lane.medianRatio(raw, 0))));
-    }
+  public void run(Pace pace) throws InterruptedException {
+    turns.run(pace);
   }
 
   /** From the first publish to the end of the last handler. */
@@ -55,6 +43,15 @@ final class PubSubThroughput implements Harness {
 
   @Override
   public String table() {
+    MarkdownTable table =
+        new MarkdownTable("Pub/sub, receiving", "operation", "through", "messages/ms", "× raw");
+    for (Through through : PubSubTurns.ROWS) {
+      table.row(
+          "receive and decode",
+          through.label(),
+          number(turns.median(through, 0)),
+          number(turns.medianRatio(through, 0)));
+    }
     return table.toString();
   }
 }

@@ -3,43 +3,55 @@ package io.github.redistoolkit.benchmark;
 import com.google.gson.Gson;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.pubsub.RedisPubSub;
-import java.util.concurrent.CountDownLatch;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
 import java.util.function.Consumer;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.JedisPubSub;
 import redis.clients.jedis.util.Pool;
 
-/** A confirmed subscription to one channel, and what publishes to it. */
+/** A client that subscribes to channels and publishes to them, as a row does it. */
 interface Receiver extends AutoCloseable {
 
   /** What is published. */
   record Event(String type, String userId, long number) {}
 
-  /** Publishes as this row does it: JSON, one round trip. */
-  void publish(Event event);
+  /**
+   * Subscribes, and returns when the server has confirmed it; the handler gets each message
+   * decoded, one at a time and in order. Called by one thread.
+   */
+  void subscribe(String channel, Consumer<Event> handler);
+
+  /** Publishes JSON in one round trip. */
+  void publish(String channel, Event event);
 
   @Override
   void close();
 
-  /** Subscribes; the handler gets each message decoded, one at a time. */
-  static Receiver open(Access access, String channel, Consumer<Event> handler) {
-    return access.isRaw()
-        ? Raw.open(access.pool(), channel, handler)
-        : Ours.open(access, channel, handler);
+  /** The one that the row names. */
+  static Receiver open(Access access) {
+    return switch (access.through()) {
+      case RAW -> new Raw(access.pool());
+      case POOL, CLIENT -> new Ours(access.over(RedisPubSub::new, RedisPubSub::new));
+      case REDISSON -> new PeerReceivers.OfRedisson(Peers.redisson(access));
+      case SPRING_JEDIS, SPRING_LETTUCE -> PeerReceivers.OfSpring.over(Peers.spring(access));
+      case LETTUCE -> PeerReceivers.OfLettuce.over(Peers.lettuce(access));
+      default -> throw new IllegalArgumentException(access.through() + " has no channels");
+    };
   }
 
   /** The toolkit's. */
-  record Ours(RedisPubSub pubSub, String channel) implements Receiver {
+  record Ours(RedisPubSub pubSub) implements Receiver {
 
-    static Ours open(Access access, String channel, Consumer<Event> handler) {
-      RedisPubSub pubSub = access.over(RedisPubSub::new, RedisPubSub::new);
+    @Override
+    public void subscribe(String channel, Consumer<Event> handler) {
       var unused =
           pubSub.subscribe(channel, Event.class, message -> handler.accept(message.body()));
-      return new Ours(pubSub, channel);
     }
 
     @Override
-    public void publish(Event event) {
+    public void publish(String channel, Event event) {
       pubSub.publish(channel, event);
     }
 
@@ -49,41 +61,56 @@ interface Receiver extends AutoCloseable {
     }
   }
 
-  /** Jedis's own, whose handler runs on the thread that reads. */
-  record Raw(Pool<Jedis> pool, String channel, JedisPubSub subscriber, Thread reader)
-      implements Receiver {
+  /** Jedis's own, whose handlers run on the thread that reads. */
+  final class Raw implements Receiver {
 
     private static final Gson GSON = Json.defaultGson();
 
-    static Raw open(Pool<Jedis> pool, String channel, Consumer<Event> handler) {
-      CountDownLatch subscribed = new CountDownLatch(1);
-      JedisPubSub subscriber =
-          new JedisPubSub() {
-            @Override
-            public void onSubscribe(String topic, int count) {
-              subscribed.countDown();
-            }
+    private final Pool<Jedis> pool;
+    private final Map<String, Consumer<Event>> handlers = new ConcurrentHashMap<>();
+    private final Semaphore subscribed = new Semaphore(0);
+    private final Semaphore ended = new Semaphore(0);
+    private final JedisPubSub subscriber =
+        new JedisPubSub() {
+          @Override
+          public void onSubscribe(String channel, int count) {
+            subscribed.release();
+          }
 
-            @Override
-            public void onMessage(String topic, String message) {
-              handler.accept(GSON.fromJson(message, Event.class));
-            }
-          };
-      Thread reader = new Thread(() -> read(pool, channel, subscriber), "raw-subscriber");
-      reader.setDaemon(true);
-      reader.start();
-      await(subscribed::await);
-      return new Raw(pool, channel, subscriber, reader);
+          @Override
+          public void onMessage(String channel, String message) {
+            handlers.get(channel).accept(GSON.fromJson(message, Event.class));
+          }
+        };
+    private Thread reader;
+
+    Raw(Pool<Jedis> pool) {
+      this.pool = pool;
     }
 
-    private static void read(Pool<Jedis> pool, String channel, JedisPubSub subscriber) {
+    @Override
+    public void subscribe(String channel, Consumer<Event> handler) {
+      handlers.put(channel, handler);
+      if (reader == null) {
+        reader = new Thread(() -> read(channel), "raw-subscriber");
+        reader.setDaemon(true);
+        reader.start();
+      } else {
+        subscriber.subscribe(channel);
+      }
+      subscribed.acquireUninterruptibly();
+    }
+
+    private void read(String channel) {
       try (Jedis jedis = pool.getResource()) {
         jedis.subscribe(subscriber, channel);
+      } finally {
+        ended.release();
       }
     }
 
     @Override
-    public void publish(Event event) {
+    public void publish(String channel, Event event) {
       try (Jedis jedis = pool.getResource()) {
         jedis.publish(channel, GSON.toJson(event));
       }
@@ -92,19 +119,7 @@ interface Receiver extends AutoCloseable {
     @Override
     public void close() {
       subscriber.unsubscribe();
-      await(reader::join);
-    }
-
-    private interface Wait {
-      void end() throws InterruptedException;
-    }
-
-    private static void await(Wait wait) {
-      try {
-        wait.end();
-      } catch (InterruptedException e) {
-        throw new IllegalStateException("interrupted", e);
-      }
+      ended.acquireUninterruptibly();
     }
   }
 }

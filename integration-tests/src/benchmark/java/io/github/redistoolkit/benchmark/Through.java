@@ -7,9 +7,25 @@ public enum Through {
   /** The limit: raw Jedis commands on a pool, with nothing of the toolkit. */
   RAW("raw Jedis", ClientKind.POOL),
   /** The toolkit over a {@code JedisPool}. */
-  POOL("JedisPool", ClientKind.POOL),
+  POOL("ours, JedisPool", ClientKind.POOL),
   /** The toolkit over a {@code RedisClient}. */
-  CLIENT("RedisClient", ClientKind.CLIENT);
+  CLIENT("ours, RedisClient", ClientKind.CLIENT),
+  /** Redisson, with a client of its own. */
+  REDISSON("Redisson", ClientKind.POOL),
+  /** Spring Data Redis or Spring Integration, over Jedis. */
+  SPRING_JEDIS("Spring, Jedis", ClientKind.POOL),
+  /** Spring Data Redis or Spring Integration, over Lettuce. */
+  SPRING_LETTUCE("Spring, Lettuce", ClientKind.POOL),
+  /** Lettuce alone. */
+  LETTUCE("Lettuce", ClientKind.POOL),
+  /** JetCache, over the same {@code JedisPool} as raw commands. */
+  JETCACHE("JetCache, JedisPool", ClientKind.POOL),
+  /** Caffeine, which no Redis stands behind. */
+  CAFFEINE("Caffeine, no Redis", ClientKind.POOL),
+  /** ShedLock, over the same {@code JedisPool} as raw commands. */
+  SHEDLOCK("ShedLock, JedisPool", ClientKind.POOL),
+  /** Bucket4j, over the same {@code JedisPool} as raw commands. */
+  BUCKET4J("Bucket4j, JedisPool", ClientKind.POOL);
 
   private final String label;
   private final ClientKind kind;
@@ -24,7 +40,7 @@ public enum Through {
     return label;
   }
 
-  /** The client that Redis is reached by. */
+  /** The client that Redis is reached by; peers with a client of their own leave it alone. */
   ClientKind kind() {
     return kind;
   }

@@ -66,10 +66,13 @@ class RateLimiterFailoverIT {
     load.assertNoMoreThan(2 * UnderLoad.PERMITS);
   }
 
-  /** Until then it may grant what the new primary does not know of. */
+  /**
+   * Until then it may grant what the new primary does not know of. Sentinels look every ten
+   * seconds, and believe it only when they have seen it for eight.
+   */
   private void awaitReplica(RedisServer demoted) {
     Awaitility.await()
-        .atMost(Duration.ofSeconds(30))
+        .atMost(Duration.ofSeconds(60))
         // Its connections are closed when it is demoted.
         .ignoreExceptionsInstanceOf(JedisConnectionException.class)
         .until(

@@ -1,7 +1,5 @@
 package io.github.redistoolkit.benchmark;
 
-import io.github.redistoolkit.testing.ClientKind;
-import io.github.redistoolkit.testing.TestRedis;
 import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -11,48 +9,56 @@ import org.openjdk.jmh.profile.InternalProfiler;
 import org.openjdk.jmh.results.AggregationPolicy;
 import org.openjdk.jmh.results.IterationResult;
 import org.openjdk.jmh.results.ScalarResult;
-import redis.clients.jedis.UnifiedJedis;
 
-/** Adds to each iteration what an operation costs the server. */
-public final class ServerWorkProfiler implements InternalProfiler {
+/** Adds to each iteration what an operation costs the server, and what the row holds. */
+public final class CostProfiler implements InternalProfiler {
 
   static final String ROUND_TRIPS = "round trips";
   static final String COMMANDS = "commands";
   static final String SCRIPT_MICROS = "script time";
+  static final String BYTES = "bytes in Redis";
+  static final String THREADS = "threads";
+  static final String CONNECTIONS = "connections";
 
-  // Opened when first needed: JMH also makes profilers where nothing is measured.
-  private @Nullable UnifiedJedis admin;
+  // Part of the name of each of JMH's own threads.
+  private static final String WORKER = "-jmh-worker-";
+
   private @Nullable ServerWork before;
+  private double bytes = Double.NaN;
+  private @Nullable Holdings held;
 
   @Override
   public String getDescription() {
-    return "Work of the Redis server";
+    return "Work of the Redis server, and what is held";
   }
 
   @Override
   public void beforeIteration(BenchmarkParams benchmark, IterationParams iteration) {
-    before = ServerWork.soFar(admin());
+    before = ServerWork.soFar(Access.onlooker());
   }
 
   @Override
   public Collection<ScalarResult> afterIteration(
       BenchmarkParams benchmark, IterationParams iteration, IterationResult result) {
-    ServerWork work = ServerWork.soFar(admin()).since(before);
+    ServerWork work = ServerWork.soFar(Access.onlooker()).since(before);
+    // After the last iteration the row is closed already, so what it held before is told again.
+    if (!Access.open().isEmpty()) {
+      held = Access.held(WORKER);
+      if (Double.isNaN(bytes)) {
+        bytes = Access.open().stream().mapToDouble(Access::bytesEach).average().orElse(bytes);
+      }
+    }
     double operations = result.getMetadata().getAllOps();
     return List.of(
         scalar(ROUND_TRIPS, work.reads() / operations, "reads/op"),
         scalar(COMMANDS, work.commands() / operations, "commands/op"),
-        scalar(SCRIPT_MICROS, work.microsPerScript(), "us/script"));
+        scalar(SCRIPT_MICROS, work.microsPerScript(), "us/script"),
+        scalar(BYTES, bytes, "bytes"),
+        scalar(THREADS, held == null ? Double.NaN : held.threads(), "threads"),
+        scalar(CONNECTIONS, held == null ? Double.NaN : held.connections(), "connections"));
   }
 
   private static ScalarResult scalar(String label, double value, String unit) {
     return new ScalarResult(label, value, unit, AggregationPolicy.AVG);
-  }
-
-  private UnifiedJedis admin() {
-    if (admin == null) {
-      admin = TestRedis.of(ClientKind.CLIENT).admin();
-    }
-    return admin;
   }
 }

@@ -1,0 +1,222 @@
+package io.github.redistoolkit.benchmark;
+
+import com.alicp.jetcache.Cache;
+import com.alicp.jetcache.CacheValueHolder;
+import com.alicp.jetcache.redis.RedisCacheBuilder;
+import com.google.gson.Gson;
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.cache.CacheService;
+import io.github.redistoolkit.core.Json;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import org.redisson.api.RedissonClient;
+import org.redisson.client.codec.Codec;
+import org.springframework.data.redis.core.RedisTemplate;
+import org.springframework.data.redis.serializer.RedisSerializer;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.params.SetParams;
+import redis.clients.jedis.util.Pool;
+
+/** A cache of small records, all of them as JSON by the same Gson. */
+interface Users {
+
+  Duration TTL = Duration.ofHours(1);
+
+  /** What is cached. */
+  record User(String id, String name, String email, List<String> roles, Instant since) {
+
+    /** One with about 120 bytes of JSON. */
+    static User example() {
+      return new User(
+          "123",
+          "John Doe",
+          "john.doe@example.com",
+          List.of("reader", "borrower"),
+          Instant.parse("2026-01-01T12:00:00Z"));
+    }
+  }
+
+  User get(String key);
+
+  void set(String key, User user);
+
+  /** Those that are there. */
+  Map<String, User> getAll(List<String> keys);
+
+  /** The cache that the row names; its entries end with the access. */
+  static Users open(Access access) {
+    return switch (access.through()) {
+      case RAW -> new Raw(access.pool(), access.name());
+      case POOL, CLIENT ->
+          new Ours(
+              access
+                  .over(
+                      pool -> CacheService.builder(pool, User.class),
+                      client -> CacheService.builder(client, User.class))
+                  .prefix(access.name())
+                  .build());
+      case REDISSON ->
+          new OfRedisson(Peers.redisson(access), Peers.jsonCodec(User.class), access.name());
+      case SPRING_JEDIS, SPRING_LETTUCE -> OfSpring.over(access);
+      case JETCACHE -> OfJetCache.over(access);
+      default -> throw new IllegalArgumentException(access.through() + " is no cache of Redis");
+    };
+  }
+
+  /** The toolkit's. */
+  record Ours(CacheService<User> cache) implements Users {
+
+    @Override
+    public User get(String key) {
+      Optional<User> user = cache.get(key);
+      return user.orElseThrow();
+    }
+
+    @Override
+    public void set(String key, User user) {
+      cache.set(key, user, TTL);
+    }
+
+    @Override
+    public Map<String, User> getAll(List<String> keys) {
+      return cache.getAll(keys);
+    }
+  }
+
+  /** {@code GET}, {@code SET} and {@code MGET} with Gson. */
+  record Raw(Pool<Jedis> pool, String prefix) implements Users {
+
+    private static final Gson GSON = Json.defaultGson();
+
+    @Override
+    public User get(String key) {
+      String json;
+      try (Jedis jedis = pool.getResource()) {
+        json = jedis.get(prefix + key);
+      }
+      return GSON.fromJson(json, User.class);
+    }
+
+    @Override
+    public void set(String key, User user) {
+      String json = GSON.toJson(user);
+      try (Jedis jedis = pool.getResource()) {
+        jedis.set(prefix + key, json, SetParams.setParams().px(TTL.toMillis()));
+      }
+    }
+
+    @Override
+    public Map<String, User> getAll(List<String> keys) {
+      List<String> json;
+      try (Jedis jedis = pool.getResource()) {
+        json = jedis.mget(keys.stream().map(prefix::concat).toArray(String[]::new));
+      }
+      Map<String, User> found = new HashMap<>();
+      for (int i = 0; i < json.size(); i++) {
+        found.put(keys.get(i), GSON.fromJson(json.get(i), User.class));
+      }
+      return found;
+    }
+  }
+
+  /** {@code RBucket}, which is its entry with a TTL of its own under a key of its own. */
+  record OfRedisson(RedissonClient redisson, Codec codec, String prefix) implements Users {
+
+    @Override
+    public User get(String key) {
+      return redisson.<User>getBucket(prefix + key, codec).get();
+    }
+
+    @Override
+    public void set(String key, User user) {
+      redisson.<User>getBucket(prefix + key, codec).set(user, TTL);
+    }
+
+    @Override
+    public Map<String, User> getAll(List<String> keys) {
+      return redisson
+          .getBuckets(codec)
+          .get(keys.stream().map(prefix::concat).toArray(String[]::new));
+    }
+  }
+
+  /** {@code RedisTemplate}, as {@code RedisCache} has no batches. */
+  record OfSpring(RedisTemplate<String, User> template, String prefix) implements Users {
+
+    static OfSpring over(Access access) {
+      RedisTemplate<String, User> template = new RedisTemplate<>();
+      template.setConnectionFactory(Peers.spring(access));
+      template.setKeySerializer(RedisSerializer.string());
+      template.setValueSerializer(new Peers.JsonSerializer<>(User.class));
+      template.afterPropertiesSet();
+      return new OfSpring(template, access.name());
+    }
+
+    @Override
+    public User get(String key) {
+      return template.opsForValue().get(prefix + key);
+    }
+
+    @Override
+    public void set(String key, User user) {
+      template.opsForValue().set(prefix + key, user, TTL);
+    }
+
+    @Override
+    public Map<String, User> getAll(List<String> keys) {
+      List<User> users =
+          template.opsForValue().multiGet(keys.stream().map(prefix::concat).toList());
+      Map<String, User> found = new HashMap<>();
+      for (int i = 0; i < users.size(); i++) {
+        found.put(keys.get(i), users.get(i));
+      }
+      return found;
+    }
+  }
+
+  /** Each value in a holder with its times, which is how JetCache stores it. */
+  record OfJetCache(Cache<String, User> cache) implements Users {
+
+    private static final TypeToken<CacheValueHolder<User>> HOLDER = new TypeToken<>() {};
+
+    static OfJetCache over(Access access) {
+      Gson gson = Json.defaultGson();
+      Function<Object, byte[]> encoder =
+          holder -> gson.toJson(holder, HOLDER.getType()).getBytes(StandardCharsets.UTF_8);
+      Function<byte[], Object> decoder =
+          bytes -> gson.fromJson(new String(bytes, StandardCharsets.UTF_8), HOLDER);
+      return new OfJetCache(
+          RedisCacheBuilder.createRedisCacheBuilder()
+              .jedisPool(access.pool())
+              .keyPrefix(access.name())
+              .keyConvertor(null)
+              .valueEncoder(encoder)
+              .valueDecoder(decoder)
+              .expireAfterWrite(TTL.toMillis(), TimeUnit.MILLISECONDS)
+              .buildCache());
+    }
+
+    @Override
+    public User get(String key) {
+      return cache.get(key);
+    }
+
+    @Override
+    public void set(String key, User user) {
+      cache.put(key, user);
+    }
+
+    @Override
+    public Map<String, User> getAll(List<String> keys) {
+      return cache.getAll(new HashSet<>(keys));
+    }
+  }
+}

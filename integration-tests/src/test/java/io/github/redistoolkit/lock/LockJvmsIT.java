@@ -32,10 +32,6 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class LockJvmsIT {
 
-  private static final int JVMS = Matrix.size(2, 5);
-  private static final int THREADS = Matrix.size(5, 10);
-  private static final int TURNS = Matrix.size(20, 200);
-
   private static final Duration LEASE = Duration.ofSeconds(20);
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
@@ -48,24 +44,32 @@ class LockJvmsIT {
   @Test
   void incrementsOfSeveralJvmsAreNotLostNorWhileScriptsAreFlushedAndWaitersKilled()
       throws Exception {
+    assertNothingIsLost(Matrix.size(2, 5), Matrix.size(5, 10), Matrix.size(20, 200));
+  }
+
+  @Test
+  void norAreThoseOfManyThreads() throws Exception {
+    assertNothingIsLost(Matrix.size(2, 4), Matrix.size(25, 50), Matrix.size(10, 20));
+  }
+
+  private void assertNothingIsLost(int count, int threads, int turns) throws Exception {
     String name = redis.unique("jvms");
     redis.admin().set(counter(name), "0");
-    String[] size = {name, String.valueOf(THREADS), String.valueOf(TURNS)};
-    try (ChildJvms jvms = ChildJvms.start(redis, JVMS, Counting.class, size);
+    String[] size = {name, String.valueOf(threads), String.valueOf(turns)};
+    try (ChildJvms jvms = ChildJvms.start(redis, count, Counting.class, size);
         Primaries primaries = Primaries.of(redis)) {
       jvms.go();
       jvms.go(); // once each has done its first turns
       try (Disturbance flushing = redis.flushScriptsEvery(Duration.ofMillis(10));
           Disturbance killing = Disturbance.every(Duration.ofMillis(50), primaries::killBlocked)) {
-        assertOneAtATime(name, jvms.finish());
+        assertOneAtATime(name, 2 * count * threads * turns, jvms.finish());
         assertThat(flushing.times(), is(greaterThan(2)));
         assertThat(killing.times(), is(greaterThan(2)));
       }
     }
   }
 
-  private void assertOneAtATime(String name, List<String> lines) {
-    int all = 2 * JVMS * THREADS * TURNS;
+  private void assertOneAtATime(String name, int all, List<String> lines) {
     assertThat(redis.admin().get(counter(name)), is(String.valueOf(all)));
     History history = new History();
     history.addLines(lines);

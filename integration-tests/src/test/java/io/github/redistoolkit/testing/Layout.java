@@ -101,6 +101,7 @@ record Layout(List<RedisServer> servers, List<RedisServer> sentinels) {
     }
     nodes.forEach(node -> awaitTrue(node, "is whole", Layout::isWhole));
     nodes.forEach(Layout::calm);
+    nodes.forEach(node -> awaitTrue(node, "is linked to all", Layout::isLinkedToAll));
     return new Layout(nodes, List.of());
   }
 
@@ -140,6 +141,12 @@ record Layout(List<RedisServer> servers, List<RedisServer> sentinels) {
         && ranges.size() == PRIMARIES
         && ranges.stream().allMatch(range -> ((List<?>) range).size() == 4) // with its replica
         && !node.info("replication").contains("master_link_status:down");
+  }
+
+  /** A link that is down loses the messages published to subscribers at the other end. */
+  private static boolean isLinkedToAll(Jedis node) {
+    String nodes = node.clusterNodes();
+    return !nodes.contains("disconnected") && !nodes.contains("fail");
   }
 
   /** A question to a server. */

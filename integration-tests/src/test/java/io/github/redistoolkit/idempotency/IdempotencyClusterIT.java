@@ -125,7 +125,8 @@ class IdempotencyClusterIT {
     OnceHistory history = new OnceHistory();
     IdempotencyService patient =
         Services.builder(redis).lease(LEASE).waitFor(Duration.ofMinutes(1)).build();
-    OnceStorm storm = new OnceStorm(20, keys, Duration.ofMillis(20));
+    // One key after the other, so that all of it outlasts several disturbances.
+    OnceStorm storm = new OnceStorm(20, keys, Duration.ofMillis(150));
     try (Disturbance disturbance = Disturbance.every(period, what)) {
       storm.run((id, work) -> persistently(patient, id, work), history);
       assertThat(disturbance.times(), is(greaterThan(1)));

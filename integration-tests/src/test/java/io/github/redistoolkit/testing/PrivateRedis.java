@@ -4,8 +4,10 @@ import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Deployment.SlotRange;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
+import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
@@ -101,15 +103,36 @@ public final class PrivateRedis {
               deployment.sentinels(),
               sentinel -> sentinel.sendCommand(SENTINEL, "FAILOVER", Deployment.PRIMARY_NAME));
       case CLUSTER -> {
-        try (Jedis jedis = new Jedis(before)) {
-          HostAndPort replica = SlotRange.ofKey(jedis, key).nodes().get(1);
-          try (Jedis ofReplica = new Jedis(replica)) {
-            ofReplica.clusterFailover();
-          }
+        try (Jedis ofReplica = new Jedis(awaitReplica(key, before))) {
+          ofReplica.clusterFailover();
         }
       }
     }
     awaitFailover(key, before);
+  }
+
+  /**
+   * Waits until a primary of a cluster has a replica that follows, as it has not after a change.
+   */
+  private static HostAndPort awaitReplica(String key, HostAndPort primary) {
+    return Awaitility.await("the primary at " + primary + " has a replica that follows")
+        .pollDelay(Duration.ZERO)
+        .pollInterval(Duration.ofMillis(20))
+        .atMost(Duration.ofSeconds(60))
+        .ignoreExceptionsInstanceOf(JedisException.class)
+        .until(() -> replicaOf(key, primary), Objects::nonNull);
+  }
+
+  private static @Nullable HostAndPort replicaOf(String key, HostAndPort primary) {
+    try (Jedis jedis = new Jedis(primary)) {
+      List<HostAndPort> nodes = SlotRange.ofKey(jedis, key).nodes();
+      if (nodes.size() < 2) {
+        return null;
+      }
+      try (Jedis replica = new Jedis(nodes.get(1))) {
+        return replica.info("replication").contains("master_link_status:up") ? nodes.get(1) : null;
+      }
+    }
   }
 
   /** Waits until a key has another primary than this, which everyone alive knows. */

@@ -97,6 +97,7 @@ class IdempotencyClusterIT {
     List<String> keys = keys();
     runOnceDuring(
         keys,
+        Duration.ofMillis(20),
         Duration.ofMillis(5),
         () -> {
           String next = keys.get(moved.getAndIncrement() % keys.size());
@@ -110,6 +111,7 @@ class IdempotencyClusterIT {
     List<String> keys = keys();
     runOnceDuring(
         keys,
+        Duration.ofMillis(100), // so that all of it outlasts several of them
         Duration.ofMillis(500),
         () -> {
           String next = keys.get(replaced.getAndIncrement() % keys.size());
@@ -121,12 +123,12 @@ class IdempotencyClusterIT {
     return IntStream.range(0, Matrix.size(30, 200)).mapToObj(n -> key + "-" + n).toList();
   }
 
-  private void runOnceDuring(List<String> keys, Duration period, Runnable what) throws Exception {
+  private void runOnceDuring(List<String> keys, Duration each, Duration period, Runnable what)
+      throws Exception {
     OnceHistory history = new OnceHistory();
     IdempotencyService patient =
         Services.builder(redis).lease(LEASE).waitFor(Duration.ofMinutes(1)).build();
-    // One key after the other, so that all of it outlasts several disturbances.
-    OnceStorm storm = new OnceStorm(20, keys, Duration.ofMillis(150));
+    OnceStorm storm = new OnceStorm(20, keys, each);
     try (Disturbance disturbance = Disturbance.every(period, what)) {
       storm.run((id, work) -> persistently(patient, id, work), history);
       assertThat(disturbance.times(), is(greaterThan(1)));

@@ -161,7 +161,10 @@ record Deployment(
     }
 
     static SlotRange ofKey(Jedis node, String key) {
-      int slot = JedisClusterCRC16.getSlot(key);
+      return ofSlot(node, JedisClusterCRC16.getSlot(key));
+    }
+
+    static SlotRange ofSlot(Jedis node, int slot) {
       return of(node).stream()
           .filter(range -> range.first() <= slot && slot <= range.last())
           .findFirst()

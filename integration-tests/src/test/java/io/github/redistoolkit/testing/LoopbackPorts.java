@@ -1,13 +1,11 @@
 package io.github.redistoolkit.testing;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
-import java.util.random.RandomGenerator;
 
 /**
  * Free loopback ports for servers.
@@ -15,42 +13,59 @@ import java.util.random.RandomGenerator;
  * <p>They lie below the ports that operating systems give to outgoing connections, so that no
  * client takes the port of a server while that is stopped, and leave room for a cluster bus, which
  * Redis opens 10,000 above. Each JVM that runs suites beside others has a range of its own, for the
- * same reason.
+ * same reason: it holds the first port of its range for as long as it lives.
  */
 final class LoopbackPorts {
 
-  private static final int FORKS = 4;
-  private static final int RANGE = 2_500;
-  private static final int LOWEST = 11_000 + Integer.getInteger("redis.fork", 0) % FORKS * RANGE;
-  private static final int HIGHEST = LOWEST + RANGE;
+  private static final int LOWEST = 11_000;
+  private static final int RANGE = 1_000;
+  private static final int RANGES = 10;
   private static final int TO_CLUSTER_BUS = 10_000;
 
-  private static final Set<Integer> GIVEN = new HashSet<>();
+  private static final ServerSocket HELD = holdRange();
+  private static int next = HELD.getLocalPort();
 
   private LoopbackPorts() {}
 
-  /** Ports that nobody listens on now and that this JVM has not been given before. */
+  private static ServerSocket holdRange() {
+    IOException failure = new IOException("no range");
+    for (int range = 0; range < RANGES; range++) {
+      try {
+        return bound(LOWEST + range * RANGE);
+      } catch (IOException e) {
+        failure = e; // held by another JVM
+      }
+    }
+    throw new UncheckedIOException("no range of ports is left on this machine", failure);
+  }
+
+  /**
+   * Ports that nobody listens on now, and that this JVM was not given before until it has been
+   * given all others.
+   */
   static synchronized List<Integer> free(int count) {
     List<Integer> ports = new ArrayList<>();
-    RandomGenerator random = RandomGenerator.getDefault();
-    for (int attempt = 0; ports.size() < count; attempt++) {
-      if (attempt > HIGHEST - LOWEST) {
-        throw new IllegalStateException("no free port from " + LOWEST + " to " + HIGHEST);
+    for (int tried = 1; ports.size() < count; tried++) {
+      if (tried == RANGE) {
+        throw new IllegalStateException("no free port left above " + HELD.getLocalPort());
       }
-      int port = random.nextInt(LOWEST, HIGHEST);
-      if (!GIVEN.contains(port) && isFree(port) && isFree(port + TO_CLUSTER_BUS)) {
-        GIVEN.add(port);
-        ports.add(port);
+      next = next + 1 < HELD.getLocalPort() + RANGE ? next + 1 : HELD.getLocalPort() + 1;
+      if (isFree(next) && isFree(next + TO_CLUSTER_BUS)) {
+        ports.add(next);
       }
     }
     return List.copyOf(ports);
   }
 
   private static boolean isFree(int port) {
-    try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+    try (ServerSocket socket = bound(port)) {
       return socket.isBound();
     } catch (IOException e) {
       return false; // taken, which is the answer that was asked for
     }
+  }
+
+  private static ServerSocket bound(int port) throws IOException {
+    return new ServerSocket(port, 1, InetAddress.getLoopbackAddress());
   }
 }

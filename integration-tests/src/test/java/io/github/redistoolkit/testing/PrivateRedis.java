@@ -25,6 +25,10 @@ import redis.clients.jedis.exceptions.JedisException;
 public final class PrivateRedis {
 
   private static final ProtocolCommand SENTINEL = Layout.command("SENTINEL");
+
+  /** A replica that was told to take over gives up after five seconds. */
+  private static final Duration MANUAL_FAILOVER = Duration.ofSeconds(6);
+
   private static final int LOADED_KEYS = 5000;
   private static final int LOADED_DATABASE = 15;
 
@@ -102,13 +106,38 @@ public final class PrivateRedis {
           deployment.askAnyOf(
               deployment.sentinels(),
               sentinel -> sentinel.sendCommand(SENTINEL, "FAILOVER", Deployment.PRIMARY_NAME));
-      case CLUSTER -> {
-        try (Jedis ofReplica = new Jedis(awaitReplica(key, before))) {
-          ofReplica.clusterFailover();
-        }
-      }
+      case CLUSTER -> promote(awaitReplica(key, before));
     }
     awaitFailover(key, before);
+  }
+
+  /**
+   * Asks a replica to take over, and asks again when it has tried in vain, as it does soon after
+   * the last failover: nodes vote only once in two node timeouts for a replica of the same primary.
+   */
+  private static void promote(HostAndPort replica) {
+    try (Jedis jedis = new Jedis(replica)) {
+      Awaitility.await("the replica at " + replica + " takes over")
+          .pollDelay(Duration.ZERO)
+          .pollInterval(Duration.ofMillis(1))
+          .atMost(Duration.ofSeconds(60))
+          .until(
+              () -> {
+                jedis.clusterFailover();
+                return becomesPrimary(jedis);
+              });
+    }
+  }
+
+  private static boolean becomesPrimary(Jedis replica) throws InterruptedException {
+    long start = System.nanoTime();
+    while (System.nanoTime() - start < MANUAL_FAILOVER.toNanos()) {
+      if (isPrimary(replica)) {
+        return true;
+      }
+      TimeUnit.MILLISECONDS.sleep(20);
+    }
+    return false;
   }
 
   /**
@@ -157,8 +186,12 @@ public final class PrivateRedis {
 
   private static boolean isPrimary(RedisServer server) {
     try (Jedis jedis = new Jedis(server.address())) {
-      return jedis.info("replication").contains("role:master");
+      return isPrimary(jedis);
     }
+  }
+
+  private static boolean isPrimary(Jedis server) {
+    return server.info("replication").contains("role:master");
   }
 
   private boolean knowsAnotherPrimary(RedisServer server, String key, HostAndPort before) {

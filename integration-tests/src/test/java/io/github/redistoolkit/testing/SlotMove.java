@@ -1,8 +1,12 @@
 package io.github.redistoolkit.testing;
 
+import io.github.redistoolkit.testing.Deployment.SlotRange;
+import java.time.Duration;
 import java.util.List;
+import org.awaitility.Awaitility;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.params.MigrateParams;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
@@ -49,7 +53,10 @@ public final class SlotMove {
     }
   }
 
-  /** Gives the slot to the target; what is still in it at the source is moved first. */
+  /**
+   * Gives the slot to the target, what is still in it at the source moved first, and waits until
+   * every node knows: a replica that did not, and took over from the source, would claim the slot.
+   */
   public void finish() {
     moveKeys();
     try (Jedis to = new Jedis(target)) {
@@ -60,6 +67,21 @@ public final class SlotMove {
           jedis.clusterSetSlotNode(slot, id);
         }
       }
+    }
+    for (HostAndPort node : deployment.nodes()) {
+      Awaitility.await("the node at " + node + " knows that slot " + slot + " has moved")
+          .pollDelay(Duration.ZERO)
+          .pollInterval(Duration.ofMillis(2))
+          .atMost(Duration.ofSeconds(60))
+          .until(() -> knows(node));
+    }
+  }
+
+  private boolean knows(HostAndPort node) {
+    try (Jedis jedis = new Jedis(node)) {
+      return SlotRange.ofSlot(jedis, slot).nodes().contains(target);
+    } catch (JedisConnectionException e) {
+      return true; // it is stopped, and asks when it starts
     }
   }
 

@@ -21,6 +21,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -119,23 +120,31 @@ class PubSubInsideHandlerIT extends PubSubSuite {
     int count = Matrix.size(5_000, 50_000);
     for (ExecutorService executor :
         List.of(Executors.newFixedThreadPool(3), Executors.newWorkStealingPool(), perTask())) {
+      // Not the last one's channel: the nodes of a cluster hear of a message at different times.
+      String channel = redis.unique("channel");
       try (RedisPubSub pubSub = builder().executor(executor).build()) {
         CountDownLatch done = new CountDownLatch(1);
-        int[] expected = {0};
+        AtomicInteger handled = new AtomicInteger();
         pubSub.subscribe(
             channel,
             Integer.class,
             message -> {
-              assertThat(message.body(), is(expected[0]++));
-              if (expected[0] == count) {
+              assertThat(message.body(), is(handled.getAndIncrement()));
+              if (handled.get() == count) {
                 Subscription another =
                     pubSub.subscribe(channel + ":new", Integer.class, inner -> done.countDown());
                 pubSub.publish(another.topic(), count);
               }
             });
         Publisher.flood(redis, channel, count, String::valueOf);
-        Wire.await("all handled in order").until(() -> done.getCount() == 0);
-        assertThat(recorder.failures, is(empty()));
+        Wire.await("all handled in order")
+            .untilAsserted(
+                () -> {
+                  assertThat(recorder.failures, is(empty()));
+                  assertThat(recorder.connection, is(empty()));
+                  assertThat("handled", handled.get(), is(count));
+                  assertThat("what was published inside is still to come", done.getCount(), is(0L));
+                });
       }
       assertThat("the caller's executor is left running", executor.isShutdown(), is(false));
       executor.shutdownNow();

@@ -8,7 +8,6 @@ import static org.hamcrest.Matchers.oneOf;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.testing.EachClient;
-import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.RedisServer;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -18,8 +17,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -34,31 +31,17 @@ import redis.clients.jedis.params.SetParams;
 
 /** A replica takes over from the primary while the cache is in use. */
 @EachClient(topologies = {Topology.SENTINEL, Topology.CLUSTER})
-class CacheFailoverIT {
-
-  private static final Duration MINUTE = Duration.ofMinutes(1);
-
-  private final PrivateRedis servers;
-  private final TestRedis redis;
-  private final String key;
-  private final CacheService<Integer> cache;
-  private final CacheService<Integer> otherJvm;
-  private final ExecutorService threads = Executors.newCachedThreadPool();
+class CacheFailoverIT extends CacheServersSuite {
 
   CacheFailoverIT(TestRedis shared) {
-    this.servers = shared.privateServers();
-    this.redis = servers.redis();
-    this.key = redis.unique("failover");
-    this.cache = Fixtures.cache(redis, Integer.class);
-    this.otherJvm = Fixtures.cache(redis, Integer.class);
+    super(shared);
     awaitAnswer(() -> assertThat(cache.get(key), is(Optional.empty())));
   }
 
   @AfterEach
-  void endsWhatItStarted() {
-    threads.shutdownNow();
-    cache.close();
-    otherJvm.close();
+  @Override
+  void leavesNothingBehind() {
+    super.leavesNothingBehind();
     // Sentinels let a failover follow another only after long, so the next test gets new servers.
     servers.primaryOf(key).kill();
   }
@@ -226,11 +209,8 @@ class CacheFailoverIT {
 
   @Test
   void anUpdateDuringAFailoverLeavesNothingStale() {
-    AtomicInteger database = new AtomicInteger(1);
-    CacheAside<String, Integer> aside =
-        new CacheAside<>(cache, MINUTE, id -> id, id -> database.get());
-    CacheAside<String, Integer> elsewhere =
-        new CacheAside<>(otherJvm, MINUTE, id -> id, id -> database.get());
+    CacheAside<String, Integer> aside = aside(cache);
+    CacheAside<String, Integer> elsewhere = aside(otherJvm);
     assertThat(aside.get(key), is(1));
     try {
       int updated =

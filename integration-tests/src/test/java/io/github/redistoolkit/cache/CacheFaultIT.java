@@ -10,7 +10,6 @@ import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Then;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +18,6 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -33,33 +31,20 @@ import redis.clients.jedis.exceptions.JedisException;
  * possible, since a cluster client takes seconds to give up.
  */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
-class CacheFaultIT {
+class CacheFaultIT extends CacheFaultSuite {
 
-  private static final Duration MINUTE = Duration.ofMinutes(1);
-
-  private final TestRedis redis;
   private final String prefix;
-  private final FaultProxy network;
-  private final TestRedis behind;
   private final CacheService<Integer> cache;
-  private final ExecutorService threads = Executors.newCachedThreadPool();
 
   CacheFaultIT(TestRedis redis) {
-    this.redis = redis;
+    super(redis);
     this.prefix = redis.unique("fault:");
-    this.network = redis.proxy();
-    this.behind = redis.through(network);
     this.cache = Fixtures.builder(behind, Integer.class).prefix(prefix).build();
   }
 
   @AfterEach
-  void endsWhatItStarted() {
-    network.heal();
-    threads.shutdownNow();
+  void closeCache() {
     cache.close();
-    Awaitility.await().until(() -> behind.borrowed() == 0);
-    behind.close();
-    network.close();
   }
 
   private static Throwable failureOf(Future<?> call) {

@@ -6,7 +6,6 @@ import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 
 import io.github.redistoolkit.testing.EachClient;
-import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.PrivateRedis;
@@ -15,40 +14,22 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.params.SetParams;
 
 /** The near cache when the network or the server fails. It is refused where there are several. */
 @EachClient(topologies = Topology.STANDALONE)
-class CacheNearFaultIT {
+class CacheNearFaultIT extends CacheFaultSuite {
 
-  private final TestRedis redis;
   private final String prefix;
-  private final FaultProxy network;
-  private final TestRedis behind;
-  private final ExecutorService threads = Executors.newCachedThreadPool();
 
   CacheNearFaultIT(TestRedis redis) {
-    this.redis = redis;
+    super(redis);
     this.prefix = redis.unique("near:");
-    this.network = redis.proxy();
-    this.behind = redis.through(network);
-  }
-
-  @AfterEach
-  void endsWhatItStarted() {
-    network.heal();
-    threads.shutdownNow();
-    Awaitility.await().until(() -> behind.borrowed() == 0);
-    behind.close();
-    network.close();
   }
 
   private CacheService<Long> near(TestRedis through) {

@@ -14,7 +14,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.github.redistoolkit.core.LuaScript;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
-import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Loss;
 import io.github.redistoolkit.testing.FaultProxy.Request;
 import io.github.redistoolkit.testing.FaultProxy.Then;
@@ -31,8 +30,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -51,37 +48,25 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
  * throw, and it is the caller who may call again.
  */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
-class CacheScriptsIT {
+class CacheScriptsIT extends CacheFaultSuite {
 
-  private static final Duration MINUTE = Duration.ofMinutes(1);
   private static final Duration LEASE = Duration.ofSeconds(3);
 
-  private final TestRedis redis;
   private final String key;
-  private final FaultProxy network;
-  private final TestRedis behind;
   private final CacheService<Integer> cache;
   private final CacheService<Integer> otherJvm;
-  private final ExecutorService threads = Executors.newCachedThreadPool();
 
   CacheScriptsIT(TestRedis redis) {
-    this.redis = redis;
+    super(redis);
     this.key = redis.unique("script");
-    this.network = redis.proxy();
-    this.behind = redis.through(network);
     this.cache = Fixtures.builder(behind, Integer.class).leaseTtl(LEASE).build();
     this.otherJvm = Fixtures.cache(redis, Integer.class);
   }
 
   @AfterEach
-  void endsWhatItStarted() {
-    network.heal();
-    threads.shutdownNow();
+  void closeCaches() {
     cache.close();
     otherJvm.close();
-    Awaitility.await().until(() -> behind.borrowed() == 0);
-    behind.close();
-    network.close();
   }
 
   private boolean sendsAgain() {

@@ -6,15 +6,12 @@ import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
-import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
@@ -23,29 +20,11 @@ import redis.clients.jedis.exceptions.JedisException;
  * One server that restarts, loads its data, or has no memory left; elsewhere a replica takes over.
  */
 @EachClient(topologies = Topology.STANDALONE)
-class CacheServerIT {
-
-  private static final Duration MINUTE = Duration.ofMinutes(1);
-
-  private final PrivateRedis servers;
-  private final TestRedis redis;
-  private final String key;
-  private final CacheService<Integer> cache;
-  private final CacheService<Integer> otherJvm;
+class CacheServerIT extends CacheServersSuite {
 
   CacheServerIT(TestRedis shared) {
-    this.servers = shared.privateServers();
-    this.redis = servers.redis();
-    this.key = redis.unique("server");
-    this.cache = Fixtures.cache(redis, Integer.class);
-    this.otherJvm = Fixtures.cache(redis, Integer.class);
+    super(shared);
     awaitAnswer();
-  }
-
-  @AfterEach
-  void endsWhatItStarted() {
-    cache.close();
-    otherJvm.close();
   }
 
   private void awaitAnswer() {
@@ -74,9 +53,7 @@ class CacheServerIT {
 
   @Test
   void anUpdateDuringARestartLeavesNothingStale() {
-    AtomicInteger database = new AtomicInteger(1);
-    CacheAside<String, Integer> aside =
-        new CacheAside<>(cache, MINUTE, id -> id, id -> database.get());
+    CacheAside<String, Integer> aside = aside(cache);
     assertThat(aside.get(key), is(1));
     int updated =
         aside.update(
@@ -127,9 +104,7 @@ class CacheServerIT {
 
   @Test
   void whatCannotBeInvalidatedForWantOfMemoryKeepsTheDatabaseUnwritten() {
-    AtomicInteger database = new AtomicInteger(1);
-    CacheAside<String, Integer> aside =
-        new CacheAside<>(cache, MINUTE, id -> id, id -> database.get());
+    CacheAside<String, Integer> aside = aside(cache);
     servers.exhaustMemory();
     try {
       assertThrows(JedisDataException.class, () -> aside.update(key, database::incrementAndGet));

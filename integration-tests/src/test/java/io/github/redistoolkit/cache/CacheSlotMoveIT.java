@@ -6,53 +6,28 @@ import static org.hamcrest.Matchers.nullValue;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
-import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.SlotMove;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.HostAndPort;
 
 /** A slot goes to another node while it is in use: what is there, what is not, and afterwards. */
 @EachClient(topologies = Topology.CLUSTER)
-class CacheSlotMoveIT {
-
-  private static final Duration MINUTE = Duration.ofMinutes(1);
-
-  private final PrivateRedis servers;
-  private final TestRedis redis;
-  private final String key;
-  private final CacheService<Integer> cache;
-  private final CacheService<Integer> otherJvm;
-  private final ExecutorService threads = Executors.newCachedThreadPool();
+class CacheSlotMoveIT extends CacheServersSuite {
 
   CacheSlotMoveIT(TestRedis shared) {
-    this.servers = shared.privateServers();
-    this.redis = servers.redis();
-    this.key = redis.unique("slot");
-    this.cache = Fixtures.cache(redis, Integer.class);
-    this.otherJvm = Fixtures.cache(redis, Integer.class);
-  }
-
-  @AfterEach
-  void endsWhatItStarted() {
-    threads.shutdownNow();
-    cache.close();
-    otherJvm.close();
+    super(shared);
   }
 
   @Test
@@ -121,11 +96,8 @@ class CacheSlotMoveIT {
 
   @Test
   void anUpdateHoldsTheKeyWhereverItIs() {
-    AtomicInteger database = new AtomicInteger(1);
-    CacheAside<String, Integer> aside =
-        new CacheAside<>(cache, MINUTE, id -> id, id -> database.get());
-    CacheAside<String, Integer> elsewhere =
-        new CacheAside<>(otherJvm, MINUTE, id -> id, id -> database.get());
+    CacheAside<String, Integer> aside = aside(cache);
+    CacheAside<String, Integer> elsewhere = aside(otherJvm);
     assertThat(aside.get(key), is(1));
     SlotMove move = servers.beginMoveOfSlot(key);
     aside.update(

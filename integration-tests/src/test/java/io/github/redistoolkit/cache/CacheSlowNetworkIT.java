@@ -4,7 +4,6 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 
 import io.github.redistoolkit.testing.EachClient;
-import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
@@ -12,37 +11,28 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestReporter;
 
 /** Batches of ten thousand keys over a slow network, where each round trip can be told. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
-class CacheSlowNetworkIT {
+class CacheSlowNetworkIT extends CacheFaultSuite {
 
-  private static final Duration MINUTE = Duration.ofMinutes(1);
   private static final int KEYS = 10_000;
 
-  private final FaultProxy network;
-  private final TestRedis behind;
   private final CacheService<Integer> cache;
   private final Map<String, Integer> values = new LinkedHashMap<>();
 
   CacheSlowNetworkIT(TestRedis redis) {
-    this.network = redis.proxy();
-    this.behind = redis.through(network);
+    super(redis);
     this.cache = Fixtures.builder(behind, Integer.class).prefix(redis.unique("slow:")).build();
     IntStream.range(0, KEYS).forEach(i -> values.put("k" + i, i));
   }
 
   @AfterEach
-  void endsWhatItStarted() {
-    network.heal();
+  void closeCache() {
     cache.close();
-    Awaitility.await().until(() -> behind.borrowed() == 0);
-    behind.close();
-    network.close();
   }
 
   /** How long each of the three kinds of batch takes. */

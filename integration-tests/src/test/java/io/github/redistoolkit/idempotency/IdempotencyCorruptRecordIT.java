@@ -2,7 +2,6 @@ package io.github.redistoolkit.idempotency;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
-import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.errorprone.annotations.Immutable;
@@ -139,19 +138,9 @@ class IdempotencyCorruptRecordIT {
 
   @Test
   void aWorkThatThrowsOverADamagedRecordThrowsItsOwnException() {
-    IllegalStateException failure = new IllegalStateException();
     IllegalStateException thrown =
-        assertThrows(
-            IllegalStateException.class,
-            () ->
-                service.execute(
-                    key,
-                    Integer.class,
-                    () -> {
-                      Damage.A_LIST.inflict.to(redis.admin(), stored.redisKey());
-                      throw failure;
-                    }));
-    assertThat(thrown, is(sameInstance(failure)));
+        FailingWork.execute(
+            service, key, () -> Damage.A_LIST.inflict.to(redis.admin(), stored.redisKey()));
     assertThat(thrown.getSuppressed()[0].getClass(), is((Object) StoredResultException.class));
   }
 }

@@ -3,10 +3,8 @@ package io.github.redistoolkit.idempotency;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
-import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Loss;
@@ -20,9 +18,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -34,25 +30,10 @@ import redis.clients.jedis.exceptions.JedisException;
  */
 @LeavesServerAlone
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
-class IdempotencyLostReplyIT {
-
-  private static final TypeToken<Integer> NUMBER = TypeToken.get(Integer.class);
-
-  private final FaultProxy proxy;
-  private final TestRedis behindProxy;
-  private final IdempotencyService service;
-  private final IdempotencyService direct;
-  private final String key;
-  private final StoredRecord stored;
-  private final AtomicInteger runs = new AtomicInteger();
+class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
 
   IdempotencyLostReplyIT(TestRedis redis) {
-    this.proxy = redis.proxy();
-    this.behindProxy = redis.through(proxy).retryingFor(Duration.ofSeconds(5));
-    this.service = Services.builder(behindProxy).waitFor(Duration.ofSeconds(30)).build();
-    this.direct = Services.on(redis);
-    this.key = redis.unique("key");
-    this.stored = new StoredRecord(redis.admin(), direct, key);
+    super(redis, Duration.ofSeconds(5), settings -> settings.waitFor(Duration.ofSeconds(30)));
   }
 
   /** By default those that do not cost a read timeout each. */
@@ -60,27 +41,8 @@ class IdempotencyLostReplyIT {
     return Matrix.ofThisRun() == Matrix.FULL ? List.of(Then.values()) : List.of(Then.CUT);
   }
 
-  @AfterEach
-  void close() {
-    proxy.heal();
-    assertThat(behindProxy.borrowed(), is(0));
-    behindProxy.close();
-    proxy.close();
-  }
-
   private static boolean isScript(FaultProxy.Request request) {
     return request.name().equals("EVALSHA") || request.name().equals("EVAL");
-  }
-
-  private Integer execute() {
-    return service.execute(key, Integer.class, runs::incrementAndGet);
-  }
-
-  private void ranOnceAndIsReplayed() {
-    assertThat(runs.get(), is(1));
-    assertThat(direct.execute(key, Integer.class, runs::incrementAndGet), is(1));
-    assertThat(runs.get(), is(1));
-    assertThat(stored.ttlMillis(), is(greaterThan(0L)));
   }
 
   @ParameterizedTest
@@ -106,19 +68,8 @@ class IdempotencyLostReplyIT {
   @MethodSource("waysToLoseAReply")
   void theKeyIsFreeAtOnceThoughTheReplyToAbandonIsLost(Then then) {
     Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 2, then);
-    IllegalStateException failure = new IllegalStateException();
-    IllegalStateException thrown =
-        assertThrows(
-            IllegalStateException.class,
-            () ->
-                service.execute(
-                    key,
-                    Integer.class,
-                    () -> {
-                      throw failure;
-                    }));
+    IllegalStateException thrown = FailingWork.execute(service, key, () -> {});
     assertThat(loss.happened(), is(true));
-    assertThat(thrown, is(sameInstance(failure)));
     assertThat(thrown.getSuppressed().length, is(0));
     assertThat(execute(), is(1));
     ranOnceAndIsReplayed();

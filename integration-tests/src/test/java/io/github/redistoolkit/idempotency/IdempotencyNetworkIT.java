@@ -1,7 +1,6 @@
 package io.github.redistoolkit.idempotency;
 
 import static org.hamcrest.MatcherAssert.assertThat;
-import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
@@ -9,11 +8,9 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import io.github.redistoolkit.testing.EachClient;
-import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -24,9 +21,7 @@ import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.UnifiedJedis;
@@ -34,44 +29,10 @@ import redis.clients.jedis.exceptions.JedisException;
 
 /** Connections that break or hang, a Redis that cannot be reached and can be again. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
-class IdempotencyNetworkIT {
-
-  private static final TypeToken<Integer> NUMBER = TypeToken.get(Integer.class);
-
-  private final FaultProxy proxy;
-  private final TestRedis behindProxy;
-  private final IdempotencyService service;
-  private final IdempotencyService direct;
-  private final String key;
-  private final StoredRecord stored;
-  private final AtomicInteger runs = new AtomicInteger();
+class IdempotencyNetworkIT extends IdempotencyFaultSuite {
 
   IdempotencyNetworkIT(TestRedis redis) {
-    this.proxy = redis.proxy();
-    this.behindProxy = redis.through(proxy).retryingFor(Duration.ofMillis(500));
-    this.service = Services.on(behindProxy);
-    this.direct = Services.on(redis);
-    this.key = redis.unique("key");
-    this.stored = new StoredRecord(redis.admin(), direct, key);
-  }
-
-  @AfterEach
-  void close() {
-    proxy.heal();
-    assertThat(behindProxy.borrowed(), is(0));
-    behindProxy.close();
-    proxy.close();
-  }
-
-  private Integer execute() {
-    return service.execute(key, Integer.class, runs::incrementAndGet);
-  }
-
-  private void ranOnceAndIsReplayed() {
-    assertThat(runs.get(), is(1));
-    assertThat(direct.execute(key, Integer.class, runs::incrementAndGet), is(1));
-    assertThat(runs.get(), is(1));
-    assertThat(stored.ttlMillis(), is(greaterThan(0L)));
+    super(redis, Duration.ofMillis(500), defaults -> defaults);
   }
 
   @Test
@@ -117,17 +78,7 @@ class IdempotencyNetworkIT {
 
   @Test
   void aPoolFullOfDeadConnectionsKeepsNoKeyFromBeingFreed() {
-    IllegalStateException thrown =
-        assertThrows(
-            IllegalStateException.class,
-            () ->
-                service.execute(
-                    key,
-                    Integer.class,
-                    () -> {
-                      leaveDeadConnections();
-                      throw new IllegalStateException();
-                    }));
+    IllegalStateException thrown = FailingWork.execute(service, key, this::leaveDeadConnections);
     assertThat(thrown.getSuppressed().length, is(0));
     assertThat(direct.isDuplicate(key), is(false));
   }

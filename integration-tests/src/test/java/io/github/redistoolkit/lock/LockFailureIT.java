@@ -11,6 +11,7 @@ import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
@@ -113,41 +114,32 @@ class LockFailureIT {
 
   @Test
   void aGrantThatArrivesAfterItsLeaseIsGivenBack() {
-    String name = redis.unique("late");
-    RedisLock lock = lock(name, Duration.ofMillis(300));
-    lock(name, LEASE).tryAcquire().orElseThrow().close();
-    Primaries.pause(redis, 500);
+    RedisLock lock = lockWhoseNextGrantIsLate();
     assertThat(lock.tryAcquire(), is(Optional.empty()));
     assertThat(lock.isLocked(), is(false));
   }
 
   @Test
   void aWaiterGoesOnAfterAGrantThatCameTooLate() throws Exception {
+    RedisLock lock = lockWhoseNextGrantIsLate();
+    try (Lease lease = lock.acquire(LEASE)) {
+      assertThat(lease.isHeld(), is(true));
+    }
+  }
+
+  private RedisLock lockWhoseNextGrantIsLate() {
     String name = redis.unique("late");
     RedisLock lock = lock(name, Duration.ofMillis(300));
     lock(name, LEASE).tryAcquire().orElseThrow().close();
     Primaries.pause(redis, 500);
-    try (Lease lease = lock.acquire(LEASE)) {
-      assertThat(lease.isHeld(), is(true));
-    }
+    return lock;
   }
 
   @Test
   void aWaiterWhoseConnectionsAreKilledGoesOn() throws Exception {
     String name = redis.unique("killed");
     Lease held = lock(name, LEASE).tryAcquire().orElseThrow();
-    try (Primaries primaries = Primaries.of(redis);
-        Crew crew = new Crew()) {
-      RedisLock lock = lock(name, LEASE);
-      Crew.Started<Lease> waiter = crew.start(() -> lock.acquire(LEASE));
-      for (int i = 0; i < 3; i++) {
-        awaitBlocked();
-        primaries.killBlocked();
-      }
-      awaitBlocked();
-      redis.admin().del(Locks.key(name));
-      waiter.get().close();
-    }
+    assertWaiterOutlasts(3, Primaries::killBlocked, name, () -> redis.admin().del(Locks.key(name)));
     assertThat(held.isHeld(), is(true));
   }
 
@@ -155,14 +147,22 @@ class LockFailureIT {
   void aWaiterThatIsUnblockedWithAnErrorGoesOn() throws Exception {
     String name = redis.unique("unblocked");
     Lease held = lock(name, LEASE).tryAcquire().orElseThrow();
+    assertWaiterOutlasts(1, Primaries::unblockWithError, name, held::close);
+  }
+
+  /** Disturbs a waiter so many times, and then frees the lock. */
+  private void assertWaiterOutlasts(
+      int times, Consumer<Primaries> disturbance, String name, Runnable free) throws Exception {
     try (Primaries primaries = Primaries.of(redis);
         Crew crew = new Crew()) {
       RedisLock lock = lock(name, LEASE);
       Crew.Started<Lease> waiter = crew.start(() -> lock.acquire(LEASE));
+      for (int i = 0; i < times; i++) {
+        awaitBlocked();
+        disturbance.accept(primaries);
+      }
       awaitBlocked();
-      primaries.unblockWithError();
-      awaitBlocked();
-      held.close();
+      free.run();
       waiter.get().close();
     }
   }

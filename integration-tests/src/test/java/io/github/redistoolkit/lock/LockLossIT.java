@@ -26,6 +26,7 @@ class LockLossIT {
 
   private final TestRedis redis;
   private final AtomicInteger losses = new AtomicInteger();
+  private final AtomicLong toldAt = new AtomicLong();
 
   LockLossIT(TestRedis redis) {
     this.redis = redis;
@@ -78,20 +79,8 @@ class LockLossIT {
   @Test
   void keepingAliveEndsAtMaxHoldBeforeAnyoneElseCanAcquire() throws Exception {
     String name = redis.unique("maxHold");
-    AtomicLong toldAt = new AtomicLong();
-    Lease lease =
-        acquire(name, 1_200)
-            .keepAlive(
-                Duration.ofMillis(500),
-                () -> {
-                  toldAt.set(System.nanoTime());
-                  losses.incrementAndGet();
-                });
-    try (Lease next = lock(name, 1_200).acquire(LONG)) {
-      assertThat(System.nanoTime() - toldAt.get(), is(greaterThan(0L)));
-      assertThat(next.token(), is(greaterThan(lease.token())));
-    }
-    assertLost(lease);
+    Lease lease = acquire(name, 1_200).keepAlive(Duration.ofMillis(500), this::tell);
+    assertToldBeforeAnyoneElseHas(lock(name, 1_200), lease);
   }
 
   @Test
@@ -107,21 +96,9 @@ class LockLossIT {
   @Test
   void aRedisThatHangsBeyondTheLeaseIsALossBeforeAnyoneElseCanAcquire() throws Exception {
     String name = redis.unique("hangs");
-    AtomicLong toldAt = new AtomicLong();
-    Lease lease =
-        acquire(name, 1_000)
-            .keepAlive(
-                LONG,
-                () -> {
-                  toldAt.set(System.nanoTime());
-                  losses.incrementAndGet();
-                });
+    Lease lease = acquire(name, 1_000).keepAlive(LONG, this::tell);
     Primaries.pause(redis, 1_500);
-    try (Lease next = lock(name, 1_000).acquire(LONG)) {
-      assertThat(System.nanoTime() - toldAt.get(), is(greaterThan(0L)));
-      assertThat(next.token(), is(greaterThan(lease.token())));
-    }
-    assertLost(lease);
+    assertToldBeforeAnyoneElseHas(lock(name, 1_000), lease);
   }
 
   @Test
@@ -230,6 +207,21 @@ class LockLossIT {
             });
     // Whoever forgot the lease may still be working under it.
     await().until(() -> losses.get() == 1);
+  }
+
+  /** Notes when the holder was told. */
+  private void tell() {
+    toldAt.set(System.nanoTime());
+    losses.incrementAndGet();
+  }
+
+  private void assertToldBeforeAnyoneElseHas(RedisLock lock, Lease lease)
+      throws InterruptedException {
+    try (Lease next = lock.acquire(LONG)) {
+      assertThat(System.nanoTime() - toldAt.get(), is(greaterThan(0L)));
+      assertThat(next.token(), is(greaterThan(lease.token())));
+    }
+    assertLost(lease);
   }
 
   private void assertLost(Lease lease) {

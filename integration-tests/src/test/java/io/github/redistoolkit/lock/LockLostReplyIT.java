@@ -12,9 +12,9 @@ import io.github.redistoolkit.testing.FaultProxy.Then;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
-import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
@@ -22,42 +22,18 @@ import redis.clients.jedis.exceptions.JedisException;
  * if it fails; one that sends again is in {@link LockResendIT}.
  */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL})
-class LockLostReplyIT {
-
-  private static final Duration LEASE = Duration.ofSeconds(30);
-
-  private final TestRedis redis;
-  private final FaultProxy proxy;
-  private final TestRedis faulty;
-  private final AtomicInteger losses = new AtomicInteger();
+class LockLostReplyIT extends LockFaultSuite {
 
   LockLostReplyIT(TestRedis redis) {
-    this.redis = redis;
-    this.proxy = redis.proxy();
-    this.faulty = redis.through(proxy);
+    super(redis);
   }
 
-  @AfterEach
-  void stop() {
-    proxy.close();
-    faulty.close();
-  }
-
-  @Test
-  void anAttemptWhoseReplyIsLostThrowsAndWhatItGotIsGivenBack() {
+  @ParameterizedTest
+  @EnumSource
+  void anAttemptWhoseReplyIsLostThrowsAndWhatItGotIsGivenBack(Then then) {
     String name = prepared("reply");
     RedisLock lock = Locks.lock(faulty, name, LEASE);
-    FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, Then.CUT);
-    assertThrows(JedisException.class, lock::tryAcquire);
-    assertThat(loss.happened(), is(true));
-    assertThat(redis.admin().exists(Locks.key(name)), is(false));
-  }
-
-  @Test
-  void anAttemptThatHearsNothingThrowsAndWhatItGotIsGivenBack() {
-    String name = prepared("silence");
-    RedisLock lock = Locks.lock(faulty, name, LEASE);
-    FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, Then.SILENCE);
+    FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, then);
     assertThrows(JedisException.class, lock::tryAcquire);
     assertThat(loss.happened(), is(true));
     assertThat(redis.admin().exists(Locks.key(name)), is(false));
@@ -160,9 +136,5 @@ class LockLostReplyIT {
     RedisLock lock = Locks.lock(closed, redis.unique("closed"), LEASE);
     closed.close();
     assertThrows(JedisException.class, () -> lock.acquire(LEASE));
-  }
-
-  private String prepared(String text) {
-    return Locks.prepared(redis, text);
   }
 }

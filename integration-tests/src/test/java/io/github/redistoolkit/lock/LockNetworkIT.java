@@ -16,33 +16,16 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** Replies that are lost, connections that break, and silence. */
 @LeavesServerAlone
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
-class LockNetworkIT {
-
-  private static final Duration LEASE = Duration.ofSeconds(30);
-
-  private final TestRedis redis;
-  private final FaultProxy proxy;
-  private final TestRedis faulty;
-  private final AtomicInteger losses = new AtomicInteger();
+class LockNetworkIT extends LockFaultSuite {
 
   LockNetworkIT(TestRedis redis) {
-    this.redis = redis;
-    this.proxy = redis.proxy();
-    this.faulty = redis.through(proxy);
-  }
-
-  @AfterEach
-  void stop() {
-    proxy.close();
-    faulty.close();
+    super(redis);
   }
 
   @Test
@@ -148,11 +131,6 @@ class LockNetworkIT {
     assertThrows(LockLostException.class, lost::close);
     assertThat(next.extend(LEASE), is(true));
     assertThat(next.token(), is(greaterThan(lost.token())));
-  }
-
-  /** A name whose server knows the scripts, so that the next request is what a test counts. */
-  private String prepared(String text) {
-    return Locks.prepared(redis, text);
   }
 
   private static long seconds(long seconds) {

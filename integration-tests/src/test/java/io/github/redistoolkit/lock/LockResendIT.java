@@ -15,8 +15,6 @@ import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicInteger;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -25,30 +23,15 @@ import redis.clients.jedis.exceptions.JedisException;
  * that of a Cluster does.
  */
 @EachClient(topologies = Topology.CLUSTER)
-class LockResendIT {
-
-  private static final Duration LEASE = Duration.ofSeconds(30);
-
-  private final TestRedis redis;
-  private final FaultProxy proxy;
-  private final TestRedis faulty;
-  private final AtomicInteger losses = new AtomicInteger();
+class LockResendIT extends LockFaultSuite {
 
   LockResendIT(TestRedis redis) {
-    this.redis = redis;
-    this.proxy = redis.proxy();
-    this.faulty = redis.through(proxy);
-  }
-
-  @AfterEach
-  void stop() {
-    proxy.close();
-    faulty.close();
+    super(redis);
   }
 
   @Test
   void anAcquisitionThatIsSentAgainIsGrantedOnce() {
-    String name = Locks.prepared(redis, "acquire");
+    String name = prepared("acquire");
     RedisLock lock = Locks.lock(faulty, name, LEASE);
     for (Then then : Then.values()) {
       FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, then);
@@ -67,7 +50,7 @@ class LockResendIT {
 
   @Test
   void aReleaseThatIsSentAgainIsNoLossThoughOthersHaveComeAndGone() throws Exception {
-    String name = Locks.prepared(redis, "release");
+    String name = prepared("release");
     Lease lease = Locks.lock(faulty, name, LEASE).tryAcquire().orElseThrow();
     lease.keepAlive(LEASE, losses::incrementAndGet);
     FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, Then.SILENCE);
@@ -87,7 +70,7 @@ class LockResendIT {
 
   @Test
   void anExtensionThatIsSentAgainSetsTheSameEnd() {
-    String name = Locks.prepared(redis, "extend");
+    String name = prepared("extend");
     try (Lease lease = Locks.lock(faulty, name, LEASE).tryAcquire().orElseThrow()) {
       for (int minutes : List.of(10, 5)) {
         FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, Then.CUT);
@@ -101,7 +84,7 @@ class LockResendIT {
 
   @Test
   void aRenewalThatIsSentAgainKeepsTheLease() {
-    String name = Locks.prepared(redis, "renew");
+    String name = prepared("renew");
     Lease lease = Locks.lock(faulty, name, Duration.ofSeconds(12)).tryAcquire().orElseThrow();
     lease.keepAlive(LEASE, losses::incrementAndGet);
     // The first renewal is due when a third of the lease is over, or of what is left of it.
@@ -116,7 +99,7 @@ class LockResendIT {
   @Test
   void aWaiterThatIsInterruptedBetweenTwoSendingsLeavesNothingHeld() throws Exception {
     for (int round = 0; round < 5; round++) {
-      String name = Locks.prepared(redis, "interrupted");
+      String name = prepared("interrupted");
       RedisLock lock = Locks.lock(faulty, name, LEASE);
       FaultProxy.Loss first = proxy.loseReply("EVALSHA", 1, Then.CUT);
       FaultProxy.Loss second = proxy.loseReply("EVALSHA", 1, Then.CUT);

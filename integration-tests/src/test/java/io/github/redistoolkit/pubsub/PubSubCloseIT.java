@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
-import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
@@ -26,24 +25,20 @@ import org.junit.jupiter.api.Test;
 
 /** Closing, in whatever state it is: within a second, and nothing is left. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
-class PubSubCloseIT extends PubSubSuite {
-
-  private final FaultProxy proxy;
-  private final TestRedis proxied;
+class PubSubCloseIT extends PubSubFaultSuite {
 
   PubSubCloseIT(TestRedis redis) {
     super(redis);
-    this.proxy = redis.proxy();
-    this.proxied = redis.through(proxy);
   }
 
   @AfterEach
+  @Override
   void endFaults() {
     proxy.heal();
     Wire.await("no thread left").until(Wire::threads, is(empty()));
     proxied.close();
     Wire.await("nor a connection that was being made").until(() -> proxy.connections() == 0);
-    proxy.close();
+    super.endFaults();
   }
 
   private Future<Subscription> subscribeAside(RedisPubSub pubSub) {

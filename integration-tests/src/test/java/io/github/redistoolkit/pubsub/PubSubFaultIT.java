@@ -10,7 +10,6 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
-import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -18,29 +17,17 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 
 /** A network on which nothing, or not everything, passes; and one that is just quiet. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
-class PubSubFaultIT extends PubSubSuite {
+class PubSubFaultIT extends PubSubFaultSuite {
 
   private static final Duration HEARTBEAT = Duration.ofMillis(400);
 
-  private final FaultProxy proxy;
-  private final TestRedis proxied;
-
   PubSubFaultIT(TestRedis redis) {
     super(redis);
-    this.proxy = redis.proxy();
-    this.proxied = redis.through(proxy);
-  }
-
-  @AfterEach
-  void endFaults() {
-    proxied.close();
-    proxy.close();
   }
 
   private RedisPubSub.Builder proxiedBuilder() {

@@ -11,35 +11,22 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
-import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisException;
 
 /** A Redis that takes no connection, and whoever wants to subscribe meanwhile. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
-class PubSubOutageIT extends PubSubSuite {
-
-  private final FaultProxy proxy;
-  private final TestRedis proxied;
+class PubSubOutageIT extends PubSubFaultSuite {
 
   PubSubOutageIT(TestRedis redis) {
     super(redis);
-    this.proxy = redis.proxy();
-    this.proxied = redis.through(proxy);
-  }
-
-  @AfterEach
-  void endFaults() {
-    proxied.close();
-    proxy.close();
   }
 
   @Test

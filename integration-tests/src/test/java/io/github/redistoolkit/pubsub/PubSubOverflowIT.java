@@ -12,8 +12,6 @@ import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
-import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
@@ -26,6 +24,8 @@ class PubSubOverflowIT extends PubSubSuite {
 
   private static final int QUEUE_BYTES = 64 * 1024;
 
+  private final CountDownLatch goOn = new CountDownLatch(1);
+
   PubSubOverflowIT(TestRedis redis) {
     super(redis);
   }
@@ -34,22 +34,19 @@ class PubSubOverflowIT extends PubSubSuite {
     return builder().queueBytes(QUEUE_BYTES).overflow(overflow);
   }
 
+  /** A handler that is stuck until it may go on. */
+  private void keepSlowly(Message<Integer> message) throws InterruptedException {
+    goOn.await();
+    keep(message);
+  }
+
   @Test
   void aStuckHandlerBesideAQuickOneDropsItsOldestAndHarmsNobody() throws Exception {
     int count = Matrix.size(20_000, 200_000);
-    CountDownLatch goOn = new CountDownLatch(1);
-    List<Integer> slow = new CopyOnWriteArrayList<>();
     AtomicInteger quick = new AtomicInteger();
     AtomicInteger quickest = new AtomicInteger();
     try (RedisPubSub pubSub = builder(Overflow.DROP_OLDEST).build()) {
-      Subscription stuck =
-          pubSub.subscribe(
-              channel,
-              Integer.class,
-              message -> {
-                goOn.await();
-                slow.add(message.body());
-              });
+      Subscription stuck = pubSub.subscribe(channel, Integer.class, this::keepSlowly);
       Subscription fine =
           pubSub.subscribe(
               channel,
@@ -74,12 +71,12 @@ class PubSubOverflowIT extends PubSubSuite {
 
       goOn.countDown();
       Wire.await("handled + dropped = published")
-          .until(() -> slow.size() + stuck.dropped() == count);
+          .until(() -> kept.size() + stuck.dropped() == count);
       // The first one was being handled; the rest are the newest, in order and without a hole.
-      assertThat(slow.get(0), is(0));
-      int newest = slow.size() - 1;
+      assertThat(kept.get(0), is(0));
+      int newest = kept.size() - 1;
       assertThat(
-          slow.subList(1, slow.size()),
+          kept.subList(1, kept.size()),
           is(IntStream.range(count - newest, count).boxed().toList()));
     }
     assertThat("at most one report a second", recorder.drops.size(), is(lessThan(60)));
@@ -91,8 +88,6 @@ class PubSubOverflowIT extends PubSubSuite {
   void dropsTheNewestWhereAskedTo() throws Exception {
     int count = 5000;
     CountDownLatch inside = new CountDownLatch(1);
-    CountDownLatch goOn = new CountDownLatch(1);
-    List<Integer> slow = new CopyOnWriteArrayList<>();
     try (RedisPubSub pubSub = builder(Overflow.DROP_NEWEST).build()) {
       Subscription stuck =
           pubSub.subscribe(
@@ -100,8 +95,7 @@ class PubSubOverflowIT extends PubSubSuite {
               Integer.class,
               message -> {
                 inside.countDown();
-                goOn.await();
-                slow.add(message.body());
+                keepSlowly(message);
               });
       pubSub.publish(channel, 0);
       inside.await();
@@ -109,31 +103,22 @@ class PubSubOverflowIT extends PubSubSuite {
       Wire.await("all received").until(() -> stuck.received() == count + 1);
       goOn.countDown();
       Wire.await("handled + dropped = published")
-          .until(() -> slow.size() + stuck.dropped() == count + 1);
-      assertThat(slow, is(IntStream.range(0, slow.size()).boxed().toList()));
-      assertThat(slow.size(), is(lessThan(count)));
+          .until(() -> kept.size() + stuck.dropped() == count + 1);
+      assertThat(kept, is(IntStream.range(0, kept.size()).boxed().toList()));
+      assertThat(kept.size(), is(lessThan(count)));
     }
   }
 
   @Test
   void blocksWhereAskedToAndLosesNothing() {
     int count = 5000;
-    CountDownLatch goOn = new CountDownLatch(1);
-    List<Integer> slow = new CopyOnWriteArrayList<>();
     try (RedisPubSub pubSub = builder(Overflow.BLOCK).build()) {
-      Subscription stuck =
-          pubSub.subscribe(
-              channel,
-              Integer.class,
-              message -> {
-                goOn.await();
-                slow.add(message.body());
-              });
+      Subscription stuck = pubSub.subscribe(channel, Integer.class, this::keepSlowly);
       Publisher.flood(redis, channel, count, String::valueOf);
       Wire.await("some received").until(stuck::received, is(not(0L)));
       goOn.countDown();
-      Wire.await("all handled").until(slow::size, is(count));
-      assertThat(slow, is(IntStream.range(0, count).boxed().toList()));
+      Wire.await("all handled").until(kept::size, is(count));
+      assertThat(kept, is(IntStream.range(0, count).boxed().toList()));
       assertThat(stuck.dropped(), is(0L));
     }
     assertThat(recorder.connection, is(empty()));

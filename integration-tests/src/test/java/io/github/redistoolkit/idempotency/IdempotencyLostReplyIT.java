@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.idempotency.StoredRecord.Word;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Loss;
@@ -89,7 +90,7 @@ class IdempotencyLostReplyIT {
     Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 1, then);
     assertThat(execute(), is(1));
     assertThat(loss.happened(), is(true));
-    assertThat(stored.field("a"), is("1"));
+    assertThat(stored.word(Word.ATTEMPT), is("1"));
     ranOnceAndIsReplayed();
   }
 
@@ -188,7 +189,7 @@ class IdempotencyLostReplyIT {
     first.abandon();
     loss.await();
     assertThat(waiter.get(), is(1));
-    assertThat(stored.field("a"), is("1"));
+    assertThat(stored.word(Word.ATTEMPT), is("1"));
     ranOnceAndIsReplayed();
   }
 

@@ -129,18 +129,15 @@ public class IdempotencyBenchmark {
 
     private static final String BEGIN =
         """
-        if redis.call('EXISTS', KEYS[1]) == 1 then
-          return redis.call('HMGET', KEYS[1], 'phase', 'result')
-        end
-        redis.call('HSET', KEYS[1], 'phase', 'P', 'owner', ARGV[1])
-        redis.call('PEXPIRE', KEYS[1], ARGV[2])
-        return {'owned'}
+        local record = redis.call('GET', KEYS[1])
+        if record then return record end
+        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+        return false
         """;
     private static final String COMPLETE =
         """
-        if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
-        redis.call('HSET', KEYS[1], 'phase', 'C', 'result', ARGV[3])
-        redis.call('PEXPIRE', KEYS[1], ARGV[2])
+        if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+        redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2])
         return 1
         """;
     private static final String OWNER = "0123456789abcdef012345";
@@ -159,7 +156,7 @@ public class IdempotencyBenchmark {
 
     @Override
     public Receipt run(String key) {
-      if (!begin(key).get(0).equals("owned")) {
+      if (begin(key) != null) {
         return null;
       }
       try (Jedis jedis = pool.getResource()) {
@@ -170,13 +167,12 @@ public class IdempotencyBenchmark {
 
     @Override
     public Receipt replay(String key) {
-      List<?> reply = begin(key);
-      return reply.get(0).equals("C") ? gson.fromJson((String) reply.get(1), Receipt.class) : null;
+      return gson.fromJson(begin(key), Receipt.class);
     }
 
-    private List<?> begin(String key) {
+    private String begin(String key) {
       try (Jedis jedis = pool.getResource()) {
-        return (List<?>) jedis.evalsha(begin, List.of(key), List.of(OWNER, ttl));
+        return (String) jedis.evalsha(begin, List.of(key), List.of(OWNER, ttl));
       }
     }
   }

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
+import io.github.redistoolkit.idempotency.StoredRecord.Word;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -84,7 +85,7 @@ class IdempotencyClaimIT {
     try (Claim<String> vanished = begin()) {
       stored.passLease();
       begin().complete("done");
-      StoredRecord.Content content = stored.content();
+      String content = stored.content();
       try (Claim<String> replay = begin()) {
         assertThat(replay.isReplay(), is(true));
         assertThat(replay.result(), is("done"));
@@ -319,7 +320,7 @@ class IdempotencyClaimIT {
   }
 
   private void refusesOtherFingerprint() {
-    StoredRecord.Content content = stored.content();
+    String content = stored.content();
     assertThrows(
         FingerprintMismatchException.class,
         () ->
@@ -351,7 +352,7 @@ class IdempotencyClaimIT {
 
     assertThat(service.forget(key), is(true));
     assertThat(begin().attempt(), is(1));
-    assertThat(stored.field("f"), is(""));
+    assertThat(stored.word(Word.FINGERPRINT), is(""));
     stored.passLease();
     service.begin(key, "body", TEXT).complete("done");
     refusesOtherFingerprint();
@@ -368,7 +369,7 @@ class IdempotencyClaimIT {
     stored.passLease();
     assertThat(records.begin(redisKey, "me", "f", LEASE), is(new Records.Owned(1)));
     assertThat(records.complete(redisKey, "me", "f", 1, result), is(true));
-    StoredRecord.Content content = stored.content();
+    String content = stored.content();
     assertThat(records.complete(redisKey, "me", "f", 1, result), is(true));
     assertThat(stored.content(), is(content));
     records.abandon(redisKey, "me");
@@ -384,6 +385,6 @@ class IdempotencyClaimIT {
     records.abandon(redisKey, "me");
     assertThat(records.begin(redisKey, "you", "", LEASE), is(new Records.Owned(1)));
     records.abandon(redisKey, "me");
-    assertThat(stored.field("o"), is("you"));
+    assertThat(stored.word(Word.OWNER), is("you"));
   }
 }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
+import io.github.redistoolkit.idempotency.StoredRecord.Word;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
@@ -61,7 +62,7 @@ class IdempotencyClusterIT {
     move.finish(); // and the next with MOVED
     assertThat(begin().result(), is(1));
     assertThat(servers.primaryOf(stored.redisKey()).address(), is(move.target()));
-    assertThat(stored.field("a"), is("1"));
+    assertThat(stored.word(Word.ATTEMPT), is("1"));
     assertThat(stored.ttlMillis(), is(greaterThan(0L)));
   }
 

@@ -7,12 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.errorprone.annotations.Immutable;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
+import io.github.redistoolkit.idempotency.StoredRecord.Word;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -41,33 +43,37 @@ class IdempotencyCorruptRecordIT {
 
   @Immutable
   interface Blow {
-    void to(UnifiedJedis redis, String key);
+    void to(StoredRecord record, UnifiedJedis redis);
   }
 
   /** What can be wrong with a claim. */
   enum Damage {
-    A_STRING((redis, key) -> replace(redis, key, () -> redis.set(key, "x"))),
-    AN_EMPTY_STRING((redis, key) -> replace(redis, key, () -> redis.set(key, ""))),
-    A_LIST((redis, key) -> replace(redis, key, () -> redis.rpush(key, "x"))),
-    A_SET((redis, key) -> replace(redis, key, () -> redis.sadd(key, "x"))),
-    A_SORTED_SET((redis, key) -> replace(redis, key, () -> redis.zadd(key, 1, "x"))),
-    A_FOREIGN_HASH((redis, key) -> replace(redis, key, () -> redis.hset(key, "field", "value"))),
-    NO_FORMAT((redis, key) -> redis.hdel(key, "v")),
-    A_LATER_FORMAT((redis, key) -> redis.hset(key, "v", "2")),
-    NO_PHASE((redis, key) -> redis.hdel(key, "s")),
-    AN_UNKNOWN_PHASE((redis, key) -> redis.hset(key, "s", "X")),
-    COMPLETED_WITHOUT_RESULT_FIELD((redis, key) -> redis.hset(key, "s", "C")),
-    NO_OWNER((redis, key) -> redis.hdel(key, "o")),
-    AN_EMPTY_OWNER((redis, key) -> redis.hset(key, "o", "")),
-    NO_ATTEMPT((redis, key) -> redis.hdel(key, "a")),
-    A_WORD_FOR_AN_ATTEMPT((redis, key) -> redis.hset(key, "a", "many")),
-    A_FRACTION_FOR_AN_ATTEMPT((redis, key) -> redis.hset(key, "a", "1.5")),
-    A_HUGE_ATTEMPT((redis, key) -> redis.hset(key, "a", "9".repeat(40))),
-    NO_DEADLINE((redis, key) -> redis.hdel(key, "d")),
-    AN_EMPTY_DEADLINE((redis, key) -> redis.hset(key, "d", "")),
-    A_DEADLINE_THAT_IS_NOT_A_NUMBER((redis, key) -> redis.hset(key, "d", "nan")),
-    A_NEGATIVE_DEADLINE((redis, key) -> redis.hset(key, "d", "-1")),
-    A_HUGE_DEADLINE((redis, key) -> redis.hset(key, "d", "9".repeat(40)));
+    A_HASH(replaced((redis, key) -> redis.hset(key, "field", "value"))),
+    A_LIST(replaced((redis, key) -> redis.rpush(key, "x"))),
+    A_SET(replaced((redis, key) -> redis.sadd(key, "x"))),
+    A_SORTED_SET(replaced((redis, key) -> redis.zadd(key, 1, "x"))),
+    A_FOREIGN_STRING(replaced((redis, key) -> redis.set(key, "x"))),
+    AN_EMPTY_STRING(replaced((redis, key) -> redis.set(key, ""))),
+    SPACES(replaced((redis, key) -> redis.set(key, " ".repeat(6)))),
+    CUT_OFF(replaced((redis, key) -> redis.set(key, "1 P owner 1 1795"))),
+    NO_FORMAT(without(Word.FORMAT)),
+    A_LATER_FORMAT(with(Word.FORMAT, "2")),
+    A_MUCH_LATER_FORMAT(with(Word.FORMAT, "11")),
+    NO_PHASE(without(Word.PHASE)),
+    AN_UNKNOWN_PHASE(with(Word.PHASE, "X")),
+    COMPLETED_WITHOUT_RESULT(with(Word.PHASE, "C")),
+    NO_OWNER(without(Word.OWNER)),
+    AN_EMPTY_OWNER(with(Word.OWNER, "")),
+    NO_ATTEMPT(without(Word.ATTEMPT)),
+    A_WORD_FOR_AN_ATTEMPT(with(Word.ATTEMPT, "many")),
+    A_FRACTION_FOR_AN_ATTEMPT(with(Word.ATTEMPT, "1.5")),
+    A_HUGE_ATTEMPT(with(Word.ATTEMPT, "9".repeat(40))),
+    NO_DEADLINE(without(Word.DEADLINE)),
+    AN_EMPTY_DEADLINE(with(Word.DEADLINE, "")),
+    A_DEADLINE_THAT_IS_NOT_A_NUMBER(with(Word.DEADLINE, "nan")),
+    A_NEGATIVE_DEADLINE(with(Word.DEADLINE, "-1")),
+    A_HUGE_DEADLINE(with(Word.DEADLINE, "9".repeat(40))),
+    NO_FINGERPRINT(without(Word.FINGERPRINT));
 
     private final Blow inflict;
 
@@ -75,9 +81,19 @@ class IdempotencyCorruptRecordIT {
       this.inflict = inflict;
     }
 
-    private static void replace(UnifiedJedis redis, String key, Runnable write) {
-      redis.del(key);
-      write.run();
+    private static Blow replaced(BiConsumer<UnifiedJedis, String> write) {
+      return (record, redis) -> {
+        record.vanish();
+        write.accept(redis, record.redisKey());
+      };
+    }
+
+    private static Blow with(Word word, String text) {
+      return (record, redis) -> record.overwrite(word, text);
+    }
+
+    private static Blow without(Word word) {
+      return (record, redis) -> record.remove(word);
     }
   }
 
@@ -85,7 +101,7 @@ class IdempotencyCorruptRecordIT {
   @EnumSource
   void aDamagedClaimStopsEverythingUntilItIsForgotten(Damage damage) {
     Claim<Integer> claim = service.begin(key, null, NUMBER);
-    damage.inflict.to(redis.admin(), stored.redisKey());
+    damage.inflict.to(stored, redis.admin());
     byte[] before = redis.admin().dump(stored.redisKey());
 
     assertThrows(StoredResultException.class, () -> service.isDuplicate(key));
@@ -111,11 +127,11 @@ class IdempotencyCorruptRecordIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", " ", "{", "[1", "12x", "\"12", "{\"a\":1}", "[]", "1e400", "nul"})
+  @ValueSource(strings = {" ", "{", "[1", "12x", "\"12", "{\"a\":1}", "[]", "1e400", "nul"})
   void aDamagedResultIsNeitherReplayedNorReplaced(String json) {
     assertThat(execute(), is(1));
-    redis.admin().hset(stored.redisKey(), "r", json);
-    StoredRecord.Content content = stored.content();
+    stored.overwrite(Word.RESULT, json);
+    String content = stored.content();
 
     assertThrows(StoredResultException.class, this::execute);
     assertThrows(StoredResultException.class, () -> service.begin(key, null, NUMBER));
@@ -127,10 +143,10 @@ class IdempotencyCorruptRecordIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"v", "s", "o", "a", "r"})
-  void aCompletionWithAMissingFieldIsNotReplayed(String field) {
+  @EnumSource
+  void aCompletionWithAMissingWordIsNotReplayed(Word word) {
     assertThat(execute(), is(1));
-    redis.admin().hdel(stored.redisKey(), field);
+    stored.remove(word);
     assertThrows(StoredResultException.class, this::execute);
     assertThrows(StoredResultException.class, () -> service.getResult(key, NUMBER));
     assertThat(runs.get(), is(1));
@@ -139,8 +155,7 @@ class IdempotencyCorruptRecordIT {
   @Test
   void aWorkThatThrowsOverADamagedRecordThrowsItsOwnException() {
     IllegalStateException thrown =
-        FailingWork.execute(
-            service, key, () -> Damage.A_LIST.inflict.to(redis.admin(), stored.redisKey()));
+        FailingWork.execute(service, key, () -> Damage.A_LIST.inflict.to(stored, redis.admin()));
     assertThat(thrown.getSuppressed()[0].getClass(), is((Object) StoredResultException.class));
   }
 }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
+import io.github.redistoolkit.idempotency.StoredRecord.Word;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.RedisServer;
@@ -116,7 +117,7 @@ class IdempotencyFailoverIT {
     }
     complete(claim, 7);
     assertThat(begin().result(), is(7));
-    assertThat(stored.field("a"), is("1"));
+    assertThat(stored.word(Word.ATTEMPT), is("1"));
     assertThat(stored.ttlMillis(), is(greaterThan(0L)));
     assertThat(execute(done), is(1));
     assertThat(runs.get(), is(1));
@@ -134,7 +135,7 @@ class IdempotencyFailoverIT {
     servers.awaitFailover(stored.redisKey(), crashed.address());
 
     assertThat(begin().result(), is(7));
-    assertThat(stored.field("a"), is("1"));
+    assertThat(stored.word(Word.ATTEMPT), is("1"));
     assertThat(beginning.join(), is(1));
     assertThat(execute(next), is(1));
     assertThat(runs.get(), is(1));

@@ -5,6 +5,7 @@ import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.idempotency.StoredRecord.Word;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Loss;
@@ -51,7 +52,7 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
     Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 1, then);
     assertThat(execute(), is(1));
     assertThat(loss.happened(), is(true));
-    assertThat(stored.field("a"), is("1"));
+    assertThat(stored.word(Word.ATTEMPT), is("1"));
     ranOnceAndIsReplayed();
   }
 
@@ -139,7 +140,7 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
     first.abandon();
     loss.await();
     assertThat(waiter.get(), is(1));
-    assertThat(stored.field("a"), is("1"));
+    assertThat(stored.word(Word.ATTEMPT), is("1"));
     ranOnceAndIsReplayed();
   }
 

@@ -169,7 +169,7 @@ class IdempotencyNetworkIT extends IdempotencyFaultSuite {
       stored.passLease();
       Claim<Integer> next = direct.begin(key, null, NUMBER);
       assertThat(next.attempt(), is(2));
-      StoredRecord.Content content = stored.content();
+      String content = stored.content();
       proxy.heal();
       assertThat(refused.get().reason(), is(Reason.LEASE_LOST));
       assertThat(stored.content(), is(content));

@@ -186,7 +186,7 @@ class IdempotencyResultIT {
   @Test
   void aResultOfAnotherTypeIsKeptAndNothingIsRun() {
     service.execute(key, String.class, () -> "secret");
-    StoredRecord.Content content = stored.content();
+    String content = stored.content();
     StoredResultException e =
         assertThrows(
             StoredResultException.class,

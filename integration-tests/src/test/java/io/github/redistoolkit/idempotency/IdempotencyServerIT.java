@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
+import io.github.redistoolkit.idempotency.StoredRecord.Word;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.TestRedis;
@@ -73,7 +74,7 @@ class IdempotencyServerIT {
 
     claim.complete(1);
     assertThat(begin().result(), is(1));
-    assertThat(reconnecting(() -> stored.field("a")), is("1"));
+    assertThat(reconnecting(() -> stored.word(Word.ATTEMPT)), is("1"));
     assertThat(reconnecting(stored::ttlMillis), is(greaterThan(0L)));
     assertThat(executeDone(), is(7));
     assertThat(runs.get(), is(0));

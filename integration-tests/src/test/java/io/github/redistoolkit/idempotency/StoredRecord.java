@@ -1,9 +1,11 @@
 package io.github.redistoolkit.idempotency;
 
+import java.util.ArrayList;
 import java.util.HexFormat;
-import java.util.Map;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.params.SetParams;
 
 /** The record of a key as Redis has it, behind the back of the service. */
 final class StoredRecord {
@@ -16,11 +18,20 @@ final class StoredRecord {
     this.key = service.recordKey(key);
   }
 
-  /** What two equal records have in common, byte by byte, however long they are kept. */
-  record Content(Map<String, String> fields) {}
+  /** The words of a record, in their order. */
+  enum Word {
+    FORMAT,
+    PHASE,
+    OWNER,
+    ATTEMPT,
+    DEADLINE,
+    FINGERPRINT,
+    RESULT
+  }
 
-  Content content() {
-    return new Content(admin.hgetAll(key));
+  /** The record without its time to live. */
+  String content() {
+    return admin.get(key);
   }
 
   /** All that there is of a record, to the byte and the millisecond. */
@@ -32,8 +43,30 @@ final class StoredRecord {
         dump == null ? null : HexFormat.of().formatHex(dump), admin.pexpireTime(key));
   }
 
-  String field(String name) {
-    return admin.hget(key, name);
+  String word(Word word) {
+    return words().get(word.ordinal());
+  }
+
+  private List<String> words() {
+    return new ArrayList<>(List.of(content().split(" ", Word.values().length)));
+  }
+
+  /** Puts something else there. */
+  void overwrite(Word word, String text) {
+    List<String> words = words();
+    words.set(word.ordinal(), text);
+    write(words);
+  }
+
+  /** Takes a word out, with its space. */
+  void remove(Word word) {
+    List<String> words = words();
+    words.remove(word.ordinal());
+    write(words);
+  }
+
+  private void write(List<String> words) {
+    admin.set(key, String.join(" ", words), SetParams.setParams().keepTtl());
   }
 
   boolean exists() {
@@ -46,7 +79,7 @@ final class StoredRecord {
 
   /** Ends the lease of a claim as time would. */
   void passLease() {
-    admin.hset(key, "d", "1");
+    overwrite(Word.DEADLINE, "1");
   }
 
   /** Evicts the record. */

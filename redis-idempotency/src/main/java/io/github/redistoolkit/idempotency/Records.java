@@ -13,12 +13,13 @@ import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
- * The state machine of a record: one Redis hash, changed by one script at a time.
+ * The state machine of a record: one Redis string, changed by one script at a time.
  *
- * <p>Fields: {@code v} the format, 1; {@code s} the phase: P in progress, C completed, N completed
- * without a result; {@code o} the token of the owner; {@code a} the attempt; {@code d} in progress:
- * the end of the lease, in milliseconds of Redis's clock; {@code f} the digest of the fingerprint,
- * empty if none was given; {@code r} completed: the result.
+ * <p>It is seven words with a space between: the format, 1; the phase: P in progress, C completed,
+ * N completed without a result; the token of the owner; the attempt; in progress the end of the
+ * lease, in milliseconds of Redis's clock, else 0; the digest of the fingerprint, empty if none was
+ * given; completed: the result, which may have spaces of its own. A string is written together with
+ * its time to live, so no failure leaves one without the other.
  *
  * <p>Each script may run twice for the same token without a second effect. That is used here: when
  * a connection breaks in a write, so that the outcome is unknown, the script is sent once more. The
@@ -32,36 +33,23 @@ final class Records {
    */
   private static final String STATE =
       """
-      local format, phase, owner, attempt, deadline, fingerprint =
-          unpack(redis.call('HMGET', KEYS[1], 'v', 's', 'o', 'a', 'd', 'f'))
-      local state = 'unreadable'
-      if not (format or phase or owner) and redis.call('EXISTS', KEYS[1]) == 0 then
-        state = 'absent'
-      elseif format == '1' and owner and owner ~= ''
-          and attempt and #attempt <= 9 and attempt:find('^%d+$') then
-        if phase == 'P' and deadline and #deadline <= 15 and deadline:find('^%d+$') then
-          state = 'claimed'
-        elseif phase == 'C' and redis.call('HEXISTS', KEYS[1], 'r') == 1 then
-          state = 'completed'
-        elseif phase == 'N' then
-          state = 'resultless'
+      local record = redis.call('GET', KEYS[1])
+      local state = 'absent'
+      local phase, owner, attempt, deadline, fingerprint, at
+      if record then
+        phase, owner, attempt, deadline, fingerprint, at =
+            record:match('^1 ([PCN]) (%S+) (%d+) (%d+) (%S*) ()')
+        if not phase or #attempt > 9 or #deadline > 15 or phase == 'C' and at > #record then
+          return {'unreadable'}
         end
+        state = phase == 'P' and 'claimed' or phase == 'C' and 'completed' or 'resultless'
       end
-      if state == 'unreadable' then return {state} end
       """;
 
   private static final String NOW =
       """
       local time = redis.call('TIME')
       local now = time[1] * 1000 + math.floor(time[2] / 1000)
-      """;
-
-  /** Precedes every write: else a user who may not set a TTL would leave a key without one. */
-  private static final String MAY_SET_A_TTL =
-      """
-      if not redis.acl_check_cmd('PEXPIRE', KEYS[1], 1) then
-        error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
-      end
       """;
 
   /** ARGV: token, fingerprint or '', lease and time to keep the record in ms. */
@@ -71,9 +59,7 @@ final class Records {
               + """
               local known = fingerprint or ''
               if ARGV[2] ~= '' and known ~= '' and known ~= ARGV[2] then return {'mismatch'} end
-              if state == 'completed' then
-                return {state, tonumber(attempt), redis.call('HGET', KEYS[1], 'r')}
-              end
+              if state == 'completed' then return {state, tonumber(attempt), record:sub(at)} end
               if state == 'resultless' then return {state} end
               """
               + NOW
@@ -83,24 +69,21 @@ final class Records {
                 return {'live', deadline - now}
               end
               local tries = mine and tonumber(attempt) or (attempt or 0) + 1
-              """
-              + MAY_SET_A_TTL
-              + """
-              redis.call('HSET', KEYS[1], 'v', 1, 's', 'P', 'o', ARGV[1], 'a', tries,
-                  'd', string.format('%.0f', now + ARGV[3]), 'f', known ~= '' and known or ARGV[2])
-              redis.call('PEXPIRE', KEYS[1], ARGV[4])
+              local ends = string.format('%.0f', now + ARGV[3])
+              redis.call('SET', KEYS[1], table.concat(
+                  {1, 'P', ARGV[1], tries, ends, known ~= '' and known or ARGV[2], ''}, ' '),
+                  'PX', ARGV[4])
               return {'owned', tries}
               """);
 
   /** Makes the record completed. ARGV: token, fingerprint or '', ttl in ms, phase, result. */
   private static final String KEEP =
-      MAY_SET_A_TTL
-          + """
-          redis.call('HSET', KEYS[1], 'v', 1, 's', ARGV[4], 'o', ARGV[1], 'a', tries,
-              'd', 0, 'f', ARGV[2] ~= '' and ARGV[2] or fingerprint or '', 'r', ARGV[5])
-          redis.call('PEXPIRE', KEYS[1], ARGV[3])
-          return {'kept'}
-          """;
+      """
+      local digest = ARGV[2] ~= '' and ARGV[2] or fingerprint or ''
+      redis.call('SET', KEYS[1], table.concat(
+          {1, ARGV[4], ARGV[1], tries, 0, digest, ARGV[5]}, ' '), 'PX', ARGV[3])
+      return {'kept'}
+      """;
 
   /** ARGV: as for KEEP, then the attempt. */
   private static final LuaScript COMPLETE =
@@ -136,10 +119,10 @@ final class Records {
               if state ~= 'claimed' or owner ~= ARGV[1] then return {'lost'} end
               """
               + NOW
-              + MAY_SET_A_TTL
               + """
-              redis.call('HSET', KEYS[1], 'd', string.format('%.0f', now + ARGV[2]))
-              redis.call('PEXPIRE', KEYS[1], ARGV[3])
+              local ends = string.format('%.0f', now + ARGV[2])
+              redis.call('SET', KEYS[1], table.concat(
+                  {1, 'P', owner, attempt, ends, fingerprint, ''}, ' '), 'PX', ARGV[3])
               return {'extended'}
               """);
 
@@ -165,8 +148,7 @@ final class Records {
       LuaScript.of(
           STATE
               + """
-              if state == 'completed' then return {state, redis.call('HGET', KEYS[1], 'r')} end
-              return {state}
+              return {state, state == 'completed' and record:sub(at) or nil}
               """);
 
   private final UnifiedJedis client;

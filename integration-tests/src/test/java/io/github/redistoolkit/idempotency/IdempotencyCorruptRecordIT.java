@@ -14,7 +14,6 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -44,6 +43,12 @@ class IdempotencyCorruptRecordIT {
   @Immutable
   interface Blow {
     void to(StoredRecord record, UnifiedJedis redis);
+  }
+
+  /** Something that a script did not write. */
+  @Immutable
+  interface Foreign {
+    void write(UnifiedJedis redis, String redisKey);
   }
 
   /** What can be wrong with a claim. */
@@ -81,10 +86,10 @@ class IdempotencyCorruptRecordIT {
       this.inflict = inflict;
     }
 
-    private static Blow replaced(BiConsumer<UnifiedJedis, String> write) {
+    private static Blow replaced(Foreign foreign) {
       return (record, redis) -> {
         record.vanish();
-        write.accept(redis, record.redisKey());
+        foreign.write(redis, record.redisKey());
       };
     }
 

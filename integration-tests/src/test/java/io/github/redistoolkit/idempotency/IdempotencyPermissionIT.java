@@ -8,7 +8,6 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -25,7 +24,6 @@ import redis.clients.jedis.exceptions.JedisException;
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class IdempotencyPermissionIT {
 
-  private static final TypeToken<Integer> NUMBER = TypeToken.get(Integer.class);
   private static final Duration LEASE = Duration.ofMinutes(1);
   private static final Duration TTL = Duration.ofHours(1);
   private static final String ME = "me";

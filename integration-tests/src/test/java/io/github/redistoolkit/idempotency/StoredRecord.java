@@ -1,8 +1,11 @@
 package io.github.redistoolkit.idempotency;
 
-import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HexFormat;
+import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.params.SetParams;
@@ -44,29 +47,34 @@ final class StoredRecord {
   }
 
   String word(Word word) {
-    return words().get(word.ordinal());
+    return Objects.requireNonNull(words().get(word));
   }
 
-  private List<String> words() {
-    return new ArrayList<>(List.of(content().split(" ", Word.values().length)));
+  private Map<Word, String> words() {
+    Map<Word, String> words = new EnumMap<>(Word.class);
+    Iterator<String> texts = List.of(content().split(" ", Word.values().length)).iterator();
+    for (Word word : Word.values()) {
+      words.put(word, texts.next());
+    }
+    return words;
   }
 
   /** Puts something else there. */
   void overwrite(Word word, String text) {
-    List<String> words = words();
-    words.set(word.ordinal(), text);
+    Map<Word, String> words = words();
+    words.put(word, text);
     write(words);
   }
 
   /** Takes a word out, with its space. */
   void remove(Word word) {
-    List<String> words = words();
-    words.remove(word.ordinal());
+    Map<Word, String> words = words();
+    words.remove(word);
     write(words);
   }
 
-  private void write(List<String> words) {
-    admin.set(key, String.join(" ", words), SetParams.setParams().keepTtl());
+  private void write(Map<Word, String> words) {
+    admin.set(key, String.join(" ", words.values()), SetParams.setParams().keepTtl());
   }
 
   boolean exists() {

@@ -2,9 +2,11 @@ package io.github.redistoolkit.idempotency;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -16,6 +18,8 @@ import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
@@ -119,6 +123,40 @@ class IdempotencyClaimIT {
 
     next.complete("next");
     assertThat(begin().result(), is("next"));
+  }
+
+  @Test
+  void aSlowOwnerThatWasTakenOverLeavesTheNextOwnersResultToTheByte() {
+    Claim<String> slow = begin();
+    stored.passLease();
+    begin().complete("next");
+    StoredRecord.Exactly before = stored.exactly();
+
+    assertThat(slow.extend(LEASE), is(false));
+    ResultNotRecordedException e =
+        assertThrows(ResultNotRecordedException.class, () -> slow.complete("slow"));
+    assertThat(e.reason(), is(Reason.LEASE_LOST));
+    slow.abandon();
+    assertThat(stored.exactly(), is(before));
+  }
+
+  @Test
+  void noExceptionNamesTheKeyTheFingerprintOrTheResult() {
+    Claim<String> slow = service.begin(key, "body-of-it", TypeToken.get(String.class));
+    List<IdempotencyException> exceptions = new ArrayList<>();
+    exceptions.add(assertThrows(InProgressException.class, this::begin));
+    exceptions.add(
+        assertThrows(
+            FingerprintMismatchException.class,
+            () -> service.begin(key, "another-body", TypeToken.get(String.class))));
+    stored.passLease();
+    assertThat(begin().attempt(), is(2));
+    exceptions.add(assertThrows(ResultNotRecordedException.class, () -> slow.complete("a-result")));
+    for (IdempotencyException e : exceptions) {
+      for (String secret : List.of(key, "body", "a-result")) {
+        assertThat(e.toString(), not(containsString(secret)));
+      }
+    }
   }
 
   @Test

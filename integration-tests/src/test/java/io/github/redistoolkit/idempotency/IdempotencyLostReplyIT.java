@@ -23,6 +23,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
@@ -54,6 +55,20 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
     assertThat(loss.happened(), is(true));
     assertThat(stored.word(Word.ATTEMPT), is("1"));
     ranOnceAndIsReplayed();
+  }
+
+  @Test
+  void aRecordIsForgottenThoughTheReplyIsLost() {
+    assertThat(execute(), is(1));
+    Loss loss = proxy.loseReply("UNLINK", 1, Then.CUT);
+    try {
+      // A client that sends it again, unseen, finds nothing left.
+      assertThat(service.forget(key), is(false));
+    } catch (JedisConnectionException e) {
+      assertThat(direct.forget(key), is(false));
+    }
+    assertThat(loss.happened(), is(true));
+    assertThat(stored.exists(), is(false));
   }
 
   @ParameterizedTest

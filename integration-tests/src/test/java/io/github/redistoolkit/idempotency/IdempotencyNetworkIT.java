@@ -14,6 +14,7 @@ import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,8 +22,13 @@ import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisException;
@@ -118,6 +124,21 @@ class IdempotencyNetworkIT extends IdempotencyFaultSuite {
   }
 
   @Test
+  void aCompletionIsAskedAgainUntilAShortOutageIsOver() throws Exception {
+    Claim<Integer> claim = service.begin(key, null, NUMBER);
+    proxy.refuse();
+    ScheduledExecutorService later = Executors.newSingleThreadScheduledExecutor();
+    try {
+      Future<?> back = later.schedule(proxy::accept, 300, TimeUnit.MILLISECONDS);
+      claim.complete(1);
+      back.get();
+    } finally {
+      later.shutdownNow();
+    }
+    assertThat(direct.getResult(key, Integer.class), is(Optional.of(1)));
+  }
+
+  @Test
   void aResultThatRedisCannotTakeComesWithTheExceptionAndTheClaimStays() {
     String result = new String("done");
     ResultNotRecordedException e =
@@ -136,23 +157,33 @@ class IdempotencyNetworkIT extends IdempotencyFaultSuite {
     assertThrows(InProgressException.class, () -> direct.begin(key, null, NUMBER));
   }
 
-  @Test
-  void aFailureOfTheWorkIsThrownAsItIsWhileRedisIsStopped() {
-    AssertionError failure = new AssertionError();
-    AssertionError thrown =
+  static Stream<Throwable> failures() {
+    return Stream.of(new IOException(), new IllegalStateException(), new AssertionError());
+  }
+
+  @ParameterizedTest
+  @MethodSource("failures")
+  void aFailureOfTheWorkIsThrownAsItIsWhileRedisIsStopped(Throwable failure) {
+    Throwable thrown =
         assertThrows(
-            AssertionError.class,
+            Throwable.class,
             () ->
                 service.execute(
                     key,
                     Integer.class,
                     () -> {
                       proxy.refuse();
-                      throw failure;
+                      throw unchecked(failure);
                     }));
     assertThat(thrown, is(sameInstance(failure)));
     assertThat(thrown.getSuppressed()[0], is(instanceOf(JedisException.class)));
     assertThat(direct.isDuplicate(key), is(true));
+  }
+
+  /** Throws it, whatever it is; the compiler takes it for something unchecked. */
+  @SuppressWarnings("unchecked") // the type is erased, which is the trick
+  private static <E extends Throwable> RuntimeException unchecked(Throwable failure) throws E {
+    throw (E) failure;
   }
 
   @Test

@@ -1,16 +1,22 @@
 package io.github.redistoolkit.idempotency;
 
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.both;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.nullValue;
 import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import com.google.gson.FieldNamingPolicy;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
+import io.github.redistoolkit.idempotency.StoredRecord.Word;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -28,6 +34,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import org.hamcrest.Matcher;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -49,6 +56,46 @@ class IdempotencyResultIT {
     this.key = redis.unique("secret-key");
     this.stored = new StoredRecord(redis.admin(), service, key);
   }
+
+  @Test
+  void theDefaultsAreThoseOfTheDocumentation() {
+    IdempotencyService plain = Services.on(redis);
+    assertThat(plain.recordKey("k-1"), is("idem:default:{k-1}"));
+    StoredRecord record = new StoredRecord(redis.admin(), plain, key);
+    Claim<String> claim = plain.begin(key, null, TypeToken.get(String.class));
+    assertThat(record.keptFor(), is(aboutOrBelow(Duration.ofHours(24).plusSeconds(60))));
+    InProgressException e =
+        assertThrows(InProgressException.class, () -> plain.execute(key, String.class, () -> ""));
+    assertThat(e.retryAfter(), is(aboutOrBelow(Duration.ofSeconds(60))));
+    int quotes = 2;
+    String largest = "x".repeat((1 << 20) - quotes);
+    claim.complete(largest);
+    assertThat(plain.getResult(key, String.class), is(Optional.of(largest)));
+    assertThat(record.keptFor(), is(aboutOrBelow(Duration.ofHours(24))));
+    assertThat(plain.forget(key), is(true));
+    ResultNotRecordedException tooLarge =
+        assertThrows(
+            ResultNotRecordedException.class,
+            () -> plain.execute(key, String.class, () -> largest + "x"));
+    assertThat(tooLarge.reason(), is(Reason.TOO_LARGE));
+  }
+
+  /** Less than it by no more than a busy machine takes for a test. */
+  private static Matcher<Duration> aboutOrBelow(Duration duration) {
+    return is(both(greaterThan(duration.minusSeconds(30))).and(lessThanOrEqualTo(duration)));
+  }
+
+  @Test
+  void anotherGsonEncodesAndDecodes() {
+    Gson gson = new GsonBuilder().setFieldNamingPolicy(FieldNamingPolicy.UPPER_CAMEL_CASE).create();
+    IdempotencyService other = Services.builder(redis).gson(gson).build();
+    Named named = new Named("n");
+    assertThat(other.execute(key, Named.class, () -> named), is(sameInstance(named)));
+    assertThat(stored.word(Word.RESULT), is("{\"Name\":\"n\"}"));
+    assertThat(other.getResult(key, Named.class), is(Optional.of(named)));
+  }
+
+  record Named(String name) {}
 
   record Receipt(String id, BigDecimal amount, Instant at, List<LocalDate> dues) {}
 

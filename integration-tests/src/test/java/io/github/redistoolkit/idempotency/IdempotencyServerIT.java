@@ -15,7 +15,6 @@ import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
@@ -23,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisDataException;
 
-/** A single server that restarts, with its data and without, or has no memory left. */
+/** A single server that is stopped, or restarts, with its data and without. */
 @EachClient
 class IdempotencyServerIT {
 
@@ -162,36 +161,5 @@ class IdempotencyServerIT {
     servers.servers().get(0).start();
     claim.complete(1);
     assertThat(begin().result(), is(1));
-  }
-
-  @Test
-  void withoutMemoryNothingIsClaimedAndAResultCanBeRecordedLater() {
-    completeDone();
-    Claim<Integer> claim = begin();
-    Claim<Integer> given = service.begin(servers.redis().unique("given"), null, NUMBER);
-    StoredRecord.Exactly before = reconnecting(stored::exactly);
-    servers.exhaustMemory();
-
-    refusesForLackOfMemory(
-        () -> service.execute("other", Integer.class, runs::incrementAndGet), runs);
-    refusesForLackOfMemory(() -> service.storeRequest("other", 1), runs);
-    refusesForLackOfMemory(() -> claim.extend(Duration.ofDays(1)), runs);
-    ResultNotRecordedException e =
-        assertThrows(ResultNotRecordedException.class, () -> claim.complete(1));
-    assertThat(e.reason(), is(Reason.REDIS_UNAVAILABLE));
-    assertThat(stored.exactly(), is(before));
-    assertThat(service.isDuplicate("other"), is(false));
-    assertThat(executeDone(), is(7));
-    given.abandon();
-
-    servers.restoreMemory();
-    claim.complete(1);
-    assertThat(service.getResult(key, Integer.class), is(Optional.of(1)));
-  }
-
-  private static void refusesForLackOfMemory(
-      org.junit.jupiter.api.function.Executable call, AtomicInteger runs) {
-    assertThat(assertThrows(JedisDataException.class, call).getMessage(), containsString("OOM"));
-    assertThat(runs.get(), is(0));
   }
 }

@@ -171,6 +171,33 @@ class IdempotencyWaitingIT {
   }
 
   @Test
+  void anInterruptedWaiterAsksRedisNoMore() throws Exception {
+    int rounds = 20;
+    int silent = 0;
+    try (Claim<String> claim = service.begin(key, null, TEXT)) {
+      assertThat(claim.isReplay(), is(false));
+      for (int round = 0; round < rounds; round++) {
+        Thread waiter =
+            new Thread(
+                () ->
+                    assertThrows(
+                        InProgressException.class,
+                        () -> service.execute(key, String.class, () -> "never")));
+        waiter.start();
+        Awaitility.await()
+            .pollInterval(Duration.ofMillis(1))
+            .until(() -> waiter.getState() == Thread.State.TIMED_WAITING);
+        long before = redis.calls("evalsha");
+        waiter.interrupt();
+        waiter.join();
+        silent += redis.calls("evalsha") == before ? 1 : 0;
+      }
+    }
+    // Not each: a pause may have been over just before its interrupt.
+    assertThat(silent, is(greaterThan(rounds / 2)));
+  }
+
+  @Test
   void anInterruptDuringTheWorkNeitherLosesTheResultNorTheFlag() throws Exception {
     AtomicBoolean flagged = new AtomicBoolean();
     Thread worker =

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.idempotency;
 
+import java.time.Duration;
 import java.util.EnumMap;
 import java.util.HexFormat;
 import java.util.Iterator;
@@ -79,6 +80,10 @@ final class StoredRecord {
 
   boolean exists() {
     return admin.exists(key);
+  }
+
+  Duration keptFor() {
+    return Duration.ofMillis(ttlMillis());
   }
 
   long ttlMillis() {

@@ -83,7 +83,8 @@ public interface Claim<T> extends AutoCloseable {
   /**
    * Gives the work up, without an effect that must not be repeated, so that another caller can do
    * it at once. Does nothing if the claim is no longer this caller's, is completed, or is a replay.
-   * One round trip.
+   * After a {@link #complete} that failed it does free the key, so the work may run again. One
+   * round trip.
    *
    * @throws StoredResultException if the record is damaged
    * @throws redis.clients.jedis.exceptions.JedisException if Redis fails; the claim may live on

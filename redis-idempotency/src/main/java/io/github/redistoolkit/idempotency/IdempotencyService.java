@@ -18,6 +18,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.util.Pool;
 
 /**
@@ -49,8 +50,10 @@ import redis.clients.jedis.util.Pool;
  * digest of its body; only 128 bits of its SHA-256 are stored. Results are stored as they are, as
  * JSON.
  *
- * <p><b>Cost and failure.</b> Each method says its round trips; every record expires by itself. If
- * Redis fails, Jedis's exception comes through and nothing was run, except where a method says
+ * <p><b>Cost and failure.</b> Each method says its round trips; the first call to a server that
+ * does not know a script yet takes one more. Every record expires by itself: a completion after the
+ * ttl, a claim that nobody ends after its lease and the ttl, so that a crash is known for as long.
+ * If Redis fails, Jedis's exception comes through and nothing was run, except where a method says
  * otherwise. A connection that breaks during a write is answered by asking once more, which has no
  * second effect. No connection is held while the work runs or a caller waits.
  *
@@ -137,6 +140,7 @@ public final class IdempotencyService {
    * @throws NullPointerException if {@code requestId} is null
    * @throws IllegalArgumentException if it is empty, too long or not valid Unicode
    * @throws StoredResultException if its record is damaged
+   * @throws JedisException if Redis fails
    */
   public boolean isDuplicate(String requestId) {
     return records.isTaken(keys.of(requestId, "requestId"));
@@ -158,6 +162,7 @@ public final class IdempotencyService {
    * @throws ResultNotRecordedException if the result cannot be encoded or is too large; the request
    *     is recorded as completed without it
    * @throws StoredResultException if the request's record is damaged
+   * @throws JedisException if Redis fails
    */
   public boolean storeRequest(String requestId, @Nullable Object result) {
     String key = keys.of(requestId, "requestId");
@@ -180,6 +185,7 @@ public final class IdempotencyService {
    * @throws IllegalArgumentException if {@code requestId} is empty, too long or not valid Unicode
    * @throws StoredResultException if the request is completed without a stored result, or the
    *     result is not a {@code type}, or the record is damaged
+   * @throws JedisException if Redis fails
    */
   public <T> Optional<T> getResult(String requestId, Class<T> type) {
     return getResult(requestId, TypeToken.get(Objects.requireNonNull(type, "type")));
@@ -196,6 +202,7 @@ public final class IdempotencyService {
    * @throws IllegalArgumentException if {@code requestId} is empty, too long or not valid Unicode
    * @throws StoredResultException if the request is completed without a stored result, or the
    *     result is not a {@code type}, or the record is damaged
+   * @throws JedisException if Redis fails
    */
   public <T> Optional<T> getResult(String requestId, TypeToken<T> type) {
     Objects.requireNonNull(type, "type");
@@ -217,6 +224,7 @@ public final class IdempotencyService {
    * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if {@code key} is empty, too long or not valid Unicode
    * @throws IdempotencyException as the other form, but for the fingerprint
+   * @throws JedisException if Redis failed before the work; nothing was run
    */
   @CanIgnoreReturnValue
   public <T, E extends Exception> @Nullable T execute(
@@ -252,8 +260,7 @@ public final class IdempotencyService {
    * @throws StoredResultException if the work was run before, but its result cannot be had; nothing
    *     was run
    * @throws ResultNotRecordedException if the work ran, but its result was not recorded
-   * @throws redis.clients.jedis.exceptions.JedisException if Redis failed before the work; nothing
-   *     was run
+   * @throws JedisException if Redis failed before the work; nothing was run
    */
   @CanIgnoreReturnValue
   public <T, E extends Exception> @Nullable T execute(
@@ -280,6 +287,7 @@ public final class IdempotencyService {
    * @throws InProgressException if another caller is still working on it
    * @throws FingerprintMismatchException if the key was used with another fingerprint
    * @throws StoredResultException if the work was run before, but its result cannot be had
+   * @throws JedisException if Redis fails
    */
   public <T> Claim<T> begin(String key, @Nullable String fingerprint, TypeToken<T> type) {
     String recordKey = keys.of(key, "key");
@@ -306,9 +314,11 @@ public final class IdempotencyService {
    * <p>The next caller runs the work, even while another may still be running it.
    *
    * @param key the request's key; 1 to 255 characters
-   * @return true if there was a record
+   * @return whether there was a record; false also if a {@code RedisClusterClient} got no reply
+   *     and, without a word, sent the command again
    * @throws NullPointerException if {@code key} is null
    * @throws IllegalArgumentException if it is empty, too long or not valid Unicode
+   * @throws JedisException if Redis fails
    */
   @CanIgnoreReturnValue
   public boolean forget(String key) {
@@ -440,7 +450,8 @@ public final class IdempotencyService {
     }
 
     /**
-     * Sets how long a caller waits for the result of another that is working on the same key.
+     * Sets how long a caller waits for the result of another that is working on the same key. An
+     * interrupt ends the wait with {@link InProgressException} and stays visible.
      *
      * @param waitFor at most 3650 days; zero, the default, does not wait
      * @return this

@@ -5,6 +5,7 @@ import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
@@ -61,26 +62,36 @@ class RateLimiterAcquireIT {
 
   @Test
   void anInterruptEndsTheWaitAtOnceAndForfeitsTheBooking() throws Exception {
+    long fastest = Long.MAX_VALUE;
+    // The best of some: a busy machine may be slow to let a thread go on.
+    for (int n = 0; n < 20 && fastest > 50_000_000; n++) {
+      fastest = Math.min(fastest, nanosFromInterruptToEndOfWait(id + n));
+    }
+    assertThat(fastest, is(lessThanOrEqualTo(Duration.ofMillis(50).toNanos())));
+  }
+
+  private long nanosFromInterruptToEndOfWait(String id) throws Exception {
     RateLimiter limiter = limiter(Limit.of(1, MINUTE));
     assertThat(limiter.isAllowed(id), is(true));
     Duration retryAfter = limiter.peek(id).retryAfter();
     ExecutorService thread = Executors.newSingleThreadExecutor();
     try {
       long calls = redis.calls("evalsha");
-      Future<Long> waiting = thread.submit(acquiring(limiter));
+      Future<Decision> waiting =
+          thread.submit(() -> limiter.acquire(id, 1, MINUTE.multipliedBy(2)));
       awaitCalls(calls + 1);
       long interrupted = System.nanoTime();
       thread.shutdownNow();
       ExecutionException e =
           assertThrows(ExecutionException.class, () -> waiting.get(10, TimeUnit.SECONDS));
+      long nanos = System.nanoTime() - interrupted;
       assertThat(e.getCause() instanceof InterruptedException, is(true));
-      // 50 ms, with room for a busy machine.
-      assertThat(System.nanoTime() - interrupted, is(lessThan(Duration.ofMillis(500).toNanos())));
+      assertThat(limiter.peek(id).retryAfter(), is(greaterThan(retryAfter.plusSeconds(30))));
+      assertThat(redis.borrowed(), is(0));
+      return nanos;
     } finally {
       thread.shutdownNow();
     }
-    assertThat(limiter.peek(id).retryAfter(), is(greaterThan(retryAfter.plusSeconds(30))));
-    assertThat(redis.borrowed(), is(0));
   }
 
   @Test

@@ -12,8 +12,11 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
+import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.RedisClusterClient;
 
 /** What is different in a Cluster. */
 @EachClient(topologies = Topology.CLUSTER)
@@ -84,6 +87,26 @@ class RateLimiterClusterIT {
       long hours = Duration.ofHours(3).toNanos() / 1000;
       assertThat(limiter.book(id, 10, hours).waitMicros() > hours / 2, is(true));
       loss.await();
+    }
+  }
+
+  @Test
+  void aClientThatTriesOnceLeavesALostReplyToThePolicyAndIsChargedOnce() {
+    try (FaultProxy network = redis.proxy();
+        RedisClusterClient once =
+            RedisClusterClient.builder()
+                .nodes(Set.of(network.address()))
+                .clientConfig(
+                    DefaultJedisClientConfig.builder().hostAndPortMapper(network::address).build())
+                .maxAttempts(1)
+                .build()) {
+      RateLimiter limiter =
+          RateLimiter.builder(once).limit(LIMIT).onUnavailable(OnUnavailable.DENY).build();
+      assertThat(limiter.tryAcquire(id).remaining(), is(9L));
+      FaultProxy.Loss loss = network.loseReply("EVALSHA", 1, Then.CUT);
+      assertThat(limiter.tryAcquire(id), is(Decision.degraded(false, LIMIT)));
+      assertThat(loss.happened(), is(true));
+      assertThat(limiter(redis).peek(id).remaining(), is(8L));
     }
   }
 

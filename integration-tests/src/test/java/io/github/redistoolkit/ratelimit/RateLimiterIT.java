@@ -22,6 +22,8 @@ import org.awaitility.Awaitility;
 import org.hamcrest.Matcher;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 @Tag("smoke")
@@ -174,9 +176,16 @@ class RateLimiterIT {
     assertThat(redis.calls("del") - dels, is(1L));
   }
 
-  @Test
-  void aRefusalAndAPeekChangeNothingInRedis() {
-    RateLimiter limiter = limiter("unchanged", Limit.of(1, HOUR), Limit.tokenBucket(5, 1, HOUR));
+  static List<List<Limit>> refusing() {
+    return List.of(
+        List.of(Limit.of(1, HOUR), Limit.tokenBucket(5, 1, HOUR)),
+        List.of(Limit.tokenBucket(1, 1, HOUR), Limit.of(5, HOUR)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("refusing")
+  void aRefusalAndAPeekChangeNothingInRedis(List<Limit> limits) {
+    RateLimiter limiter = limiter("unchanged", limits.get(0), limits.get(1));
     assertThat(limiter.isAllowed(id), is(true));
     String states = state("unchanged");
     Set<String> keys = keys();
@@ -250,6 +259,26 @@ class RateLimiterIT {
     assertThat(limiter("changed", Limit.of(5, HOUR)).tryAcquire(id, 2).allowed(), is(true));
     assertThat(limiter("changed", Limit.of(5, HOUR)).isAllowed(id), is(false));
     assertThat(limiter("changed", Limit.of(2, HOUR.plusMillis(1))).isAllowed(id), is(true));
+  }
+
+  @Test
+  void changedSizesOfABucketTakeEffectAtTheNextCall() {
+    assertThat(limiter("resized", bucket(10)).tryAcquire(id, 4).remaining(), is(6L));
+    assertThat(limiter("resized", bucket(20)).peek(id).remaining(), is(6L));
+    assertThat(limiter("resized", bucket(5)).tryAcquire(id, 2).remaining(), is(3L));
+    assertThat(limiter("resized", bucket(10)).peek(id).remaining(), is(3L));
+  }
+
+  private static Limit bucket(long capacity) {
+    return Limit.tokenBucket(capacity, 1, HOUR);
+  }
+
+  @Test
+  void anIdWhoseStateIsEvictedStartsAfresh() {
+    RateLimiter limiter = limiter("evicted", Limit.of(2, HOUR), Limit.tokenBucket(2, 1, HOUR));
+    assertThat(limiter.tryAcquire(id, 2).remaining(), is(0L));
+    keys().forEach(redis.admin()::del);
+    assertThat(limiter.peek(id).remaining(), is(2L));
   }
 
   private RateLimiter limiter(String name, Limit first, Limit... more) {

@@ -24,6 +24,8 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** What is in Redis while many ids are limited, and what it costs. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
@@ -49,22 +51,24 @@ class RateLimiterLoadIT {
             Limit.of(5, WINDOW),
             Limit.of(2000, WINDOW.multipliedBy(2)),
             Limit.tokenBucket(20, 10, WINDOW));
-    Set<Long> withoutTtl = new HashSet<>();
+    Set<Long> wrong = new HashSet<>();
     Set<String> seen = new HashSet<>();
+    // The longer window, or the bucket from empty to full, and an entry's grain.
+    long longest = WINDOW.multipliedBy(2).toMillis() + 2;
     try (Load load = Load.start(8, () -> asked(limiter, id + random(10)))) {
       long start = System.nanoTime();
       while (System.nanoTime() - start < TIME.toNanos()) {
         for (String key : keys()) {
           seen.add(key);
           long ttl = redis.admin().pttl(key);
-          if (ttl == -1) {
-            withoutTtl.add(ttl);
+          if (ttl == -1 || ttl > longest) {
+            wrong.add(ttl);
           }
         }
       }
       load.stop();
     }
-    assertThat(withoutTtl, is(Set.of()));
+    assertThat(wrong, is(Set.of()));
     assertThat(seen, is(not(empty())));
     Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> keys().isEmpty());
   }
@@ -152,7 +156,7 @@ class RateLimiterLoadIT {
 
   @Test
   void aSaturatedLimitOfAMillionTakesNoMoreMemoryThanItsSlots() {
-    // Twice as many grants as slots, through the clock seam, each a slot apart.
+    // Twice as many grants as slots, through the clock seam, more than a log has slots in an hour.
     long[] clock = {1_700_000_000_000_000L};
     Limit limit = Limit.of(1_000_000, HOUR);
     RateLimiter limiter =
@@ -160,27 +164,32 @@ class RateLimiterLoadIT {
     for (int i = 0; i < 3000; i++) {
       asked(limiter, id);
     }
-    assertThat(memory(limit), is(lessThanOrEqualTo(17_000L)));
+    assertThat(memory(limit), is(lessThanOrEqualTo(15_000L)));
   }
 
-  @Test
-  void looksAtFewEntriesAndTakesLittleTimeAtAnyLimit() throws InterruptedException {
-    for (Limit limit :
-        new Limit[] {
-          Limit.of(3, WINDOW), Limit.of(1000, WINDOW), Limit.of(1_000_000, WINDOW.plusMillis(1))
-        }) {
-      RateLimiter limiter = limiter(limit);
+  static List<Limit> limits() {
+    return List.of(Limit.of(3, WINDOW), Limit.of(1000, WINDOW), Limit.of(1_000_000, WINDOW));
+  }
+
+  @ParameterizedTest
+  @MethodSource("limits")
+  void looksAtFewEntriesAndTakesLittleTimeAtAnyLimit(Limit limit) throws InterruptedException {
+    RateLimiter limiter = limiter(limit);
+    Duration round = TIME.dividedBy(5);
+    double least = Double.MAX_VALUE;
+    // The best of some rounds: what else runs counts as well.
+    for (int n = 0; n < 20 && least > 30; n++) {
       asked(limiter, id);
       long decisions = redis.calls("evalsha");
       long looks = redis.calls("lindex");
       long micros = microsInScripts();
-      Load.run(4, TIME, () -> asked(limiter, id));
+      Load.run(4, round, () -> asked(limiter, id));
       decisions = redis.calls("evalsha") - decisions;
       // A search that doubles its steps needs no more than 2 log2 of 1024 entries.
       assertThat((redis.calls("lindex") - looks) / decisions, is(lessThanOrEqualTo(20L)));
-      // About 12 where nothing else runs; what else runs counts as well.
-      assertThat((microsInScripts() - micros) / decisions, is(lessThanOrEqualTo(2000L)));
+      least = Math.min(least, (double) (microsInScripts() - micros) / decisions);
     }
+    assertThat(least, is(lessThanOrEqualTo(30.0)));
   }
 
   private long memoryAfter(String each, Limit limit, int grants) {

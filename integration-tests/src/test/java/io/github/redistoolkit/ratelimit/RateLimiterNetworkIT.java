@@ -54,6 +54,7 @@ class RateLimiterNetworkIT {
     Decision denied = Decision.degraded(false, LIMIT);
     assertThat(limiter(OnUnavailable.DENY).tryAcquire(id, 3), is(denied));
     long before = System.nanoTime();
+    assertThat(limiter(OnUnavailable.ALLOW).acquire(id, 10, Duration.ofHours(1)), is(allowed));
     assertThat(limiter(OnUnavailable.DENY).acquire(id, 10, Duration.ofHours(1)), is(denied));
     assertThat(System.nanoTime() - before, is(lessThan(Duration.ofMinutes(1).toNanos())));
     assertThat(unhindered().peek(id).remaining(), is(10L));

@@ -9,8 +9,11 @@ import io.github.redistoolkit.testing.SlotMove;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
+import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
 /** A Cluster whose slots move, change hands, or have no server. */
@@ -48,6 +51,27 @@ class RateLimiterSlotsIT {
       owner.clusterAddSlots(slot);
     }
     policies.assertRemainingSoon(3);
+  }
+
+  /** The price of never sending a decision twice. */
+  @Test
+  void aClientThatTriesOnceLeavesTheFirstDecisionAfterAMoveToThePolicy() {
+    try (RedisClusterClient once =
+        RedisClusterClient.builder()
+            .nodes(Set.copyOf(redis.nodes()))
+            .clientConfig(DefaultJedisClientConfig.builder().build())
+            .maxAttempts(1)
+            .build()) {
+      RateLimiter limiter =
+          RateLimiter.builder(once)
+              .limit(Limit.of(3, Duration.ofHours(1)))
+              .onUnavailable(OnUnavailable.ALLOW)
+              .build();
+      assertThat(limiter.tryAcquire(policies.id()).degraded(), is(false));
+      servers.moveSlot(policies.key());
+      assertThat(limiter.tryAcquire(policies.id()).degraded(), is(true));
+      assertThat(limiter.tryAcquire(policies.id()).degraded(), is(false));
+    }
   }
 
   @Test

@@ -10,7 +10,7 @@ import java.time.Duration;
  * @param allowed whether the permits were granted; of {@link RateLimiter#peek}, whether one would
  *     have been
  * @param limit the limit that restricts most: of a refusal the one that will be satisfied last,
- *     else the one with the fewest permits left
+ *     else the one with the fewest permits left; the first if degraded, the smallest if never
  * @param remaining the permits that could still be granted at that instant, under all limits
  *     together; 0 if others have booked permits ahead, if the decision is degraded, and if more
  *     permits were wanted than the limit has

@@ -45,18 +45,20 @@ import redis.clients.jedis.util.Pool;
  * number of permits goes on with the same history from its next call; one with another window
  * starts afresh.
  *
- * <p><b>Cost.</b> One round trip for each decision and no thread. State is one key for each id and
- * limit, of at most some 14 KB (a token bucket: 200 bytes; with bookings ahead, 12 bytes more for
- * each), with a TTL set in the same step as each write, and gone a window after the last grant.
- * Keys are <code>
+ * <p><b>Cost.</b> One round trip for each decision, two for the first one on a server that does not
+ * know the script yet, and no thread. State is one key for each id and limit, of at most some 14 KB
+ * (a token bucket: 200 bytes; with bookings ahead, 12 bytes more for each), with a TTL set in the
+ * same step as each write, and gone a window after the last grant. Keys are <code>
  * rl:&lt;name&gt;:&#123;&lt;id&gt;&#125;:&lt;kind and period&gt;</code>, so all of one id's are in
  * one Cluster slot.
  *
  * <p><b>Failure.</b> If Redis cannot decide, {@link OnUnavailable} does; by default the exception
  * of Jedis is thrown, and it is then unknown whether the permits were charged. Nothing is sent
  * again by this class. A {@code RedisClusterClient} may send a command again whose reply was lost,
- * which charges it twice and never admits more; build it with {@code maxAttempts(1)} to avoid that,
- * and give every pool a finite {@code maxWait}, or a caller may wait for a connection for ever.
+ * which charges it twice and never admits more. Built with {@code maxAttempts(1)} it does not, but
+ * then the first decision after a slot has moved or failed over is the policy's too. Give every
+ * pool a finite {@code maxWait}, or a caller may wait for a connection for ever; an interrupt
+ * meanwhile is thrown, as Jedis throws it, under every policy.
  *
  * <p>Thread-safe, without state; a limiter may be kept or made for each call.
  */

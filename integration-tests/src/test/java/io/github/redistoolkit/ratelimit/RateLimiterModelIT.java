@@ -2,6 +2,7 @@ package io.github.redistoolkit.ratelimit;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
@@ -43,9 +44,13 @@ class RateLimiterModelIT {
 
   @Test
   void decidesLikeABruteForceModelUpTo1024Permits() {
-    for (int world = 0; world < WORLDS; world++) {
-      new World(world, 1024, Changes.NONE).run();
+    long longest = 0;
+    for (int number = 0; number < WORLDS; number++) {
+      World world = new World(number, 1024, Changes.NONE);
+      world.run();
+      longest = Math.max(longest, world.longestLog);
     }
+    assertThat("a log was full", longest, is(greaterThan(1000L)));
   }
 
   @Test
@@ -84,6 +89,7 @@ class RateLimiterModelIT {
     private RateLimiter limiter;
     private long lastWait;
     private long mostGrain = 1;
+    private long longestLog;
 
     World(int seed, long mostPermits, Changes changes) {
       this.random = new Random(seed * 31L + mostPermits);
@@ -104,7 +110,16 @@ class RateLimiterModelIT {
           build();
         }
         compare(context + " call " + call);
+        longestLog = Math.max(longestLog, call % 100 == 99 ? longestLog() : 0);
       }
+    }
+
+    private long longestLog() {
+      return limits.stream()
+          .filter(limit -> limit.kind() == Limit.Kind.SLIDING_WINDOW)
+          .mapToLong(limit -> redis.admin().llen("rl:default:{" + id + "}:" + limit.keySuffix()))
+          .max()
+          .orElse(0);
     }
 
     private void build() {

@@ -173,7 +173,8 @@ class LockWaitingIT {
 
   @Test
   void theLockOfADeadHolderIsTakenWhenItsLeaseIsOver() throws Exception {
-    Duration lease = Duration.ofMillis(600);
+    // Not a multiple of the time for which waiters block if they do not look at the lease.
+    Duration lease = Duration.ofMillis(700);
     Rounds.assertBestWithin(
         lease.plusMillis(250),
         () -> {

@@ -56,6 +56,7 @@ class LockExclusionIT {
       assertThat(count(name, () -> locked(victim, name)), is(ALL));
       assertThat(flushing.times(), is(greaterThan(2)));
       assertThat(killing.times(), is(greaterThan(2)));
+      assertThat("waiters killed", primaries.killed(), is(greaterThan(0L)));
     }
     holders.assertExclusive(ALL);
   }

@@ -65,6 +65,7 @@ class LockJvmsIT {
         assertOneAtATime(name, 2 * count * threads * turns, jvms.finish());
         assertThat(flushing.times(), is(greaterThan(2)));
         assertThat(killing.times(), is(greaterThan(2)));
+        assertThat("waiters killed", primaries.killed(), is(greaterThan(0L)));
       }
     }
   }

@@ -2,19 +2,28 @@ package io.github.redistoolkit.lock;
 
 import static org.awaitility.Awaitility.await;
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Then;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
@@ -40,16 +49,23 @@ class LockLostReplyIT extends LockFaultSuite {
   }
 
   @Test
-  void anAttemptThatCannotEvenGiveBackThrowsAndLeavesNothingBeyondOneLease() {
+  void anAttemptThatCannotEvenGiveBackThrowsAndLeavesNothingBeyondOneLease() throws Exception {
     String name = prepared("orphan");
-    Duration lease = Duration.ofSeconds(1);
+    Duration lease = Duration.ofSeconds(2);
     RedisLock lock = Locks.lock(faulty, name, lease);
-    proxy.loseReply("EVALSHA", 1, Then.CUT);
-    proxy.loseReply("EVALSHA", 1, Then.CUT);
-    proxy.loseReply("EVALSHA", 1, Then.CUT);
-    JedisException e = assertThrows(JedisException.class, lock::tryAcquire);
-    assertThat(e.getSuppressed().length, is(1));
-    await().atMost(Duration.ofSeconds(5)).until(() -> !redis.admin().exists(Locks.key(name)));
+    FaultProxy.Loss loss = proxy.loseReply("EVALSHA", 1, Then.SILENCE);
+    try (Crew crew = new Crew()) {
+      Crew.Started<Optional<Lease>> attempt = crew.start(lock::tryAcquire);
+      loss.await();
+      proxy.refuse();
+      Throwable thrown = assertThrows(ExecutionException.class, attempt::get).getCause();
+      assertThat(thrown, is(instanceOf(JedisException.class)));
+      assertThat(thrown.getSuppressed().length, is(greaterThan(0)));
+    }
+    assertThat(
+        redis.admin().pttl(Locks.key(name)),
+        is(allOf(greaterThan(0L), lessThanOrEqualTo(lease.toMillis()))));
+    await().atMost(lease.plusSeconds(5)).until(() -> !redis.admin().exists(Locks.key(name)));
   }
 
   @Test
@@ -135,6 +151,44 @@ class LockLostReplyIT extends LockFaultSuite {
     TestRedis closed = redis.withMaxTotal(4);
     RedisLock lock = Locks.lock(closed, redis.unique("closed"), LEASE);
     closed.close();
+    long start = System.nanoTime();
     assertThrows(JedisException.class, () -> lock.acquire(LEASE));
+    assertThat(System.nanoTime() - start, is(lessThan(TimeUnit.SECONDS.toNanos(5))));
+  }
+
+  @Test
+  void aReleaseThatNeverReachedRedisSucceedsWhenTriedAgainThoughTheLeaseHasPassed()
+      throws Exception {
+    assertReleasedAtTheSecondTry(Duration.ofSeconds(2), true);
+  }
+
+  @Test
+  void aReleaseThatNeverReachedRedisIsNoneIfTheLockWasLostBefore() throws Exception {
+    assertReleasedAtTheSecondTry(LEASE, false);
+  }
+
+  /** Tries it when the pool gives nothing, and again once the lock has expired or was deleted. */
+  private void assertReleasedAtTheSecondTry(Duration duration, boolean expires) throws Exception {
+    String name = prepared("second");
+    try (TestRedis small = redis.withMaxTotal(1);
+        TestRedis single = small.impatient(Duration.ofMillis(200));
+        Crew crew = new Crew()) {
+      Lease lease = Locks.lock(single, name, duration).tryAcquire().orElseThrow();
+      UnifiedJedis client = single.over(PooledClient::over, given -> given);
+      String busy = Locks.key(name) + ":busy";
+      crew.start(() -> client.blpop(20.0, busy));
+      Primaries.awaitBlocked(redis, 1);
+      if (!expires) {
+        redis.admin().del(Locks.key(name));
+      }
+      assertThat(lease.isHeld(), is(true));
+      long before = redis.calls("evalsha");
+      assertThrows(JedisException.class, lease::release);
+      assertThat(redis.calls("evalsha"), is(before));
+      await().until(() -> !redis.admin().exists(Locks.key(name)));
+      redis.admin().rpush(busy, "enough");
+      crew.join();
+      assertThat(lease.release(), is(expires));
+    }
   }
 }

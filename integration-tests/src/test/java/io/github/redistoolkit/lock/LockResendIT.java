@@ -124,6 +124,54 @@ class LockResendIT extends LockFaultSuite {
   }
 
   @Test
+  void anAttemptThatTheClientGivesUpThrowsAndWhatItGotIsGivenBack() {
+    String name = prepared("attempt");
+    try (TestRedis hasty = faulty.retryingFor(Duration.ofMillis(500))) {
+      for (int i = 0; i < 20; i++) {
+        FaultProxy.Loss unused = proxy.loseReply(LockResendIT::isAcquisition, 1, Then.CUT);
+      }
+      JedisException e =
+          assertThrows(JedisException.class, Locks.lock(hasty, name, LEASE)::tryAcquire);
+      assertThat(e.getSuppressed().length, is(0));
+      assertThat(redis.admin().exists(Locks.key(name)), is(false));
+    }
+  }
+
+  /** Of the scripts for three keys, it has the most arguments. */
+  private static boolean isAcquisition(FaultProxy.Request request) {
+    return request.name().equals("EVALSHA") && request.arguments().size() == 2 + 3 + 5;
+  }
+
+  @Test
+  void aReleaseWithoutRedisThrowsAndTheKeyExpiresByItself() {
+    String name = prepared("down");
+    try (TestRedis hasty = faulty.retryingFor(Duration.ofMillis(500))) {
+      Lease lease = Locks.lock(hasty, name, Duration.ofSeconds(1)).tryAcquire().orElseThrow();
+      lease.keepAlive(LEASE, losses::incrementAndGet);
+      proxy.refuse();
+      assertThrows(JedisException.class, lease::close);
+      assertThat(lease.isHeld(), is(false));
+      proxy.accept();
+      await().until(() -> !redis.admin().exists(Locks.key(name)));
+      // It was held when the release was tried.
+      assertThat(lease.release(), is(true));
+      assertThat(losses.get(), is(0));
+    }
+  }
+
+  @Test
+  void theReleaseOfALostLeaseIsFalseAlsoWithoutRedis() {
+    String name = prepared("false");
+    try (TestRedis hasty = faulty.retryingFor(Duration.ofMillis(500))) {
+      Lease lease = Locks.lock(hasty, name, Duration.ofMillis(500)).tryAcquire().orElseThrow();
+      proxy.refuse();
+      await().until(() -> !lease.isHeld());
+      assertThat(lease.release(), is(false));
+      assertThrows(LockLostException.class, lease::close);
+    }
+  }
+
+  @Test
   void aRedisThatIsDownIsThrown() {
     String name = redis.unique("down");
     RedisLock lock = Locks.lock(faulty, name, LEASE);

@@ -12,17 +12,15 @@ import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
-import redis.clients.jedis.DefaultJedisClientConfig;
-import redis.clients.jedis.HostAndPort;
-import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.exceptions.JedisException;
 
 /** A client of its own, whose sockets give up before Redis answers. */
-@EachClient
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class LockSocketTimeoutIT {
 
   private static final Duration LEASE = Duration.ofSeconds(30);
@@ -36,8 +34,8 @@ class LockSocketTimeoutIT {
   @Test
   void aWaiterCopesWithASocketTimeoutThatIsShorterThanItsBlocks() throws Exception {
     String name = redis.unique("timeout");
-    try (RedisClient hasty = hasty(redis.address())) {
-      RedisLock lock = new RedisLock(hasty, name, LEASE);
+    try (TestRedis hasty = hasty(redis)) {
+      RedisLock lock = Locks.lock(hasty, name, LEASE);
       Lease held = Locks.lock(redis, name, LEASE).tryAcquire().orElseThrow();
       long start = System.nanoTime();
       assertThat(lock.tryAcquire(Duration.ofMillis(1_500)), is(Optional.empty()));
@@ -51,7 +49,7 @@ class LockSocketTimeoutIT {
         waiter.get().close();
       }
       // Of the connections that timed out, none is used again.
-      assertThat(hasty.getPool().getNumActive(), is(0));
+      assertThat(hasty.borrowed(), is(0));
     }
   }
 
@@ -59,8 +57,9 @@ class LockSocketTimeoutIT {
   void requestsThatArriveLateHurtNoOne() throws Exception {
     String name = Locks.prepared(redis, "late");
     try (FaultProxy proxy = redis.proxy();
-        RedisClient hasty = hasty(proxy.address())) {
-      RedisLock lock = new RedisLock(hasty, name, Duration.ofSeconds(1));
+        TestRedis faulty = redis.through(proxy);
+        TestRedis hasty = hasty(faulty)) {
+      RedisLock lock = Locks.lock(hasty, name, Duration.ofSeconds(1));
       assertThat(lock.isLocked(), is(false)); // and a connection is there
       proxy.blackHole(Direction.TO_SERVER);
       assertThrows(JedisException.class, lock::tryAcquire);
@@ -74,11 +73,8 @@ class LockSocketTimeoutIT {
     }
   }
 
-  private static RedisClient hasty(HostAndPort server) {
-    return RedisClient.builder()
-        .hostAndPort(server)
-        .clientConfig(DefaultJedisClientConfig.builder().timeoutMillis(250).build())
-        .build();
+  private static TestRedis hasty(TestRedis redis) {
+    return redis.retryingFor(Duration.ofSeconds(1)).with(config -> config.timeoutMillis(250));
   }
 
   private static long seconds(long seconds) {

@@ -2,7 +2,7 @@ package io.github.redistoolkit.lock;
 
 import static org.awaitility.Awaitility.await;
 import static org.hamcrest.MatcherAssert.assertThat;
-import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
@@ -14,7 +14,6 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
@@ -23,7 +22,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
-/** How long waiters wait, in which order, at what cost, and what ends it. */
+/** How long waiters wait, in which order, and what ends it; their cost is in {@link LockLoadIT}. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class LockWaitingIT {
 
@@ -56,30 +55,39 @@ class LockWaitingIT {
   @Test
   void aReleaseWakesOneWaiterAndLeavesTheOthersAsleep() throws Exception {
     String name = redis.unique("one");
-    Lease held = lock(name).tryAcquire().orElseThrow();
-    try (Crew crew = new Crew()) {
-      AtomicInteger acquired = new AtomicInteger();
-      for (int i = 0; i < 5; i++) {
-        RedisLock lock = lock(name);
-        crew.start(
-            () -> {
-              Lease lease = lock.acquire(LONG);
-              acquired.incrementAndGet();
-              return lease;
-            });
+    for (int round = 0; round < 20; round++) {
+      try (Crew crew = new Crew()) {
+        Lease held = lock(name).tryAcquire().orElseThrow();
+        long start = System.nanoTime();
+        AtomicInteger acquired = new AtomicInteger();
+        for (int i = 0; i < 5; i++) {
+          RedisLock lock = lock(name);
+          crew.start(
+              () -> {
+                Optional<Lease> lease = acquireOrBeInterrupted(lock);
+                lease.ifPresent(unused -> acquired.incrementAndGet());
+                return lease;
+              });
+        }
+        awaitBlocked(5);
+        long before = commands();
+        held.close();
+        await().pollInterval(Duration.ofMillis(2)).until(() -> acquired.get() == 1);
+        long sent = commands() - before;
+        boolean sooner = System.nanoTime() - start < millis(400);
+        crew.interrupt();
+        awaitBlocked(0);
+        redis.admin().del(Locks.key(name));
+        // Later than that, waiters that were not woken ask again.
+        if (sooner) {
+          // The release, and the request of the one that it woke; newer servers count its BLPOP
+          // when it ends.
+          assertThat(sent, is(lessThanOrEqualTo(3L)));
+          return;
+        }
       }
-      awaitBlocked(5);
-      long before = commands();
-      long start = System.nanoTime();
-      held.close();
-      await().pollInterval(Duration.ofMillis(2)).until(() -> acquired.get() == 1);
-      long sent = commands() - before;
-      // The release, and the request of the one that it woke. What others send is due to time.
-      long turns = 1 + (System.nanoTime() - start) / millis(500);
-      assertThat(sent, is(lessThanOrEqualTo(2 + 2 * 4 * turns)));
-      crew.interrupt();
-      awaitBlocked(0);
     }
+    throw new AssertionError("five threads did not wait and wake within 400 ms, in twenty rounds");
   }
 
   @Test
@@ -146,41 +154,41 @@ class LockWaitingIT {
 
   @Test
   void aWaiterWhoseWakeUpIsLostAsksAgainByItself() throws Exception {
-    List<Long> waits = new ArrayList<>();
-    for (int round = 0; round < 2; round++) {
-      String name = redis.unique("lost");
-      Lease held = lock(name).tryAcquire().orElseThrow();
-      try (Crew crew = new Crew()) {
-        Crew.Started<Long> waiter = crew.start(() -> acquiredAt(lock(name)));
-        awaitBlocked(1);
-        long freed = System.nanoTime();
-        redis.admin().del("lock:{" + name + "}");
-        waits.add(waiter.get() - freed);
-      }
-      assertThat(held.release(), is(false));
-    }
-    assertThat(Collections.min(waits), is(lessThan(millis(2_000))));
-    assertThat(Collections.max(waits), is(lessThan(millis(5_000))));
+    Rounds.assertBestWithin(
+        Duration.ofMillis(600),
+        () -> {
+          String name = redis.unique("lost");
+          Lease held = lock(name).tryAcquire().orElseThrow();
+          try (Crew crew = new Crew()) {
+            Crew.Started<Long> waiter = crew.start(() -> acquiredAt(lock(name)));
+            awaitBlocked(1);
+            long freed = System.nanoTime();
+            redis.admin().del(Locks.key(name));
+            long waited = waiter.get() - freed;
+            assertThat(held.release(), is(false));
+            return waited;
+          }
+        });
   }
 
   @Test
   void theLockOfADeadHolderIsTakenWhenItsLeaseIsOver() throws Exception {
-    List<Long> takenAfter = new ArrayList<>();
-    for (int round = 0; round < 2; round++) {
-      String name = redis.unique("dead");
-      Duration lease = Duration.ofMillis(400);
-      long start = System.nanoTime();
-      Lease dead = Locks.lock(redis, name, lease).tryAcquire().orElseThrow();
-      try (Lease next = lock(name).acquire(LONG)) {
-        takenAfter.add(System.nanoTime() - start);
-        assertThat(dead.isHeld(), is(false));
-        assertThat(next.token() > dead.token(), is(true));
-      }
-    }
-    assertThat(
-        Collections.min(takenAfter),
-        is(allOf(greaterThanOrEqualTo(millis(400)), lessThan(millis(1_500)))));
-    assertThat(Collections.max(takenAfter), is(lessThan(millis(5_000))));
+    // Not a multiple of the time for which waiters block if they do not look at the lease.
+    Duration lease = Duration.ofMillis(700);
+    Rounds.assertBestWithin(
+        lease.plusMillis(250),
+        () -> {
+          String name = redis.unique("dead");
+          long start = System.nanoTime();
+          Lease dead = Locks.lock(redis, name, lease).tryAcquire().orElseThrow();
+          try (Lease next = lock(name).acquire(LONG)) {
+            long takenAfter = System.nanoTime() - start;
+            assertThat(takenAfter, is(greaterThanOrEqualTo(lease.toNanos())));
+            assertThat(dead.isHeld(), is(false));
+            assertThat(next.token() > dead.token(), is(true));
+            return takenAfter;
+          }
+        });
   }
 
   @Test
@@ -188,16 +196,15 @@ class LockWaitingIT {
     String name = redis.unique("wait");
     Lease held = lock(name).tryAcquire().orElseThrow();
     for (int millis : List.of(20, 100, 300)) {
-      List<Long> waits = new ArrayList<>();
-      for (int round = 0; round < 2; round++) {
-        long start = System.nanoTime();
-        assertThat(lock(name).tryAcquire(Duration.ofMillis(millis)), is(Optional.empty()));
-        waits.add(System.nanoTime() - start);
-      }
-      assertThat(
-          Collections.min(waits),
-          is(allOf(greaterThanOrEqualTo(millis(millis)), lessThan(millis(millis + 250)))));
-      assertThat(Collections.max(waits), is(lessThan(millis(millis + 2_000))));
+      Rounds.assertBestWithin(
+          Duration.ofMillis(millis + 50),
+          () -> {
+            long start = System.nanoTime();
+            assertThat(lock(name).tryAcquire(Duration.ofMillis(millis)), is(Optional.empty()));
+            long waited = System.nanoTime() - start;
+            assertThat(waited, is(greaterThanOrEqualTo(millis(millis))));
+            return waited;
+          });
     }
     held.close();
   }
@@ -231,14 +238,31 @@ class LockWaitingIT {
   }
 
   @Test
+  void theQueueIsForThoseWhoWaitAndNotForThoseWhoHold() throws Exception {
+    String name = redis.unique("holds");
+    RedisLock lock = lock(name);
+    Lease held = lock.acquire(LONG);
+    long before = commands();
+    assertThat(lock.tryAcquire(Duration.ofMillis(20)), is(Optional.empty()));
+    assertThat("commands of one who waits behind a holder", commands() > before, is(true));
+    redis.admin().del(Locks.key(name));
+    lock.acquire(LONG).close();
+    assertThat(held.release(), is(false));
+  }
+
+  @Test
   void anInterruptInTheLocalQueueEndsTheWaitAtOnce() throws Exception {
     RedisLock lock = lock(redis.unique("queue"));
     Lease held = lock.tryAcquire().orElseThrow();
     try (Crew crew = new Crew()) {
       Crew.Started<Lease> first = startBlocked(crew, lock);
-      Crew.Started<Lease> second = crew.start(() -> lock.acquire(LONG));
-      await().until(() -> second.thread().getState() == Thread.State.TIMED_WAITING);
-      assertInterruptEndsItWithin(Duration.ofSeconds(3), second);
+      Rounds.assertBestWithin(
+          Duration.ofMillis(50),
+          () -> {
+            Crew.Started<Lease> second = crew.start(() -> lock.acquire(LONG));
+            await().until(() -> second.thread().getState() == Thread.State.TIMED_WAITING);
+            return nanosUntilInterrupted(second);
+          });
       held.close();
       first.get().close();
     }
@@ -249,8 +273,8 @@ class LockWaitingIT {
     RedisLock lock = lock(redis.unique("blocked"));
     Lease held = lock.tryAcquire().orElseThrow();
     try (Crew crew = new Crew()) {
-      Crew.Started<Lease> waiter = startBlocked(crew, lock);
-      assertInterruptEndsItWithin(Duration.ofSeconds(5), waiter);
+      Rounds.assertBestWithin(
+          Duration.ofMillis(600), () -> nanosUntilInterrupted(startBlocked(crew, lock)));
     }
     held.close();
     assertThat(lock.isLocked(), is(false));
@@ -287,7 +311,10 @@ class LockWaitingIT {
   @Test
   void interruptsAtAnyMomentLeaveNothingHeldThatNobodyKnowsOf() throws Exception {
     String name = redis.unique("storm");
-    for (int round = 0; round < 30; round++) {
+    int acquired = 0;
+    int interrupted = 0;
+    // Sooner and later than the release that lets it through, until it went both ways.
+    for (int round = 0; round < 30 || (round < 300 && acquired * interrupted == 0); round++) {
       RedisLock lock = lock(name);
       Lease held = lock.tryAcquire().orElseThrow();
       try (Crew crew = new Crew()) {
@@ -298,98 +325,18 @@ class LockWaitingIT {
                   TimeUnit.MICROSECONDS.sleep(300);
                   return held.release();
                 });
-        TimeUnit.MICROSECONDS.sleep(100L * round);
+        TimeUnit.MICROSECONDS.sleep(100L * (round % 60));
         waiter.thread().interrupt();
         assertThat(releaser.get(), is(true));
-        waiter.get().ifPresent(Lease::close);
+        Optional<Lease> lease = waiter.get();
+        lease.ifPresent(Lease::close);
+        acquired += lease.isPresent() ? 1 : 0;
+        interrupted += lease.isPresent() ? 0 : 1;
       }
       assertThat("round " + round, lock.isLocked(), is(false));
     }
-  }
-
-  @Test
-  void manyWaitersOverASmallPoolNeitherDeadlockNorStarveTheHoldersRelease() throws Exception {
-    for (int connections : List.of(1, 4)) {
-      try (TestRedis small = redis.withMaxTotal(connections);
-          Crew crew = new Crew()) {
-        String name = small.unique("small");
-        RedisLock shared = lock(small, name);
-        Lease held = shared.tryAcquire().orElseThrow();
-        Holders holders = new Holders();
-        for (int i = 0; i < 64; i++) {
-          RedisLock lock = i % 2 == 0 ? shared : lock(small, name);
-          crew.start(
-              () -> {
-                try (Lease lease = lock.acquire(LONG)) {
-                  holders.hold(lease);
-                }
-                return null;
-              });
-        }
-        await().until(() -> held.remaining().compareTo(LEASE.minusMillis(400)) < 0);
-        long start = System.nanoTime();
-        held.close();
-        assertThat(System.nanoTime() - start, is(lessThan(millis(5_000))));
-        crew.join();
-        holders.assertExclusive(64);
-        assertThat(small.borrowed(), is(0));
-      }
-    }
-  }
-
-  @Test
-  void aWaiterSendsNoMoreThanFiveCommandsASecondWhileItWaits() throws Exception {
-    String name = redis.unique("idle");
-    Lease held = lock(name).tryAcquire().orElseThrow();
-    try (Crew crew = new Crew()) {
-      Crew.Started<Lease> waiter = startBlocked(crew, lock(name));
-      long before = commands();
-      long start = System.nanoTime();
-      await()
-          .pollDelay(Duration.ofSeconds(2))
-          .until(() -> commands() > before && !waiter.result().isDone());
-      double sent = commands() - before;
-      double seconds = (System.nanoTime() - start) / 1e9;
-      assertThat(sent / seconds, is(lessThanOrEqualTo(5.0)));
-      held.close();
-      waiter.get().close();
-    }
-  }
-
-  @Test
-  void anAcquisitionTakesNoMoreThanFiveCommandsHoweverManyClientsWantTheLock() throws Exception {
-    for (int clients : List.of(1, 10, 30)) {
-      String name = redis.unique("contended");
-      Holders holders = new Holders();
-      List<TestRedis> pools = new ArrayList<>();
-      for (int i = 0; i < clients; i++) {
-        pools.add(redis.withMaxTotal(8));
-      }
-      long before = commands();
-      try (Crew crew = new Crew()) {
-        for (TestRedis pool : pools) {
-          RedisLock lock = lock(pool, name);
-          for (int thread = 0; thread < 3; thread++) {
-            crew.start(() -> takeTurns(lock, 180 / clients, holders));
-          }
-        }
-        crew.join();
-      }
-      holders.assertExclusive(3 * 180);
-      double perAcquisition = (commands() - before) / (3 * 180.0);
-      assertThat(clients + " clients", perAcquisition, is(lessThanOrEqualTo(5.0)));
-      pools.forEach(TestRedis::close);
-    }
-  }
-
-  private static Void takeTurns(RedisLock lock, int turns, Holders holders)
-      throws InterruptedException {
-    for (int turn = 0; turn < turns; turn++) {
-      try (Lease lease = lock.acquire(LONG)) {
-        holders.hold(lease);
-      }
-    }
-    return null;
+    assertThat("acquired", acquired, is(greaterThan(0)));
+    assertThat("interrupted", interrupted, is(greaterThan(0)));
   }
 
   private static Optional<Lease> acquireOrBeInterrupted(RedisLock lock) {
@@ -400,12 +347,12 @@ class LockWaitingIT {
     }
   }
 
-  private static void assertInterruptEndsItWithin(Duration limit, Crew.Started<Lease> waiter) {
+  private static long nanosUntilInterrupted(Crew.Started<Lease> waiter) {
     long start = System.nanoTime();
     waiter.thread().interrupt();
     ExecutionException e = assertThrows(ExecutionException.class, waiter::get);
     assertThat(e.getCause() instanceof InterruptedException, is(true));
-    assertThat(System.nanoTime() - start, is(lessThan(limit.toNanos())));
+    return System.nanoTime() - start;
   }
 
   private static long acquiredAt(RedisLock lock) throws InterruptedException {

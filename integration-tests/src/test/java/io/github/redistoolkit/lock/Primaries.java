@@ -6,6 +6,7 @@ import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
@@ -16,6 +17,7 @@ import redis.clients.jedis.params.ClientKillParams;
 final class Primaries implements AutoCloseable {
 
   private final List<Jedis> connections = new ArrayList<>();
+  private final AtomicLong killed = new AtomicLong();
 
   private Primaries(TestRedis redis) {
     for (HostAndPort primary : redis.primaries()) {
@@ -55,8 +57,13 @@ final class Primaries implements AutoCloseable {
     forEachBlocked(
         (jedis, id) -> {
           // Gone meanwhile, if this answers 0.
-          long unused = jedis.clientKill(ClientKillParams.clientKillParams().id(id));
+          killed.addAndGet(jedis.clientKill(ClientKillParams.clientKillParams().id(id)));
         });
+  }
+
+  /** How many connections were closed so far. */
+  long killed() {
+    return killed.get();
   }
 
   /** Answers those that are blocked with an error. */

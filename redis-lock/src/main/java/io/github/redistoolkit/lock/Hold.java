@@ -45,8 +45,11 @@ final class Hold {
   /** On the clock of {@link System#nanoTime}; written under this object's monitor. */
   private volatile long deadline;
 
-  /** Whether a release was sent of which it is not known whether it was executed. */
+  /** Whether a release was tried and failed. */
   private volatile boolean triedBefore;
+
+  /** Whether one of these may have been executed nevertheless. */
+  private volatile boolean mayBeReleased;
 
   /** Whether the server has said that the lock is not ours any more. */
   private volatile boolean gone;
@@ -216,12 +219,21 @@ final class Hold {
   private boolean giveBack() {
     try {
       boolean ours = Interrupts.complete(() -> commands.release(owner, leaseMillis));
-      // A first try whose reply was lost began while it was held: that it is gone now is no loss.
-      return ours || triedBefore;
+      return ours || isGoneThroughUs();
     } catch (JedisException e) {
-      triedBefore = triedBefore || commands.mayHaveRun(e);
+      triedBefore = true;
+      mayBeReleased = mayBeReleased || commands.mayHaveRun(e);
       throw e;
     }
+  }
+
+  /**
+   * Tells whether a lock that Redis says is not ours need not have been lost: it was held when its
+   * release was first tried, and has since been released by that, or its time has passed. What is
+   * gone before its time was lost.
+   */
+  private boolean isGoneThroughUs() {
+    return mayBeReleased || (triedBefore && deadline - System.nanoTime() <= 0);
   }
 
   /** Spares the next holder the wait for a key that is ours, though we may not rely on it. */

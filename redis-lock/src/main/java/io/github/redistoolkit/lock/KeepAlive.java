@@ -1,6 +1,7 @@
 package io.github.redistoolkit.lock;
 
 import java.lang.ref.WeakReference;
+import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -19,10 +20,14 @@ final class KeepAlive {
 
   private static final Logger LOG = LoggerFactory.getLogger(RedisLock.class);
 
+  /** After how long a callback is tried again for which there was no thread. */
+  private static final long NEXT_TELLING_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+
   private final Hold hold;
   private final WeakReference<Lease> handle;
   private final Runnable onLost;
   private final long maxHoldEnd;
+  private final Executor workers;
   private final AtomicBoolean told = new AtomicBoolean();
 
   // Below: written under this object's monitor.
@@ -36,9 +41,15 @@ final class KeepAlive {
   private volatile boolean failing;
 
   KeepAlive(Hold hold, Lease handle, long maxHoldNanos, Runnable onLost) {
+    this(hold, handle, maxHoldNanos, onLost, RenewalThreads::run);
+  }
+
+  /** One whose renewals and callback are run by the given executor, which may fail to. */
+  KeepAlive(Hold hold, Lease handle, long maxHoldNanos, Runnable onLost, Executor workers) {
     this.hold = hold;
     this.handle = new WeakReference<>(handle);
     this.onLost = onLost;
+    this.workers = workers;
     long now = System.nanoTime();
     this.maxHoldEnd = now + maxHoldNanos;
     this.nextRenewal = now + Math.min(hold.nanosLeft(), leaseNanos()) / 3;
@@ -72,8 +83,25 @@ final class KeepAlive {
   /** Ends the renewal and, if that has not been done, has the holder told. */
   void lost() {
     stop();
-    if (told.compareAndSet(false, true)) {
-      RenewalThreads.run(this::tell);
+    haveTold();
+  }
+
+  /** Has the holder told by another thread, in a while if there is none to be had now. */
+  private void haveTold() {
+    try {
+      workers.execute(this::tell);
+    } catch (Throwable e) {
+      LOG.warn("No thread to tell of the loss of lock {}; trying again", hold.name(), e);
+      haveToldLater();
+    }
+  }
+
+  private void haveToldLater() {
+    try {
+      var unused = RenewalThreads.schedule(this::haveTold, NEXT_TELLING_NANOS);
+    } catch (Throwable e) {
+      // Nor one for the time: better told by the wrong thread than not at all.
+      tell();
     }
   }
 
@@ -94,10 +122,22 @@ final class KeepAlive {
       hold.lose();
       return;
     }
-    if (isRenewalDue()) {
-      RenewalThreads.run(this::renew);
+    try {
+      if (isRenewalDue()) {
+        haveRenewed();
+      }
+    } finally {
+      schedule();
     }
-    schedule();
+  }
+
+  private void haveRenewed() {
+    try {
+      workers.execute(this::renew);
+    } catch (Throwable e) {
+      warn(e);
+      renewed(pauseAfterFailure());
+    }
   }
 
   private synchronized boolean isRenewalDue() {
@@ -114,13 +154,13 @@ final class KeepAlive {
   }
 
   private void renew() {
-    long pause = leaseNanos() / 10;
+    long pause = pauseAfterFailure();
     try {
       if (hold.renew()) {
         pause = leaseNanos() / 3;
       }
       failing = false;
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       warn(e);
     } finally {
       renewed(pause);
@@ -133,7 +173,7 @@ final class KeepAlive {
     schedule();
   }
 
-  private void warn(RuntimeException failure) {
+  private void warn(Throwable failure) {
     if (failing) {
       LOG.debug("Lock {} could not be renewed", hold.name(), failure);
     } else {
@@ -143,11 +183,18 @@ final class KeepAlive {
   }
 
   private void tell() {
+    if (!told.compareAndSet(false, true)) {
+      return;
+    }
     try {
       onLost.run();
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       LOG.warn("The callback for the loss of lock {} failed", hold.name(), e);
     }
+  }
+
+  private long pauseAfterFailure() {
+    return leaseNanos() / 10;
   }
 
   private long leaseNanos() {

@@ -116,7 +116,8 @@ public final class Lease implements AutoCloseable {
    * meanwhile: when a renewal or extension finds it gone, when its time passes or when {@code
    * maxHold} is over, whichever comes first. In the latter two cases that is before anybody else
    * can acquire the lock, unless this JVM is paused just then. It does not run once {@link
-   * #release} has returned true. What it throws is logged.
+   * #release} has returned true. What it throws, be it an {@link Error}, is logged. If no thread
+   * can be started for it, that is tried again until one can.
    *
    * <p>All leases share one daemon thread for the time, and daemon threads for the renewals and
    * callbacks that run at the same moment; they end when there is nothing to do.
@@ -142,8 +143,8 @@ public final class Lease implements AutoCloseable {
    *
    * <p>May be called again: that returns the same, without a round trip. If it throws, renewal has
    * ended, {@link #isHeld} is false, and the lock is free at the latest when the lease is over; it
-   * may be tried again, and then returns true even if the lease has meanwhile passed, since it was
-   * held when the release was first tried.
+   * may be tried again, and then returns true even if the lease has meanwhile passed, whether or
+   * not Redis got the first try, since it was held when the release was first tried.
    *
    * @return false if the lease had been lost, so that somebody else may have held the lock at the
    *     same time

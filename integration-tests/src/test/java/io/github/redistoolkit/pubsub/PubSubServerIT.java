@@ -44,20 +44,13 @@ class PubSubServerIT extends PubSubSuite {
     return super.builder().heartbeat(HEARTBEAT);
   }
 
-  private static void await(Duration time) {
-    long start = System.nanoTime();
-    Wire.await("time passes")
-        .atMost(time.plusSeconds(5))
-        .until(() -> System.nanoTime() - start > time.toNanos());
-  }
-
   @Test
   void noticesAStoppedServerReportsItOnceAndHeals() {
     try (RedisPubSub pubSub = builder().build()) {
       pubSub.subscribe(channel, Integer.class, this::keep);
       int silences = silenceUntilNoticedInTime(HEARTBEAT, server::pause, server::resume);
       Duration stopped = Duration.ofSeconds(Matrix.size(2, 10));
-      await(stopped);
+      pass(stopped);
       server.resume();
       Wire.await("healed").until(() -> recorder.gaps, hasSize(silences));
       assertThat(recorder.gaps.get(silences - 1), is(greaterThan(stopped)));
@@ -73,7 +66,7 @@ class PubSubServerIT extends PubSubSuite {
       pubSub.subscribePattern(channel + ":*", Integer.class, this::keep);
       server.kill();
       Wire.await("noticed").until(() -> recorder.causes, hasSize(1));
-      await(Duration.ofSeconds(Matrix.size(1, 5)));
+      pass(Duration.ofSeconds(Matrix.size(1, 5)));
       server.start();
       Wire.await("healed").until(() -> recorder.gaps, hasSize(1));
       assertThat(wire.patterns(), is(1L));

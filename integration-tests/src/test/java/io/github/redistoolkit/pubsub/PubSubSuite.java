@@ -124,6 +124,14 @@ abstract class PubSubSuite {
     throw new AssertionError("never noticed within " + promised);
   }
 
+  /** Lets so much time pass. */
+  static void pass(Duration time) {
+    long start = System.nanoTime();
+    Wire.await("time passes")
+        .atMost(time.plusSeconds(5))
+        .until(() -> System.nanoTime() - start > time.toNanos());
+  }
+
   /** How long something takes. */
   static Duration time(Runnable action) {
     long start = System.nanoTime();

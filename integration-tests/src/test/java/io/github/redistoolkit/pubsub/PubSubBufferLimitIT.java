@@ -22,8 +22,16 @@ class PubSubBufferLimitIT extends PubSubFaultSuite {
 
   private static final String BY_DEFAULT = "32mb 8mb 60";
 
+  private final CountDownLatch goOn = new CountDownLatch(1);
+
   PubSubBufferLimitIT(TestRedis redis) {
     super(redis);
+  }
+
+  /** Also when a test has failed: else it would take the next ones with it. */
+  @AfterEach
+  void letHandlersEnd() {
+    goOn.countDown();
   }
 
   private void limit(String limit) {
@@ -60,7 +68,6 @@ class PubSubBufferLimitIT extends PubSubFaultSuite {
 
   @Test
   void aStallThatIsTooLongForRedisHoldsUpAllSubscriptionsAndIsReportedAsALoss() {
-    CountDownLatch goOn = new CountDownLatch(1);
     String payload = '"' + "x".repeat(1 << 18) + '"';
     limit("2mb 0 0");
     try (RedisPubSub pubSub = builder().overflow(Overflow.BLOCK).queueBytes(1).build()) {

@@ -20,6 +20,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** What a subscription is built with, and what it does if it is not told. */
@@ -45,8 +46,16 @@ class PubSubBuilderIT extends PubSubSuite {
     }
   }
 
+  private final CountDownLatch goOn = new CountDownLatch(1);
+
   PubSubBuilderIT(TestRedis redis) {
     super(redis);
+  }
+
+  /** Also when a test has failed: else it would take the next ones with it. */
+  @AfterEach
+  void letHandlersEnd() {
+    goOn.countDown();
   }
 
   @Test
@@ -88,7 +97,6 @@ class PubSubBuilderIT extends PubSubSuite {
 
   @Test
   void logsWhateverHappensIfNobodyListens() {
-    CountDownLatch goOn = new CountDownLatch(1);
     try (CapturedLog log = new CapturedLog();
         RedisPubSub pubSub =
             redis

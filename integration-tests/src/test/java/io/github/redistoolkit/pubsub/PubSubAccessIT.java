@@ -14,8 +14,11 @@ import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -106,6 +109,53 @@ class PubSubAccessIT extends PubSubSuite {
     }
     assertThat(recorder.failures, is(empty()));
     assertThat(recorder.connection, is(empty()));
+  }
+
+  @Test
+  void ofManySubscriptionsAtOnceOnlyThoseFailThatAreRefused() throws Exception {
+    int perThread = 50;
+    try (RedisPubSub pubSub = builder(asUser()).build()) {
+      List<Future<List<String>>> work = new ArrayList<>();
+      List<String> expected = new ArrayList<>();
+      for (int t = 0; t < 8; t++) {
+        String own = ":" + t + ":";
+        work.add(threads.submit(() -> subscribeToWhatIsAllowed(pubSub, own, perThread)));
+        for (int i = 0; i < perThread; i++) {
+          expected.add(allowed + own + i);
+        }
+      }
+      List<String> confirmed = new ArrayList<>();
+      for (Future<List<String>> each : work) {
+        confirmed.addAll(each.get());
+      }
+      Collections.sort(confirmed);
+      Collections.sort(expected);
+      assertThat(confirmed, is(expected));
+      assertThat(wire.channels(allowed + "*"), is(expected));
+      assertThat(wire.channels(forbidden + "*"), is(empty()));
+      assertThat(wire.patterns(), is(0L));
+    }
+    assertThat(recorder.failures, is(empty()));
+    assertThat(recorder.connection, is(empty()));
+  }
+
+  /** And to as much that is not, by turns. */
+  private List<String> subscribeToWhatIsAllowed(RedisPubSub pubSub, String own, int count) {
+    List<String> confirmed = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      String refused = forbidden + own + i;
+      assertThrows(
+          JedisAccessControlException.class,
+          () -> {
+            if (refused.endsWith("0")) {
+              pubSub.subscribePattern(refused + "*", String.class, message -> {});
+            } else {
+              pubSub.subscribe(refused, String.class, message -> {});
+            }
+          });
+      confirmed.add(pubSub.subscribe(allowed + own + i, String.class, message -> {}).topic());
+    }
+    return confirmed;
   }
 
   @Test

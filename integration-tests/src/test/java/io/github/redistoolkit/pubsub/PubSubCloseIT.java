@@ -190,17 +190,28 @@ class PubSubCloseIT extends PubSubFaultSuite {
 
   @Test
   void closingThePoolOrClientEndsItWithinAboutASecond() {
+    Duration promised = Duration.ofSeconds(2);
+    for (int round = 0; round < ROUNDS; round++) {
+      if (timeToEndAfterThePool().compareTo(promised) <= 0) {
+        return;
+      }
+    }
+    throw new AssertionError("never ended within " + promised);
+  }
+
+  private Duration timeToEndAfterThePool() {
     RedisPubSub pubSub;
     Subscription subscription;
     try (TestRedis other = redis.withMaxTotal(2)) {
       pubSub = builder(other).build();
       subscription = pubSub.subscribe(channel, Integer.class, this::keep);
     }
-    Wire.await("ended").until(() -> !subscription.isActive());
+    Duration took = time(() -> Wire.await("ended").until(() -> !subscription.isActive()));
     assertThat(pubSub.isConnected(), is(false));
     Wire.await("no connection left").until(wire::connections, is(empty()));
     assertThrows(
         IllegalStateException.class, () -> pubSub.subscribe(channel, Integer.class, this::keep));
     assertClosesWithinASecond(pubSub);
+    return took;
   }
 }

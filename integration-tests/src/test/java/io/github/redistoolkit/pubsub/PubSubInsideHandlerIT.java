@@ -5,6 +5,7 @@ import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.not;
 
 import io.github.redistoolkit.testing.EachClient;
@@ -13,6 +14,7 @@ import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.lang.reflect.Method;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -65,6 +67,31 @@ class PubSubInsideHandlerIT extends PubSubSuite {
       assertThat(recorder.failures, is(empty()));
       Wire.await("unsubscribed").until(() -> wire.subscribers(channel) == 0);
     }
+  }
+
+  /** The one thread that could wait for the handler is the one that it runs on. */
+  @Test
+  void closesAllInsideAHandlerOnOneThread() throws Exception {
+    BlockingQueue<Duration> took = new LinkedBlockingQueue<>();
+    RedisPubSub pubSub = builder().executor(oneThread).build();
+    Subscription subscription =
+        pubSub.subscribe(
+            channel,
+            Integer.class,
+            message -> {
+              keep(message);
+              took.add(time(pubSub::close));
+            });
+    pubSub.subscribe(channel + ":other", Integer.class, this::keep);
+    Publisher.publish(redis, channel, "1", "2");
+    assertThat(next(took), is(lessThan(Duration.ofSeconds(1))));
+    assertThat(subscription.isActive(), is(false));
+    Wire.await("no connection left").until(wire::connections, is(empty()));
+    // What was left to do there is done before this.
+    oneThread.submit(() -> {}).get();
+    assertThat(kept, contains(1));
+    assertThat(recorder.failures, is(empty()));
+    assertThat(recorder.connection, is(empty()));
   }
 
   @Test

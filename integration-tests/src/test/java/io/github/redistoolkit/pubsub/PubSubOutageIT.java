@@ -94,16 +94,13 @@ class PubSubOutageIT extends PubSubFaultSuite {
   }
 
   @Test
-  void comesBackAfterALongOutageWithoutHammeringTheServer() {
+  void comesBackAfterALongOutage() {
     Duration outage = Duration.ofSeconds(Matrix.size(1, 10));
     try (RedisPubSub pubSub = builder(proxied).build()) {
       pubSub.subscribe(channel, Integer.class, this::keep);
-      long start = System.nanoTime();
       proxy.refuse();
       Wire.await("noticed").until(() -> recorder.causes.size() == 1);
-      Wire.await("the outage is over")
-          .atMost(outage.plusSeconds(1))
-          .until(() -> System.nanoTime() - start > outage.toNanos());
+      pass(outage);
       proxy.accept();
       Wire.await("healed").until(() -> recorder.gaps.size() == 1);
       assertThat(recorder.gaps.get(0), is(greaterThanOrEqualTo(outage.minusMillis(100))));

@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
@@ -42,6 +43,7 @@ class PubSubRecoveryIT extends PubSubSuite {
   @Test
   void comesBackWithAllSubscriptionsWheneverItsConnectionIsKilled() {
     int kills = Matrix.size(5, 20);
+    List<Duration> took = new ArrayList<>();
     Queue<Message<Integer>> received = new ConcurrentLinkedQueue<>();
     List<String> expected = new ArrayList<>(List.of(channel + "p1"));
     try (RedisPubSub pubSub = builder().build()) {
@@ -56,9 +58,7 @@ class PubSubRecoveryIT extends PubSubSuite {
         long start = System.nanoTime();
         assertThat(redis.killClients("pubsub"), is(1));
         Wire.await("back").until(() -> recorder.gaps, hasSize(pairs));
-        // 500 ms are promised and 10 usual; the rest is for a machine that is busy otherwise.
-        assertThat(
-            Duration.ofNanos(System.nanoTime() - start), is(lessThan(Duration.ofSeconds(3))));
+        took.add(Duration.ofNanos(System.nanoTime() - start));
         assertThat(pubSub.isConnected(), is(true));
         assertThat(recorder.gaps.get(round - 1), is(lessThan(Duration.ofSeconds(10))));
         // Not by the client of a Cluster, which publishes again when the answer comes too late.
@@ -68,7 +68,10 @@ class PubSubRecoveryIT extends PubSubSuite {
       }
     }
     Wire.await("every loss is paired with a return")
-        .until(() -> recorder.connection, is(pairs(kills)));
+        .until(() -> recorder.connection, is(Recorder.pairs(kills)));
+    // Ten are usual. Not each time, since this machine may be busy otherwise.
+    Collections.sort(took);
+    assertThat(took.get(kills / 2), is(lessThanOrEqualTo(Duration.ofMillis(500))));
     assertThat(recorder.failures, is(empty()));
   }
 
@@ -81,12 +84,6 @@ class PubSubRecoveryIT extends PubSubSuite {
         .filter(message -> message.body() == round)
         .map(Message::channel)
         .sorted()
-        .toList();
-  }
-
-  private static List<String> pairs(int count) {
-    return Collections.nCopies(count, List.of("lost", "back")).stream()
-        .flatMap(List::stream)
         .toList();
   }
 
@@ -202,7 +199,7 @@ class PubSubRecoveryIT extends PubSubSuite {
       assertThat(wire.connections(), hasSize(1));
     }
     Wire.await("every loss is paired with a return")
-        .until(() -> recorder.connection.equals(pairs(recorder.gaps.size())));
+        .until(() -> recorder.connection.equals(Recorder.pairs(recorder.gaps.size())));
     // Several kills may befall one connection before it is established.
     assertThat(recorder.gaps.size(), is(greaterThan(0)));
   }

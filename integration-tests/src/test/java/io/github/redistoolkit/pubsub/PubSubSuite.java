@@ -21,6 +21,12 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 /** What the suites begin with, and that nothing is left when a test ends. */
 abstract class PubSubSuite {
 
+  /**
+   * How often something may be tried that is to happen in a certain time, since this machine may be
+   * busy otherwise.
+   */
+  static final int ROUNDS = 20;
+
   final TestRedis redis;
   final Wire wire;
 
@@ -92,6 +98,38 @@ abstract class PubSubSuite {
     Wire.await("subscribed")
         .ignoreException(JedisConnectionException.class)
         .until(() -> pubSub.subscribe(topic, Integer.class, this::keep).isActive());
+  }
+
+  /**
+   * Brings about a silence right after a sign of life, and again if noticing it has taken longer
+   * than two and a half heartbeats, as it may on a busy machine. At the end there is silence, which
+   * was noticed in time.
+   *
+   * @return how many silences it took
+   */
+  int silenceUntilNoticedInTime(Duration heartbeat, Runnable silence, Runnable heal) {
+    Duration promised = heartbeat.multipliedBy(5).dividedBy(2);
+    for (int round = 1; round <= ROUNDS; round++) {
+      int expected = recorder.causes.size() + 1;
+      assertReceivesAgain(-expected);
+      silence.run();
+      Duration took =
+          time(() -> Wire.await("noticed").until(() -> recorder.causes.size() >= expected));
+      if (took.compareTo(promised) <= 0) {
+        return round;
+      }
+      heal.run();
+      Wire.await("healed").until(() -> recorder.gaps.size() == expected);
+    }
+    throw new AssertionError("never noticed within " + promised);
+  }
+
+  /** Lets so much time pass. */
+  static void pass(Duration time) {
+    long start = System.nanoTime();
+    Wire.await("time passes")
+        .atMost(time.plusSeconds(5))
+        .until(() -> System.nanoTime() - start > time.toNanos());
   }
 
   /** How long something takes. */

@@ -3,6 +3,7 @@ package io.github.redistoolkit.pubsub;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
@@ -18,6 +19,13 @@ final class Recorder implements PubSubListener {
   final List<Failure> failures = new CopyOnWriteArrayList<>();
   final List<Long> drops = new CopyOnWriteArrayList<>();
   final AtomicLong dropped = new AtomicLong();
+
+  /** What {@link #connection} is after so many losses that ended. */
+  static List<String> pairs(int losses) {
+    return Collections.nCopies(losses, List.of("lost", "back")).stream()
+        .flatMap(List::stream)
+        .toList();
+  }
 
   @Override
   public void onDisconnected(Throwable cause) {

@@ -4,8 +4,8 @@ package io.github.redistoolkit.pubsub;
  * What is done with each message of a subscription.
  *
  * <p>Runs on the executor of the {@link RedisPubSub}, for one message of a subscription at a time
- * and in the order of receipt. It may publish, subscribe and close subscriptions or the {@link
- * RedisPubSub} itself.
+ * and in the order of receipt. It may publish, and close subscriptions or the {@link RedisPubSub}
+ * itself; and subscribe, unless the executor runs it on the thread that hands it over.
  *
  * @param <T> the type of the messages
  */

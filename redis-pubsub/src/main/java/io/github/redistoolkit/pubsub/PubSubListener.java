@@ -8,20 +8,24 @@ import java.time.Duration;
  * <p>Every method does nothing unless overridden. Calls come on the executor of the {@link
  * RedisPubSub}; those about the connection, drops and refusals one at a time and in order, those
  * about a message on the thread that ran its handler, so calls may overlap. An exception thrown
- * here is logged. Without a listener, each event is logged as a warning.
+ * here is logged. Without a listener, each event is logged as a warning; with one, nothing is, so
+ * override whatever is not to pass unnoticed. Closing a subscription or the {@link RedisPubSub}
+ * calls nothing.
  */
 public interface PubSubListener {
 
   /**
    * The connection was lost; it is being re-established, for as long as it takes. Called once for
-   * each connection on which all subscriptions were confirmed.
+   * each connection on which all subscriptions were confirmed or refused.
    *
    * @param cause why
    */
   default void onDisconnected(Throwable cause) {}
 
   /**
-   * All subscriptions are confirmed again. Called once after each {@link #onDisconnected}.
+   * All subscriptions are confirmed again, but those that Redis refuses, see {@link #onError}.
+   * Called once after each {@link #onDisconnected}, unless the {@link RedisPubSub} is closed
+   * before.
    *
    * @param gap from the last sign of life of the lost connection to now: <strong>messages published
    *     in it are lost</strong>. After a failover, the demoted server may have looked alive for

@@ -52,8 +52,10 @@ import redis.clients.jedis.util.Pool;
  */
 public final class RedisPubSub implements AutoCloseable {
 
+  /** What the builder was told, and its defaults. */
+  final Settings settings;
+
   private final UnifiedJedis client;
-  private final Settings settings;
   private final Subscriber subscriber;
 
   /**
@@ -127,7 +129,9 @@ public final class RedisPubSub implements AutoCloseable {
    * RedisClusterClient} itself repeats a command whose reply was lost.)
    *
    * @param channel where to
-   * @param message what; a {@code byte[]} goes as it is, anything else as JSON
+   * @param message what; a {@code byte[]} goes as it is, anything else as JSON, as its own class
+   *     has it and not what it is declared as: a {@code String} in quotes, an element of a plain
+   *     {@code List} as what it is. For one that is JSON already, give its bytes
    * @return how many subscriptions Redis handed it to; in a Cluster only those on the node that was
    *     asked, though it reaches those on all nodes
    * @throws NullPointerException if either is null
@@ -254,7 +258,8 @@ public final class RedisPubSub implements AutoCloseable {
   }
 
   /**
-   * Tells whether all subscriptions are confirmed on a live connection.
+   * Tells whether all subscriptions are confirmed on a live connection, but those that Redis
+   * refuses, see {@link PubSubListener#onError}.
    *
    * @return false before the first subscription, while reconnecting, and when closed; a peer that
    *     fell silent counts as live until that is noticed
@@ -393,7 +398,8 @@ public final class RedisPubSub implements AutoCloseable {
     }
 
     /**
-     * Sets who is told of gaps, drops and errors.
+     * Sets who is told of gaps, drops and errors. Whoever is told, nothing is logged any more, what
+     * the listener does not override included.
      *
      * @param listener default: each event is logged as a warning
      * @return this

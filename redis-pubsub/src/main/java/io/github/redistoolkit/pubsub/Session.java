@@ -55,7 +55,8 @@ final class Session {
   private static final byte[] MESSAGE = ascii("message");
   private static final byte[] PATTERN_MESSAGE = ascii("pmessage");
 
-  private static final long WAIT_FOR_WRITER_MILLIS = 100;
+  /** How long a death waits for a writer to get out of harm's way. */
+  static final long WAIT_FOR_WRITER_MILLIS = 100;
 
   private final Opened opened;
   private final Connection connection;

@@ -3,9 +3,12 @@ package io.github.redistoolkit.pubsub;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.core.Json;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -67,6 +70,29 @@ class RedisPubSubTest {
     assertThrows(NullPointerException.class, () -> builder.subscribeTimeout(null));
     assertThrows(NullPointerException.class, () -> builder.overflow(null));
     assertThrows(NullPointerException.class, () -> builder.listener(null));
+  }
+
+  @Test
+  void hasTheDefaultsThatAreDocumented() {
+    for (RedisPubSub pubSub : List.of(new RedisPubSub(pool), builder.build())) {
+      Settings settings = pubSub.settings;
+      assertThat(settings.heartbeat(), is(Duration.ofSeconds(5)));
+      assertThat(settings.longestSilence(), is(Duration.ofSeconds(10)));
+      assertThat(settings.subscribeTimeout(), is(Duration.ofSeconds(5)));
+      assertThat(settings.queueBytes(), is(32L * 1024 * 1024));
+      assertThat(settings.overflow(), is(Overflow.DROP_OLDEST));
+      assertThat(settings.gson(), is(sameInstance(Json.defaultGson())));
+      assertThat(settings.listener(), is(sameInstance(Reports.TO_LOG)));
+      pubSub.close();
+    }
+  }
+
+  @Test
+  void givesUpAConnectionAfterTwoHeartbeats() {
+    try (RedisPubSub pubSub = builder.heartbeat(Duration.ofSeconds(3)).build()) {
+      assertThat(pubSub.settings.heartbeat(), is(Duration.ofSeconds(3)));
+      assertThat(pubSub.settings.longestSilence(), is(Duration.ofSeconds(6)));
+    }
   }
 
   @Test

@@ -109,6 +109,8 @@ class IdempotencyClusterIT {
   void primariesThatHandOverUnderLoadCauseNoSecondSideEffect() throws Exception {
     AtomicInteger replaced = new AtomicInteger();
     List<String> keys = keys();
+    // So that replicas are ready for the next one sooner.
+    servers.configure("cluster-node-timeout", "1500");
     runOnceDuring(
         keys,
         Duration.ofMillis(500),
@@ -116,6 +118,7 @@ class IdempotencyClusterIT {
           String next = keys.get(replaced.getAndIncrement() % keys.size());
           servers.failOver(service.recordKey(next));
         });
+    servers.configure("cluster-node-timeout", "5000");
   }
 
   private List<String> keys() {

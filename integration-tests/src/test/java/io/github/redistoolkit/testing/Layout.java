@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
@@ -89,9 +90,13 @@ record Layout(List<RedisServer> servers, List<RedisServer> sentinels) {
         ports.stream().map(port -> RedisServer.cluster(host, port, settings)).toList();
     nodes.forEach(RedisServer::start);
     for (int i = 0; i < nodes.size(); i++) {
-      introduce(nodes, i);
+      prepare(nodes.get(i), i);
     }
-    nodes.forEach(node -> awaitTrue(node, "knows all", Layout::hasMetAll));
+    Awaitility.await("the nodes at " + nodes + " know each other")
+        .pollDelay(Duration.ZERO)
+        .pollInterval(Duration.ofMillis(1))
+        .atMost(Duration.ofSeconds(60))
+        .until(() -> meet(nodes));
     for (int i = PRIMARIES; i < nodes.size(); i++) {
       HostAndPort primary = nodes.get(i - PRIMARIES).address();
       try (Jedis jedis = new Jedis(nodes.get(i).address());
@@ -115,23 +120,46 @@ record Layout(List<RedisServer> servers, List<RedisServer> sentinels) {
     }
   }
 
-  /** Gives a node its epoch and, if it is to be a primary, its slots, and shows it the others. */
-  private static void introduce(List<RedisServer> nodes, int number) {
-    try (Jedis jedis = new Jedis(nodes.get(number).address())) {
+  /** Gives a node its epoch and, if it is to be a primary, its slots. */
+  private static void prepare(RedisServer node, int number) {
+    try (Jedis jedis = new Jedis(node.address())) {
       // Before it meets anyone; nodes with the same epoch would first have to sort that out.
       jedis.sendCommand(Protocol.Command.CLUSTER, "SET-CONFIG-EPOCH", String.valueOf(number + 1));
       if (number < PRIMARIES) {
         jedis.clusterAddSlotsRange(
             number * SLOTS / PRIMARIES, (number + 1) * SLOTS / PRIMARIES - 1);
       }
-      for (RedisServer earlier : nodes.subList(0, number)) {
-        jedis.clusterMeet("127.0.0.1", earlier.address().getPort());
-      }
     }
   }
 
-  private static boolean hasMetAll(Jedis node) {
-    String nodes = node.clusterNodes();
+  /**
+   * Shows each node those before it, and tells whether all know each other soon. If not, some have
+   * to be shown again: a node forgets one that does not answer within a second, as on a busy
+   * machine.
+   */
+  private static boolean meet(List<RedisServer> nodes) throws InterruptedException {
+    for (int i = 1; i < nodes.size(); i++) {
+      try (Jedis jedis = new Jedis(nodes.get(i).address())) {
+        for (RedisServer earlier : nodes.subList(0, i)) {
+          jedis.clusterMeet("127.0.0.1", earlier.address().getPort());
+        }
+      }
+    }
+    long start = System.nanoTime();
+    while (System.nanoTime() - start < TimeUnit.SECONDS.toNanos(5)) {
+      if (nodes.stream().allMatch(Layout::hasMetAll)) {
+        return true;
+      }
+      TimeUnit.MILLISECONDS.sleep(20);
+    }
+    return false;
+  }
+
+  private static boolean hasMetAll(RedisServer node) {
+    String nodes;
+    try (Jedis jedis = new Jedis(node.address())) {
+      nodes = jedis.clusterNodes();
+    }
     return nodes.lines().count() == 2 * PRIMARIES && !nodes.contains("handshake");
   }
 

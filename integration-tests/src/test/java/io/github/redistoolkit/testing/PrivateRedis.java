@@ -4,7 +4,6 @@ import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Deployment.SlotRange;
 import java.time.Duration;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
@@ -106,33 +105,40 @@ public final class PrivateRedis {
           deployment.askAnyOf(
               deployment.sentinels(),
               sentinel -> sentinel.sendCommand(SENTINEL, "FAILOVER", Deployment.PRIMARY_NAME));
-      case CLUSTER -> promote(awaitReplica(key, before));
+      case CLUSTER -> replace(key, before);
     }
     awaitFailover(key, before);
   }
 
   /**
-   * Asks a replica to take over, and asks again when it has tried in vain, as it does soon after
-   * the last failover: nodes vote only once in two node timeouts for a replica of the same primary.
+   * Asks a replica, once there is one that follows, to take over, and asks again if it has not,
+   * which is common soon after the last failover: nodes vote only once in two node timeouts for a
+   * replica of the same primary; and one that was itself elected a moment ago counts the old votes
+   * once more, takes over in an epoch that is past, and is put back by the others.
    */
-  private static void promote(HostAndPort replica) {
-    try (Jedis jedis = new Jedis(replica)) {
-      Awaitility.await("the replica at " + replica + " takes over")
-          .pollDelay(Duration.ZERO)
-          .pollInterval(Duration.ofMillis(1))
-          .atMost(Duration.ofSeconds(60))
-          .until(
-              () -> {
+  private void replace(String key, HostAndPort before) {
+    Awaitility.await("a replica of the primary at " + before + " takes over")
+        .pollDelay(Duration.ZERO)
+        .pollInterval(Duration.ofMillis(20))
+        .atMost(Duration.ofSeconds(60))
+        .ignoreExceptionsInstanceOf(JedisException.class) // it is on its way
+        .until(
+            () -> {
+              HostAndPort replica = replicaOf(key, before);
+              if (replica == null) {
+                return isReplaced(key, before);
+              }
+              try (Jedis jedis = new Jedis(replica)) {
                 jedis.clusterFailover();
-                return becomesPrimary(jedis);
-              });
-    }
+              }
+              return isReplacedInTime(key, before);
+            });
   }
 
-  private static boolean becomesPrimary(Jedis replica) throws InterruptedException {
+  private boolean isReplacedInTime(String key, HostAndPort before) throws InterruptedException {
     long start = System.nanoTime();
     while (System.nanoTime() - start < MANUAL_FAILOVER.toNanos()) {
-      if (isPrimary(replica)) {
+      if (isReplaced(key, before)) {
         return true;
       }
       TimeUnit.MILLISECONDS.sleep(20);
@@ -140,22 +146,18 @@ public final class PrivateRedis {
     return false;
   }
 
-  /**
-   * Waits until a primary of a cluster has a replica that follows, as it has not after a change.
-   */
-  private static HostAndPort awaitReplica(String key, HostAndPort primary) {
-    return Awaitility.await("the primary at " + primary + " has a replica that follows")
-        .pollDelay(Duration.ZERO)
-        .pollInterval(Duration.ofMillis(20))
-        .atMost(Duration.ofSeconds(60))
-        .ignoreExceptionsInstanceOf(JedisException.class)
-        .until(() -> replicaOf(key, primary), Objects::nonNull);
+  private boolean isReplaced(String key, HostAndPort before) {
+    return servers().stream().allMatch(server -> knowsAnotherPrimary(server, key, before));
   }
 
+  /**
+   * The replica that follows a key's primary, or null if there is none at the moment, as after a
+   * change.
+   */
   private static @Nullable HostAndPort replicaOf(String key, HostAndPort primary) {
     try (Jedis jedis = new Jedis(primary)) {
       List<HostAndPort> nodes = SlotRange.ofKey(jedis, key).nodes();
-      if (nodes.size() < 2) {
+      if (nodes.size() < 2 || !nodes.get(0).equals(primary)) {
         return null;
       }
       try (Jedis replica = new Jedis(nodes.get(1))) {
@@ -186,12 +188,8 @@ public final class PrivateRedis {
 
   private static boolean isPrimary(RedisServer server) {
     try (Jedis jedis = new Jedis(server.address())) {
-      return isPrimary(jedis);
+      return jedis.info("replication").contains("role:master");
     }
-  }
-
-  private static boolean isPrimary(Jedis server) {
-    return server.info("replication").contains("role:master");
   }
 
   private boolean knowsAnotherPrimary(RedisServer server, String key, HostAndPort before) {

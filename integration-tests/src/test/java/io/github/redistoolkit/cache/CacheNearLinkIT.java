@@ -74,7 +74,7 @@ class CacheNearLinkIT extends CacheFaultSuite {
       // Its own writes are reported, under a name that the near cache knows.
       write(other, 2);
       Awaitility.await()
-          .during(Duration.ofMillis(1500))
+          .during(Duration.ofSeconds(1))
           .pollInterval(Duration.ofMillis(20))
           .until(() -> near.read("k") == 1 && !near.isTrusted());
       assertThat(near.nearHits(), is(0L));

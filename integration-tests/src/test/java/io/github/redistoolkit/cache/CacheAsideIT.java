@@ -280,6 +280,27 @@ class CacheAsideIT {
   }
 
   @Test
+  void anUpdateIsTwoRoundTrips() {
+    users.update("1", () -> "makes scripts known");
+    long scripts = redis.calls("evalsha");
+    assertThat(users.update("1", () -> rename("1", "Jane")), is(1));
+    assertThat(redis.calls("evalsha") - scripts, is(2L));
+  }
+
+  @Test
+  void whatIsSetDuringAnUpdateReplacesItsHoldAndEndsWithIt() {
+    users.update(
+        "1",
+        () -> {
+          otherJvm.set("1", new User("1", "Early"), MINUTE);
+          // Would stay, should this JVM end here.
+          assertThat(users.get("1"), is(new User("1", "Early")));
+          return rename("1", "Jane");
+        });
+    assertThat(users.get("1"), is(new User("1", "Jane")));
+  }
+
+  @Test
   void anUpdateReplacesWhateverIsUnderTheKey() {
     redis.admin().lpush(prefix + "1", "x");
     assertThat(users.update("1", () -> rename("1", "Jane")), is(1));

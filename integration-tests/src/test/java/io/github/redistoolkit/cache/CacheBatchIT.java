@@ -171,6 +171,27 @@ class CacheBatchIT {
   }
 
   @Test
+  void aPartialFailureOfLaterChunksNamesNoKeyOfTheFirst() {
+    try (RestrictedUser user = new RestrictedUser(redis, "~" + prefix + "key*")) {
+      CacheService<Integer> limited =
+          CacheService.builder(user.client(), Integer.class).prefix(prefix).build();
+      cache.setAll(numbers(Batches.CHUNK), MINUTE);
+      List<String> read = new ArrayList<>(numbers(Batches.CHUNK).keySet());
+      read.add("theirs");
+      CacheBatchException unread =
+          assertThrows(CacheBatchException.class, () -> limited.getAll(read));
+      assertThat(unread.failedKeys(), is(Set.of("theirs")));
+      List<String> deleted = new ArrayList<>(numbers(Batches.DELETE_CHUNK).keySet());
+      deleted.add("theirs");
+      CacheBatchException undeleted =
+          assertThrows(CacheBatchException.class, () -> limited.deleteAll(deleted));
+      assertThat(undeleted.failedKeys(), is(Set.of("theirs")));
+      assertThat(undeleted.getMessage(), containsString("1 of 251 keys failed: theirs"));
+      assertThat(cache.getAll(read), is(aMapWithSize(Batches.CHUNK - Batches.DELETE_CHUNK)));
+    }
+  }
+
+  @Test
   void deletingABatchWorksWhenTheServerHasForgottenItsScripts() {
     cache.setAll(numbers(2500), MINUTE);
     redis.admin().scriptFlush();

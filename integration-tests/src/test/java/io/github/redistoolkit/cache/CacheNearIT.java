@@ -6,6 +6,7 @@ import static org.hamcrest.Matchers.both;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.sameInstance;
@@ -26,6 +27,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.ToLongFunction;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -252,9 +254,15 @@ class CacheNearIT {
     cache.set("warm", 1L, MINUTE);
     awaitNear(cache, "warm");
     StalenessWatch watch = new StalenessWatch(redis.admin(), prefix, 20);
+    List<Duration> untilFresh = new ArrayList<>();
     for (int burst = 0; burst < Matrix.size(5, 100); burst++) {
-      assertThat(staleAfterBurst(watch, key -> cache.get(key).orElseThrow()), is(0L));
+      writeAndRead(watch, key -> cache.get(key).orElseThrow());
+      untilFresh.add(awaitFresh(watch, key -> cache.get(key).orElseThrow()));
     }
+    // Not each time: a busy machine may let a message wait, though not for good.
+    untilFresh.sort(null);
+    assertThat(untilFresh.get(untilFresh.size() / 2), is(lessThan(Duration.ofMillis(100))));
+    assertThat(untilFresh.get(untilFresh.size() - 1), is(lessThan(Duration.ofSeconds(1))));
     assertThat(cache.stats().nearHits(), is(greaterThan(1000L)));
     assertThat(watch.laterThan(1100), is(empty()));
   }
@@ -267,14 +275,15 @@ class CacheNearIT {
     StalenessWatch watch = new StalenessWatch(redis.admin(), prefix, 20);
     long stale = 0;
     for (int burst = 0; burst < 30 && stale == 0; burst++) {
-      stale = staleAfterBurst(watch, naive::read);
+      writeAndRead(watch, naive::read);
+      boolean isFresh = awaitFresh(watch, naive::read).compareTo(Duration.ofMillis(500)) < 0;
+      stale = isFresh ? 0 : stale(watch, naive::read);
     }
     assertThat(stale, is(greaterThan(0L)));
   }
 
-  /** Writes and reads for a while, and counts the copies that are stale 100 ms later. */
-  private long staleAfterBurst(StalenessWatch watch, ToLongFunction<String> cache)
-      throws Exception {
+  /** Has two write and eight read for a while. */
+  private void writeAndRead(StalenessWatch watch, ToLongFunction<String> cache) throws Exception {
     long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(Matrix.size(250, 600));
     List<Future<?>> running = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
@@ -287,20 +296,17 @@ class CacheNearIT {
     for (Future<?> future : running) {
       future.get();
     }
-    return awaitFresh(watch, cache);
   }
 
-  /** A copy that is stale for good is stale after 100 ms and, on a busy machine, after 500 ms. */
-  private static long awaitFresh(StalenessWatch watch, ToLongFunction<String> cache) {
+  /** Waits for a second until nothing is stale any more, and says how long it was. */
+  private static Duration awaitFresh(StalenessWatch watch, ToLongFunction<String> cache) {
     long start = System.nanoTime();
-    Awaitility.await()
-        .pollDelay(Duration.ofMillis(100))
-        .pollInterval(Duration.ofMillis(20))
-        .until(
-            () ->
-                stale(watch, cache) == 0
-                    || System.nanoTime() - start > TimeUnit.MILLISECONDS.toNanos(500));
-    return stale(watch, cache);
+    Duration waited = Duration.ZERO;
+    while (stale(watch, cache) > 0 && waited.compareTo(Duration.ofSeconds(1)) < 0) {
+      LockSupport.parkNanos(2_000_000);
+      waited = Duration.ofNanos(System.nanoTime() - start);
+    }
+    return waited;
   }
 
   private static long stale(StalenessWatch watch, ToLongFunction<String> cache) {
@@ -313,6 +319,9 @@ class CacheNearIT {
     cache.set("warm", 1L, MINUTE);
     awaitNear(cache, "warm");
     StalenessWatch watch = new StalenessWatch(redis.admin(), prefix, 20);
+    admin("CLIENT", "KILL", "TYPE", "pubsub");
+    Awaitility.await().until(() -> cache.nearSize() == 0);
+    long nearHits = cache.stats().nearHits();
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(Matrix.size(2, 30));
     List<Future<?>> running = new ArrayList<>();
     running.add(threads.submit(() -> watch.writeUntil(end, 0, 1)));
@@ -330,6 +339,8 @@ class CacheNearIT {
     for (Future<?> future : running) {
       future.get();
     }
+    // In between it is trusted again each time, and may be wrong.
+    assertThat(cache.stats().nearHits() - nearHits, is(greaterThan(1000L)));
     assertThat(watch.laterThan(1100), is(empty()));
     awaitNear(cache, "warm");
     assertThat(stale(watch, key -> cache.get(key).orElseThrow()), is(0L));

@@ -77,7 +77,7 @@ class CacheScriptsIT extends CacheFaultSuite {
     return network.loseReply(request -> isRunOf(script, request), 1, Then.CUT);
   }
 
-  private static boolean isRunOf(LuaScript script, Request request) {
+  static boolean isRunOf(LuaScript script, Request request) {
     return switch (request.name()) {
       case "EVALSHA" -> request.arguments().get(0).equals(script.sha1());
       case "EVAL" -> sha1(request.arguments().get(0)).equals(script.sha1());

@@ -15,16 +15,19 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.params.SetParams;
@@ -229,12 +232,14 @@ class CacheServiceIT {
     ExecutorService threads = Executors.newCachedThreadPool();
     try (Outage down = new Outage(redis)) {
       CacheService<User> cut = Fixtures.cache(down.redis(), User.class);
+      CacheService<User> prefixed = Fixtures.builder(down.redis(), User.class).prefix(key).build();
       List<Callable<Object>> calls =
           List.of(
               () -> cut.get(key),
               () -> cut.delete(key),
               () -> cut.touch(key, MINUTE),
               () -> cut.ttl(key),
+              prefixed::clear,
               Executors.callable(() -> cut.set(key, JOHN)));
       // All at once, as a cluster client takes seconds to give up.
       for (Future<Object> call : threads.invokeAll(calls)) {
@@ -248,12 +253,36 @@ class CacheServiceIT {
 
   @Test
   void afterCloseEveryCallIsRefusedAndTheClientStaysUsable() {
+    CacheAside<String, User> aside = new CacheAside<>(cache, MINUTE, id -> id, id -> JOHN);
+    CacheService<User> prefixed =
+        Fixtures.builder(redis, User.class).prefix(redis.unique("closed:")).build();
     cache.set(key, JOHN);
     cache.close();
     cache.close();
-    assertThrows(IllegalStateException.class, () -> cache.get(key));
-    assertThrows(IllegalStateException.class, () -> cache.set(key, JOHN));
-    assertThrows(IllegalStateException.class, () -> cache.getOrLoad(key, MINUTE, () -> JOHN));
+    prefixed.close();
+    AtomicInteger writes = new AtomicInteger();
+    List<Executable> calls =
+        List.of(
+            () -> cache.get(key),
+            () -> cache.set(key, JOHN),
+            () -> cache.set(key, JOHN, MINUTE),
+            () -> cache.getOrLoad(key, MINUTE, () -> JOHN),
+            () -> cache.delete(key),
+            () -> cache.touch(key, MINUTE),
+            () -> cache.ttl(key),
+            () -> cache.getAll(List.of(key)),
+            () -> cache.setAll(Map.of(key, JOHN), MINUTE),
+            () -> cache.deleteAll(List.of(key)),
+            prefixed::clear,
+            () -> aside.get(key),
+            () -> aside.invalidate(key),
+            () -> aside.update(key, writes::incrementAndGet));
+    for (Executable call : calls) {
+      IllegalStateException refused = assertThrows(IllegalStateException.class, call);
+      assertThat(refused.getMessage(), is("the cache is closed"));
+    }
+    assertThat(writes.get(), is(0));
+    assertThat(cache.stats().misses(), is(0L));
     assertThat(Fixtures.cache(redis, User.class).get(key), is(Optional.of(JOHN)));
   }
 }

@@ -55,7 +55,7 @@ class CacheSlowNetworkIT extends CacheFaultSuite {
   /** The shortest of some runs, as a busy machine only adds to what round trips take. */
   private Times shortest(Duration wanted) {
     Times shortest = batches();
-    for (int again = 0; again < 7 && !shortest.areBelow(wanted); again++) {
+    for (int again = 0; again < 19 && !shortest.areBelow(wanted); again++) {
       shortest = shortest.orShorter(batches());
     }
     return shortest;
@@ -86,10 +86,10 @@ class CacheSlowNetworkIT extends CacheFaultSuite {
     Times oneRoundTrip = shortest(Duration.ofSeconds(2));
     assertThat(oneRoundTrip.toString(), oneRoundTrip.areBelow(Duration.ofSeconds(2)), is(true));
     network.latency(Duration.ofMillis(20));
-    Duration bound = Duration.ofMillis(2500);
+    // One by one it would be more than 200 seconds.
+    Duration bound = Duration.ofMillis(redis.topology() == Topology.CLUSTER ? 2500 : 500);
     Times times = shortest(bound);
     reporter.publishEntry("10,000 keys at 20 ms of round trip", times.toString());
-    // 500 ms on a machine with nothing else to do; one by one it is more than 200 seconds.
     assertThat(times.toString(), times.areBelow(bound), is(true));
   }
 }

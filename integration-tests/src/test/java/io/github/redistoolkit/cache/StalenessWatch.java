@@ -6,6 +6,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.ToLongFunction;
 import java.util.stream.IntStream;
@@ -27,6 +28,7 @@ final class StalenessWatch {
   private final List<String> keys;
   private final Map<String, Map<Long, Long>> written = new ConcurrentHashMap<>();
   private final Map<String, Long> last = new ConcurrentHashMap<>();
+  private final LongAdder failedReads = new LongAdder();
   private final ConcurrentLinkedQueue<Late> late = new ConcurrentLinkedQueue<>();
 
   StalenessWatch(UnifiedJedis foreign, String prefix, int keys) {
@@ -77,6 +79,7 @@ final class StalenessWatch {
     try {
       version = cache.applyAsLong(key);
     } catch (JedisException e) {
+      failedReads.increment();
       return;
     }
     Long nextWritten = written.get(key).get(version + 1);
@@ -85,9 +88,16 @@ final class StalenessWatch {
     }
   }
 
-  /** Reads that were later than this, which is none if the promise was kept. */
+  /**
+   * Some of the reads that were later than this, of which there is none if the promise was kept.
+   */
   List<Late> laterThan(long millis) {
-    return late.stream().filter(l -> l.nanos() > TimeUnit.MILLISECONDS.toNanos(millis)).toList();
+    long nanos = TimeUnit.MILLISECONDS.toNanos(millis);
+    return late.stream().filter(read -> read.nanos() > nanos).limit(10).toList();
+  }
+
+  long failedReads() {
+    return failedReads.sum();
   }
 
   long maxLateMillis() {

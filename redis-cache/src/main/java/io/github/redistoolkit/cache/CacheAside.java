@@ -85,12 +85,17 @@ public final class CacheAside<K, V> {
    * time; the last to end releases the key. Two round trips, and one for each 10 seconds of the
    * write.
    *
+   * <p>{@link CacheService#set(String, Object, Duration)} replaces the hold. What was set is read
+   * until the update ends, or renews its hold, and removes it; should this JVM end before, it stays
+   * until it expires. So set nothing under the keys of a database that is written in this way.
+   *
    * @param id the id
    * @param databaseWrite writes and <em>commits</em>: a transaction that commits later makes the
    *     cache take up the old state again in between
    * @param <R> the type of its result
    * @return what {@code databaseWrite} returned
    * @throws NullPointerException if an argument, or the key of the id, is null
+   * @throws IllegalStateException if the cache is closed; the database was not written then
    * @throws JedisException if Redis fails before the write; the database was not written then
    * @throws CacheInvalidationException if Redis fails after the write; it has the result
    * @throws java.util.concurrent.CompletionException if {@code databaseWrite} threw a checked
@@ -133,6 +138,7 @@ public final class CacheAside<K, V> {
    *
    * @param id the id
    * @throws NullPointerException if the id or its key is null
+   * @throws IllegalStateException if the cache is closed
    * @throws JedisException if Redis fails; the value may still be cached then
    */
   public void invalidate(K id) {

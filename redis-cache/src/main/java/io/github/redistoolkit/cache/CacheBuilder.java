@@ -135,8 +135,9 @@ public final class CacheBuilder<V> {
    * JVMs and programs write is seen within a second, whatever happens to the network, and usually
    * within a few milliseconds; in {@link CacheService#getOrLoad} and {@link CacheAside#get} too,
    * whose guarantees among JVMs are late by as much. While Redis cannot be heard, or the pool has
-   * no connection to spare for a second, every read goes to Redis. {@link CacheService#getAll}
-   * reads copies but takes none; {@link CacheService#ttl} asks Redis.
+   * no connection to spare for a second, every read goes to Redis. A copy is read again after a
+   * minute at most. {@link CacheService#getAll} reads copies but takes none; {@link
+   * CacheService#ttl} asks Redis.
    *
    * <p>Takes two daemon threads, one connection beside the pool, and four small messages a second
    * through it. A copy is the value itself where its type is immutable as a whole (strings, boxed

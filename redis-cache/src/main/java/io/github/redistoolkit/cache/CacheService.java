@@ -177,6 +177,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @param value the value
    * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if the key is empty, or the value has no JSON
+   * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails
    */
   public void set(String key, V value) {
@@ -186,12 +187,17 @@ public final class CacheService<V> implements AutoCloseable {
   /**
    * Stores a value, over whatever the key has. A load that is under way will not be stored.
    *
+   * <p>That goes for the hold of a {@link CacheAside#update} that is under way too: the value is
+   * read until the update ends, which removes it. If the updating JVM ends before, the value stays
+   * until it expires, though the database may have been written since.
+   *
    * @param key the key
    * @param value the value
    * @param ttl how long it lives; at least 1 ms, more than 100 years are 100 years
    * @throws NullPointerException if the key or the value is null
    * @throws IllegalArgumentException if the key is empty, the value has no JSON, or {@code ttl} is
    *     null or below 1 ms
+   * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails
    */
   public void set(String key, V value, Duration ttl) {
@@ -210,6 +216,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @return the value; empty if there is none, or a stored {@code null}
    * @throws NullPointerException if the key is null
    * @throws IllegalArgumentException if the key is empty
+   * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails; a {@link JedisDataException} that begins with {@code
    *     WRONGTYPE} if the key holds something that is not a string
    */
@@ -266,13 +273,15 @@ public final class CacheService<V> implements AutoCloseable {
   }
 
   /**
-   * Deletes a value. A load that is under way will not be stored.
+   * Deletes a value. A load that is under way will not be stored. The hold of a {@link
+   * CacheAside#update} stays.
    *
    * @param key the key
    * @return whether there was an entry; false also if a {@code RedisClusterClient} got no reply
    *     and, without a word, sent the command again
    * @throws NullPointerException if the key is null
    * @throws IllegalArgumentException if the key is empty
+   * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails
    */
   @CanIgnoreReturnValue
@@ -288,6 +297,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @return whether there is an entry
    * @throws NullPointerException if the key is null
    * @throws IllegalArgumentException if the key is empty, or {@code ttl} is null or below 1 ms
+   * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails, or the key holds something that is not a string
    */
   public boolean touch(String key, Duration ttl) {
@@ -303,6 +313,7 @@ public final class CacheService<V> implements AutoCloseable {
    *     there is no entry
    * @throws NullPointerException if the key is null
    * @throws IllegalArgumentException if the key is empty
+   * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails, or the key holds something that is not a string
    */
   public Optional<Duration> ttl(String key) {
@@ -322,6 +333,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @return the values that there are, in the order of the keys
    * @throws NullPointerException if {@code keys} is or has null
    * @throws IllegalArgumentException if a key is empty
+   * @throws IllegalStateException after {@link #close}
    * @throws CacheBatchException if some keys could not be read
    * @throws JedisException if Redis fails
    */
@@ -332,13 +344,15 @@ public final class CacheService<V> implements AutoCloseable {
   /**
    * Stores many values, in one pipelined round trip (in a Cluster, one per node at the same time).
    *
-   * <p>Each key is stored atomically, the keys together are not.
+   * <p>Each key is stored atomically, the keys together are not. For each holds what {@link
+   * #set(String, Object, Duration)} says: loads that are under way will not be stored.
    *
    * @param entries the values by key
    * @param ttl how long they live; at least 1 ms, more than 100 years are 100 years
    * @throws NullPointerException if {@code entries} is or has null
    * @throws IllegalArgumentException if a key is empty, a value has no JSON, or {@code ttl} is null
    *     or below 1 ms; nothing is stored then
+   * @throws IllegalStateException after {@link #close}
    * @throws CacheBatchException if some keys were not stored, or it is not known
    * @throws JedisException if Redis fails before anything is sent
    */
@@ -354,13 +368,15 @@ public final class CacheService<V> implements AutoCloseable {
   /**
    * Deletes many values, in one pipelined round trip (in a Cluster, one per node at the same time).
    *
-   * <p>Each key is deleted atomically, the keys together are not.
+   * <p>Each key is deleted atomically, the keys together are not. Loads that are under way will not
+   * be stored.
    *
    * @param keys the keys; duplicates count once
    * @return how many entries there were; fewer if a {@code RedisClusterClient} got no reply for
    *     some and, without a word, sent them again
    * @throws NullPointerException if {@code keys} is or has null
    * @throws IllegalArgumentException if a key is empty
+   * @throws IllegalStateException after {@link #close}
    * @throws CacheBatchException if some keys were not deleted, or it is not known
    * @throws JedisException if Redis fails before anything is sent
    */
@@ -371,13 +387,15 @@ public final class CacheService<V> implements AutoCloseable {
 
   /**
    * Deletes every entry whose key begins with the prefix, and nothing else. What is stored while it
-   * runs may stay, and so may what a Cluster moves between nodes then.
+   * runs may stay, and so may what a Cluster moves between nodes then. Loads that were under way
+   * before will not be stored, as their leases are removed too; the holds of {@link
+   * CacheAside#update} stay.
    *
    * <p>Goes through the whole keyspace with {@code SCAN}, a thousand keys at a time, so it takes
    * long where there are many keys, but other clients are not held up.
    *
    * @return how many entries there were
-   * @throws IllegalStateException if the cache has no prefix
+   * @throws IllegalStateException if the cache has no prefix, or after {@link #close}
    * @throws JedisException if Redis fails; some entries are deleted then
    */
   @CanIgnoreReturnValue
@@ -401,7 +419,7 @@ public final class CacheService<V> implements AutoCloseable {
   /**
    * Ends the threads of this cache. The pool or client stays open, and the entries stay. Loads that
    * are under way end normally, but their leases are no longer renewed. Every later call throws
-   * {@link IllegalStateException}. Closing again does nothing.
+   * {@link IllegalStateException}, except for {@link #stats}. Closing again does nothing.
    */
   @Override
   public void close() {

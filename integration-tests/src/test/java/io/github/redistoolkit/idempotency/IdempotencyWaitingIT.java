@@ -18,6 +18,7 @@ import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Queue;
@@ -171,9 +172,10 @@ class IdempotencyWaitingIT {
   }
 
   @Test
-  void anInterruptedWaiterAsksRedisNoMore() throws Exception {
+  void anInterruptedWaiterAsksRedisNoMoreAndIsBackWithin100Milliseconds() throws Exception {
     int rounds = 20;
     int silent = 0;
+    List<Duration> back = new ArrayList<>();
     try (Claim<String> claim = service.begin(key, null, TEXT)) {
       assertThat(claim.isReplay(), is(false));
       for (int round = 0; round < rounds; round++) {
@@ -188,13 +190,16 @@ class IdempotencyWaitingIT {
             .pollInterval(Duration.ofMillis(1))
             .until(() -> waiter.getState() == Thread.State.TIMED_WAITING);
         long before = redis.calls("evalsha");
+        long start = System.nanoTime();
         waiter.interrupt();
         waiter.join();
+        back.add(Duration.ofNanos(System.nanoTime() - start));
         silent += redis.calls("evalsha") == before ? 1 : 0;
       }
     }
     // Not each: a pause may have been over just before its interrupt.
     assertThat(silent, is(greaterThan(rounds / 2)));
+    assertThat(Collections.min(back), is(lessThanOrEqualTo(Duration.ofMillis(100))));
   }
 
   @Test

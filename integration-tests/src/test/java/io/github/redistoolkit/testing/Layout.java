@@ -60,6 +60,7 @@ record Layout(List<RedisServer> servers, List<RedisServer> sentinels) {
     sentinels.forEach(RedisServer::start);
     sentinels.forEach(Layout::quicken);
     sentinels.forEach(sentinel -> awaitTrue(sentinel, "knows all", Layout::knowsAll));
+    sentinels.forEach(Layout::calmSentinel);
     return new Layout(List.of(primary, replica), sentinels);
   }
 
@@ -74,6 +75,16 @@ record Layout(List<RedisServer> servers, List<RedisServer> sentinels) {
           ("DEBUG INFO-PERIOD 200 PUBLISH-PERIOD 200 PING-PERIOD 200"
                   + " TILT-TRIGGER 60000 TILT-PERIOD 1000")
               .split(" "));
+    }
+  }
+
+  /**
+   * Makes a sentinel slower to believe what it sees than it was started: it undoes a failover of
+   * which it has not heard from the others within four of these periods.
+   */
+  private static void calmSentinel(RedisServer sentinel) {
+    try (Jedis jedis = new Jedis(sentinel.address())) {
+      jedis.sendCommand(SENTINEL, "DEBUG", "PUBLISH-PERIOD", "500");
     }
   }
 

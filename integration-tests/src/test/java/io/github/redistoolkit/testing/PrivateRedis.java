@@ -4,6 +4,7 @@ import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Deployment.SlotRange;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +13,7 @@ import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.commands.ProtocolCommand;
+import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
@@ -101,13 +103,31 @@ public final class PrivateRedis {
     HostAndPort before = deployment.primaryOf(key);
     switch (deployment.topology()) {
       case STANDALONE -> throw new IllegalStateException("a single server has no replica");
-      case SENTINEL ->
-          deployment.askAnyOf(
-              deployment.sentinels(),
-              sentinel -> sentinel.sendCommand(SENTINEL, "FAILOVER", Deployment.PRIMARY_NAME));
+      case SENTINEL -> {
+        do {
+          askSentinels();
+          awaitFailover(key, before);
+          // On a busy machine one that hears of it late may have put the old primary back.
+        } while (deployment.primaryOf(key).equals(before));
+      }
       case CLUSTER -> replace(key, before);
     }
     awaitFailover(key, before);
+  }
+
+  /** Asks until they do it: while one failover is under way, they refuse the next. */
+  private void askSentinels() {
+    Awaitility.await("a sentinel fails over")
+        .pollDelay(Duration.ZERO)
+        .atMost(Duration.ofSeconds(60))
+        .ignoreExceptionsInstanceOf(JedisDataException.class)
+        .until(
+            () ->
+                deployment.askAnyOf(
+                    deployment.sentinels(),
+                    sentinel ->
+                        sentinel.sendCommand(SENTINEL, "FAILOVER", Deployment.PRIMARY_NAME)),
+            Objects::nonNull);
   }
 
   /**

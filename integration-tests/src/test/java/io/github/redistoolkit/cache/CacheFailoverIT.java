@@ -25,9 +25,7 @@ import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisException;
-import redis.clients.jedis.params.SetParams;
 
 /** A replica takes over from the primary while the cache is in use. */
 @EachClient(topologies = {Topology.SENTINEL, Topology.CLUSTER})
@@ -57,14 +55,6 @@ class CacheFailoverIT extends CacheServersSuite {
               call.run();
               return true;
             });
-  }
-
-  /** Waits until the replica has what was written before; without this a failover may lose it. */
-  private void awaitReplicated() {
-    try (Jedis primary = redis.open(servers.primaryOf(key).address())) {
-      primary.set("{" + key + "}marker", "", SetParams.setParams().px(60_000));
-      assertThat(primary.waitReplicas(1, 5000), is(greaterThan(0L)));
-    }
   }
 
   @Test
@@ -100,7 +90,7 @@ class CacheFailoverIT extends CacheServersSuite {
             () -> {
               joiners.add(threads.submit(() -> cache.getOrLoad(key, MINUTE, () -> 2)));
               joiners.add(threads.submit(() -> otherJvm.getOrLoad(key, MINUTE, () -> 3)));
-              awaitReplicated();
+              servers.awaitReplicated(key);
               primary.kill();
               servers.awaitFailover(key, primary.address());
               return 1;
@@ -124,7 +114,7 @@ class CacheFailoverIT extends CacheServersSuite {
             MINUTE,
             () -> {
               otherJvm.set(key, 2);
-              awaitReplicated();
+              servers.awaitReplicated(key);
               servers.failOver(key);
               return 1;
             });
@@ -217,7 +207,7 @@ class CacheFailoverIT extends CacheServersSuite {
           aside.update(
               key,
               () -> {
-                awaitReplicated();
+                servers.awaitReplicated(key);
                 servers.failOver(key);
                 assertThat(elsewhere.get(key), is(1));
                 return database.incrementAndGet();

@@ -20,9 +20,7 @@ import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.HostAndPort;
-import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisException;
-import redis.clients.jedis.params.SetParams;
 
 /** A replica that becomes the primary: what it has heard of holds. */
 @EachClient(topologies = {Topology.SENTINEL, Topology.CLUSTER})
@@ -91,20 +89,12 @@ class IdempotencyFailoverIT {
     return other;
   }
 
-  /** Waits until the replica has all that was written up to now. */
-  private void awaitReplicated() {
-    try (Jedis jedis = redis.open(servers.primaryOf(stored.redisKey()).address())) {
-      jedis.set("written-last:{" + key + "}", "", new SetParams().px(60_000));
-      assertThat(jedis.waitReplicas(1, 10_000), is(1L));
-    }
-  }
-
   @Test
   void claimsAndResultsOutliveAFailoverThatAnAdministratorMakes() {
     String done = neighbour();
     assertThat(execute(done), is(1));
     Claim<Integer> claim = begin();
-    awaitReplicated();
+    servers.awaitReplicated(stored.redisKey());
     servers.failOver(stored.redisKey());
 
     try (TestRedis impatient = redis.retryingFor(Duration.ofSeconds(1))) {
@@ -127,7 +117,7 @@ class IdempotencyFailoverIT {
   void aCompletionAndABeginningAreMadeAcrossACrashAndNothingRunsTwice() {
     String next = neighbour();
     Claim<Integer> claim = begin();
-    awaitReplicated();
+    servers.awaitReplicated(stored.redisKey());
     RedisServer crashed = servers.primaryOf(stored.redisKey());
     crashed.kill();
     CompletableFuture<Integer> beginning = CompletableFuture.supplyAsync(() -> execute(next));

@@ -15,6 +15,7 @@ import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.params.SetParams;
 
 /**
  * Servers that one suite has for itself, so that it may disturb them as it likes.
@@ -79,6 +80,23 @@ public final class PrivateRedis {
         .pollInterval(Duration.ofMillis(50))
         .atMost(Duration.ofSeconds(60))
         .until(() -> client.set(key, "value").equals("OK"));
+  }
+
+  /** Waits until a replica has all that was written to a key's primary up to now. */
+  public void awaitReplicated(String key) {
+    String probe = key.contains("{") ? key + ":probe" : "{" + key + "}:probe";
+    Awaitility.await("a replica has what the primary of " + key + " has")
+        .pollDelay(Duration.ZERO)
+        .pollInterval(Duration.ofMillis(50))
+        .atMost(Duration.ofSeconds(60))
+        .ignoreExceptionsInstanceOf(JedisException.class)
+        .until(
+            () -> {
+              try (Jedis jedis = redis.open(primaryOf(key).address())) {
+                jedis.set(probe, "", SetParams.setParams().px(60_000));
+                return jedis.waitReplicas(1, 500) > 0;
+              }
+            });
   }
 
   /** The server where a key is written at this moment. */

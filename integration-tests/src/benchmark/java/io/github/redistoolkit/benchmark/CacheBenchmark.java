@@ -3,6 +3,7 @@ package io.github.redistoolkit.benchmark;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.OperationsPerInvocation;
@@ -13,7 +14,7 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
 /**
- * A cache of small records, against GET, SET and MGET with Gson.
+ * A cache of small records, against GET, SET, MGET a pipeline of SET and DEL with Gson.
  *
  * <p>Only ours keeps an older load from overwriting a newer value; the peers are told to set and
  * get, and do no more.
@@ -30,13 +31,15 @@ public class CacheBenchmark {
   private Access access;
   private Users users;
   private List<String> keys;
+  private Map<String, Users.User> all;
 
   @Setup
   public void fill() {
     access = Access.by(through);
     users = Users.open(access);
     keys = IntStream.range(0, KEYS).mapToObj(Integer::toString).toList();
-    keys.forEach(key -> users.set(key, user));
+    all = keys.stream().collect(Collectors.toMap(key -> key, key -> user));
+    users.setAll(all);
     if (!users.get(keys.get(0)).equals(user)) {
       throw new IllegalStateException("not what was set: " + users.get(keys.get(0)));
     }
@@ -66,6 +69,14 @@ public class CacheBenchmark {
       throw new IllegalStateException(found.size() + " hits");
     }
     return found;
+  }
+
+  /** One operation is one key. */
+  @Benchmark
+  @OperationsPerInvocation(KEYS)
+  public void setAndDeleteAllOf1000() {
+    users.setAll(all);
+    users.deleteAll(keys);
   }
 
   private String anyKey() {

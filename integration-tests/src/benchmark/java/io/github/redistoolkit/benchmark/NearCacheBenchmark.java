@@ -1,5 +1,7 @@
 package io.github.redistoolkit.benchmark;
 
+import com.alicp.jetcache.MultiLevelCacheBuilder;
+import com.alicp.jetcache.embedded.CaffeineCacheBuilder;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.github.redistoolkit.cache.CacheBuilder;
@@ -7,6 +9,7 @@ import io.github.redistoolkit.cache.CacheService;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -17,14 +20,18 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.infra.Blackhole;
+import org.redisson.api.RLocalCachedMap;
+import org.redisson.api.options.LocalCachedMapOptions;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.util.Pool;
 
 /**
  * A read that the near cache answers, against a raw GET of the same entry that nothing decodes.
  *
- * <p>Caffeine alone knows nothing of Redis, so what another JVM writes is never seen, and every
- * reader gets the same object, also if it can be modified.
+ * <p>The others hand out the same object to every reader, also if it can be modified. What another
+ * JVM writes is told to Redisson by a message that is lost while it is not connected; JetCache of
+ * two levels, without its broadcasts, and Caffeine alone are never told. Jedis's own cache is not
+ * here, as it refuses a Redis before 7.4.
  */
 @State(Scope.Benchmark)
 public class NearCacheBenchmark {
@@ -32,10 +39,11 @@ public class NearCacheBenchmark {
   /** Read in a row, since one read is too short to be timed; percentiles are those of means. */
   private static final int READS = 100;
 
+  private static final int MAX_ENTRIES = 2 * READS;
   private static final Duration TTL = Duration.ofHours(1);
   private static final Instant SINCE = Instant.parse("2026-01-01T12:00:00Z");
 
-  @Param({"RAW", "POOL", "CLIENT", "CAFFEINE"})
+  @Param({"RAW", "POOL", "CLIENT", "REDISSON", "JETCACHE", "CAFFEINE"})
   Through through;
 
   @Param Copy copy;
@@ -76,14 +84,23 @@ public class NearCacheBenchmark {
         write(type, value);
         read = raw(access.pool(), access.name());
       }
+      case REDISSON -> read = redisson(type, value);
+      case JETCACHE -> read = jetCache(type, value);
       case CAFFEINE -> read = caffeine(value);
       default -> {
-        CacheService<V> near = cache(type).nearCache(2 * READS).build();
+        CacheService<V> near = cache(type).nearCache(MAX_ENTRIES).build();
         keys.forEach(key -> near.set(key, value, TTL));
         cache = near;
         read = key -> near.get(key).orElseThrow();
       }
     }
+    if (!keys.stream().allMatch(key -> isRead(value, read.apply(key)))) {
+      throw new IllegalStateException("not what was set: " + read.apply(keys.get(0)));
+    }
+  }
+
+  private boolean isRead(Object value, Object read) {
+    return through == Through.RAW ? read != null : value.equals(read);
   }
 
   /** Writes the entries that others read. */
@@ -100,9 +117,36 @@ public class NearCacheBenchmark {
         .prefix(access.name());
   }
 
+  private <V> Function<String, Object> redisson(Class<V> type, V value) {
+    RLocalCachedMap<String, V> map =
+        Peers.redisson(access)
+            .getLocalCachedMap(
+                LocalCachedMapOptions.<String, V>name(access.name())
+                    .codec(Peers.jsonCodec(type))
+                    .cacheSize(MAX_ENTRIES)
+                    .timeToLive(TTL));
+    keys.forEach(key -> map.fastPut(key, value));
+    return map::get;
+  }
+
+  private <V> Function<String, Object> jetCache(Class<V> type, V value) {
+    com.alicp.jetcache.Cache<String, V> local =
+        CaffeineCacheBuilder.createCaffeineCacheBuilder()
+            .limit(MAX_ENTRIES)
+            .expireAfterWrite(TTL.toMillis(), TimeUnit.MILLISECONDS)
+            .buildCache();
+    com.alicp.jetcache.Cache<String, V> both =
+        MultiLevelCacheBuilder.createMultiLevelCacheBuilder()
+            .addCache(local, Peers.jetCache(access, type, TTL))
+            .expireAfterWrite(TTL.toMillis(), TimeUnit.MILLISECONDS)
+            .buildCache();
+    keys.forEach(key -> both.put(key, value));
+    return both::get;
+  }
+
   private <V> Function<String, Object> caffeine(V value) {
     Cache<String, V> cache =
-        Caffeine.newBuilder().maximumSize(2 * READS).expireAfterWrite(TTL).build();
+        Caffeine.newBuilder().maximumSize(MAX_ENTRIES).expireAfterWrite(TTL).build();
     keys.forEach(key -> cache.put(key, value));
     return cache::getIfPresent;
   }

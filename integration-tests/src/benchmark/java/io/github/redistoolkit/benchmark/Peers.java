@@ -1,5 +1,9 @@
 package io.github.redistoolkit.benchmark;
 
+import com.alicp.jetcache.Cache;
+import com.alicp.jetcache.CacheValueHolder;
+import com.alicp.jetcache.redis.RedisCacheBuilder;
+import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Json;
 import io.lettuce.core.RedisClient;
 import io.lettuce.core.RedisURI;
@@ -7,6 +11,8 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.apache.commons.pool2.impl.GenericObjectPoolConfig;
 import org.redisson.Redisson;
 import org.redisson.api.RedissonClient;
@@ -94,6 +100,24 @@ final class Peers {
     return access.closing(
         RedisClient.create(access.url()),
         client -> client.shutdown(Duration.ZERO, Duration.ofSeconds(2)));
+  }
+
+  /** JetCache keeps each value in a holder with its times. */
+  static <V> Cache<String, V> jetCache(Access access, Class<V> type, Duration ttl) {
+    TypeToken<?> holder = TypeToken.getParameterized(CacheValueHolder.class, type);
+    Function<Object, byte[]> encoder =
+        value ->
+            Json.defaultGson().toJson(value, holder.getType()).getBytes(StandardCharsets.UTF_8);
+    Function<byte[], Object> decoder =
+        bytes -> Json.defaultGson().fromJson(new String(bytes, StandardCharsets.UTF_8), holder);
+    return RedisCacheBuilder.createRedisCacheBuilder()
+        .jedisPool(access.pool())
+        .keyPrefix(access.name())
+        .keyConvertor(null)
+        .valueEncoder(encoder)
+        .valueDecoder(decoder)
+        .expireAfterWrite(ttl.toMillis(), TimeUnit.MILLISECONDS)
+        .buildCache();
   }
 
   private static RedisStandaloneConfiguration standalone(Access access) {

@@ -1,13 +1,9 @@
 package io.github.redistoolkit.benchmark;
 
 import com.alicp.jetcache.Cache;
-import com.alicp.jetcache.CacheValueHolder;
-import com.alicp.jetcache.redis.RedisCacheBuilder;
 import com.google.gson.Gson;
-import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.CacheService;
 import io.github.redistoolkit.core.Json;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -15,13 +11,16 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
+import org.redisson.api.RBatch;
 import org.redisson.api.RedissonClient;
 import org.redisson.client.codec.Codec;
+import org.springframework.data.redis.core.RedisOperations;
 import org.springframework.data.redis.core.RedisTemplate;
+import org.springframework.data.redis.core.SessionCallback;
+import org.springframework.data.redis.core.ValueOperations;
 import org.springframework.data.redis.serializer.RedisSerializer;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.Pipeline;
 import redis.clients.jedis.params.SetParams;
 import redis.clients.jedis.util.Pool;
 
@@ -50,6 +49,10 @@ interface Users {
 
   /** Those that are there. */
   Map<String, User> getAll(List<String> keys);
+
+  void setAll(Map<String, User> all);
+
+  void deleteAll(List<String> keys);
 
   /** The cache that the row names; its entries end with the access. */
   static Users open(Access access) {
@@ -89,6 +92,16 @@ interface Users {
     public Map<String, User> getAll(List<String> keys) {
       return cache.getAll(keys);
     }
+
+    @Override
+    public void setAll(Map<String, User> all) {
+      cache.setAll(all, TTL);
+    }
+
+    @Override
+    public void deleteAll(List<String> keys) {
+      cache.deleteAll(keys);
+    }
   }
 
   /** {@code GET}, {@code SET} and {@code MGET} with Gson. */
@@ -117,13 +130,36 @@ interface Users {
     public Map<String, User> getAll(List<String> keys) {
       List<String> json;
       try (Jedis jedis = pool.getResource()) {
-        json = jedis.mget(keys.stream().map(prefix::concat).toArray(String[]::new));
+        json = jedis.mget(names(keys));
       }
       Map<String, User> found = new HashMap<>();
       for (int i = 0; i < json.size(); i++) {
         found.put(keys.get(i), GSON.fromJson(json.get(i), User.class));
       }
       return found;
+    }
+
+    @Override
+    public void setAll(Map<String, User> all) {
+      try (Jedis jedis = pool.getResource();
+          Pipeline pipeline = jedis.pipelined()) {
+        all.forEach(
+            (key, user) -> {
+              SetParams ttl = SetParams.setParams().px(TTL.toMillis());
+              var unused = pipeline.set(prefix + key, GSON.toJson(user), ttl);
+            });
+      }
+    }
+
+    @Override
+    public void deleteAll(List<String> keys) {
+      try (Jedis jedis = pool.getResource()) {
+        jedis.del(names(keys));
+      }
+    }
+
+    private String[] names(List<String> keys) {
+      return keys.stream().map(prefix::concat).toArray(String[]::new);
     }
   }
 
@@ -142,9 +178,26 @@ interface Users {
 
     @Override
     public Map<String, User> getAll(List<String> keys) {
-      return redisson
-          .getBuckets(codec)
-          .get(keys.stream().map(prefix::concat).toArray(String[]::new));
+      return redisson.getBuckets(codec).get(names(keys));
+    }
+
+    @Override
+    public void setAll(Map<String, User> all) {
+      RBatch batch = redisson.createBatch();
+      all.forEach(
+          (key, user) -> {
+            var unused = batch.<User>getBucket(prefix + key, codec).setAsync(user, TTL);
+          });
+      batch.execute();
+    }
+
+    @Override
+    public void deleteAll(List<String> keys) {
+      redisson.getKeys().delete(names(keys));
+    }
+
+    private String[] names(List<String> keys) {
+      return keys.stream().map(prefix::concat).toArray(String[]::new);
     }
   }
 
@@ -172,36 +225,44 @@ interface Users {
 
     @Override
     public Map<String, User> getAll(List<String> keys) {
-      List<User> users =
-          template.opsForValue().multiGet(keys.stream().map(prefix::concat).toList());
+      List<User> users = template.opsForValue().multiGet(names(keys));
       Map<String, User> found = new HashMap<>();
       for (int i = 0; i < users.size(); i++) {
         found.put(keys.get(i), users.get(i));
       }
       return found;
     }
+
+    @Override
+    public void setAll(Map<String, User> all) {
+      template.executePipelined(
+          new SessionCallback<Void>() {
+            @Override
+            @SuppressWarnings("unchecked")
+            public <K, V> Void execute(RedisOperations<K, V> pipeline) {
+              ValueOperations<String, User> values =
+                  ((RedisOperations<String, User>) pipeline).opsForValue();
+              all.forEach((key, user) -> values.set(prefix + key, user, TTL));
+              return null;
+            }
+          });
+    }
+
+    @Override
+    public void deleteAll(List<String> keys) {
+      template.delete(names(keys));
+    }
+
+    private List<String> names(List<String> keys) {
+      return keys.stream().map(prefix::concat).toList();
+    }
   }
 
   /** Each value in a holder with its times, which is how JetCache stores it. */
   record OfJetCache(Cache<String, User> cache) implements Users {
 
-    private static final TypeToken<CacheValueHolder<User>> HOLDER = new TypeToken<>() {};
-
     static OfJetCache over(Access access) {
-      Gson gson = Json.defaultGson();
-      Function<Object, byte[]> encoder =
-          holder -> gson.toJson(holder, HOLDER.getType()).getBytes(StandardCharsets.UTF_8);
-      Function<byte[], Object> decoder =
-          bytes -> gson.fromJson(new String(bytes, StandardCharsets.UTF_8), HOLDER);
-      return new OfJetCache(
-          RedisCacheBuilder.createRedisCacheBuilder()
-              .jedisPool(access.pool())
-              .keyPrefix(access.name())
-              .keyConvertor(null)
-              .valueEncoder(encoder)
-              .valueDecoder(decoder)
-              .expireAfterWrite(TTL.toMillis(), TimeUnit.MILLISECONDS)
-              .buildCache());
+      return new OfJetCache(Peers.jetCache(access, User.class, TTL));
     }
 
     @Override
@@ -217,6 +278,17 @@ interface Users {
     @Override
     public Map<String, User> getAll(List<String> keys) {
       return cache.getAll(new HashSet<>(keys));
+    }
+
+    /** One by one: its {@code putAll} needs a class that Jedis 8 has not. */
+    @Override
+    public void setAll(Map<String, User> all) {
+      all.forEach(cache::put);
+    }
+
+    @Override
+    public void deleteAll(List<String> keys) {
+      cache.removeAll(new HashSet<>(keys));
     }
   }
 }

@@ -5,17 +5,14 @@ import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import io.github.redistoolkit.idempotency.StoredRecord.Word;
 import io.github.redistoolkit.testing.EachClient;
-import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.RedisServer;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.Test;
@@ -24,26 +21,15 @@ import redis.clients.jedis.exceptions.JedisException;
 
 /** A replica that becomes the primary: what it has heard of holds. */
 @EachClient(topologies = {Topology.SENTINEL, Topology.CLUSTER})
-class IdempotencyFailoverIT {
-
-  private static final TypeToken<Integer> NUMBER = TypeToken.get(Integer.class);
-
-  private final PrivateRedis servers;
-  private final TestRedis redis;
-  private final IdempotencyService service;
-  private final String key;
-  private final StoredRecord stored;
-  private final AtomicInteger runs = new AtomicInteger();
+class IdempotencyFailoverIT extends IdempotencyServersSuite {
 
   IdempotencyFailoverIT(TestRedis shared) {
-    this.servers = shared.privateServers();
-    this.redis = servers.redis();
-    this.service =
-        Services.builder(redis.retryingFor(Duration.ofSeconds(1)))
-            .waitFor(Duration.ofSeconds(30))
-            .build();
-    this.key = redis.unique("key");
-    this.stored = new StoredRecord(redis.admin(), service, key);
+    super(
+        shared,
+        redis ->
+            Services.builder(redis.retryingFor(Duration.ofSeconds(1)))
+                .waitFor(Duration.ofSeconds(30))
+                .build());
   }
 
   /** Again and again while clients still have to learn of the new primary. */

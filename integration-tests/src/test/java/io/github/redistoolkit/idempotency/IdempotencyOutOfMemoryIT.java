@@ -5,45 +5,31 @@ import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import io.github.redistoolkit.testing.EachClient;
-import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import redis.clients.jedis.exceptions.JedisDataException;
 
 /** Servers that have no memory left. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
-class IdempotencyOutOfMemoryIT {
+class IdempotencyOutOfMemoryIT extends IdempotencyServersSuite {
 
-  private static final TypeToken<Integer> NUMBER = TypeToken.get(Integer.class);
-
-  private final PrivateRedis servers;
-  private final IdempotencyService service;
-  private final String key;
-  private final String done;
-  private final StoredRecord stored;
-  private final AtomicInteger runs = new AtomicInteger();
+  private final String done = redis.unique("done");
 
   IdempotencyOutOfMemoryIT(TestRedis shared) {
-    this.servers = shared.privateServers();
-    this.service = Services.on(servers.redis());
-    this.key = servers.redis().unique("key");
-    this.done = servers.redis().unique("done");
-    this.stored = new StoredRecord(servers.redis().admin(), service, key);
+    super(shared, Services::on);
   }
 
   @Test
   void withoutMemoryNothingIsClaimedAndAResultCanBeRecordedLater() {
     assertThat(service.execute(done, Integer.class, () -> 7), is(7));
     Claim<Integer> claim = service.begin(key, null, NUMBER);
-    Claim<Integer> given = service.begin(servers.redis().unique("given"), null, NUMBER);
+    Claim<Integer> given = service.begin(redis.unique("given"), null, NUMBER);
     StoredRecord.Exactly before = stored.exactly();
     servers.exhaustMemory();
 

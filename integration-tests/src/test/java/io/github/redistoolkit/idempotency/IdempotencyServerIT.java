@@ -8,15 +8,12 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import io.github.redistoolkit.idempotency.StoredRecord.Word;
 import io.github.redistoolkit.testing.EachClient;
-import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
 import java.util.concurrent.Callable;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisConnectionException;
@@ -24,23 +21,12 @@ import redis.clients.jedis.exceptions.JedisDataException;
 
 /** A single server that is stopped, or restarts, with its data and without. */
 @EachClient
-class IdempotencyServerIT {
+class IdempotencyServerIT extends IdempotencyServersSuite {
 
-  private static final TypeToken<Integer> NUMBER = TypeToken.get(Integer.class);
-
-  private final PrivateRedis servers;
-  private final IdempotencyService service;
-  private final String key;
-  private final String done;
-  private final StoredRecord stored;
-  private final AtomicInteger runs = new AtomicInteger();
+  private final String done = redis.unique("done");
 
   IdempotencyServerIT(TestRedis shared) {
-    this.servers = shared.privateServers();
-    this.service = Services.on(servers.redis());
-    this.key = servers.redis().unique("key");
-    this.done = servers.redis().unique("done");
-    this.stored = new StoredRecord(servers.redis().admin(), service, key);
+    super(shared, Services::on);
   }
 
   /** Asks again if it fails: a pool notices only on use that a connection has died. */

@@ -49,7 +49,7 @@ class LockFailoverIT {
     String name = redis.unique("forgotten");
     RedisLock lock = Locks.lock(redis, name, LEASE);
     lock.acquire(PATIENCE).close();
-    awaitReplica(name);
+    servers.awaitReplicated(Locks.key(name));
     RedisServer primary = servers.primaryOf(Locks.key(name));
     RedisServer replica = replicaOf(primary);
     Lease stale;
@@ -81,7 +81,7 @@ class LockFailoverIT {
   @Test
   void tokensRiseWhileThePrimaryChangesUnderLoad() throws Exception {
     String name = redis.unique("planned");
-    awaitReplica(name);
+    servers.awaitReplicated(Locks.key(name));
     Turns turns = new Turns();
     try (Crew crew = new Crew()) {
       turns.begin(crew, name);
@@ -97,7 +97,7 @@ class LockFailoverIT {
   @Test
   void tokensRiseWhenThePrimaryDiesUnderLoad() throws Exception {
     String name = redis.unique("killed");
-    awaitReplica(name);
+    servers.awaitReplicated(Locks.key(name));
     RedisServer primary = servers.primaryOf(Locks.key(name));
     Turns turns = new Turns();
     try (Crew crew = new Crew()) {
@@ -116,11 +116,11 @@ class LockFailoverIT {
   @Test
   void aLeaseIsKeptAliveAndHandedOverThoughThePrimaryChanges() throws Exception {
     String name = redis.unique("kept");
-    awaitReplica(name);
+    servers.awaitReplicated(Locks.key(name));
     Duration lease = Duration.ofSeconds(20);
     Lease held = Locks.lock(redis, name, lease).tryAcquire().orElseThrow();
     held.keepAlive(PATIENCE, losses::incrementAndGet);
-    awaitReplica(name);
+    servers.awaitReplicated(Locks.key(name));
     try (Crew crew = new Crew()) {
       RedisLock other = Locks.lock(redis, name, lease);
       Crew.Started<Lease> waiter = crew.start(() -> other.acquire(PATIENCE));
@@ -136,32 +136,6 @@ class LockFailoverIT {
       }
     }
     assertThat(losses.get(), is(0));
-  }
-
-  /** Waits until the primary of a lock has a replica that has all there is. */
-  private void awaitReplica(String name) {
-    servers.awaitWritable(Locks.key(name) + ":probe");
-    await()
-        .atMost(PATIENCE)
-        .ignoreExceptionsInstanceOf(JedisException.class)
-        .until(
-            () -> {
-              RedisServer primary = servers.primaryOf(Locks.key(name));
-              try (Jedis jedis = redis.open(primary.address())) {
-                jedis.set(Locks.key(name) + ":probe", "written");
-                return jedis.waitReplicas(1, 1_000) == 1 && listsReplicas(jedis);
-              }
-            });
-  }
-
-  /** Whether a primary of a cluster lists a replica for each slot; only then can it take over. */
-  private boolean listsReplicas(Jedis jedis) {
-    if (redis.topology() != Topology.CLUSTER) {
-      return true;
-    }
-    List<?> ranges = (List<?>) jedis.sendCommand(Protocol.Command.CLUSTER, "SLOTS");
-    // First and last slot, the primary, and its replica.
-    return ranges.stream().allMatch(range -> ((List<?>) range).size() >= 4);
   }
 
   private RedisServer replicaOf(RedisServer primary) {

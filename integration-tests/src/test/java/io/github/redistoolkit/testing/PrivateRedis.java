@@ -4,7 +4,6 @@ import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Deployment.SlotRange;
 import java.time.Duration;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
@@ -13,7 +12,6 @@ import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.commands.ProtocolCommand;
-import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.params.SetParams;
 
@@ -28,7 +26,7 @@ public final class PrivateRedis {
 
   private static final ProtocolCommand SENTINEL = Layout.command("SENTINEL");
 
-  /** A replica that was told to take over gives up after five seconds. */
+  /** Both a replica that was told to take over and a sentinel give up after five seconds. */
   private static final Duration MANUAL_FAILOVER = Duration.ofSeconds(6);
 
   private static final int LOADED_KEYS = 5000;
@@ -82,7 +80,10 @@ public final class PrivateRedis {
         .until(() -> client.set(key, "value").equals("OK"));
   }
 
-  /** Waits until a replica has all that was written to a key's primary up to now. */
+  /**
+   * Waits until a replica has all that was written to a key's primary up to now. In a Cluster the
+   * primary lists it then, without which it can not take over.
+   */
   public void awaitReplicated(String key) {
     String probe = key.contains("{") ? key + ":probe" : "{" + key + "}:probe";
     Awaitility.await("a replica has what the primary of " + key + " has")
@@ -92,9 +93,12 @@ public final class PrivateRedis {
         .ignoreExceptionsInstanceOf(JedisException.class)
         .until(
             () -> {
-              try (Jedis jedis = redis.open(primaryOf(key).address())) {
+              HostAndPort primary = primaryOf(key).address();
+              try (Jedis jedis = redis.open(primary)) {
                 jedis.set(probe, "", SetParams.setParams().px(60_000));
-                return jedis.waitReplicas(1, 500) > 0;
+                return jedis.waitReplicas(1, 500) > 0
+                    && (deployment.topology() != Topology.CLUSTER
+                        || replicaOf(key, primary) != null);
               }
             });
   }
@@ -118,59 +122,62 @@ public final class PrivateRedis {
    * @throws IllegalStateException if there is no replica
    */
   public void failOver(String key) {
-    HostAndPort before = deployment.primaryOf(key);
-    switch (deployment.topology()) {
-      case STANDALONE -> throw new IllegalStateException("a single server has no replica");
-      case SENTINEL -> {
-        do {
-          askSentinels();
-          awaitFailover(key, before);
-          // On a busy machine one that hears of it late may have put the old primary back.
-        } while (deployment.primaryOf(key).equals(before));
-      }
-      case CLUSTER -> replace(key, before);
+    if (deployment.topology() == Topology.STANDALONE) {
+      throw new IllegalStateException("a single server has no replica");
     }
-    awaitFailover(key, before);
-  }
-
-  /** Asks until they do it: while one failover is under way, they refuse the next. */
-  private void askSentinels() {
-    Awaitility.await("a sentinel fails over")
-        .pollDelay(Duration.ZERO)
-        .atMost(Duration.ofSeconds(60))
-        .ignoreExceptionsInstanceOf(JedisDataException.class)
-        .until(
-            () ->
-                deployment.askAnyOf(
-                    deployment.sentinels(),
-                    sentinel ->
-                        sentinel.sendCommand(SENTINEL, "FAILOVER", Deployment.PRIMARY_NAME)),
-            Objects::nonNull);
+    HostAndPort before = deployment.primaryOf(key);
+    do {
+      replace(key, before);
+      awaitFailover(key, before);
+      // On a busy machine a sentinel that hears of it late may have put the old primary back.
+    } while (deployment.primaryOf(key).equals(before));
   }
 
   /**
-   * Asks a replica, once there is one that follows, to take over, and asks again if it has not,
-   * which is common soon after the last failover: nodes vote only once in two node timeouts for a
-   * replica of the same primary; and one that was itself elected a moment ago counts the old votes
-   * once more, takes over in an epoch that is past, and is put back by the others.
+   * Asks for another primary, and asks again if there is none after a while. On a busy machine
+   * sentinels give up what they began, and while one failover is under way they refuse the next. A
+   * Cluster does either soon after the last failover: nodes vote only once in two node timeouts for
+   * a replica of the same primary; and one that was itself elected a moment ago counts the old
+   * votes once more, takes over in an epoch that is past, and is put back by the others.
    */
   private void replace(String key, HostAndPort before) {
     Awaitility.await("a replica of the primary at " + before + " takes over")
         .pollDelay(Duration.ZERO)
         .pollInterval(Duration.ofMillis(20))
         .atMost(Duration.ofSeconds(60))
-        .ignoreExceptionsInstanceOf(JedisException.class) // it is on its way
+        .ignoreExceptionsInstanceOf(JedisException.class) // one is on its way
         .until(
             () -> {
-              HostAndPort replica = replicaOf(key, before);
-              if (replica == null) {
+              if (deployment.topology() == Topology.SENTINEL) {
+                askSentinelsIfNoneKnows(key, before);
+              } else if (!askReplica(key, before)) {
                 return isReplaced(key, before);
-              }
-              try (Jedis jedis = new Jedis(replica)) {
-                jedis.clusterFailover();
               }
               return isReplacedInTime(key, before);
             });
+  }
+
+  /** One that knows of another primary already would go back to this one. */
+  private void askSentinelsIfNoneKnows(String key, HostAndPort before) {
+    if (sentinels().stream()
+        .filter(RedisServer::isRunning)
+        .noneMatch(sentinel -> knowsAnotherPrimary(sentinel, key, before))) {
+      deployment.askAnyOf(
+          deployment.sentinels(),
+          sentinel -> sentinel.sendCommand(SENTINEL, "FAILOVER", Deployment.PRIMARY_NAME));
+    }
+  }
+
+  /** Asks the one that follows, if there is one at the moment. */
+  private static boolean askReplica(String key, HostAndPort primary) {
+    HostAndPort replica = replicaOf(key, primary);
+    if (replica == null) {
+      return false;
+    }
+    try (Jedis jedis = new Jedis(replica)) {
+      jedis.clusterFailover();
+    }
+    return true;
   }
 
   private boolean isReplacedInTime(String key, HostAndPort before) throws InterruptedException {
@@ -185,7 +192,12 @@ public final class PrivateRedis {
   }
 
   private boolean isReplaced(String key, HostAndPort before) {
-    return servers().stream().allMatch(server -> knowsAnotherPrimary(server, key, before));
+    return knowing().stream().allMatch(server -> knowsAnotherPrimary(server, key, before));
+  }
+
+  /** Those that clients ask for the primary. */
+  private List<RedisServer> knowing() {
+    return deployment.topology() == Topology.SENTINEL ? sentinels() : servers();
   }
 
   /**
@@ -206,9 +218,7 @@ public final class PrivateRedis {
 
   /** Waits until a key has another primary than this, which everyone alive knows. */
   public void awaitFailover(String key, HostAndPort before) {
-    List<RedisServer> knowing =
-        deployment.topology() == Topology.SENTINEL ? sentinels() : servers();
-    for (RedisServer server : knowing) {
+    for (RedisServer server : knowing()) {
       Awaitility.await("the server at " + server + " knows another primary than " + before)
           .pollDelay(Duration.ZERO)
           .pollInterval(Duration.ofMillis(20))

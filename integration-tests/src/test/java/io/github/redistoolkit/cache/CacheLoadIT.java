@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -214,7 +215,7 @@ class CacheLoadIT {
         List.of(
             () -> writing.set(key, "new"),
             () -> writing.delete(key),
-            () -> writing.setAll(java.util.Map.of(key, "new"), MINUTE),
+            () -> writing.setAll(Map.of(key, "new"), MINUTE),
             () -> writing.deleteAll(List.of(key)),
             clearing::clear);
     for (Runnable write : writes) {
@@ -235,7 +236,8 @@ class CacheLoadIT {
       begun.await();
       write.run();
       for (CacheService<String> jvm : List.of(loading, writing)) {
-        assertThat(jvm.getOrLoad(key, MINUTE, () -> "new"), is("new"));
+        Future<String> now = threads.submit(() -> jvm.getOrLoad(key, MINUTE, () -> "new"));
+        assertThat(now.get(10, TimeUnit.SECONDS), is("new"));
       }
       written.countDown();
       assertThat(old.get(10, TimeUnit.SECONDS), is("old"));

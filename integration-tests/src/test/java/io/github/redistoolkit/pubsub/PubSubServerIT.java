@@ -77,7 +77,9 @@ class PubSubServerIT extends PubSubSuite {
 
   @Test
   void isBackWhileTheServerIsStillLoadingAndStaysConnected() {
-    try (RedisPubSub pubSub = builder().build()) {
+    // What loads on a busy machine answers seldom.
+    Duration patience = Duration.ofSeconds(5);
+    try (RedisPubSub pubSub = builder().longestSilence(patience).build()) {
       pubSub.subscribe(channel, Integer.class, this::keep);
       servers.restartLoadingFor(Duration.ofSeconds(Matrix.size(3, 10)));
       Wire.await("healed").until(() -> recorder.gaps, hasSize(1));

@@ -52,10 +52,10 @@ class LockExclusionIT {
     try (TestRedis victim = redis.withMaxTotal(64);
         Primaries primaries = Primaries.of(redis);
         Disturbance flushing = redis.flushScriptsEvery(Duration.ofMillis(10));
-        Disturbance killing = Disturbance.every(Duration.ofMillis(50), primaries::killBlocked)) {
+        Disturbance killing = Disturbance.every(Duration.ofMillis(20), primaries::killBlocked)) {
       assertThat(count(name, () -> locked(victim, name)), is(ALL));
       assertThat(flushing.times(), is(greaterThan(2)));
-      assertThat(killing.times(), is(greaterThan(2)));
+      assertThat(killing.times(), is(greaterThan(0)));
       assertThat("waiters killed", primaries.killed(), is(greaterThan(0L)));
     }
     holders.assertExclusive(ALL);

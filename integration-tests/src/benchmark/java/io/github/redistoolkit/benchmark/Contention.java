@@ -4,6 +4,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.NavigableMap;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -91,6 +93,7 @@ record Contention(int clients, int threads, Duration warmUp, Duration time) {
 
     final MultisetStatistics handOverMillis = new MultisetStatistics();
     final MultisetStatistics waitMillis = new MultisetStatistics();
+    final MultisetStatistics waitTurns = new MultisetStatistics();
     final MultisetStatistics roundTrips = new MultisetStatistics();
     final MultisetStatistics commands = new MultisetStatistics();
     final MultisetStatistics scriptMicros = new MultisetStatistics();
@@ -103,11 +106,14 @@ record Contention(int clients, int threads, Duration warmUp, Duration time) {
     private void add(List<Turn> all, long start, Duration time, ServerWork work) {
       List<Turn> ordered =
           all.stream().sorted(Comparator.comparingLong(turn -> turn.had - start)).toList();
+      NavigableMap<Long, Integer> taken = new TreeMap<>();
       for (int i = 1; i < ordered.size(); i++) {
         Turn turn = ordered.get(i);
+        taken.put(turn.had - start, i);
         if (turn.asked - start >= 0) {
           turns++;
           waitMillis.addValue((turn.had - turn.asked) / 1e6, 1);
+          waitTurns.addValue(i - taken.ceilingEntry(turn.asked - start).getValue(), 1);
           handOverMillis.addValue((turn.had - ordered.get(i - 1).givingBack) / 1e6, 1);
         }
       }

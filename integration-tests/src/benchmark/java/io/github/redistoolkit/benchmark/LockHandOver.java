@@ -48,6 +48,7 @@ final class LockHandOver implements Harness {
             "p99 ms",
             "worst ms",
             "worst ÷ fair share",
+            "worst in turns ÷ fair share",
             "round trips/op",
             "commands/op",
             "script µs",
@@ -71,6 +72,8 @@ final class LockHandOver implements Harness {
         number(figures.waitMillis.getPercentile(99)),
         number(figures.waitMillis.getMax()),
         number(figures.waitMillis.getMax() / fairMillis),
+        // Of others meanwhile: unlike the time, no matter of a machine that stands still.
+        number(figures.waitTurns.getMax() / (CLIENTS * THREADS)),
         number(figures.roundTrips.getMean()),
         number(figures.commands.getMean()),
         number(figures.scriptMicros.getMean()),

@@ -74,6 +74,10 @@ interface Users {
     };
   }
 
+  private static String[] names(String prefix, List<String> keys) {
+    return keys.stream().map(prefix::concat).toArray(String[]::new);
+  }
+
   /** The toolkit's. */
   record Ours(CacheService<User> cache) implements Users {
 
@@ -130,7 +134,7 @@ interface Users {
     public Map<String, User> getAll(List<String> keys) {
       List<String> json;
       try (Jedis jedis = pool.getResource()) {
-        json = jedis.mget(names(keys));
+        json = jedis.mget(names(prefix, keys));
       }
       Map<String, User> found = new HashMap<>();
       for (int i = 0; i < json.size(); i++) {
@@ -154,12 +158,8 @@ interface Users {
     @Override
     public void deleteAll(List<String> keys) {
       try (Jedis jedis = pool.getResource()) {
-        jedis.del(names(keys));
+        jedis.del(names(prefix, keys));
       }
-    }
-
-    private String[] names(List<String> keys) {
-      return keys.stream().map(prefix::concat).toArray(String[]::new);
     }
   }
 
@@ -178,7 +178,7 @@ interface Users {
 
     @Override
     public Map<String, User> getAll(List<String> keys) {
-      return redisson.getBuckets(codec).get(names(keys));
+      return redisson.getBuckets(codec).get(names(prefix, keys));
     }
 
     @Override
@@ -193,11 +193,7 @@ interface Users {
 
     @Override
     public void deleteAll(List<String> keys) {
-      redisson.getKeys().delete(names(keys));
-    }
-
-    private String[] names(List<String> keys) {
-      return keys.stream().map(prefix::concat).toArray(String[]::new);
+      redisson.getKeys().delete(names(prefix, keys));
     }
   }
 
@@ -225,7 +221,7 @@ interface Users {
 
     @Override
     public Map<String, User> getAll(List<String> keys) {
-      List<User> users = template.opsForValue().multiGet(names(keys));
+      List<User> users = template.opsForValue().multiGet(List.of(names(prefix, keys)));
       Map<String, User> found = new HashMap<>();
       for (int i = 0; i < users.size(); i++) {
         found.put(keys.get(i), users.get(i));
@@ -250,11 +246,7 @@ interface Users {
 
     @Override
     public void deleteAll(List<String> keys) {
-      template.delete(names(keys));
-    }
-
-    private List<String> names(List<String> keys) {
-      return keys.stream().map(prefix::concat).toList();
+      template.delete(List.of(names(prefix, keys)));
     }
   }
 

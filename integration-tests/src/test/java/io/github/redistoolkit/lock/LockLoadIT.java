@@ -215,9 +215,9 @@ class LockLoadIT {
   }
 
   private void assertAsksAgainEvery10To100Millis() {
-    double perSecond = commandsPerSecond(Duration.ofMillis(800));
-    // Less than ten on a busy machine, which says nothing: that it does not block is seen at Redis.
-    assertThat(perSecond, is(allOf(greaterThan(2.0), lessThanOrEqualTo(100.0))));
+    // Some 18 are expected; so long a time that a busy machine may stand still for most of it.
+    double perSecond = commandsPerSecond(Duration.ofSeconds(4));
+    assertThat(perSecond, is(allOf(greaterThan(5.0), lessThanOrEqualTo(100.0))));
   }
 
   private double commandsPerSecond(Duration time) {

@@ -183,6 +183,16 @@ class LockIT {
   }
 
   @Test
+  void anAcquisitionThatArrivesAgainAfterAnExtensionDoesNotShortenIt() {
+    String name = redis.unique("resent");
+    LockCommands commands = new LockCommands(redis.over(PooledClient::over, given -> given), name);
+    long token = commands.acquire("owner", 1_000, 0, LockCommands.NOT_WOKEN);
+    assertThat(commands.extend("owner", 60_000, 1), is(true));
+    assertThat(commands.acquire("owner", 1_000, 0, LockCommands.NOT_WOKEN), is(token));
+    assertThat(redis.admin().pttl(Locks.key(name)), is(greaterThan(30_000L)));
+  }
+
+  @Test
   void requestsThatAreSentTwiceAreGrantedOnce() {
     String name = redis.unique("resent");
     LockCommands commands = new LockCommands(redis.over(PooledClient::over, given -> given), name);

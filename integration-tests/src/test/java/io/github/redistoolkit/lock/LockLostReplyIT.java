@@ -49,6 +49,23 @@ class LockLostReplyIT extends LockFaultSuite {
   }
 
   @Test
+  void aWaiterThatCannotGiveBackALateGrantGoesOnAsAnotherOwner() throws Exception {
+    String name = prepared("late");
+    RedisLock lock = Locks.lock(faulty, name, Duration.ofMillis(400));
+    FaultProxy.Loss loss = proxy.loseReply(LockLostReplyIT::isRelease, 1, Then.CUT);
+    Primaries.pause(redis, 600);
+    // As the one whose release was executed, it would be refused for good.
+    Lease lease = lock.acquire(Duration.ofSeconds(10));
+    assertThat(loss.happened(), is(true));
+    assertThat(lease.token(), is(greaterThan(0L)));
+  }
+
+  /** Of the scripts for three keys, it has the fewest arguments. */
+  private static boolean isRelease(FaultProxy.Request request) {
+    return request.name().equals("EVALSHA") && request.arguments().size() == 2 + 3 + 2;
+  }
+
+  @Test
   void anAttemptThatCannotEvenGiveBackThrowsAndLeavesNothingBeyondOneLease() throws Exception {
     String name = prepared("orphan");
     Duration lease = Duration.ofSeconds(2);

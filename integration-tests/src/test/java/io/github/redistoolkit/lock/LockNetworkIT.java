@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisException;
 
 /** Replies that are lost, connections that break, and silence. */
 @LeavesServerAlone
@@ -73,6 +74,22 @@ class LockNetworkIT extends LockFaultSuite {
   }
 
   @Test
+  void aWaiterInTheLocalQueueIsToldThatRedisCouldNotBeAsked() throws Exception {
+    String name = prepared("queue");
+    try (TestRedis hasty = faulty.retryingFor(Duration.ofMillis(500));
+        Crew crew = new Crew()) {
+      RedisLock lock = Locks.lock(hasty, name, LEASE);
+      proxy.refuse();
+      Crew.Started<Lease> first = crew.start(() -> lock.acquire(LEASE));
+      await().until(() -> first.thread().getState() == Thread.State.TIMED_WAITING);
+      // Behind the first, it has not asked yet when its time is over.
+      assertThrows(JedisException.class, () -> lock.tryAcquire(Duration.ofMillis(300)));
+      proxy.accept();
+      first.get().close();
+    }
+  }
+
+  @Test
   void aRenewalThatFailsIsTriedAgainBeforeTheLeaseIsOver() {
     String name = prepared("renewal");
     Lease lease = Locks.lock(faulty, name, Duration.ofSeconds(12)).tryAcquire().orElseThrow();
@@ -80,8 +97,21 @@ class LockNetworkIT extends LockFaultSuite {
     // The first renewal is due when a third of the lease is over, or of what is left of it; then a
     // second try after a tenth of the lease is in time, but one after another third would not be.
     assertThat(lease.extend(Duration.ofSeconds(4)), is(true));
-    FaultProxy.Loss loss =
-        proxy.loseReply(request -> request.arguments().contains("GT"), 1, Then.CUT);
+    FaultProxy.Loss loss = proxy.loseReply(LockNetworkIT::isRenewal, 1, Then.CUT);
+    await().until(loss::happened);
+    await().until(() -> lease.remaining().compareTo(Duration.ofSeconds(5)) > 0);
+    assertThat(lease.release(), is(true));
+    assertThat(losses.get(), is(0));
+  }
+
+  @Test
+  void aRenewalOfAShortenedLeaseThatFailsIsTriedAgainBeforeThatIsOver() {
+    String name = prepared("shortened");
+    Lease lease = Locks.lock(faulty, name, LEASE).tryAcquire().orElseThrow();
+    lease.keepAlive(LEASE, losses::incrementAndGet);
+    // A tenth of a whole lease from the first renewal, it would be over.
+    assertThat(lease.extend(Duration.ofSeconds(3)), is(true));
+    FaultProxy.Loss loss = proxy.loseReply(LockNetworkIT::isRenewal, 1, Then.CUT);
     await().until(loss::happened);
     await().until(() -> lease.remaining().compareTo(Duration.ofSeconds(5)) > 0);
     assertThat(lease.release(), is(true));
@@ -133,6 +163,10 @@ class LockNetworkIT extends LockFaultSuite {
     assertThrows(LockLostException.class, lost::close);
     assertThat(next.extend(LEASE), is(true));
     assertThat(next.token(), is(greaterThan(lost.token())));
+  }
+
+  private static boolean isRenewal(FaultProxy.Request request) {
+    return request.arguments().contains("GT");
   }
 
   private static long seconds(long seconds) {

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,6 +35,7 @@ final class TlsFront implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(TlsFront.class);
 
+  private static final int RECEIVE_BUFFER_BYTES = 64 * 1024;
   private static final String PASSWORD = "for-this-test-only";
 
   /** Made once, since that takes a while. */
@@ -45,10 +47,10 @@ final class TlsFront implements AutoCloseable {
   TlsFront(List<HostAndPort> targets) throws IOException {
     for (HostAndPort target : targets) {
       SSLServerSocket listener =
-          (SSLServerSocket)
-              CONTEXT
-                  .getServerSocketFactory()
-                  .createServerSocket(0, 50, InetAddress.getLoopbackAddress());
+          (SSLServerSocket) CONTEXT.getServerSocketFactory().createServerSocket();
+      // Else it grows to the tens of megabytes with which tests mean to get a writer stuck.
+      listener.setReceiveBufferSize(RECEIVE_BUFFER_BYTES);
+      listener.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
       listener.setNeedClientAuth(true);
       listeners.put(target, listener);
       start(() -> accept(listener, target));

@@ -116,7 +116,7 @@ public final class FaultProxy implements AutoCloseable {
   /**
    * Lets nothing pass in the given directions (both if none is given), while connections stay open
    * and can be made. As TCP does, it delivers late, with {@link #heal}, what was sent meanwhile,
-   * even if the sender has closed its end.
+   * even if the sender has closed its end; and after some megabytes the sender is stuck.
    */
   public void blackHole(Direction... directions) {
     lock.lock();

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.testing;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.containsInAnyOrder;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
@@ -16,6 +17,9 @@ import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.hamcrest.Matcher;
@@ -177,6 +181,29 @@ class FaultProxyIT {
     assertThat(redis.admin().get(key) == null, is(true));
     proxy.heal();
     awaitValue(is("1"));
+  }
+
+  @Test
+  void aBlackHoleTakesNoMoreThanANetworkHolds() throws Exception {
+    byte[] megabyte = new byte[1 << 20];
+    try (Jedis jedis = connect();
+        Pipeline pipeline = jedis.pipelined()) {
+      proxy.blackHole(Direction.TO_SERVER);
+      FutureTask<Void> sending =
+          new FutureTask<>(
+              () -> {
+                for (int i = 0; i < 60; i++) {
+                  var unused = pipeline.set(key.getBytes(UTF_8), megabyte);
+                }
+              },
+              null);
+      new Thread(sending, "sender").start();
+      assertThrows(TimeoutException.class, () -> sending.get(2, TimeUnit.SECONDS));
+      proxy.heal();
+      sending.get(20, TimeUnit.SECONDS);
+      pipeline.sync();
+    }
+    assertThat(redis.admin().strlen(key), is((long) megabyte.length));
   }
 
   @Test

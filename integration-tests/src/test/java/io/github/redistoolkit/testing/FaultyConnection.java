@@ -18,6 +18,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import redis.clients.jedis.HostAndPort;
 
 /**
@@ -36,13 +37,16 @@ final class FaultyConnection {
 
   private static final byte[] END = {};
 
+  /** What a network holds of what it does not deliver; beyond that, a sender has to wait. */
+  private static final int MOST_HELD_BYTES = 1 << 20;
+
   private final FaultProxy proxy;
   private final Socket client;
   private final Socket server = new Socket();
   private final HostAndPort target;
   private final Queue<Request> unanswered = new ConcurrentLinkedQueue<>();
-  private final BlockingQueue<Parcel> toServer = new LinkedBlockingQueue<>();
-  private final BlockingQueue<Parcel> toClient = new LinkedBlockingQueue<>();
+  private final Lane toServer = new Lane(Direction.TO_SERVER);
+  private final Lane toClient = new Lane(Direction.TO_CLIENT);
   private final AtomicInteger openDirections = new AtomicInteger(2);
   private volatile boolean subscribes;
   private volatile boolean silent;
@@ -56,6 +60,49 @@ final class FaultyConnection {
   /** Bytes, and when they are due. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Parcel(byte[] bytes, long dueNanos) {}
+
+  /** What is under way in one direction. */
+  private final class Lane {
+
+    private final Direction direction;
+    private final BlockingQueue<Parcel> parcels = new LinkedBlockingQueue<>();
+    private final AtomicLong heldBytes = new AtomicLong();
+
+    private Lane(Direction direction) {
+      this.direction = direction;
+    }
+
+    private void send(byte[] bytes) throws InterruptedException {
+      if (heldBytes.addAndGet(bytes.length) > MOST_HELD_BYTES) {
+        proxy.awaitPassable(direction);
+      }
+      parcels.add(new Parcel(bytes, System.nanoTime() + proxy.oneWayNanos()));
+    }
+
+    private void end() {
+      parcels.add(new Parcel(END, 0));
+    }
+
+    private void deliver(Socket to) throws IOException, InterruptedException {
+      OutputStream out = to.getOutputStream();
+      try {
+        for (Parcel parcel = parcels.take(); parcel.bytes() != END; parcel = parcels.take()) {
+          TimeUnit.NANOSECONDS.sleep(parcel.dueNanos() - System.nanoTime());
+          proxy.awaitPassable(direction);
+          out.write(parcel.bytes());
+          heldBytes.addAndGet(-parcel.bytes().length);
+        }
+        proxy.awaitPassable(direction);
+        if (!to.isClosed()) {
+          to.shutdownOutput();
+        }
+      } finally {
+        if (openDirections.decrementAndGet() == 0) {
+          cut();
+        }
+      }
+    }
+  }
 
   /** What a thread does until the stream ends or breaks. */
   private interface Work {
@@ -71,8 +118,8 @@ final class FaultyConnection {
     close(client);
     close(server);
     proxy.ended(this);
-    toServer.add(new Parcel(END, 0));
-    toClient.add(new Parcel(END, 0));
+    toServer.end();
+    toClient.end();
   }
 
   private void connect() throws IOException {
@@ -85,11 +132,11 @@ final class FaultyConnection {
     }
     startThread("requests", () -> readRequests(client.getInputStream()));
     startThread("replies", () -> readReplies(server.getInputStream()));
-    startThread("to server", () -> deliver(toServer, server, Direction.TO_SERVER));
-    startThread("to client", () -> deliver(toClient, client, Direction.TO_CLIENT));
+    startThread("to server", () -> toServer.deliver(server));
+    startThread("to client", () -> toClient.deliver(client));
   }
 
-  private void readRequests(InputStream in) throws IOException {
+  private void readRequests(InputStream in) throws IOException, InterruptedException {
     RespReader reader = new RespReader(in);
     try {
       for (Message message = reader.next(); message != null; message = reader.next()) {
@@ -102,14 +149,14 @@ final class FaultyConnection {
         } else {
           unanswered.add(request);
         }
-        send(toServer, message.raw());
+        toServer.send(message.raw());
       }
     } finally {
-      send(toServer, END);
+      toServer.end();
     }
   }
 
-  private void readReplies(InputStream in) throws IOException {
+  private void readReplies(InputStream in) throws IOException, InterruptedException {
     RespReader reader = new RespReader(in);
     try {
       for (Message message = reader.next(); message != null; message = reader.next()) {
@@ -121,11 +168,11 @@ final class FaultyConnection {
         }
         silent |= then == Then.SILENCE;
         if (!silent) {
-          send(toClient, message.raw());
+          toClient.send(message.raw());
         }
       }
     } finally {
-      send(toClient, END);
+      toClient.end();
     }
   }
 
@@ -134,30 +181,6 @@ final class FaultyConnection {
         || (subscribes
             && message.type() == '*'
             && (PUSHED.contains(message.name()) || SUBSCRIBING.contains(message.name())));
-  }
-
-  private void send(BlockingQueue<Parcel> queue, byte[] bytes) {
-    queue.add(new Parcel(bytes, System.nanoTime() + proxy.oneWayNanos()));
-  }
-
-  private void deliver(BlockingQueue<Parcel> queue, Socket to, Direction direction)
-      throws IOException, InterruptedException {
-    OutputStream out = to.getOutputStream();
-    try {
-      for (Parcel parcel = queue.take(); parcel.bytes() != END; parcel = queue.take()) {
-        TimeUnit.NANOSECONDS.sleep(parcel.dueNanos() - System.nanoTime());
-        proxy.awaitPassable(direction);
-        out.write(parcel.bytes());
-      }
-      proxy.awaitPassable(direction);
-      if (!to.isClosed()) {
-        to.shutdownOutput();
-      }
-    } finally {
-      if (openDirections.decrementAndGet() == 0) {
-        cut();
-      }
-    }
   }
 
   private void startThread(String name, Work work) {

@@ -1,6 +1,5 @@
 package io.github.redistoolkit.lock;
 
-import java.net.SocketTimeoutException;
 import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.Optional;
@@ -39,6 +38,7 @@ final class Acquisition {
   private final long maxWaitNanos;
 
   private String owner = newOwner();
+  private @Nullable String late;
   private String wake = LockCommands.NOT_WOKEN;
   private boolean outcomeUnknown;
   private boolean seated;
@@ -130,19 +130,24 @@ final class Acquisition {
     if (hold.isHeld()) {
       return new Reply(Optional.of(new Lease(hold)), 0);
     }
-    // The reply took longer than the lease lasts.
-    commands.release(owner, leaseMillis);
+    // The reply took longer than the lease lasts. Who asks next is another owner, whom a release
+    // of this one cannot harm that arrives late itself.
+    late = owner;
     owner = newOwner();
+    commands.release(late, leaseMillis);
+    late = null;
     return new Reply(Optional.empty(), SHORTEST_PAUSE_MILLIS);
   }
 
   /** Waits until it is worth asking again. */
   private void pause(long heldMillis) throws InterruptedException {
     long most = Math.min(heldMillis + 1, millisLeft());
-    long block = Math.min(most - BLOCK_OVERSHOOT_MILLIS, seats.longestBlockMillis());
-    if (seated && block >= SHORTEST_BLOCK_MILLIS) {
-      block(block);
-      return;
+    if (seated) {
+      long block = Math.min(most, seats.longestWaitMillis()) - BLOCK_OVERSHOOT_MILLIS;
+      if (block >= SHORTEST_BLOCK_MILLIS) {
+        block(block);
+        return;
+      }
     }
     // Nothing else would ever favour one that cannot block.
     wake = LockCommands.PROMISED_OR_NOT;
@@ -152,7 +157,6 @@ final class Acquisition {
   }
 
   private void block(long millis) throws InterruptedException {
-    long from = System.nanoTime();
     wake = LockCommands.NOT_WOKEN;
     try {
       @Nullable String value = commands.awaitWake(millis);
@@ -163,11 +167,6 @@ final class Acquisition {
       }
       if (!Failures.isPassing(e)) {
         throw e;
-      }
-      long blocked = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - from);
-      if (e.getCause() instanceof SocketTimeoutException
-          && blocked < millis + BLOCK_OVERSHOOT_MILLIS) {
-        seats.endedBySocketAfter(blocked, BLOCK_OVERSHOOT_MILLIS);
       }
       backOff();
     }
@@ -182,11 +181,17 @@ final class Acquisition {
 
   /** Gives up what may have been granted without our knowledge. */
   private void withdraw(Throwable failure) {
-    if (!outcomeUnknown) {
-      return;
+    if (late != null) {
+      giveBack(late, failure);
     }
+    if (outcomeUnknown) {
+      giveBack(owner, failure);
+    }
+  }
+
+  private void giveBack(String grantee, Throwable failure) {
     try {
-      var unused = Interrupts.complete(() -> commands.release(owner, leaseMillis));
+      var unused = Interrupts.complete(() -> commands.release(grantee, leaseMillis));
     } catch (JedisException e) {
       failure.addSuppressed(e);
     }

@@ -35,10 +35,18 @@ final class Failures {
 
   /** Tells whether the server may have executed the call nevertheless, if it was sent once. */
   static boolean isUnknown(JedisException failure) {
-    // Error replies come instead of an execution, and a pool that gives nothing sends nothing.
-    return !(failure instanceof JedisDataException)
-        && !(failure.getCause() instanceof NoSuchElementException)
+    // Error replies come instead of an execution, but for those that name the place in the script
+    // where it ended.
+    if (failure instanceof JedisDataException) {
+      return isFromWithinScript(failure);
+    }
+    // A pool that gives nothing sends nothing.
+    return !(failure.getCause() instanceof NoSuchElementException)
         && !(failure.getCause() instanceof IllegalStateException)
         && !(failure.getCause() instanceof InterruptedException);
+  }
+
+  private static boolean isFromWithinScript(JedisException failure) {
+    return String.valueOf(failure.getMessage()).contains("@user_script");
   }
 }

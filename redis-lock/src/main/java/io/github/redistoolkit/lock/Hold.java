@@ -136,18 +136,18 @@ final class Hold {
     renewal.schedule();
     // It may have ended before there was anyone to be told.
     if (phase.get() == Phase.LOST) {
-      renewal.lost();
+      renewal.lost("its time had passed before it was kept alive");
     } else if (phase.get() == Phase.RELEASED) {
       renewal.stop();
     }
   }
 
-  /** Ends the hold before its lease is over; nothing if it has ended. */
-  void lose() {
+  /** Ends the hold, unless it has ended; the reason is for the log. */
+  void lose(String why) {
     if (phase.compareAndSet(Phase.HELD, Phase.LOST)) {
       KeepAlive renewal = keepAlive.get();
       if (renewal != null) {
-        renewal.lost();
+        renewal.lost(why);
       }
     }
   }
@@ -165,7 +165,7 @@ final class Hold {
       long move = ++moves;
       if (!Interrupts.complete(() -> request.test(move))) {
         gone = true;
-        lose();
+        lose("Redis has it no more");
         return false;
       }
       boolean held = putOff(end);
@@ -212,7 +212,7 @@ final class Hold {
         return false;
       }
     }
-    lose();
+    lose("its time passed");
     return true;
   }
 

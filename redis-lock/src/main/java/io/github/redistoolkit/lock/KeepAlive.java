@@ -23,6 +23,8 @@ final class KeepAlive {
   /** After how long a callback is tried again for which there was no thread. */
   private static final long NEXT_TELLING_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
+  private static final long SHORTEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+
   private final Hold hold;
   private final WeakReference<Lease> handle;
   private final Runnable onLost;
@@ -36,6 +38,8 @@ final class KeepAlive {
   private boolean renewing;
   private boolean abandoned;
   private boolean ended;
+  private long renewingSince;
+  private volatile String lostWhy = "";
 
   /** Whether the last renewal failed; touched by one renewal at a time. */
   private volatile boolean failing;
@@ -81,8 +85,8 @@ final class KeepAlive {
   }
 
   /** Ends the renewal and, if that has not been done, has the holder told. */
-  void lost() {
-    stop();
+  void lost(String why) {
+    stop(why);
     haveTold();
   }
 
@@ -91,8 +95,8 @@ final class KeepAlive {
     try {
       workers.execute(this::tell);
     } catch (Throwable e) {
-      LOG.warn("No thread to tell of the loss of lock {}; trying again", hold.name(), e);
       haveToldLater();
+      LOG.warn("No thread to tell of the loss of lock {}; trying again", hold.name(), e);
     }
   }
 
@@ -106,7 +110,17 @@ final class KeepAlive {
   }
 
   /** Ends the renewal. */
-  synchronized void stop() {
+  void stop() {
+    stop("");
+  }
+
+  private synchronized void stop(String why) {
+    if (!ended && renewing) {
+      long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - renewingSince);
+      lostWhy = why + ", while a renewal had been under way for " + millis + " ms";
+    } else if (!ended) {
+      lostWhy = why;
+    }
     ended = true;
     if (timer != null) {
       timer.cancel(false);
@@ -119,7 +133,7 @@ final class KeepAlive {
       return;
     }
     if (maxHoldEnd - System.nanoTime() <= 0) {
-      hold.lose();
+      hold.lose("maxHold is over");
       return;
     }
     try {
@@ -135,8 +149,8 @@ final class KeepAlive {
     try {
       workers.execute(this::renew);
     } catch (Throwable e) {
-      warn(e);
       renewed(pauseAfterFailure());
+      warn(e);
     }
   }
 
@@ -144,16 +158,17 @@ final class KeepAlive {
     if (ended || renewing || abandoned || nextRenewal - System.nanoTime() > 0) {
       return false;
     }
-    if (handle.get() == null) {
-      abandoned = true;
-      LOG.warn("The lease on lock {} was dropped without a release; it expires", hold.name());
-      return false;
-    }
     renewing = true;
+    renewingSince = System.nanoTime();
     return true;
   }
 
   private void renew() {
+    if (handle.get() == null) {
+      abandon();
+      LOG.warn("The lease on lock {} was dropped without a release; it expires", hold.name());
+      return;
+    }
     long pause = pauseAfterFailure();
     try {
       if (hold.renew()) {
@@ -167,9 +182,17 @@ final class KeepAlive {
     }
   }
 
+  /** Has the next renewal come after a pause, or sooner if the lease has not that long to go. */
   private synchronized void renewed(long pause) {
     renewing = false;
-    nextRenewal = System.nanoTime() + pause;
+    long soon = Math.max(hold.nanosLeft() / 3, SHORTEST_PAUSE_NANOS);
+    nextRenewal = System.nanoTime() + Math.min(pause, soon);
+    schedule();
+  }
+
+  private synchronized void abandon() {
+    renewing = false;
+    abandoned = true;
     schedule();
   }
 
@@ -191,6 +214,8 @@ final class KeepAlive {
     } catch (Throwable e) {
       LOG.warn("The callback for the loss of lock {} failed", hold.name(), e);
     }
+    // After the holder, who must not wait for a log.
+    LOG.warn("The lease on lock {} was lost: {}", hold.name(), lostWhy);
   }
 
   private long pauseAfterFailure() {

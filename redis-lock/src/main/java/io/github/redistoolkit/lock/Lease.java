@@ -22,7 +22,7 @@ import java.util.concurrent.TimeUnit;
  *
  * <p>Thread-safe; may be released by another thread than the one that acquired it. {@link #extend}
  * and {@link #release} are one round trip each, {@link #close} is a release, and the rest makes no
- * I/O in the calling thread.
+ * I/O in the calling thread. An extension waits for one that is under way, and for a renewal.
  *
  * <pre>{@code
  * try (Lease lease = lock.acquire(Duration.ofSeconds(10))) {
@@ -106,11 +106,13 @@ public final class Lease implements AutoCloseable {
    * is lost.
    *
    * <p>A third of the lease after each renewal follows the next, to a whole lease from then. One
-   * that fails is tried again after a tenth of the lease, until the lease is over. A renewal never
-   * re-creates a lock that is gone from Redis. It ends when {@code maxHold} is over, so that a
-   * holder that hangs cannot keep the lock for ever, and when this object becomes unreachable; the
-   * lock then expires by itself. ({@code onLost} should not refer to this lease, or that never
-   * happens before {@code maxHold}.)
+   * that fails is tried again after a tenth of the lease, until the lease is over; both come sooner
+   * if less is left of it. How long one that hangs takes to fail is up to the timeouts of the pool
+   * or client, and in a Cluster to its repetitions (10 s by default): let them be well below the
+   * lease. A renewal never re-creates a lock that is gone from Redis. It ends when {@code maxHold}
+   * is over, so that a holder that hangs cannot keep the lock for ever, and when this object
+   * becomes unreachable; the lock then expires by itself. ({@code onLost} should not refer to this
+   * lease, or that never happens before {@code maxHold}.)
    *
    * <p>{@code onLost} runs exactly once if the lease is lost, in a thread that does nothing else
    * meanwhile: when a renewal or extension finds it gone, when its time passes or when {@code

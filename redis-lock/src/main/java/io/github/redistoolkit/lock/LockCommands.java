@@ -26,7 +26,8 @@ import redis.clients.jedis.exceptions.JedisException;
  * ({@code :q}), on which waiters block and to which a release pushes at most one element.
  *
  * <p>All that is read comes before all that is written, so that a key of a foreign type fails a
- * script before it has changed anything.
+ * script before it has changed anything. So does a {@code PEXPIRE} of what may not exist yet, which
+ * shows that the user may set a TTL: a key that has none is never left behind.
  */
 final class LockCommands {
 
@@ -50,7 +51,8 @@ final class LockCommands {
    * to ask for it, or newcomers would overtake it again and again. If the wake element is still
    * there, no one was blocked to take it. A caller that will block is written down unless somebody
    * is for almost as long, and the state's expiry is put off once an hour, which is written in the
-   * last token: what is free and wanted by no one else costs four commands.
+   * last token: what is free and wanted by no one else costs four commands. A request that is
+   * repeated never brings the end of the lease forward, since it may arrive after an extension.
    */
   private static final LuaScript ACQUIRE =
       LuaScript.of(
@@ -62,6 +64,7 @@ final class LockCommands {
           if string.find(released, mine, 1, true) or string.find(before, mine, 1, true) then
             return -1
           end
+          local known = state[1] or redis.call('PEXPIRE', KEYS[2], ARGV[3]) == 1
           local time = redis.call('TIME')
           local promisedUntil = tonumber(state[4] or 0)
           local unheard = promisedUntil > 0 and redis.call('LLEN', KEYS[3]) or 0
@@ -74,7 +77,7 @@ final class LockCommands {
           else
             local holder = redis.call('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
             if holder == ARGV[1] then
-              redis.call('PEXPIRE', KEYS[1], ARGV[2])
+              redis.call('PEXPIRE', KEYS[1], ARGV[2], 'GT')
               if state[1] then
                 return tonumber(state[1])
               end
@@ -93,7 +96,7 @@ final class LockCommands {
               local gain = waitersUntil - tonumber(redis.call('HGET', KEYS[2], 'waitersUntil') or 0)
               if gain * 8 > wait then
                 redis.call('HSET', KEYS[2], 'waitersUntil', string.format('%.0f', waitersUntil))
-                if redis.call('PTTL', KEYS[2]) < 0 then
+                if not known then
                   redis.call('PEXPIRE', KEYS[2], ARGV[3])
                 end
               end
@@ -112,7 +115,8 @@ final class LockCommands {
             redis.call('HSET', KEYS[2], 'token', string.format('%.0f', token))
           end
           local hour = 3600000000
-          if (token % hour < last % hour or token - last >= hour or ARGV[3] ~= '86400000')
+          if not known
+              or (token % hour < last % hour or token - last >= hour or ARGV[3] ~= '86400000')
               and redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
             redis.call('PEXPIRE', KEYS[2], ARGV[3])
           end
@@ -131,19 +135,21 @@ final class LockCommands {
   private static final LuaScript RELEASE =
       LuaScript.of(
           """
-          local state = redis.call('HMGET', KEYS[2], 'released', 'before', 'waitersUntil')
+          local state = redis.call('HMGET', KEYS[2], 'released', 'before', 'waitersUntil', 'token')
           local released, before = state[1] or '', state[2] or ''
           local mine = string.sub(ARGV[1], 1, 8)
           if redis.call('GET', KEYS[1]) ~= ARGV[1] then
             return (string.find(released, mine, 1, true) or string.find(before, mine, 1, true))
                 and 1 or 0
           end
+          local known = state[4] or redis.call('PEXPIRE', KEYS[2], ARGV[2]) == 1
           local promisedUntil, unheard
           if state[3] then
             local time = redis.call('TIME')
             local now = time[1] * 1000 + math.floor(time[2] / 1000)
             if tonumber(state[3]) > now then
               unheard = redis.call('LLEN', KEYS[3])
+              redis.call('PEXPIRE', KEYS[3], 2000)
               promisedUntil = string.format('%.0f', now + 20)
             end
           end
@@ -164,7 +170,7 @@ final class LockCommands {
             redis.call('RPUSH', KEYS[3], ARGV[1])
             redis.call('PEXPIRE', KEYS[3], 2000)
           end
-          if not state[1] and redis.call('PTTL', KEYS[2]) < 0 then
+          if not known then
             redis.call('PEXPIRE', KEYS[2], ARGV[2])
           end
           return 1
@@ -189,13 +195,14 @@ final class LockCommands {
               and tonumber(string.sub(last, #ARGV[1] + 2)) > tonumber(ARGV[5]) then
             return 0
           end
+          local memory = redis.call('PTTL', KEYS[2])
           if ARGV[4] == 'GT' then
             redis.call('PEXPIRE', KEYS[1], ARGV[2], 'GT')
           else
             redis.call('PEXPIRE', KEYS[1], ARGV[2])
           end
           redis.call('HSET', KEYS[2], 'moved', ARGV[1] .. ':' .. ARGV[5])
-          if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
+          if memory < tonumber(ARGV[3]) then
             redis.call('PEXPIRE', KEYS[2], ARGV[3])
           end
           return 1

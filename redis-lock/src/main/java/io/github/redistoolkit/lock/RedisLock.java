@@ -26,11 +26,12 @@ import redis.clients.jedis.util.Pool;
  * holds the lock is refused like anyone else, and waits for itself in vain.
  *
  * <p><b>Waiting.</b> Threads that wait on the same object are served in their order, and only the
- * first of them talks to Redis; so keep one object per name, not one per use. That one blocks in
- * Redis until a release wakes it; waiters of several objects and JVMs are woken in about the order
- * in which they came. They hold no more than a quarter of the connections of their pool: further
- * waiters, and all waiters over a pool of fewer than four connections or over a client that does
- * not show its pool, ask again every 10 to 100 ms instead.
+ * first of them talks to Redis, each other one once when its time is over; so keep one object per
+ * name, not one per use. That one blocks in Redis until a release wakes it; waiters of several
+ * objects and JVMs are woken in about the order in which they came. They hold no more than a
+ * quarter of the connections of their pool: further waiters, and all waiters over a pool of fewer
+ * than four connections or over a client that does not show its pool, ask again every 10 to 100 ms
+ * instead.
  *
  * <p><b>Cost.</b> Acquiring a free lock and releasing it take one round trip each; an acquisition
  * from many waiters takes about four commands, and a waiter that blocks sends about four a second
@@ -129,7 +130,8 @@ public final class RedisLock {
     }
     long start = System.nanoTime();
     if (!queue.tryAcquire(maxWaitNanos, TimeUnit.NANOSECONDS)) {
-      return Optional.empty();
+      // Whether the lock was held or Redis not there, nobody but Redis can say.
+      return acquisition(0).patiently();
     }
     try {
       return acquisition(maxWaitNanos - (System.nanoTime() - start)).patiently();

@@ -10,9 +10,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The threads of all leases that are kept alive: one that watches the time and never waits for
- * anything else, and as many as there are renewals and callbacks at the same moment. All are
- * daemons, and end once they have had nothing to do for a while.
+ * The threads of all leases that are kept alive: one that watches the time and waits for nothing
+ * else, unless no other thread can be had; and as many as there are renewals and callbacks at the
+ * same moment. All are daemons, and end once they have had nothing to do for a while.
  */
 final class RenewalThreads {
 

@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.WeakHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import redis.clients.jedis.Connection;
+import redis.clients.jedis.Jedis;
 import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.RedisSentinelClient;
@@ -22,6 +24,11 @@ import redis.clients.jedis.util.Pool;
  * show its pools has none. Thread-safe.
  */
 final class Seats {
+
+  /** A block of 500 ms, which Redis may end up to 120 ms late. */
+  private static final long LONGEST_WAIT_MILLIS = 620;
+
+  private static final int UNKNOWN = -1;
 
   private static final Map<Object, Shared> SHARED =
       Collections.synchronizedMap(new WeakHashMap<>());
@@ -56,14 +63,37 @@ final class Seats {
     shared.taken.decrementAndGet();
   }
 
-  /** For how long a waiter may block without running into its socket's timeout. */
-  long longestBlockMillis() {
-    return shared.longestBlockMillis;
+  /** For how long a waiter may wait for an answer without running into its socket's timeout. */
+  long longestWaitMillis() {
+    int timeout = shared.socketTimeoutMillis;
+    if (timeout == UNKNOWN) {
+      timeout = socketTimeoutMillis();
+      shared.socketTimeoutMillis = timeout;
+    }
+    return timeout > 0 ? Math.min(timeout, LONGEST_WAIT_MILLIS) : LONGEST_WAIT_MILLIS;
   }
 
-  /** Notes that a socket's timeout ended a block, so that the next ones end before it. */
-  void endedBySocketAfter(long millis, long overshootMillis) {
-    shared.longestBlockMillis = Math.max(0, millis - overshootMillis);
+  /** What the connections of all its pools have in common, which none of the pools tells. */
+  private int socketTimeoutMillis() {
+    for (Pool<?> pool : pools()) {
+      // One that is there already makes no I/O, and is back before anyone misses it.
+      if (pool.getNumIdle() > 0) {
+        return socketTimeoutMillis(pool);
+      }
+    }
+    return UNKNOWN;
+  }
+
+  private static <T> int socketTimeoutMillis(Pool<T> pool) {
+    T resource = pool.getResource();
+    try {
+      if (resource instanceof Jedis jedis) {
+        return jedis.getConnection().getSoTimeout();
+      }
+      return resource instanceof Connection connection ? connection.getSoTimeout() : 0;
+    } finally {
+      pool.returnResource(resource);
+    }
   }
 
   private static boolean hasRoom(Pool<?> pool, int seated) {
@@ -90,6 +120,6 @@ final class Seats {
 
   private static final class Shared {
     private final AtomicInteger taken = new AtomicInteger();
-    private volatile long longestBlockMillis = 500;
+    private volatile int socketTimeoutMillis = UNKNOWN;
   }
 }

@@ -3,6 +3,7 @@ package io.github.redistoolkit.lock;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 
+import java.util.List;
 import java.util.NoSuchElementException;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisAccessControlException;
@@ -33,6 +34,16 @@ class FailuresTest {
     assertFailure(new JedisDataException("WRONGTYPE Operation against"), false, false);
     assertFailure(new JedisAccessControlException("NOPERM no permission"), false, false);
     assertFailure(new JedisDataException((String) null), false, false);
+  }
+
+  @Test
+  void anErrorFromWithinAScriptLeavesUnknownWhatItHadDoneBefore() {
+    for (String message :
+        List.of(
+            "NOPERM no permission script: 5a3, on @user_script:50.",
+            "ERR Error running script (call to f_5a3): @user_script:50: NOPERM no permission")) {
+      assertFailure(new JedisDataException(message), false, true);
+    }
   }
 
   @Test

@@ -47,7 +47,7 @@ class KeepAliveTest {
     hold.keepAlive(keepAlive);
     awaitTold();
     assertThat(refused.get(), is(3));
-    keepAlive.lost();
+    keepAlive.lost("of the test");
     assertThat(losses.get(), is(1));
   }
 
@@ -65,7 +65,7 @@ class KeepAliveTest {
             ended.countDown();
           }
         };
-    hold.lose();
+    hold.lose("of the test");
     keepAlive(
         workers,
         () -> {

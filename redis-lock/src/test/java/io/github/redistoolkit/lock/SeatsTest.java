@@ -49,16 +49,6 @@ class SeatsTest {
     assertThat(Seats.of(new Opaque()).tryTake(), is(false));
   }
 
-  @Test
-  void aSocketsTimeoutThatCameFirstIsRemembered() {
-    Pool<Jedis> pool = pool(4);
-    assertThat(Seats.of(PooledClient.over(pool)).longestBlockMillis(), is(500L));
-    Seats.of(PooledClient.over(pool)).endedBySocketAfter(300, 120);
-    assertThat(Seats.of(PooledClient.over(pool)).longestBlockMillis(), is(180L));
-    Seats.of(PooledClient.over(pool)).endedBySocketAfter(50, 120);
-    assertThat(Seats.of(PooledClient.over(pool)).longestBlockMillis(), is(0L));
-  }
-
   private static int taken(Seats seats) {
     return (int) IntStream.range(0, 100).filter(i -> seats.tryTake()).count();
   }

@@ -1,6 +1,7 @@
 package io.github.redistoolkit;
 
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.allOf;
 import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
@@ -141,7 +142,7 @@ class ReadmeIT {
 
   @Test
   void rateLimit() {
-    for (int request = 0; request < 12; request++) {
+    for (int request = 0; request < 40; request++) {
       RateLimiter limiter =
           RateLimiter.builder(pool)
               .limit(Limit.of(10, Duration.ofSeconds(1)), Limit.of(100, Duration.ofMinutes(1)))
@@ -151,7 +152,8 @@ class ReadmeIT {
         tooManyRequests(decision.retryAfter());
       }
     }
-    assertThat(refused.size(), is(lessThanOrEqualTo(2)));
+    // In each second ten are granted, and these take no three.
+    assertThat(refused.size(), is(allOf(greaterThan(0), lessThanOrEqualTo(30))));
   }
 
   @Test

@@ -16,9 +16,11 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Supplier;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -61,11 +63,11 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   void aRecordIsForgottenThoughTheReplyIsLost() {
     assertThat(execute(), is(1));
     Loss loss = proxy.loseReply("UNLINK", 1, Then.CUT);
-    try {
-      // A client that sends it again, unseen, finds nothing left.
+    if (behindProxy.topology() == Topology.CLUSTER) {
+      // Its client sends it again, unseen, and finds nothing left.
       assertThat(service.forget(key), is(false));
-    } catch (JedisConnectionException e) {
-      assertThat(direct.forget(key), is(false));
+    } else {
+      assertThrows(JedisConnectionException.class, () -> service.forget(key));
     }
     assertThat(loss.happened(), is(true));
     assertThat(stored.exists(), is(false));
@@ -131,6 +133,29 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
     InProgressException e =
         assertThrows(InProgressException.class, () -> direct.begin(key, null, NUMBER));
     assertThat(e.retryAfter(), is(greaterThan(Duration.ofDays(1))));
+  }
+
+  @ParameterizedTest
+  @MethodSource("waysToLoseAReply")
+  void aQuestionWhoseReplyIsLostThrowsAndMayBeAskedAgain(Then then) {
+    assertThat(direct.storeRequest(key, 1), is(true));
+    Map<Supplier<Object>, Object> answers =
+        Map.of(
+            () -> service.isDuplicate(key),
+            true,
+            () -> service.getResult(key, Integer.class),
+            Optional.of(1));
+    answers.forEach(
+        (question, answer) -> {
+          Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 1, then);
+          if (behindProxy.topology() == Topology.CLUSTER) {
+            assertThat(question.get(), is(answer)); // its client asks again, unseen
+          } else {
+            assertThrows(JedisConnectionException.class, question::get);
+          }
+          assertThat(loss.happened(), is(true));
+          assertThat(question.get(), is(answer));
+        });
   }
 
   @ParameterizedTest

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -179,12 +180,13 @@ class IdempotencyWaitingIT {
     try (Claim<String> claim = service.begin(key, null, TEXT)) {
       assertThat(claim.isReplay(), is(false));
       for (int round = 0; round < rounds; round++) {
-        Thread waiter =
-            new Thread(
+        FutureTask<InProgressException> told =
+            new FutureTask<>(
                 () ->
                     assertThrows(
                         InProgressException.class,
                         () -> service.execute(key, String.class, () -> "never")));
+        Thread waiter = new Thread(told);
         waiter.start();
         Awaitility.await()
             .pollInterval(Duration.ofMillis(1))
@@ -194,6 +196,7 @@ class IdempotencyWaitingIT {
         waiter.interrupt();
         waiter.join();
         back.add(Duration.ofNanos(System.nanoTime() - start));
+        assertThat(told.get().getCause(), is(instanceOf(InterruptedException.class)));
         silent += redis.calls("evalsha") == before ? 1 : 0;
       }
     }

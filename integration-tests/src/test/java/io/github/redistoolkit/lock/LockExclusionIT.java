@@ -105,6 +105,7 @@ class LockExclusionIT {
       Lease lease = lock.acquire(PATIENCE);
       work.accept(lease.token());
       // Its connection may be one that was killed.
+      assertThat(stubbornly(() -> lease.extend(LEASE)), is(true));
       assertThat(stubbornly(lease::release), is(true));
     };
   }

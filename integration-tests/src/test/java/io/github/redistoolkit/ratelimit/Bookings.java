@@ -3,8 +3,8 @@ package io.github.redistoolkit.ratelimit;
 import io.github.redistoolkit.testing.History;
 
 /**
- * What Redis decided, as events at the instants of its own clock, so that a history of them is
- * exact: of a grant the instant that was granted, of a refusal the one at which it was refused.
+ * What Redis decided about those who do not wait, as events at the instants of its own clock, so
+ * that a history of them is exact. They go on as soon as it is decided, whatever instant it names.
  */
 final class Bookings {
 
@@ -14,8 +14,7 @@ final class Bookings {
   private Bookings() {}
 
   static void record(History history, String id, Booking booking) {
-    boolean granted = booking.decision().allowed();
-    record(history, granted ? GRANTED : REFUSED, id, granted ? instant(booking) : asked(booking));
+    record(history, booking.decision().allowed() ? GRANTED : REFUSED, id, asked(booking));
   }
 
   static void record(History history, String kind, String id, long micros) {

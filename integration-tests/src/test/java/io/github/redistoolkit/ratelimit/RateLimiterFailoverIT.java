@@ -67,8 +67,8 @@ class RateLimiterFailoverIT {
   }
 
   /**
-   * Until then it may grant what the new primary does not know of. Sentinels look every ten
-   * seconds, and believe it only when they have seen it for eight.
+   * Until then it may grant what the new primary does not know of. The sentinels tell it when they
+   * have seen for a while that it takes itself for a primary.
    */
   private void awaitReplica(RedisServer demoted) {
     Awaitility.await()

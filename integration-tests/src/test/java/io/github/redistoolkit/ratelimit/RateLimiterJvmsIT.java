@@ -32,6 +32,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class RateLimiterJvmsIT {
 
+  /** A grant on the clocks of those who got it. */
+  private static final String SEEN = "seen";
+
   private static final int JVMS = Matrix.size(2, 4);
   private static final int WAITERS = Matrix.size(10, 100);
   private static final int LIMIT = Matrix.size(50, 100);
@@ -69,6 +72,7 @@ class RateLimiterJvmsIT {
       history.addLines(jvms.finish());
     }
     assertThat(history.excesses(GRANTED, LIMIT, WINDOW), is(empty()));
+    assertThat(history.excesses(SEEN, LIMIT, WINDOW), is(empty()));
     assertThat(history.events(REFUSED), is(not(empty())));
     assertThat(history.needless(REFUSED, GRANTED, LIMIT, WINDOW), is(empty()));
     assertThat(
@@ -169,7 +173,11 @@ class RateLimiterJvmsIT {
             Integer.parseInt(args[5]),
             Duration.parse(args[4]),
             () -> {
+              long sent = System.nanoTime();
               Booking booking = limiter.book(id, 1, 0);
+              if (booking.decision().allowed()) {
+                history.add(SEEN, id, "", sent, System.nanoTime());
+              }
               if (booking.decision().allowed() || Bookings.asked(booking) % 20 == 0) {
                 Bookings.record(history, id, booking);
               }

@@ -56,7 +56,7 @@ final class UnderLoad implements AutoCloseable {
     }
     Bookings.record(history, id, booking);
     if (booking.decision().allowed() && phase.equals(began)) {
-      Bookings.record(history, grantedIn(began), id, Bookings.instant(booking));
+      Bookings.record(history, grantedIn(began), id, Bookings.asked(booking));
     }
   }
 

@@ -25,9 +25,7 @@ final class LeakGuard {
    */
   static void checkWhileOpen(TestRedis redis) {
     awaitNone("threads", LeakGuard::workingThreads);
-    awaitNone(
-        "borrowed connections",
-        () -> redis.borrowed() == 0 ? List.of() : List.of(redis.borrowed() + " of " + redis));
+    awaitNone("borrowed connections", redis::leftBorrowed);
   }
 
   /** Fails if, after everything was closed, a server still has connections of these names. */

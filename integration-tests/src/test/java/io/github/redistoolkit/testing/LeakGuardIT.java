@@ -2,6 +2,7 @@ package io.github.redistoolkit.testing;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
@@ -64,18 +65,32 @@ class LeakGuardIT {
 
   @Test
   void whatIsBorrowedIsCounted() throws Exception {
-    assertThat(redis.borrowed(), is(0));
+    assertIsCountedWhileItBlocks(redis);
+  }
+
+  @Test
+  void whatIsBorrowedThroughAVariantIsCountedToo() throws Exception {
+    try (TestRedis variant = redis.withMaxTotal(2)) {
+      assertIsCountedWhileItBlocks(variant);
+    }
+  }
+
+  private void assertIsCountedWhileItBlocks(TestRedis used) throws Exception {
+    assertThat(used.borrowed(), is(0));
+    assertThat(redis.leftBorrowed(), is(empty()));
     String queue = redis.unique("queue");
-    UnifiedJedis client = redis.over(PooledClient::over, given -> given);
+    UnifiedJedis client = used.over(PooledClient::over, given -> given);
     ExecutorService thread = Executors.newSingleThreadExecutor();
     try {
-      Future<KeyValue<String, String>> waiting = thread.submit(() -> client.blpop(1.5, queue));
-      Awaitility.await().until(redis::borrowed, is(1));
+      Future<KeyValue<String, String>> waiting = thread.submit(() -> client.blpop(5.0, queue));
+      Awaitility.await().until(used::borrowed, is(1));
+      assertThat(redis.leftBorrowed(), hasItem(containsString(used.clientName())));
       redis.admin().rpush(queue, "end");
       assertThat(waiting.get().getValue(), is("end"));
     } finally {
       thread.shutdown();
     }
-    assertThat(redis.borrowed(), is(0));
+    assertThat(used.borrowed(), is(0));
+    assertThat(redis.leftBorrowed(), is(empty()));
   }
 }

@@ -48,6 +48,9 @@ public final class TestRedis implements AutoCloseable {
   private final Map<List<String>, PrivateRedis> privates = new LinkedHashMap<>();
   private final Queue<TestRedis> variants = new ConcurrentLinkedQueue<>();
 
+  /** Of all private servers that there have been. */
+  private final Queue<TestRedis> ofPrivates = new ConcurrentLinkedQueue<>();
+
   private TestRedis(ClientKind kind, Deployment deployment, Access access) {
     this.kind = kind;
     this.deployment = deployment;
@@ -212,7 +215,13 @@ public final class TestRedis implements AutoCloseable {
    * @param settings further lines for the configuration of each server that holds data
    */
   public PrivateRedis privateServers(String... settings) {
-    return privates.computeIfAbsent(List.of(settings), lines -> PrivateRedis.start(kind, lines));
+    return privates.computeIfAbsent(List.of(settings), this::startPrivate);
+  }
+
+  private PrivateRedis startPrivate(List<String> settings) {
+    PrivateRedis servers = PrivateRedis.start(kind, settings);
+    ofPrivates.add(servers.redis());
+    return servers;
   }
 
   /** The same, used in another way; closed with this at the latest. */
@@ -361,6 +370,24 @@ public final class TestRedis implements AutoCloseable {
   /** Connections that are borrowed at this moment from the pools of what is tested. */
   public int borrowed() {
     return tested.borrowed();
+  }
+
+  /**
+   * The same of all that was made from this: variants and private servers' clients, also those that
+   * are closed, since what was borrowed before and is not given back yet still counts.
+   */
+  List<String> leftBorrowed() {
+    List<String> left = new ArrayList<>();
+    addBorrowed(left);
+    return left;
+  }
+
+  private void addBorrowed(List<String> left) {
+    if (borrowed() > 0) {
+      left.add(borrowed() + " of " + this + " named " + clientName);
+    }
+    variants.forEach(variant -> variant.addBorrowed(left));
+    ofPrivates.forEach(redis -> redis.addBorrowed(left));
   }
 
   /** Removes every key, or, from a server that is not ours, those that {@link #unique} named. */

@@ -118,8 +118,9 @@ public final class Lease implements AutoCloseable {
    * meanwhile: when a renewal or extension finds it gone, when its time passes or when {@code
    * maxHold} is over, whichever comes first. In the latter two cases that is before anybody else
    * can acquire the lock, unless this JVM is paused just then. It does not run once {@link
-   * #release} has returned true. What it throws, be it an {@link Error}, is logged. If no thread
-   * can be started for it, that is tried again until one can.
+   * #release} has returned true. The loss is logged with its cause, and so is what {@code onLost}
+   * throws, be it an {@link Error}. If no thread can be started for it, that is tried again until
+   * one can.
    *
    * <p>All leases share one daemon thread for the time, and daemon threads for the renewals and
    * callbacks that run at the same moment; they end when there is nothing to do.

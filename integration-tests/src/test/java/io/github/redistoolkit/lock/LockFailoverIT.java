@@ -47,7 +47,8 @@ class LockFailoverIT {
   void aFailoverThatForgetsAGrantMakesTwoHoldersOfWhichTheStoreRefusesTheStaleOne()
       throws Exception {
     String name = redis.unique("forgotten");
-    RedisLock lock = Locks.lock(redis, name, LEASE);
+    // Longer than a failover takes on the busiest machine.
+    RedisLock lock = Locks.lock(redis, name, Duration.ofMinutes(10));
     lock.acquire(PATIENCE).close();
     servers.awaitReplicated(Locks.key(name));
     RedisServer primary = servers.primaryOf(Locks.key(name));

@@ -26,8 +26,9 @@ import redis.clients.jedis.exceptions.JedisException;
  * ({@code :q}), on which waiters block and to which a release pushes at most one element.
  *
  * <p>All that is read comes before all that is written, so that a key of a foreign type fails a
- * script before it has changed anything. So does a {@code PEXPIRE} of what may not exist yet, which
- * shows that the user may set a TTL: a key that has none is never left behind.
+ * script before it has changed anything. So is asked, of what may not exist yet, whether the user
+ * may set a TTL: a key that has none is never left behind. (To try it would be a write, after which
+ * Redis lets a script go on that it should refuse for lack of memory.)
  */
 final class LockCommands {
 
@@ -64,7 +65,9 @@ final class LockCommands {
           if string.find(released, mine, 1, true) or string.find(before, mine, 1, true) then
             return -1
           end
-          local known = state[1] or redis.call('PEXPIRE', KEYS[2], ARGV[3]) == 1
+          if not state[1] and not redis.acl_check_cmd('PEXPIRE', KEYS[2], ARGV[3]) then
+            error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
+          end
           local time = redis.call('TIME')
           local promisedUntil = tonumber(state[4] or 0)
           local unheard = promisedUntil > 0 and redis.call('LLEN', KEYS[3]) or 0
@@ -96,7 +99,7 @@ final class LockCommands {
               local gain = waitersUntil - tonumber(redis.call('HGET', KEYS[2], 'waitersUntil') or 0)
               if gain * 8 > wait then
                 redis.call('HSET', KEYS[2], 'waitersUntil', string.format('%.0f', waitersUntil))
-                if not known then
+                if not state[1] then
                   redis.call('PEXPIRE', KEYS[2], ARGV[3])
                 end
               end
@@ -115,7 +118,7 @@ final class LockCommands {
             redis.call('HSET', KEYS[2], 'token', string.format('%.0f', token))
           end
           local hour = 3600000000
-          if not known
+          if not state[1]
               or (token % hour < last % hour or token - last >= hour or ARGV[3] ~= '86400000')
               and redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
             redis.call('PEXPIRE', KEYS[2], ARGV[3])
@@ -142,14 +145,18 @@ final class LockCommands {
             return (string.find(released, mine, 1, true) or string.find(before, mine, 1, true))
                 and 1 or 0
           end
-          local known = state[4] or redis.call('PEXPIRE', KEYS[2], ARGV[2]) == 1
+          if not state[4] and not redis.acl_check_cmd('PEXPIRE', KEYS[2], ARGV[2]) then
+            error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
+          end
           local promisedUntil, unheard
           if state[3] then
             local time = redis.call('TIME')
             local now = time[1] * 1000 + math.floor(time[2] / 1000)
             if tonumber(state[3]) > now then
               unheard = redis.call('LLEN', KEYS[3])
-              redis.call('PEXPIRE', KEYS[3], 2000)
+              if not redis.acl_check_cmd('PEXPIRE', KEYS[3], 2000) then
+                error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
+              end
               promisedUntil = string.format('%.0f', now + 20)
             end
           end
@@ -170,7 +177,7 @@ final class LockCommands {
             redis.call('RPUSH', KEYS[3], ARGV[1])
             redis.call('PEXPIRE', KEYS[3], 2000)
           end
-          if not known then
+          if not state[4] then
             redis.call('PEXPIRE', KEYS[2], ARGV[2])
           end
           return 1

@@ -31,6 +31,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import redis.clients.jedis.exceptions.JedisException;
 
 /** A repository over a real SQL database, with its cache. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
@@ -306,6 +309,37 @@ class CacheAsideIT {
     assertThat(users.update("1", () -> rename("1", "Jane")), is(1));
     assertThat(users.get("1"), is(new User("1", "Jane")));
     assertThat(cache.get("1"), is(Optional.of(new User("1", "Jane"))));
+  }
+
+  /** Without a read it cannot be known, and what is not known to be an entry stays. */
+  @ParameterizedTest
+  @ValueSource(strings = {"get", "getrange"})
+  void theHoldOfAnUpdateStaysThoughAUserMayNotReadWhatItRemoves(String command) {
+    try (TestRedis restricted = redis.withoutCommands(command)) {
+      CacheService<User> limited =
+          restricted
+              .over(
+                  p -> CacheService.builder(p, User.class),
+                  c -> CacheService.builder(c, User.class))
+              .prefix(prefix)
+              .build();
+      CacheAside<String, User> aside = new CacheAside<>(limited, MINUTE, id -> id, this::select);
+      int updated =
+          users.update(
+              "1",
+              () -> {
+                String hold = redis.admin().get(prefix + "1");
+                if (command.equals("get")) {
+                  assertThrows(JedisException.class, () -> aside.update("1", () -> 1));
+                } else {
+                  assertThrows(JedisException.class, () -> limited.delete("1"));
+                }
+                assertThat(redis.admin().get(prefix + "1"), is(hold));
+                return rename("1", "Jane");
+              });
+      assertThat(updated, is(1));
+      limited.close();
+    }
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.allOf;
 import static org.hamcrest.Matchers.both;
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.endsWith;
 import static org.hamcrest.Matchers.everyItem;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.instanceOf;
@@ -41,6 +42,8 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.params.SetParams;
 
 /** Loading through the cache. Services of one test stand for JVMs: they share nothing but Redis. */
@@ -279,8 +282,10 @@ class CacheLoadIT {
     assertThat(race.staleResults(key, 50), is(greaterThan(0)));
   }
 
-  @Test
-  void whatALoaderThrowsReachesAllWhoWaitAndTheNextCallerLoadsAtOnce() throws Exception {
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void whatALoaderThrowsReachesAllWhoWaitAndTheNextCallerLoadsAtOnce(boolean checked)
+      throws Exception {
     CacheService<String> cache = jvm();
     AtomicInteger loads = new AtomicInteger();
     CountDownLatch fail = new CountDownLatch(1);
@@ -294,6 +299,9 @@ class CacheLoadIT {
                     () -> {
                       loads.incrementAndGet();
                       fail.await();
+                      if (checked) {
+                        throw new IOException("no database");
+                      }
                       throw new IllegalStateException("no database");
                     }));
     Awaitility.await().until(() -> cache.stats().misses() == 101);
@@ -303,7 +311,8 @@ class CacheLoadIT {
     for (Future<String> caller : callers) {
       ExecutionException thrown =
           assertThrows(ExecutionException.class, () -> caller.get(10, TimeUnit.SECONDS));
-      assertThat(thrown.getCause().getMessage(), is("no database"));
+      assertThat(thrown.getCause() instanceof CompletionException, is(checked));
+      assertThat(thrown.getCause().getMessage(), endsWith("no database"));
       failures.add(thrown.getCause());
     }
     // The very one of the load, not a copy for each.

@@ -4,6 +4,7 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 
@@ -60,7 +61,7 @@ class PubSubBufferLimitIT extends PubSubFaultSuite {
       // At once, and then eight times at most: half of 50, 100, 200, 400, 800 ms have passed.
       assertThat(requests, is(lessThan(10L * topics.size())));
       limit(BY_DEFAULT);
-      Wire.await("healed").until(pubSub::isConnected);
+      Wire.await("healed").until(() -> recorder.gaps, hasSize(1));
       assertReceivesAgain(1);
     }
     assertThat(recorder.connection, contains("lost", "back"));

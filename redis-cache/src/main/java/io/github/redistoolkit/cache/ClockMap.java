@@ -15,7 +15,9 @@ final class ClockMap<T> {
 
   private static final class Node<T> {
     final String key;
-    final T value;
+
+    /** Null once it has left the map, since the clock may keep the node for long. */
+    volatile @Nullable T value;
 
     /** Read since the hand passed last. Written without order: a lost mark costs little. */
     boolean used;
@@ -55,7 +57,16 @@ final class ClockMap<T> {
    */
   void putIf(BooleanSupplier condition, String key, T value) {
     Node<T> node = new Node<>(key, value);
-    Node<T> stored = nodes.compute(key, (k, present) -> condition.getAsBoolean() ? node : present);
+    Node<T> stored =
+        nodes.compute(
+            key,
+            (k, present) -> {
+              if (!condition.getAsBoolean()) {
+                return present;
+              }
+              drop(present);
+              return node;
+            });
     if (stored == node) {
       clock.add(node);
       clockSize.incrementAndGet();
@@ -64,11 +75,19 @@ final class ClockMap<T> {
   }
 
   void remove(String key) {
-    nodes.remove(key);
+    drop(nodes.remove(key));
   }
 
   void clear() {
+    nodes.values().forEach(ClockMap::drop);
+    // Waits for whoever is putting something, which looking at them does not.
     nodes.clear();
+  }
+
+  private static void drop(@Nullable Node<?> node) {
+    if (node != null) {
+      node.value = null;
+    }
   }
 
   int size() {

@@ -31,6 +31,9 @@ final class Entries<V> {
           local removed = 0
           for _, key in ipairs(KEYS) do
             local head = redis.pcall('GETRANGE', key, 0, 5)
+            if type(head) == 'table' and not string.find(head.err, 'WRONGTYPE', 1, true) then
+              return head
+            end
             if head ~= '#hold:' then
               local existed = redis.call('UNLINK', key)
               if type(head) == 'table' or string.sub(head, 1, 1) ~= '#' then
@@ -124,6 +127,9 @@ final class Entries<V> {
             holds[1] = ARGV[1] .. '@' .. string.format('%.0f', last)
           end
           local current = redis.pcall('GET', KEYS[1])
+          if type(current) == 'table' and not string.find(current.err, 'WRONGTYPE', 1, true) then
+            return current
+          end
           if type(current) == 'string' and string.sub(current, 1, 6) == '#hold:' then
             for token, deadline in string.gmatch(string.sub(current, 7), '([^,@]+)@(%d+)') do
               if token ~= ARGV[1] and tonumber(deadline) > now then

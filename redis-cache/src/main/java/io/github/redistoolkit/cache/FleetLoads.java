@@ -132,7 +132,7 @@ final class FleetLoads<V> {
       load.json().complete(loaded.json());
       return loaded.value();
     } catch (Throwable t) {
-      load.json().completeExceptionally(t);
+      LoaderRuns.fail(load.json(), t);
       throw t;
     } finally {
       loads.remove(load.lease());

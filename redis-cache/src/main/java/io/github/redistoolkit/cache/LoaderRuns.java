@@ -76,6 +76,15 @@ final class LoaderRuns<V> {
   }
 
   /**
+   * Ends what others {@link #await}, for the reason that this caller is about to throw.
+   *
+   * <p>A future strips one {@link CompletionException} from its failure, which may be the caller's.
+   */
+  static void fail(CompletableFuture<?> future, Throwable failure) {
+    future.completeExceptionally(new CompletionException(failure));
+  }
+
+  /**
    * Waits for what another caller of this JVM does.
    *
    * @throws RuntimeException the very exception that ended it

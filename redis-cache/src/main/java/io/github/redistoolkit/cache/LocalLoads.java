@@ -55,7 +55,7 @@ final class LocalLoads<V> {
       turn.json().complete(loaded.json());
       return loaded.value();
     } catch (Throwable t) {
-      turn.json().completeExceptionally(t);
+      LoaderRuns.fail(turn.json(), t);
       throw t;
     } finally {
       latest.remove(key, turn);

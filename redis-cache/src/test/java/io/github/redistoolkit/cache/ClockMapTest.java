@@ -1,11 +1,14 @@
 package io.github.redistoolkit.cache;
 
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.everyItem;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.nullValue;
+import static org.hamcrest.Matchers.sameInstance;
 
+import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -30,6 +33,30 @@ class ClockMapTest {
     put(map, 2);
     map.clear();
     assertThat(map.size(), is(0));
+  }
+
+  @Test
+  void keepsNothingOfWhatHasLeftIt() {
+    ClockMap<Object> map = new ClockMap<>(10);
+    List<WeakReference<Object>> left = new ArrayList<>();
+    putAndRefer(map, "removed", left);
+    map.remove("removed");
+    putAndRefer(map, "replaced", left);
+    map.putIf(() -> true, "replaced", "another");
+    putAndRefer(map, "cleared", left);
+    map.clear();
+    for (int i = 0; i < 100 && !left.stream().allMatch(value -> value.refersTo(null)); i++) {
+      System.gc();
+    }
+    assertThat(left.stream().map(WeakReference::get).toList(), everyItem(is(nullValue())));
+  }
+
+  private static void putAndRefer(
+      ClockMap<Object> map, String key, List<WeakReference<Object>> references) {
+    Object value = new Object();
+    references.add(new WeakReference<>(value));
+    map.putIf(() -> true, key, value);
+    assertThat(map.get(key), is(sameInstance(value)));
   }
 
   @Test

@@ -62,6 +62,21 @@ public final class PooledClient extends UnifiedJedis {
   }
 
   /**
+   * Returns for how long the pool's connections wait for a reply; borrows one to ask it.
+   *
+   * @return milliseconds; 0 if they wait for ever
+   * @throws JedisException if there is no connection to be had
+   */
+  public int socketTimeoutMillis() {
+    Jedis jedis = borrow(pool);
+    try {
+      return jedis.getConnection().getSoTimeout();
+    } finally {
+      giveBack(pool, jedis, Stream.ALIGNED);
+    }
+  }
+
+  /**
    * Opens a pipeline on a borrowed connection, which goes back to the pool when the pipeline is
    * closed.
    */

@@ -122,6 +122,10 @@ final class Acquisition {
   }
 
   private Reply replyTo(long waitMillis, String wakeValue, long asked) {
+    if (late != null) {
+      commands.release(late, leaseMillis);
+      late = null;
+    }
     long reply = commands.acquire(owner, leaseMillis, waitMillis, wakeValue);
     if (reply < 0) {
       return new Reply(Optional.empty(), -1 - reply);

@@ -36,9 +36,9 @@ final class Failures {
   /** Tells whether the server may have executed the call nevertheless, if it was sent once. */
   static boolean isUnknown(JedisException failure) {
     // Error replies come instead of an execution, but for those that name the place in the script
-    // where it ended.
+    // where it ended, unless they are of a server that refuses all writes, the first as well.
     if (failure instanceof JedisDataException) {
-      return isFromWithinScript(failure);
+      return isFromWithinScript(failure) && !isPassing(failure);
     }
     // A pool that gives nothing sends nothing.
     return !(failure.getCause() instanceof NoSuchElementException)

@@ -169,17 +169,17 @@ final class KeepAlive {
       LOG.warn("The lease on lock {} was dropped without a release; it expires", hold.name());
       return;
     }
-    long pause = pauseAfterFailure();
+    boolean renewed = false;
     try {
-      if (hold.renew()) {
-        pause = leaseNanos() / 3;
-      }
+      renewed = hold.renew();
       failing = false;
     } catch (Throwable e) {
+      // Not after the log, which may hang.
+      renewed(pauseAfterFailure());
       warn(e);
-    } finally {
-      renewed(pause);
+      return;
     }
+    renewed(renewed ? leaseNanos() / 3 : pauseAfterFailure());
   }
 
   /** Has the next renewal come after a pause, or sooner if the lease has not that long to go. */

@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.WeakHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import redis.clients.jedis.Connection;
-import redis.clients.jedis.Jedis;
+import redis.clients.jedis.ConnectionPool;
 import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.RedisSentinelClient;
@@ -76,24 +76,19 @@ final class Seats {
   /** What the connections of all its pools have in common, which none of the pools tells. */
   private int socketTimeoutMillis() {
     for (Pool<?> pool : pools()) {
-      // One that is there already makes no I/O, and is back before anyone misses it.
+      // Hardly ever is there none, and then the next waiter asks.
       if (pool.getNumIdle() > 0) {
-        return socketTimeoutMillis(pool);
+        if (client instanceof PooledClient pooled) {
+          return pooled.socketTimeoutMillis();
+        }
+        if (pool instanceof ConnectionPool connections) {
+          try (Connection connection = connections.getResource()) {
+            return connection.getSoTimeout();
+          }
+        }
       }
     }
     return UNKNOWN;
-  }
-
-  private static <T> int socketTimeoutMillis(Pool<T> pool) {
-    T resource = pool.getResource();
-    try {
-      if (resource instanceof Jedis jedis) {
-        return jedis.getConnection().getSoTimeout();
-      }
-      return resource instanceof Connection connection ? connection.getSoTimeout() : 0;
-    } finally {
-      pool.returnResource(resource);
-    }
   }
 
   private static boolean hasRoom(Pool<?> pool, int seated) {

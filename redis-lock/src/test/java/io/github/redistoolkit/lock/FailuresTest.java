@@ -44,6 +44,8 @@ class FailuresTest {
             "ERR Error running script (call to f_5a3): @user_script:50: NOPERM no permission")) {
       assertFailure(new JedisDataException(message), false, true);
     }
+    String readOnly = "READONLY You can't write script: 5a3, on @user_script:50.";
+    assertFailure(new JedisDataException(readOnly), true, false);
   }
 
   @Test

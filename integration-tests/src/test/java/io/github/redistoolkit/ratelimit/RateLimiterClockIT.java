@@ -108,6 +108,28 @@ class RateLimiterClockIT {
   }
 
   @Test
+  void ofSeveralLimitsAShortOneStartsAfreshOnceWhileALongOneStandsStill() {
+    for (Limit brief : new Limit[] {Limit.of(2, MINUTE), Limit.tokenBucket(2, 2, MINUTE)}) {
+      Limit hourly = Limit.of(5, Duration.ofHours(1));
+      RateLimiter limiter = limiter(brief, hourly);
+      String each = id + brief.name();
+      assertThat(limiter.tryAcquire(each, 2).allowed(), is(true));
+      pass(-2 * WINDOW);
+      assertThat(limiter.isAllowed(each), is(true));
+      assertThat(limiter.isAllowed(each), is(true));
+      Decision brieflyRefused = limiter.tryAcquire(each, 2);
+      assertThat(brieflyRefused.allowed(), is(false));
+      assertThat(brieflyRefused.limit(), is(hourly));
+      assertThat(limiter.tryAcquire(each).limit(), is(brief));
+      pass(limiter.tryAcquire(each).retryAfter().toNanos() / 1000);
+      assertThat(limiter.isAllowed(each), is(true));
+      Decision refused = limiter.tryAcquire(each);
+      assertThat(refused.allowed(), is(false));
+      assertThat(refused.limit(), is(hourly));
+    }
+  }
+
+  @Test
   void aBucketIsExactAlsoWhereProductsDoNotFitADouble() {
     for (long offset = 1; offset <= 20; offset++) {
       long period = Duration.ofDays(365).toNanos() / 1000 - offset;

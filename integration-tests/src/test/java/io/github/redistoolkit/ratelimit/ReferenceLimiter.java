@@ -69,87 +69,90 @@ final class ReferenceLimiter {
 
   /** Records a grant, whoever decided it. */
   void record(long now, long instant, long permits) {
-    long seen = seen(now);
     for (State state : limits) {
-      if (state.steppedBack(now)) {
+      state.see(now);
+      if (state.ignored) {
         state.drop();
+        state.ignored = false;
       }
-      state.ignored = false;
-      state.take(instant, permits);
-      state.seen = seen;
-      state.newest = instant;
+      long at = Math.max(state.now, instant);
+      state.take(at, permits);
+      state.seen = state.now;
+      state.newest = at;
     }
   }
 
   Verdict ask(long now, long permits, long maxWait) {
-    long seen = seen(now);
-    // A state from too far in the future counts as empty, but only a grant throws it away.
-    limits.forEach(state -> state.ignored = state.steppedBack(now));
-    long instant = seen;
+    long instant = now;
     for (State state : limits) {
-      state.fits = state.fits(Math.max(seen, state.newest()), permits);
+      state.see(now);
+      long fits = state.fits(Math.max(state.now, state.newest()), permits);
+      state.fits = fits > state.now ? fits : now;
       instant = Math.max(instant, state.fits);
     }
-    boolean waits = instant > seen;
-    long wait = waits ? instant - now : 0;
-    boolean crowded = waits && limits.stream().anyMatch(state -> state.crowded(seen, permits));
+    long wait = instant - now;
+    boolean crowded = wait > 0 && limits.stream().anyMatch(state -> state.crowded(permits));
     boolean granted = wait <= maxWait && !crowded;
-    return granted ? granted(now, instant, permits, wait) : refused(now, seen, instant, wait);
+    return granted ? granted(now, instant, permits, wait) : refused(now, instant, wait);
   }
 
   private Verdict granted(long now, long instant, long permits, long wait) {
     State tightest = limits.get(0);
     long full = now;
     for (State state : limits) {
-      if (state.left(instant) < tightest.left(instant)) {
+      if (state.leftFrom(instant) < tightest.leftFrom(instant)) {
         tightest = state;
       }
-      full = Math.max(full, state.fullAfter(instant, permits));
+      full = Math.max(full, state.fullAfter(Math.max(state.now, instant), permits));
     }
-    return new Verdict(
-        true, tightest.limit, tightest.left(instant) - permits, instant, wait, full - now - wait);
+    long left = tightest.leftFrom(instant) - permits;
+    return new Verdict(true, tightest.limit, left, instant, wait, full - now - wait);
   }
 
-  private Verdict refused(long now, long seen, long instant, long wait) {
+  private Verdict refused(long now, long instant, long wait) {
     State tightest = limits.get(0);
     long full = now;
     long remaining = Long.MAX_VALUE;
     for (State state : limits) {
-      long left = state.leftNow(seen);
+      long left = state.leftNow();
       if (state.fits > tightest.fits
-          || (state.fits == tightest.fits && left < tightest.leftNow(seen))) {
+          || (state.fits == tightest.fits && left < tightest.leftNow())) {
         tightest = state;
       }
       remaining = Math.min(remaining, left);
-      full = Math.max(full, state.full(seen));
+      full = Math.max(full, state.full());
     }
     return new Verdict(false, tightest.limit, remaining, instant, wait, full - now);
   }
 
-  private long seen(long now) {
-    return limits.stream()
-        .filter(state -> !state.steppedBack(now))
-        .mapToLong(state -> state.seen)
-        .reduce(now, Math::max);
-  }
-
   private abstract static class State {
     Limit limit;
+
+    /** The clock as this limit sees it: it stands still while it is behind what was seen. */
+    long now;
+
     long seen;
     long newest;
     long fits;
+
+    /** From too far in the future, it counts as empty, but only a grant throws it away. */
     boolean ignored;
+
+    void see(long clock) {
+      ignored = clock < seen - span();
+      now = ignored ? clock : Math.max(clock, seen);
+    }
 
     long newest() {
       return ignored ? 0 : newest;
     }
 
-    boolean steppedBack(long now) {
-      return now < seen - span();
+    long leftNow() {
+      return newest() > now ? 0 : Math.max(0, left(now));
     }
 
-    long leftNow(long now) {
-      return newest() > now ? 0 : Math.max(0, left(now));
+    long leftFrom(long instant) {
+      return left(Math.max(now, instant));
     }
 
     /** How far the clock may step back before the state is dropped. */
@@ -161,11 +164,11 @@ final class ReferenceLimiter {
 
     abstract long left(long at);
 
-    abstract boolean crowded(long now, long permits);
+    abstract boolean crowded(long permits);
 
     abstract void take(long instant, long permits);
 
-    abstract long full(long now);
+    abstract long full();
 
     abstract long fullAfter(long instant, long permits);
   }
@@ -217,7 +220,7 @@ final class ReferenceLimiter {
     }
 
     @Override
-    boolean crowded(long now, long permits) {
+    boolean crowded(long permits) {
       long instantsAhead =
           grants().stream()
               .mapToLong(Grant::time)
@@ -237,7 +240,7 @@ final class ReferenceLimiter {
     }
 
     @Override
-    long full(long now) {
+    long full() {
       return grants().isEmpty() ? 0 : last() + span();
     }
 
@@ -286,7 +289,7 @@ final class ReferenceLimiter {
     }
 
     @Override
-    boolean crowded(long now, long permits) {
+    boolean crowded(long permits) {
       return false;
     }
 
@@ -296,7 +299,7 @@ final class ReferenceLimiter {
     }
 
     @Override
-    long full(long now) {
+    long full() {
       long from = Math.max(now, newest());
       return reaches(level(from), scaled(limit.permits()), from);
     }

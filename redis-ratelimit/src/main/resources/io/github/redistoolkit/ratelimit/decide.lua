@@ -1,5 +1,7 @@
 -- Decides on permits under several limits at once and books them if every limit agrees.
--- All limits are read before anything is written; a refusal and a question write nothing.
+-- All limits are read before anything is written; a refusal and a question write nothing. So is the
+-- user's permission for each command that a grant may take asked for: half a grant would leave a
+-- history that counts wrong for everyone.
 --
 -- KEYS     the state of each limit, all in one slot
 -- ARGV     time ('' for the server's), permits, longest wait (-1 only asks), then for each limit:
@@ -9,6 +11,10 @@
 --          the instant at which the permits fit; the wait until then; the time until all is full
 --
 -- Times are microseconds: whole numbers that a double holds exactly, as everything here is.
+
+-- A limit whose last grant saw a later time than it is now, as after a clock was stepped back, lives
+-- at that later time until then. But if the step was longer than the limit's history, that is
+-- dropped. Each limit does so on its own: the long one stands still, while the short one goes on.
 
 -- A sliding window is a list of entries (time, permits recorded before it) and, last, one clock
 -- (time seen by the last grant; instant of the newest grant; time of the newest entry; permits
@@ -29,11 +35,22 @@ if not now then
   now = time[1] * 1000000 + time[2]
 end
 local wanted, longest = tonumber(ARGV[2]), tonumber(ARGV[3])
--- The latest time that any grant has seen: a clock that was stepped back stands still until then.
-local frozen = now
 
 local function milliseconds_until(instant)
   return math.max(1, math.ceil((instant - now) / 1000))
+end
+
+local function ask_permission(command, key, ...)
+  if not redis.acl_check_cmd(command, key, ...) then
+    error({err = 'NOPERM this user has no permissions to run ' .. command .. ' on the key'})
+  end
+end
+
+local function ask_permissions_for_window(limit)
+  ask_permission('LSET', limit.key, -1, '')
+  ask_permission('RPUSH', limit.key, '')
+  ask_permission('PEXPIRE', limit.key, 1)
+  ask_permission('LTRIM', limit.key, 0, -1)
 end
 
 local function take_from_window(limit, instant)
@@ -44,18 +61,15 @@ local function take_from_window(limit, instant)
   if time <= limit.last then
     -- The entry is there, and so is its TTL.
     time = limit.last
-    redis.call('LSET', limit.key, -1, struct.pack(CLOCK, frozen, instant, time, total, count))
+    redis.call('LSET', limit.key, -1, struct.pack(CLOCK, limit.now, instant, time, total, count))
   else
     local entry = struct.pack(ENTRY, time % TIME_WRAP, limit.total)
-    local clock = struct.pack(CLOCK, frozen, instant, time, total, count + 1)
+    local clock = struct.pack(CLOCK, limit.now, instant, time, total, count + 1)
     if limit.stored then
       redis.call('LSET', limit.key, -1, entry)
       redis.call('RPUSH', limit.key, clock)
-    elseif redis.acl_check_cmd('PEXPIRE', limit.key, 1) then
-      redis.call('RPUSH', limit.key, entry, clock)
     else
-      -- Never a key without a TTL, not even for a user who may not set one.
-      error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
+      redis.call('RPUSH', limit.key, entry, clock)
     end
     redis.call('PEXPIRE', limit.key, milliseconds_until(time + limit.period))
   end
@@ -88,8 +102,9 @@ local function decide_simply(key, permits, period, grain)
     if longest < 0 then
       return {0, 0, left, now, 0, reset}
     end
-    local limit = {key = key, period = period, grain = grain, last = last, total = total,
+    local limit = {key = key, period = period, grain = grain, now = now, last = last, total = total,
       stored = count, expired = 0}
+    ask_permissions_for_window(limit)
     return {1, 0, left - wanted, now, 0, take_from_window(limit, now) - now}
   end
   local wait, others = oldest + period - now, 0
@@ -152,7 +167,7 @@ local function read_window(limit)
       limit.expired = count
     else
       limit.newest, limit.last, limit.total, limit.count = newest, last, total, count
-      frozen = math.max(frozen, seen)
+      limit.now = math.max(now, seen)
     end
   end
 end
@@ -186,9 +201,9 @@ end
 
 -- The first instant at which the permits fit, behind all that are booked.
 local function fit_window(limit)
-  limit.expired = first_in_window(limit, limit.expired, frozen)
-  local from, first = frozen, limit.expired
-  if limit.newest > frozen then
+  limit.expired = first_in_window(limit, limit.expired, limit.now)
+  local from, first = limit.now, limit.expired
+  if limit.newest > limit.now then
     from = limit.newest
     first = first_in_window(limit, first, from)
   end
@@ -206,12 +221,12 @@ end
 local function crowded_window(limit)
   return permits_since(limit, limit.expired) + wanted >= PERMITS_WRAP
       or limit.count >= MOST_AHEAD
-          and entry_time(limit, limit.count - MOST_AHEAD) - limit.grain + 1 > frozen
+          and entry_time(limit, limit.count - MOST_AHEAD) - limit.grain + 1 > limit.now
 end
 
 local function left_in_window(limit, instant)
   local first = limit.expired
-  if instant > frozen then
+  if instant > limit.now then
     first = first_in_window(limit, first, instant)
   end
   return limit.permits - permits_since(limit, first)
@@ -227,6 +242,7 @@ local window = {
   crowded = crowded_window,
   left = left_in_window,
   full = window_is_full,
+  ask_permissions = ask_permissions_for_window,
   take = take_from_window,
 }
 
@@ -237,7 +253,7 @@ local function read_bucket(limit)
     local seen, newest, tokens, part = struct.unpack(BUCKET, state)
     if now >= seen - limit.grain then
       limit.newest, limit.tokens, limit.part = newest, tokens, part
-      frozen = math.max(frozen, seen)
+      limit.now = math.max(now, seen)
     end
   end
 end
@@ -268,7 +284,7 @@ local function bucket_reaches(limit, level, instant)
 end
 
 local function fit_bucket(limit)
-  return bucket_reaches(limit, wanted, math.max(frozen, limit.newest))
+  return bucket_reaches(limit, wanted, math.max(limit.now, limit.newest))
 end
 
 local function left_in_bucket(limit, instant)
@@ -276,14 +292,18 @@ local function left_in_bucket(limit, instant)
 end
 
 local function bucket_is_full(limit)
-  return bucket_reaches(limit, limit.permits, math.max(frozen, limit.newest))
+  return bucket_reaches(limit, limit.permits, math.max(limit.now, limit.newest))
+end
+
+local function ask_permissions_for_bucket(limit)
+  ask_permission('SET', limit.key, '', 'PX', 1)
 end
 
 local function take_from_bucket(limit, instant)
   local tokens, part = bucket_level(limit, instant)
   limit.newest, limit.tokens, limit.part = instant, tokens - wanted, part
   local full = bucket_is_full(limit)
-  redis.call('SET', limit.key, struct.pack(BUCKET, frozen, instant, tokens - wanted, part),
+  redis.call('SET', limit.key, struct.pack(BUCKET, limit.now, instant, tokens - wanted, part),
       'PX', milliseconds_until(full))
   return full
 end
@@ -294,6 +314,7 @@ local bucket = {
   crowded = function() return false end,
   left = left_in_bucket,
   full = bucket_is_full,
+  ask_permissions = ask_permissions_for_bucket,
   take = take_from_bucket,
 }
 
@@ -308,20 +329,21 @@ for index, key in ipairs(KEYS) do
     period = tonumber(ARGV[4 * index + 1]),
     refill = refill,
     grain = tonumber(ARGV[4 * index + 3]),
-    newest = 0, last = 0, total = 0, count = 0, expired = 0, times = {}, befores = {},
+    now = now, newest = 0, last = 0, total = 0, count = 0, expired = 0, times = {}, befores = {},
   }
   limit.kind.read(limit)
   limits[index] = limit
 end
 
-local instant = frozen
+local instant = now
 for _, limit in ipairs(limits) do
-  limit.fits = limit.kind.fits(limit)
+  local fits = limit.kind.fits(limit)
+  limit.fits = fits > limit.now and fits or now
   instant = math.max(instant, limit.fits)
 end
-local wait = instant > frozen and instant - now or 0
+local wait = instant - now
 local granted = wait <= longest
-if granted and instant > frozen then
+if granted and wait > 0 then
   for _, limit in ipairs(limits) do
     granted = granted and not limit.kind.crowded(limit)
   end
@@ -330,9 +352,10 @@ end
 local tightest, remaining = limits[1], math.huge
 for _, limit in ipairs(limits) do
   if granted then
-    limit.fits, limit.left = instant, limit.kind.left(limit, instant) - wanted
+    limit.fits, limit.at = instant, math.max(limit.now, instant)
+    limit.left = limit.kind.left(limit, limit.at) - wanted
   else
-    limit.left = limit.newest > frozen and 0 or math.max(0, limit.kind.left(limit, frozen))
+    limit.left = limit.newest > limit.now and 0 or math.max(0, limit.kind.left(limit, limit.now))
   end
   if limit.fits > tightest.fits or limit.fits == tightest.fits and limit.left < tightest.left then
     tightest = limit
@@ -340,9 +363,14 @@ for _, limit in ipairs(limits) do
   remaining = math.min(remaining, limit.left)
 end
 
+if granted then
+  for _, limit in ipairs(limits) do
+    limit.kind.ask_permissions(limit)
+  end
+end
 local full = now
 for _, limit in ipairs(limits) do
-  full = math.max(full, granted and limit.kind.take(limit, instant) or limit.kind.full(limit))
+  full = math.max(full, granted and limit.kind.take(limit, limit.at) or limit.kind.full(limit))
 end
 return {
   granted and 1 or 0,

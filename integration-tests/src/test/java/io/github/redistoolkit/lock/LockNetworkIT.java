@@ -90,29 +90,31 @@ class LockNetworkIT extends LockFaultSuite {
   }
 
   @Test
-  void aRenewalThatFailsIsTriedAgainBeforeTheLeaseIsOver() {
-    String name = prepared("renewal");
-    Lease lease = Locks.lock(faulty, name, Duration.ofSeconds(12)).tryAcquire().orElseThrow();
+  void renewalsThatFailAreTriedAgainOftenBeforeTheLeaseIsOver() {
+    Lease lease = acquired("renewal", Duration.ofSeconds(6));
     lease.keepAlive(LEASE, losses::incrementAndGet);
-    // The first renewal is due when a third of the lease is over, or of what is left of it; then a
-    // second try after a tenth of the lease is in time, but one after another third would not be.
-    assertThat(lease.extend(Duration.ofSeconds(4)), is(true));
-    FaultProxy.Loss loss = proxy.loseReply(LockNetworkIT::isRenewal, 1, Then.CUT);
-    await().until(loss::happened);
-    await().until(() -> lease.remaining().compareTo(Duration.ofSeconds(5)) > 0);
-    assertThat(lease.release(), is(true));
-    assertThat(losses.get(), is(0));
+    // Each a tenth of the lease after the one before: after a third of it, only one were in time.
+    assertHeldAfterRenewalsThatFailed(lease, 3);
   }
 
   @Test
   void aRenewalOfAShortenedLeaseThatFailsIsTriedAgainBeforeThatIsOver() {
-    String name = prepared("shortened");
-    Lease lease = Locks.lock(faulty, name, LEASE).tryAcquire().orElseThrow();
+    Lease lease = acquired("shortened", LEASE);
     lease.keepAlive(LEASE, losses::incrementAndGet);
     // A tenth of a whole lease from the first renewal, it would be over.
     assertThat(lease.extend(Duration.ofSeconds(3)), is(true));
-    FaultProxy.Loss loss = proxy.loseReply(LockNetworkIT::isRenewal, 1, Then.CUT);
-    await().until(loss::happened);
+    assertHeldAfterRenewalsThatFailed(lease, 1);
+  }
+
+  private Lease acquired(String text, Duration duration) {
+    return Locks.lock(faulty, prepared(text), duration).tryAcquire().orElseThrow();
+  }
+
+  private void assertHeldAfterRenewalsThatFailed(Lease lease, int renewals) {
+    for (int nth = 1; nth <= renewals; nth++) {
+      FaultProxy.Loss loss = proxy.loseReply(LockNetworkIT::isRenewal, 1, Then.CUT);
+      await().until(loss::happened);
+    }
     await().until(() -> lease.remaining().compareTo(Duration.ofSeconds(5)) > 0);
     assertThat(lease.release(), is(true));
     assertThat(losses.get(), is(0));

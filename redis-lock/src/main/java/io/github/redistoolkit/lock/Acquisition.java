@@ -108,6 +108,10 @@ final class Acquisition {
   }
 
   private Reply ask(long waitMillis, String wakeValue) {
+    if (late != null) {
+      commands.release(late, leaseMillis);
+      late = null;
+    }
     boolean unknownBefore = outcomeUnknown;
     outcomeUnknown = true;
     long asked = System.nanoTime();
@@ -122,10 +126,6 @@ final class Acquisition {
   }
 
   private Reply replyTo(long waitMillis, String wakeValue, long asked) {
-    if (late != null) {
-      commands.release(late, leaseMillis);
-      late = null;
-    }
     long reply = commands.acquire(owner, leaseMillis, waitMillis, wakeValue);
     if (reply < 0) {
       return new Reply(Optional.empty(), -1 - reply);

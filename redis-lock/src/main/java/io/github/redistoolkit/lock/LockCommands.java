@@ -40,6 +40,15 @@ final class LockCommands {
 
   private static final Duration SHORTEST_MEMORY = Duration.ofHours(24);
 
+  private static final String ASK_PERMISSION_TO_EXPIRE =
+      """
+      local function ask_permission_to_expire(key)
+        if not redis.acl_check_cmd('PEXPIRE', key, 1) then
+          error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
+        end
+      end
+      """;
+
   /**
    * KEYS: lock, state, wake list. ARGV: owner, lease in ms, memory of the state in ms, for how many
    * ms the caller will block if refused (0: not), the wake value it got.
@@ -57,74 +66,75 @@ final class LockCommands {
    */
   private static final LuaScript ACQUIRE =
       LuaScript.of(
-          """
-          local state =
-              redis.call('HMGET', KEYS[2], 'token', 'released', 'before', 'promisedUntil')
-          local released, before = state[2] or '', state[3] or ''
-          local mine = string.sub(ARGV[1], 1, 8)
-          if string.find(released, mine, 1, true) or string.find(before, mine, 1, true) then
-            return -1
-          end
-          if not state[1] and not redis.acl_check_cmd('PEXPIRE', KEYS[2], ARGV[3]) then
-            error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
-          end
-          local time = redis.call('TIME')
-          local promisedUntil = tonumber(state[4] or 0)
-          local unheard = promisedUntil > 0 and redis.call('LLEN', KEYS[3]) or 0
-          local refusedFor
-          if unheard == 0 and time[1] * 1000 + time[2] / 1000 < promisedUntil
-              and ARGV[5] ~= '*'
-              and (ARGV[5] == '' or string.sub(ARGV[5], 1, 8) ~= string.sub(released, 1, 8))
-              and redis.call('EXISTS', KEYS[1]) == 0 then
-            refusedFor = 500
-          else
-            local holder = redis.call('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
-            if holder == ARGV[1] then
-              redis.call('PEXPIRE', KEYS[1], ARGV[2], 'GT')
-              if state[1] then
-                return tonumber(state[1])
+          ASK_PERMISSION_TO_EXPIRE
+              + """
+              local state =
+                  redis.call('HMGET', KEYS[2], 'token', 'released', 'before', 'promisedUntil')
+              local released, before = state[2] or '', state[3] or ''
+              local mine = string.sub(ARGV[1], 1, 8)
+              if string.find(released, mine, 1, true) or string.find(before, mine, 1, true) then
+                return -1
               end
-            elseif holder then
-              refusedFor = redis.call('PTTL', KEYS[1])
-              if refusedFor < 0 then
+              if not state[1] then
+                ask_permission_to_expire(KEYS[2])
+              end
+              local time = redis.call('TIME')
+              local promisedUntil = tonumber(state[4] or 0)
+              local unheard = promisedUntil > 0 and redis.call('LLEN', KEYS[3]) or 0
+              local refusedFor
+              if unheard == 0 and time[1] * 1000 + time[2] / 1000 < promisedUntil
+                  and ARGV[5] ~= '*'
+                  and (ARGV[5] == '' or string.sub(ARGV[5], 1, 8) ~= string.sub(released, 1, 8))
+                  and redis.call('EXISTS', KEYS[1]) == 0 then
                 refusedFor = 500
-              end
-            end
-          end
-
-          if refusedFor then
-            local wait = tonumber(ARGV[4])
-            if wait > 0 then
-              local waitersUntil = time[1] * 1000 + math.floor(time[2] / 1000) + wait
-              local gain = waitersUntil - tonumber(redis.call('HGET', KEYS[2], 'waitersUntil') or 0)
-              if gain * 8 > wait then
-                redis.call('HSET', KEYS[2], 'waitersUntil', string.format('%.0f', waitersUntil))
-                if not state[1] then
-                  redis.call('PEXPIRE', KEYS[2], ARGV[3])
+              else
+                local holder = redis.call('SET', KEYS[1], ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
+                if holder == ARGV[1] then
+                  redis.call('PEXPIRE', KEYS[1], ARGV[2], 'GT')
+                  if state[1] then
+                    return tonumber(state[1])
+                  end
+                elseif holder then
+                  refusedFor = redis.call('PTTL', KEYS[1])
+                  if refusedFor < 0 then
+                    refusedFor = 500
+                  end
                 end
               end
-            end
-            return -1 - refusedFor
-          end
 
-          if unheard > 0 then
-            redis.call('DEL', KEYS[3])
-          end
-          local last = tonumber(state[1] or 0)
-          local token = math.max(last + 1, time[1] * 1000000 + time[2])
-          if promisedUntil > 0 then
-            redis.call('HSET', KEYS[2], 'token', string.format('%.0f', token), 'promisedUntil', 0)
-          else
-            redis.call('HSET', KEYS[2], 'token', string.format('%.0f', token))
-          end
-          local hour = 3600000000
-          if not state[1]
-              or (token % hour < last % hour or token - last >= hour or ARGV[3] ~= '86400000')
-              and redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
-            redis.call('PEXPIRE', KEYS[2], ARGV[3])
-          end
-          return token
-          """);
+              if refusedFor then
+                local wait = tonumber(ARGV[4])
+                if wait > 0 then
+                  local waitersUntil = time[1] * 1000 + math.floor(time[2] / 1000) + wait
+                  local gain = waitersUntil - tonumber(redis.call('HGET', KEYS[2], 'waitersUntil') or 0)
+                  if gain * 8 > wait then
+                    redis.call('HSET', KEYS[2], 'waitersUntil', string.format('%.0f', waitersUntil))
+                    if not state[1] then
+                      redis.call('PEXPIRE', KEYS[2], ARGV[3])
+                    end
+                  end
+                end
+                return -1 - refusedFor
+              end
+
+              if unheard > 0 then
+                redis.call('DEL', KEYS[3])
+              end
+              local last = tonumber(state[1] or 0)
+              local token = math.max(last + 1, time[1] * 1000000 + time[2])
+              if promisedUntil > 0 then
+                redis.call('HSET', KEYS[2], 'token', string.format('%.0f', token), 'promisedUntil', 0)
+              else
+                redis.call('HSET', KEYS[2], 'token', string.format('%.0f', token))
+              end
+              local hour = 3600000000
+              if not state[1]
+                  or (token % hour < last % hour or token - last >= hour or ARGV[3] ~= '86400000')
+                  and redis.call('PTTL', KEYS[2]) < tonumber(ARGV[3]) then
+                redis.call('PEXPIRE', KEYS[2], ARGV[3])
+              end
+              return token
+              """);
 
   /**
    * KEYS: lock, state, wake list. ARGV: owner, memory of the state in ms. Returns 1 if the owner
@@ -137,51 +147,50 @@ final class LockCommands {
    */
   private static final LuaScript RELEASE =
       LuaScript.of(
-          """
-          local state = redis.call('HMGET', KEYS[2], 'released', 'before', 'waitersUntil', 'token')
-          local released, before = state[1] or '', state[2] or ''
-          local mine = string.sub(ARGV[1], 1, 8)
-          if redis.call('GET', KEYS[1]) ~= ARGV[1] then
-            return (string.find(released, mine, 1, true) or string.find(before, mine, 1, true))
-                and 1 or 0
-          end
-          if not state[4] and not redis.acl_check_cmd('PEXPIRE', KEYS[2], ARGV[2]) then
-            error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
-          end
-          local promisedUntil, unheard
-          if state[3] then
-            local time = redis.call('TIME')
-            local now = time[1] * 1000 + math.floor(time[2] / 1000)
-            if tonumber(state[3]) > now then
-              unheard = redis.call('LLEN', KEYS[3])
-              if not redis.acl_check_cmd('PEXPIRE', KEYS[3], 2000) then
-                error({err = 'NOPERM this user has no permissions to run PEXPIRE on the key'})
+          ASK_PERMISSION_TO_EXPIRE
+              + """
+              local state = redis.call('HMGET', KEYS[2], 'released', 'before', 'waitersUntil', 'token')
+              local released, before = state[1] or '', state[2] or ''
+              local mine = string.sub(ARGV[1], 1, 8)
+              if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+                return (string.find(released, mine, 1, true) or string.find(before, mine, 1, true))
+                    and 1 or 0
               end
-              promisedUntil = string.format('%.0f', now + 20)
-            end
-          end
-          redis.call('DEL', KEYS[1])
-          local change = {'released', mine .. released}
-          if #released >= 64 then
-            change = {'released', mine, 'before', released}
-          end
-          if promisedUntil then
-            change[#change + 1] = 'promisedUntil'
-            change[#change + 1] = promisedUntil
-          end
-          redis.call('HSET', KEYS[2], unpack(change))
-          if promisedUntil then
-            if unheard > 0 then
-              redis.call('DEL', KEYS[3])
-            end
-            redis.call('RPUSH', KEYS[3], ARGV[1])
-            redis.call('PEXPIRE', KEYS[3], 2000)
-          end
-          if not state[4] then
-            redis.call('PEXPIRE', KEYS[2], ARGV[2])
-          end
-          return 1
-          """);
+              if not state[4] then
+                ask_permission_to_expire(KEYS[2])
+              end
+              local promisedUntil, unheard
+              if state[3] then
+                local time = redis.call('TIME')
+                local now = time[1] * 1000 + math.floor(time[2] / 1000)
+                if tonumber(state[3]) > now then
+                  unheard = redis.call('LLEN', KEYS[3])
+                  ask_permission_to_expire(KEYS[3])
+                  promisedUntil = string.format('%.0f', now + 20)
+                end
+              end
+              redis.call('DEL', KEYS[1])
+              local change = {'released', mine .. released}
+              if #released >= 64 then
+                change = {'released', mine, 'before', released}
+              end
+              if promisedUntil then
+                change[#change + 1] = 'promisedUntil'
+                change[#change + 1] = promisedUntil
+              end
+              redis.call('HSET', KEYS[2], unpack(change))
+              if promisedUntil then
+                if unheard > 0 then
+                  redis.call('DEL', KEYS[3])
+                end
+                redis.call('RPUSH', KEYS[3], ARGV[1])
+                redis.call('PEXPIRE', KEYS[3], 2000)
+              end
+              if not state[4] then
+                redis.call('PEXPIRE', KEYS[2], ARGV[2])
+              end
+              return 1
+              """);
 
   /**
    * KEYS: lock, state. ARGV: owner, lease from now in ms, memory of the state in ms, 'GT' if the

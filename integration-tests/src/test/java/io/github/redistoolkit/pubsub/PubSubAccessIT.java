@@ -201,7 +201,7 @@ class PubSubAccessIT extends PubSubSuite {
 
   @Test
   void wrongCredentialsAreTheCauseOfTheTimeout() {
-    Duration timeout = Duration.ofMillis(300);
+    Duration timeout = Duration.ofSeconds(2);
     try (RedisPubSub pubSub = builder(asUser()).subscribeTimeout(timeout).build()) {
       // Only now, since a client of a Cluster connects when it is made.
       acl("resetpass", ">another");

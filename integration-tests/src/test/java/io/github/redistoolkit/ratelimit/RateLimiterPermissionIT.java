@@ -24,7 +24,7 @@ class RateLimiterPermissionIT {
   private static final Duration MINUTE = Duration.ofMinutes(1);
   private static final Limit WINDOW = Limit.of(1000, MINUTE);
   private static final Limit COARSE_WINDOW = Limit.of(100_000, Duration.ofHours(1)).precision(8);
-  private static final Limit BUCKET = Limit.tokenBucket(1000, 1000, MINUTE);
+  private static final Limit BUCKET = Limit.tokenBucket(1000, 1, MINUTE);
 
   private final TestRedis redis;
   private final AtomicLong clock = new AtomicLong(1_700_000_000_000_000L);

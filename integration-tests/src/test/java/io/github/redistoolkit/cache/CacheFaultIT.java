@@ -10,6 +10,7 @@ import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Then;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +22,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -111,6 +113,71 @@ class CacheFaultIT extends CacheFaultSuite {
     Awaitility.await()
         .untilAsserted(() -> assertThat(cache.getOrLoad("k", MINUTE, () -> 3), is(3)));
     assertThat(cache.get("k"), is(Optional.of(3)));
+  }
+
+  @Test
+  void asManyLoadsAsThereAreKeepTheirLeasesOverASlowNetwork() throws Exception {
+    int count = 80;
+    CountDownLatch begun = new CountDownLatch(count);
+    CountDownLatch finish = new CountDownLatch(1);
+    List<Future<Integer>> loads = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      int number = i;
+      loads.add(
+          threads.submit(
+              () ->
+                  cache.getOrLoad(
+                      "k" + number,
+                      MINUTE,
+                      () -> {
+                        begun.countDown();
+                        finish.await();
+                        return number;
+                      })));
+    }
+    begun.await();
+    List<String> leases = stored(count);
+    // One after the other, the renewals would take longer than a lease lives.
+    network.latency(Duration.ofMillis(50));
+    long before = network.requests("EVALSHA");
+    Awaitility.await("one and a half of their lives")
+        .atMost(Duration.ofSeconds(20))
+        .until(() -> network.requests("EVALSHA") - before >= 5L * count);
+    assertThat(stored(count), is(leases));
+    finish.countDown();
+    for (int i = 0; i < count; i++) {
+      assertThat(loads.get(i).get(), is(i));
+    }
+    assertThat(cache.stats().refusedFills(), is(0L));
+  }
+
+  /** What Redis has under the keys of that many loads. */
+  private List<String> stored(int count) {
+    return IntStream.range(0, count)
+        .mapToObj(i -> String.valueOf(redis.admin().get(prefix + "k" + i)))
+        .toList();
+  }
+
+  @Test
+  void aRenewalThatComesAfterTheUpdateHasEndedDoesNotBringTheHoldBack() {
+    CacheAside<String, Integer> aside =
+        new CacheAside<>(cache, MINUTE, id -> id, id -> 1, Duration.ofSeconds(6));
+    aside.update(
+        "k",
+        () -> {
+          network.latency(Duration.ofSeconds(2));
+          long before = network.requests("EVALSHA");
+          Awaitility.await("a renewal is on its way")
+              .until(() -> network.requests("EVALSHA") > before);
+          network.latency(Duration.ZERO);
+          return 2;
+        });
+    assertThat(redis.admin().exists(prefix + "k"), is(false));
+    Awaitility.await("it has come").until(() -> behind.borrowed() == 0);
+    // Sooner than it would expire.
+    Awaitility.await()
+        .atMost(Duration.ofSeconds(3))
+        .until(() -> !redis.admin().exists(prefix + "k"));
   }
 
   @Test

@@ -34,6 +34,10 @@ class CacheWaitingIT extends CacheFaultSuite {
   private static final int CALLERS = 50;
 
   private final String key;
+
+  /** Waits for replies for as long as a busy machine takes to let every caller ask. */
+  private final TestRedis patient;
+
   private final CacheService<Integer> cache;
   private final CacheService<Integer> otherJvm;
   private final AtomicInteger loads = new AtomicInteger();
@@ -41,7 +45,8 @@ class CacheWaitingIT extends CacheFaultSuite {
   CacheWaitingIT(TestRedis redis) {
     super(redis);
     this.key = redis.unique("waiting");
-    this.cache = Fixtures.cache(behind, Integer.class);
+    this.patient = behind.with(config -> config.socketTimeoutMillis(60_000));
+    this.cache = Fixtures.cache(patient, Integer.class);
     this.otherJvm = Fixtures.cache(redis, Integer.class);
   }
 
@@ -49,6 +54,7 @@ class CacheWaitingIT extends CacheFaultSuite {
   void closeCaches() {
     cache.close();
     otherJvm.close();
+    patient.close();
   }
 
   private List<Future<Integer>> callers() {
@@ -62,7 +68,7 @@ class CacheWaitingIT extends CacheFaultSuite {
   private static List<Integer> results(List<Future<Integer>> callers) throws Exception {
     List<Integer> results = new ArrayList<>();
     for (Future<Integer> caller : callers) {
-      results.add(caller.get(30, TimeUnit.SECONDS));
+      results.add(caller.get(60, TimeUnit.SECONDS));
     }
     return results;
   }
@@ -101,6 +107,7 @@ class CacheWaitingIT extends CacheFaultSuite {
             claims.incrementAndGet();
             // It is under way for as long as it takes all the others to need it.
             Awaitility.await()
+                .atMost(Duration.ofSeconds(30))
                 .until(() -> Fixtures.waitingIn(FleetLoads.class, "claim") == CALLERS - 1);
           }
           return false;
@@ -114,7 +121,7 @@ class CacheWaitingIT extends CacheFaultSuite {
 
   private static void await(CountDownLatch latch) {
     try {
-      assertThat(latch.await(10, TimeUnit.SECONDS), is(true));
+      assertThat(latch.await(30, TimeUnit.SECONDS), is(true));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -6,7 +6,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
@@ -141,7 +140,7 @@ final class FleetLoads<V> {
 
   private Loaded<V> loadUnderLease(String lease, String key, Loader<? extends V> loader) {
     long leaseMillis = lifetimes.leaseMillis();
-    Future<?> renewal =
+    Renewals.Renewal renewal =
         renewals.keep(key, leaseMillis, () -> entries.renew(key, lease, leaseMillis));
     try {
       return runs.run(key, loader);
@@ -149,7 +148,7 @@ final class FleetLoads<V> {
       release(lease, key);
       throw t;
     } finally {
-      renewal.cancel(false);
+      renewal.end();
     }
   }
 

@@ -17,11 +17,16 @@ import org.jspecify.annotations.Nullable;
 final class LocalLoads<V> {
 
   /** One load, begun by whoever of its callers is first when the load before it has ended. */
-  private record Turn(
-      CompletableFuture<String> previous, AtomicBoolean begun, CompletableFuture<String> json) {
+  private static final class Turn {
+    final CompletableFuture<String> previous;
+    final AtomicBoolean begun = new AtomicBoolean();
+    final CompletableFuture<String> json = new CompletableFuture<>();
 
-    static Turn after(CompletableFuture<String> previous) {
-      return new Turn(previous, new AtomicBoolean(), new CompletableFuture<>());
+    /** Touched only while the map computes. */
+    int callers;
+
+    Turn(CompletableFuture<String> previous) {
+      this.previous = previous;
     }
   }
 
@@ -35,37 +40,56 @@ final class LocalLoads<V> {
   }
 
   @Nullable V get(String key, Loader<? extends V> loader) {
-    Turn turn = latest.compute(key, (k, last) -> joinable(last));
+    Turn turn = latest.compute(key, (k, last) -> joined(last));
     try {
-      LoaderRuns.awaitEnd(turn.previous());
+      LoaderRuns.awaitEnd(turn.previous);
     } catch (RuntimeException interrupted) {
-      // Others who wait for this turn still take it; if there is none, nobody would remove it.
-      latest.remove(key, turn);
+      leave(turn, key);
       throw interrupted;
     }
-    return turn.begun().compareAndSet(false, true)
-        ? lead(turn, key, loader)
-        : runs.join(turn.json());
+    return turn.begun.compareAndSet(false, true) ? lead(turn, key, loader) : runs.join(turn.json);
+  }
+
+  /**
+   * Leaves the turn to the others who wait for it. If there is none it goes as soon as it could
+   * begin, and not before: whoever comes until then must still wait for the load that is under way.
+   */
+  private void leave(Turn turn, String key) {
+    latest.computeIfPresent(
+        key,
+        (k, last) -> {
+          turn.callers--;
+          return last;
+        });
+    var unused =
+        turn.previous.whenComplete(
+            (json, failure) ->
+                latest.computeIfPresent(
+                    key, (k, last) -> last == turn && turn.callers == 0 ? null : last));
   }
 
   private @Nullable V lead(Turn turn, String key, Loader<? extends V> loader) {
     try {
       counters.uncachedLoads.increment();
       Loaded<V> loaded = runs.run(key, loader);
-      turn.json().complete(loaded.json());
+      turn.json.complete(loaded.json());
       return loaded.value();
     } catch (Throwable t) {
-      LoaderRuns.fail(turn.json(), t);
+      LoaderRuns.fail(turn.json, t);
       throw t;
     } finally {
       latest.remove(key, turn);
     }
   }
 
-  private static Turn joinable(@Nullable Turn last) {
-    if (last == null) {
-      return Turn.after(CompletableFuture.completedFuture(""));
+  private static Turn joined(@Nullable Turn last) {
+    Turn turn = last;
+    if (turn == null) {
+      turn = new Turn(CompletableFuture.completedFuture(""));
+    } else if (turn.begun.get()) {
+      turn = new Turn(turn.json);
     }
-    return last.begun().get() ? Turn.after(last.json()) : last;
+    turn.callers++;
+    return turn;
   }
 }

@@ -1,0 +1,101 @@
+package io.github.redistoolkit.cache;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.instanceOf;
+import static org.hamcrest.Matchers.is;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.Json;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Loads that take turns, whose callers give up; no server is needed for that. */
+@Timeout(20)
+class LocalLoadsTest {
+
+  private final LocalLoads<Integer> loads = localLoads();
+  private final CountDownLatch firstMayEnd = new CountDownLatch(1);
+
+  private static LocalLoads<Integer> localLoads() {
+    Counters counters = new Counters();
+    Codec<Integer> codec = new Codec<>(Json.defaultGson(), TypeToken.get(Integer.class));
+    return new LocalLoads<>(new LoaderRuns<>(codec, counters), counters);
+  }
+
+  @Test
+  void whoComesAfterAnInterruptedCallerStillWaitsForTheLoadThatIsUnderWay() throws Exception {
+    FutureTask<Integer> first = firstLoad();
+    assertInterrupted();
+    FutureTask<Integer> next = waiting(2);
+    firstMayEnd.countDown();
+    assertThat(first.get(), is(1));
+    assertThat(next.get(), is(2));
+  }
+
+  @Test
+  void anInterruptedCallerLeavesItsTurnToOthersWhoWaitForIt() throws Exception {
+    FutureTask<Integer> first = firstLoad();
+    FutureTask<Integer> before = waiting(2);
+    assertInterrupted();
+    FutureTask<Integer> after = waiting(3);
+    firstMayEnd.countDown();
+    assertThat(first.get(), is(1));
+    assertThat("they share one load", before.get(), is(after.get()));
+  }
+
+  @Test
+  void aTurnThatEveryoneHasLeftIsForgotten() throws Exception {
+    FutureTask<Integer> first = firstLoad();
+    assertInterrupted();
+    assertInterrupted();
+    firstMayEnd.countDown();
+    assertThat(first.get(), is(1));
+    assertThat(loads.get("k", () -> 2), is(2));
+    assertThat(loads.get("k", () -> 3), is(3));
+  }
+
+  private FutureTask<Integer> firstLoad() throws InterruptedException {
+    CountDownLatch begun = new CountDownLatch(1);
+    FutureTask<Integer> load =
+        new FutureTask<>(
+            () ->
+                loads.get(
+                    "k",
+                    () -> {
+                      begun.countDown();
+                      firstMayEnd.await();
+                      return 1;
+                    }));
+    new Thread(load).start();
+    begun.await();
+    return load;
+  }
+
+  private void assertInterrupted() throws InterruptedException {
+    FutureTask<Integer> load = new FutureTask<>(() -> loads.get("k", () -> -1));
+    startAndAwaitWaiting(load).interrupt();
+    ExecutionException e = assertThrows(ExecutionException.class, load::get);
+    assertThat(e.getCause(), is(instanceOf(CompletionException.class)));
+  }
+
+  private FutureTask<Integer> waiting(int value) throws InterruptedException {
+    FutureTask<Integer> load = new FutureTask<>(() -> loads.get("k", () -> value));
+    Thread unused = startAndAwaitWaiting(load);
+    return load;
+  }
+
+  /** Fails by the suite's time-out if the load does not wait. */
+  private static Thread startAndAwaitWaiting(FutureTask<Integer> load) throws InterruptedException {
+    Thread thread = new Thread(load);
+    thread.start();
+    while (thread.getState() != Thread.State.WAITING) {
+      Thread.sleep(1);
+    }
+    return thread;
+  }
+}

@@ -45,10 +45,10 @@ class LockSocketTimeoutIT {
       RedisLock lock = Locks.lock(hasty, name, LEASE);
       Lease held = Locks.lock(redis, name, LEASE).tryAcquire().orElseThrow();
       long start = System.nanoTime();
-      assertThat(lock.tryAcquire(Duration.ofMillis(1_500)), is(Optional.empty()));
+      assertThat(lock.tryAcquire(Duration.ofSeconds(3)), is(Optional.empty()));
       assertThat(
           System.nanoTime() - start,
-          is(allOf(greaterThanOrEqualTo(seconds(1)), lessThan(seconds(10)))));
+          is(allOf(greaterThanOrEqualTo(seconds(2)), lessThan(seconds(20)))));
       try (Crew crew = new Crew()) {
         Crew.Started<Lease> waiter = crew.start(() -> lock.acquire(LEASE));
         Primaries.awaitBlocked(redis, 1);
@@ -80,9 +80,9 @@ class LockSocketTimeoutIT {
               1,
               Then.CUT);
       RedisLock lock = Locks.lock(hasty, name, LEASE);
-      assertThat(lock.tryAcquire(Duration.ofSeconds(1)), is(Optional.empty()));
+      assertThat(lock.tryAcquire(Duration.ofSeconds(3)), is(Optional.empty()));
       // With the up to 120 ms by which Redis may be late, that is the time-out.
-      assertThat(blocks, everyItem(is(lessThanOrEqualTo(0.13))));
+      assertThat(blocks, everyItem(is(lessThanOrEqualTo(0.88))));
       assertThat(blocks, is(not(empty())));
       assertThat(none.happened(), is(false));
       assertThat(held.isHeld(), is(true));
@@ -110,7 +110,7 @@ class LockSocketTimeoutIT {
   }
 
   private static TestRedis hasty(TestRedis redis) {
-    return redis.retryingFor(Duration.ofSeconds(1)).with(config -> config.timeoutMillis(250));
+    return redis.retryingFor(Duration.ofSeconds(1)).with(config -> config.timeoutMillis(1_000));
   }
 
   private static long seconds(long seconds) {

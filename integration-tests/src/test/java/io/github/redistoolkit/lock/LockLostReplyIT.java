@@ -132,7 +132,7 @@ class LockLostReplyIT extends LockFaultSuite {
   @Test
   void theReleaseOfALostLeaseIsFalseAlsoWithoutRedis() {
     String name = prepared("false");
-    Lease lease = Locks.lock(faulty, name, Duration.ofMillis(500)).tryAcquire().orElseThrow();
+    Lease lease = Locks.lock(faulty, name, Duration.ofSeconds(2)).tryAcquire().orElseThrow();
     proxy.refuse();
     await().until(() -> !lease.isHeld());
     assertThat(lease.release(), is(false));

@@ -163,7 +163,7 @@ class LockResendIT extends LockFaultSuite {
   void theReleaseOfALostLeaseIsFalseAlsoWithoutRedis() {
     String name = prepared("false");
     try (TestRedis hasty = faulty.retryingFor(Duration.ofMillis(500))) {
-      Lease lease = Locks.lock(hasty, name, Duration.ofMillis(500)).tryAcquire().orElseThrow();
+      Lease lease = Locks.lock(hasty, name, Duration.ofSeconds(2)).tryAcquire().orElseThrow();
       proxy.refuse();
       await().until(() -> !lease.isHeld());
       assertThat(lease.release(), is(false));

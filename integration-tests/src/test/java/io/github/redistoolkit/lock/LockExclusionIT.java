@@ -49,16 +49,21 @@ class LockExclusionIT {
   @Test
   void incrementsAreNotLostWhileScriptsAreFlushedAndWaitersKilled() throws Exception {
     String name = redis.unique("counter");
+    int rounds = 0;
     try (TestRedis victim = redis.withMaxTotal(64);
         Primaries primaries = Primaries.of(redis);
         Disturbance flushing = redis.flushScriptsEvery(Duration.ofMillis(10));
         Disturbance killing = Disturbance.every(Duration.ofMillis(20), primaries::killBlocked)) {
-      assertThat(count(name, () -> locked(victim, name)), is(ALL));
+      // The work may be done before a waiter was blocked when the killer came by.
+      do {
+        assertThat(count(name, () -> locked(victim, name)), is(ALL));
+        rounds++;
+      } while (rounds < 20 && (primaries.killed() == 0 || flushing.times() < 3));
       assertThat(flushing.times(), is(greaterThan(2)));
       assertThat(killing.times(), is(greaterThan(0)));
       assertThat("waiters killed", primaries.killed(), is(greaterThan(0L)));
     }
-    holders.assertExclusive(ALL);
+    holders.assertExclusive(rounds * ALL);
   }
 
   @Test

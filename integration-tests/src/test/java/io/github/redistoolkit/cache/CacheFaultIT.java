@@ -117,38 +117,44 @@ class CacheFaultIT extends CacheFaultSuite {
 
   @Test
   void asManyLoadsAsThereAreKeepTheirLeasesOverASlowNetwork() throws Exception {
-    int count = 80;
-    CountDownLatch begun = new CountDownLatch(count);
-    CountDownLatch finish = new CountDownLatch(1);
-    List<Future<Integer>> loads = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      int number = i;
-      loads.add(
-          threads.submit(
-              () ->
-                  cache.getOrLoad(
-                      "k" + number,
-                      MINUTE,
-                      () -> {
-                        begun.countDown();
-                        finish.await();
-                        return number;
-                      })));
+    int count = 100;
+    try (CacheService<Integer> slow =
+        Fixtures.builder(behind, Integer.class)
+            .prefix(prefix)
+            .leaseTtl(Duration.ofSeconds(8))
+            .build()) {
+      CountDownLatch begun = new CountDownLatch(count);
+      CountDownLatch finish = new CountDownLatch(1);
+      List<Future<Integer>> loads = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        int number = i;
+        loads.add(
+            threads.submit(
+                () ->
+                    slow.getOrLoad(
+                        "k" + number,
+                        MINUTE,
+                        () -> {
+                          begun.countDown();
+                          finish.await();
+                          return number;
+                        })));
+      }
+      begun.await();
+      List<String> leases = stored(count);
+      // One after the other, the renewals would take longer than a lease lives.
+      network.latency(Duration.ofMillis(100));
+      long before = network.requests("EVALSHA");
+      Awaitility.await("longer than they live")
+          .atMost(Duration.ofSeconds(30))
+          .until(() -> network.requests("EVALSHA") - before >= 4L * count);
+      assertThat(stored(count), is(leases));
+      finish.countDown();
+      for (int i = 0; i < count; i++) {
+        assertThat(loads.get(i).get(), is(i));
+      }
+      assertThat(slow.stats().refusedFills(), is(0L));
     }
-    begun.await();
-    List<String> leases = stored(count);
-    // One after the other, the renewals would take longer than a lease lives.
-    network.latency(Duration.ofMillis(50));
-    long before = network.requests("EVALSHA");
-    Awaitility.await("one and a half of their lives")
-        .atMost(Duration.ofSeconds(20))
-        .until(() -> network.requests("EVALSHA") - before >= 5L * count);
-    assertThat(stored(count), is(leases));
-    finish.countDown();
-    for (int i = 0; i < count; i++) {
-      assertThat(loads.get(i).get(), is(i));
-    }
-    assertThat(cache.stats().refusedFills(), is(0L));
   }
 
   /** What Redis has under the keys of that many loads. */

@@ -6,6 +6,8 @@ import static org.hamcrest.Matchers.allOf;
 import static org.hamcrest.Matchers.everyItem;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
+import static org.hamcrest.Matchers.hasItem;
+import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
@@ -17,11 +19,14 @@ import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.FaultProxy.Then;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
+import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -44,7 +49,7 @@ class LockSocketTimeoutIT {
       RedisLock lock = Locks.lock(hasty, name, LEASE);
       Lease held = Locks.lock(redis, name, LEASE).tryAcquire().orElseThrow();
       long start = System.nanoTime();
-      assertThat(lock.tryAcquire(Duration.ofSeconds(3)), is(Optional.empty()));
+      waitInVain(lock);
       assertThat(
           System.nanoTime() - start,
           is(allOf(greaterThanOrEqualTo(seconds(2)), lessThan(seconds(20)))));
@@ -79,7 +84,7 @@ class LockSocketTimeoutIT {
               1,
               Then.CUT);
       RedisLock lock = Locks.lock(hasty, name, LEASE);
-      assertThat(lock.tryAcquire(Duration.ofSeconds(3)), is(Optional.empty()));
+      waitInVain(lock);
       // With the up to 120 ms by which Redis may be late, that is the time-out.
       assertThat(blocks, everyItem(is(lessThanOrEqualTo(0.38))));
       assertThat(
@@ -94,8 +99,8 @@ class LockSocketTimeoutIT {
     String name = Locks.prepared(redis, "late");
     try (FaultProxy proxy = redis.proxy();
         TestRedis faulty = redis.through(proxy);
-        TestRedis hasty = hasty(faulty)) {
-      RedisLock lock = Locks.lock(hasty, name, Duration.ofSeconds(1));
+        TestRedis once = faulty.retryingFor(Duration.ofSeconds(1))) {
+      RedisLock lock = Locks.lock(once, name, Duration.ofSeconds(1));
       assertThat(lock.isLocked(), is(false)); // and a connection is there
       proxy.blackHole(Direction.TO_SERVER);
       assertThrows(JedisException.class, lock::tryAcquire);
@@ -106,6 +111,17 @@ class LockSocketTimeoutIT {
       assertThat(next.extend(LEASE), is(true));
       assertThat(next.release(), is(true));
       Locks.lock(redis, name, LEASE).acquire(Duration.ofSeconds(10)).close();
+    }
+  }
+
+  private static void waitInVain(RedisLock lock) throws InterruptedException {
+    try {
+      assertThat(lock.tryAcquire(Duration.ofSeconds(3)), is(Optional.empty()));
+    } catch (JedisException e) {
+      // On a busy machine the last question is not always answered in half a second.
+      assertThat(
+          Stream.iterate((Throwable) e, Objects::nonNull, Throwable::getCause).toList(),
+          hasItem(instanceOf(SocketTimeoutException.class)));
     }
   }
 

@@ -32,7 +32,6 @@ class RateLimiterReplicaIT {
   @AfterEach
   void promote() {
     demoted.replicaofNoOne();
-    servers.configure("replica-serve-stale-data", "yes");
     demoted.close();
   }
 
@@ -44,7 +43,7 @@ class RateLimiterReplicaIT {
 
   @Test
   void aReplicaThatHasLostItsPrimaryLeavesItToThePolicy() {
-    demoted.configSet("replica-serve-stale-data", "no");
+    servers.configure("replica-serve-stale-data", "no");
     demoted.replicaof("127.0.0.1", 1);
     // The script is refused, or what it calls is.
     policies.assertDecide(

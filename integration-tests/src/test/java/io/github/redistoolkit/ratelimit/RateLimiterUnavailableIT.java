@@ -49,11 +49,8 @@ class RateLimiterUnavailableIT {
   }
 
   @AfterEach
-  void heal() {
+  void endThread() {
     thread.shutdownNow();
-    servers.configure("maxmemory", "0");
-    servers.configure("min-replicas-to-write", "0");
-    servers.configure("save", "");
   }
 
   @Test

@@ -5,6 +5,7 @@ import java.lang.annotation.Inherited;
 import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -65,14 +66,22 @@ public @interface EachClient {
 
   /** Empties the keyspace after each test, and looks for what is left behind after the class. */
   final class CleanUp implements AfterEachCallback, AfterClassTemplateInvocationCallback {
+
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
     @Override
     public void afterEach(ExtensionContext context) {
-      redisOf(context).afterEach();
+      TestRedis redis = redisOf(context);
+      if (context.getExecutionException().isEmpty()) {
+        redis.afterEach();
+      } else {
+        redis.afterFailed();
+      }
     }
 
     @Override
     public void afterClassTemplateInvocation(ExtensionContext context) {
-      redisOf(context).afterClass();
+      redisOf(context).afterClass(PATIENCE);
     }
 
     /**

@@ -4,15 +4,20 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.hasItem;
+import static org.hamcrest.Matchers.hasItems;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.core.PooledClient;
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
@@ -22,6 +27,9 @@ import redis.clients.jedis.util.KeyValue;
 @LeavesServerAlone
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class LeakGuardIT {
+
+  private static final Duration SHORT_PATIENCE = Duration.ofMillis(200);
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
 
   private final TestRedis redis;
 
@@ -57,10 +65,78 @@ class LeakGuardIT {
       jedis.clientSetname(name);
       AssertionError leak =
           assertThrows(
-              AssertionError.class, () -> LeakGuard.checkAfterClose(redis.deployment(), name));
+              AssertionError.class,
+              () -> LeakGuard.checkAfterClose(redis.deployment(), name, SHORT_PATIENCE));
       assertThat(leak.getMessage(), containsString("name=" + name));
     }
-    LeakGuard.checkAfterClose(redis.deployment(), name);
+    LeakGuard.checkAfterClose(redis.deployment(), name, PATIENCE);
+  }
+
+  @Test
+  void aTimerThatHasSomethingToDoLaterIsFoundAndOneThatHasNotMayEnd() {
+    ScheduledThreadPoolExecutor timer =
+        new ScheduledThreadPoolExecutor(1, task -> new Thread(task, "redis-test-timer"));
+    timer.setRemoveOnCancelPolicy(true);
+    timer.setKeepAliveTime(10, TimeUnit.MILLISECONDS);
+    timer.allowCoreThreadTimeOut(true);
+    try {
+      Future<?> later = timer.schedule(() -> {}, 1, TimeUnit.HOURS);
+      AssertionError leak =
+          assertThrows(AssertionError.class, () -> LeakGuard.checkWhileOpen(redis, SHORT_PATIENCE));
+      assertThat(leak.getMessage(), containsString("redis-test-timer"));
+      later.cancel(false);
+      LeakGuard.checkWhileOpen(redis, PATIENCE);
+    } finally {
+      timer.shutdownNow();
+    }
+  }
+
+  @Test
+  void proxiesDisturbancesAndChildrenThatAreNotClosedAreFound() {
+    try (FaultProxy proxy = redis.proxy();
+        Disturbance disturbance = Disturbance.every(Duration.ofMinutes(1), () -> {});
+        ChildJvms jvms = ChildJvms.start(redis, 1, Idle.class)) {
+      assertThat(proxy.connections(), is(0));
+      assertThat(jvms.get(0).isAlive(), is(true));
+      Awaitility.await().until(disturbance::times, is(1));
+      assertThat(
+          LeakGuard.workingThreads(),
+          hasItems(
+              "fault-proxy-" + proxy.address(redis.nodes().get(0)),
+              "disturbance",
+              "child-0-reader"));
+    }
+    LeakGuard.checkWhileOpen(redis, PATIENCE);
+  }
+
+  /** Does nothing until its parent ends it. */
+  static final class Idle {
+
+    private Idle() {}
+
+    public static void main(String... args) throws InterruptedException {
+      Child.of(args).receive();
+    }
+  }
+
+  @Test
+  void whatASuiteLeavesBehindFailsItsClass() {
+    TestRedis leaking = TestRedis.started(redis.kind());
+    CountDownLatch end = new CountDownLatch(1);
+    FutureTask<Void> waiting =
+        new FutureTask<>(
+            () -> {
+              end.await();
+              return null;
+            });
+    new Thread(waiting, "redis-test-left").start();
+    try {
+      AssertionError leak =
+          assertThrows(AssertionError.class, () -> leaking.afterClass(SHORT_PATIENCE));
+      assertThat(leak.getMessage(), containsString("redis-test-left"));
+    } finally {
+      end.countDown();
+    }
   }
 
   @Test

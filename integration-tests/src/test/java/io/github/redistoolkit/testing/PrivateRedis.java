@@ -3,7 +3,9 @@ package io.github.redistoolkit.testing;
 import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Deployment.SlotRange;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
@@ -19,8 +21,9 @@ import redis.clients.jedis.params.SetParams;
  * Servers that one suite has for itself, so that it may disturb them as it likes.
  *
  * <p>Each {@link RedisServer} can be stopped, killed, paused and started; here is what takes more
- * than one of them, or more than a signal. The servers stay from test to test of the class; a test
- * that leaves one of them stopped gives the next test new ones.
+ * than one of them, or more than a signal. The servers stay from test to test of the class, with
+ * the settings that they had at first; a test that fails, or leaves one of them stopped or paused,
+ * gives the next test new ones.
  */
 public final class PrivateRedis {
 
@@ -35,6 +38,9 @@ public final class PrivateRedis {
   private final StartedRedis started;
   private final Deployment deployment;
   private final TestRedis redis;
+
+  /** What settings were before they were changed, to be restored for the next test. */
+  private final Map<RedisServer, Map<String, String>> changed = new LinkedHashMap<>();
 
   private PrivateRedis(StartedRedis started, ClientKind kind) {
     this.started = started;
@@ -286,10 +292,13 @@ public final class PrivateRedis {
     configure("maxmemory", "0");
   }
 
-  /** Changes a setting of every server that holds data. */
+  /** Changes a setting of every server that holds data, until the test ends. */
   public void configure(String setting, String value) {
     for (RedisServer server : servers()) {
       try (Jedis jedis = new Jedis(server.address())) {
+        changed
+            .computeIfAbsent(server, unchanged -> new LinkedHashMap<>())
+            .putIfAbsent(setting, jedis.configGet(setting).get(setting));
         jedis.configSet(setting, value);
       }
     }
@@ -329,20 +338,31 @@ public final class PrivateRedis {
     }
   }
 
-  /** Empties the servers, or says that they cannot be used again. */
+  /** Makes the servers as they were at first, or says that they cannot be used again. */
   boolean isReusable() {
     for (RedisServer server : servers()) {
-      if (!server.isRunning()) {
+      if (!restores(server)) {
         return false;
       }
-      try (Jedis jedis = new Jedis(server.address())) {
-        jedis.ping();
-      } catch (JedisException e) {
-        return false; // paused, loading, or whatever else the test did to it
-      }
+    }
+    changed.clear();
+    if (!sentinels().stream().allMatch(this::restores)) {
+      return false;
     }
     deployment.removeKeys(TestRedis.MARK);
     return true;
+  }
+
+  private boolean restores(RedisServer server) {
+    if (!server.isRunning()) {
+      return false;
+    }
+    try (Jedis jedis = new Jedis(server.address())) {
+      changed.getOrDefault(server, Map.of()).forEach(jedis::configSet);
+      return jedis.ping().equals("PONG");
+    } catch (JedisException e) {
+      return false; // paused, loading, or whatever else the test did to it
+    }
   }
 
   /** Stops everything. */

@@ -410,16 +410,24 @@ public final class TestRedis implements AutoCloseable {
             });
   }
 
+  /** The same after a test that failed, and may have left private servers in any state. */
+  void afterFailed() {
+    removeKeys();
+    endPrivates();
+  }
+
   /**
    * Closes everything, and fails if something was left behind that the suite should have closed.
+   *
+   * @param patience how long it may take to end
    */
-  void afterClass() {
+  void afterClass(Duration patience) {
     try {
-      LeakGuard.checkWhileOpen(this);
+      LeakGuard.checkWhileOpen(this, patience);
     } finally {
       close();
     }
-    LeakGuard.checkAfterClose(deployment, NAME_PREFIX);
+    LeakGuard.checkAfterClose(deployment, NAME_PREFIX, patience);
   }
 
   @Override
@@ -427,6 +435,10 @@ public final class TestRedis implements AutoCloseable {
     variants.forEach(TestRedis::close);
     tested.close();
     admin.close();
+    endPrivates();
+  }
+
+  private void endPrivates() {
     privates.values().forEach(PrivateRedis::end);
     privates.clear();
   }

@@ -7,23 +7,23 @@ public enum ClientKind {
   /** A {@code JedisPool} speaking RESP2, which is what most code holds. */
   POOL(Topology.STANDALONE, RedisProtocol.RESP2, Matrix.DEFAULT),
   /** A {@code JedisPool} speaking RESP3. */
-  POOL_RESP3(Topology.STANDALONE, RedisProtocol.RESP3, Matrix.FULL),
+  POOL_RESP3(Topology.STANDALONE, RedisProtocol.RESP3, Matrix.CLIENTS),
   /** A {@code RedisClient} speaking RESP3. */
   CLIENT(Topology.STANDALONE, RedisProtocol.RESP3, Matrix.DEFAULT),
   /** A {@code RedisClient} speaking RESP2. */
-  CLIENT_RESP2(Topology.STANDALONE, RedisProtocol.RESP2, Matrix.FULL),
+  CLIENT_RESP2(Topology.STANDALONE, RedisProtocol.RESP2, Matrix.CLIENTS),
   /** A {@code JedisSentinelPool} speaking RESP2. */
   SENTINEL_POOL(Topology.SENTINEL, RedisProtocol.RESP2, Matrix.DEFAULT),
   /** A {@code JedisSentinelPool} speaking RESP3. */
-  SENTINEL_POOL_RESP3(Topology.SENTINEL, RedisProtocol.RESP3, Matrix.FULL),
+  SENTINEL_POOL_RESP3(Topology.SENTINEL, RedisProtocol.RESP3, Matrix.CLIENTS),
   /** A {@code RedisSentinelClient} speaking RESP3. */
-  SENTINEL_CLIENT(Topology.SENTINEL, RedisProtocol.RESP3, Matrix.FULL),
+  SENTINEL_CLIENT(Topology.SENTINEL, RedisProtocol.RESP3, Matrix.CLIENTS),
   /** A {@code RedisSentinelClient} speaking RESP2. */
-  SENTINEL_CLIENT_RESP2(Topology.SENTINEL, RedisProtocol.RESP2, Matrix.FULL),
+  SENTINEL_CLIENT_RESP2(Topology.SENTINEL, RedisProtocol.RESP2, Matrix.CLIENTS),
   /** A {@code RedisClusterClient} speaking RESP3. */
   CLUSTER(Topology.CLUSTER, RedisProtocol.RESP3, Matrix.DEFAULT),
   /** A {@code RedisClusterClient} speaking RESP2. */
-  CLUSTER_RESP2(Topology.CLUSTER, RedisProtocol.RESP2, Matrix.FULL);
+  CLUSTER_RESP2(Topology.CLUSTER, RedisProtocol.RESP2, Matrix.CLIENTS);
 
   private final Topology topology;
   private final RedisProtocol protocol;

@@ -6,9 +6,11 @@ import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.time.Duration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.HostAndPort;
 
+@Tag("bed")
 @EachClient(topologies = {Topology.SENTINEL, Topology.CLUSTER})
 class FailoverIT {
 

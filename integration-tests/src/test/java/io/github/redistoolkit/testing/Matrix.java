@@ -1,9 +1,14 @@
 package io.github.redistoolkit.testing;
 
-/** How much a run covers: {@code -Dredis.matrix=full} asks for everything. */
+/**
+ * How much a run covers: {@code -Dredis.matrix=clients} asks for every kind of client, {@code
+ * -Dredis.matrix=full} for everything.
+ */
 public enum Matrix {
   /** What each change is tested with: one kind of client for each of the ways to connect. */
   DEFAULT,
+  /** Every kind of client and protocol, and otherwise the same. */
+  CLIENTS,
   /** Every kind of client and protocol, long soaks and large counts. */
   FULL;
 
@@ -12,14 +17,15 @@ public enum Matrix {
     String name = System.getProperty("redis.matrix", "");
     return switch (name) {
       case "", "default" -> DEFAULT;
+      case "clients" -> CLIENTS;
       case "full" -> FULL;
       default ->
           throw new IllegalArgumentException(
-              "redis.matrix must be default or full, but is " + name);
+              "redis.matrix must be default, clients or full, but is " + name);
     };
   }
 
-  /** The first in a default run, the second in a full one. */
+  /** The second in a full run, otherwise the first. */
   public static int size(int byDefault, int full) {
     return ofThisRun() == FULL ? full : byDefault;
   }

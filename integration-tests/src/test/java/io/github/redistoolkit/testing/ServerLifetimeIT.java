@@ -17,6 +17,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 
 /** Servers end with the JVM that has started them, however it does. */
 @LeavesServerAlone
+@Tag("bed")
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class ServerLifetimeIT {
 

@@ -11,6 +11,7 @@ import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import io.github.redistoolkit.idempotency.StoredRecord.Word;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.SlotMove;
@@ -126,7 +127,7 @@ class IdempotencyClusterIT {
   }
 
   private void runOnceDuring(List<String> keys, Duration period, Runnable what) throws Exception {
-    OnceHistory history = new OnceHistory();
+    History history = new History();
     IdempotencyService patient =
         Services.builder(redis).lease(LEASE).waitFor(Duration.ofMinutes(1)).build();
     OnceStorm storm = new OnceStorm(20, keys, Duration.ofMillis(20));
@@ -134,8 +135,8 @@ class IdempotencyClusterIT {
       storm.run((id, work) -> persistently(patient, id, work), history);
       assertThat(disturbance.times(), is(greaterThan(0)));
     }
-    assertThat(history.violations(), is(empty()));
-    assertThat(history.results(), is(20 * keys.size()));
+    assertThat(storm.violations(history), is(empty()));
+    assertThat(history.events(OnceStorm.RESULT).size(), is(20 * keys.size()));
   }
 
   /** As a caller who asks again whatever Redis did. */

@@ -1,7 +1,10 @@
 package io.github.redistoolkit.idempotency;
 
+import static io.github.redistoolkit.idempotency.OnceStorm.EFFECT;
+import static io.github.redistoolkit.idempotency.OnceStorm.RESULT;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
@@ -10,6 +13,7 @@ import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -32,35 +36,39 @@ class IdempotencyConcurrencyIT {
   private final IdempotencyService service;
   private final IdempotencyService impatient;
   private final String key;
+  private final OnceStorm storm;
 
   IdempotencyConcurrencyIT(TestRedis redis) {
     this.redis = redis;
     this.service = Services.builder(redis).waitFor(Duration.ofMinutes(1)).build();
     this.impatient = Services.on(redis);
     this.key = redis.unique("key");
-  }
-
-  private OnceStorm storm() {
     List<String> keys =
         IntStream.range(0, Matrix.size(10, 200)).mapToObj(n -> key + "-" + n).toList();
-    return new OnceStorm(50, keys, Duration.ofMillis(20));
+    this.storm = new OnceStorm(50, keys, Duration.ofMillis(20));
+  }
+
+  /** What happens to every caller of the same keys, each of whom gets a result. */
+  private History run(RunsOnce subject) throws Exception {
+    History history = new History();
+    storm.run(subject, history);
+    assertThat(history.events(RESULT).size(), is(storm.threads() * storm.keys().size()));
+    return history;
   }
 
   @Test
   void fiftyCallersOfAKeyCauseOneSideEffectAndGetOneResult() throws Exception {
-    OnceHistory history = new OnceHistory();
-    storm().run((id, work) -> service.execute(id, String.class, work), history);
-    assertThat(history.violations(), is(empty()));
-    assertThat(history.results(), is(50 * storm().keys().size()));
+    History history = run((id, work) -> service.execute(id, String.class, work));
+    assertThat(storm.violations(history), is(empty()));
     assertThat(redis.borrowed(), is(0));
   }
 
   @Test
   void aServerThatKeepsForgettingItsScriptsChangesNothing() throws Exception {
-    OnceHistory history = new OnceHistory();
     long before = redis.calls("eval");
     try (Disturbance flushing = redis.flushScriptsEvery(Duration.ofMillis(2))) {
-      storm().run((id, work) -> service.execute(id, String.class, work), history);
+      History history = run((id, work) -> service.execute(id, String.class, work));
+      assertThat(storm.violations(history), is(empty()));
       Awaitility.await()
           .pollInterval(Duration.ofMillis(1))
           .atMost(Duration.ofMinutes(1))
@@ -70,7 +78,6 @@ class IdempotencyConcurrencyIT {
                 return flushing.times() > 20 && redis.calls("eval") - before > 10;
               });
     }
-    assertThat(history.violations(), is(empty()));
   }
 
   private void goThroughEveryTransition(String id) {
@@ -86,11 +93,11 @@ class IdempotencyConcurrencyIT {
 
   @Test
   void checkingThenSettingFailsTheSameStorm() throws Exception {
-    OnceHistory history = new OnceHistory();
     CheckThenSet naive =
         new CheckThenSet(redis.over(PooledClient::over, client -> client), Duration.ofMinutes(1));
-    storm().run(naive, history);
-    assertThat(history.violations(), is(not(empty())));
+    History history = run(naive);
+    assertThat(storm.violations(history), is(not(empty())));
+    assertThat(history.events(EFFECT).size(), is(greaterThan(storm.keys().size())));
   }
 
   @Test

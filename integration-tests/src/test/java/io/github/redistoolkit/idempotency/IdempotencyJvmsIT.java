@@ -13,6 +13,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.ChildJvms;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
@@ -48,26 +49,28 @@ class IdempotencyJvmsIT {
   }
 
   @Test
-  void fourJvmsOfFiftyThreadsCauseOneSideEffectPerKeyAndGetOneResult() throws Exception {
-    int keys = Matrix.size(8, 200);
-    OnceHistory history = storm(4, OnceChild.Subject.SERVICE, keys);
-    assertThat(history.violations(), is(empty()));
-    assertThat(history.results(), is(4 * THREADS * keys));
+  void severalJvmsOfFiftyThreadsCauseOneSideEffectPerKeyAndGetOneResult() throws Exception {
+    OnceChild.Plan plan =
+        new OnceChild.Plan(OnceChild.Subject.SERVICE, THREADS, Matrix.size(8, 200), key);
+    assertThat(plan.storm().violations(run(Matrix.size(2, 4), plan)), is(empty()));
   }
 
   @Test
   void checkingThenSettingFailsTheSameStorm() throws Exception {
-    assertThat(storm(2, OnceChild.Subject.CHECK_THEN_SET, 3).violations(), is(not(empty())));
+    OnceChild.Plan plan = new OnceChild.Plan(OnceChild.Subject.CHECK_THEN_SET, THREADS, 3, key);
+    History history = run(2, plan);
+    assertThat(plan.storm().violations(history), is(not(empty())));
+    assertThat(history.events(OnceStorm.EFFECT).size(), is(greaterThan(plan.keys())));
   }
 
-  private OnceHistory storm(int count, OnceChild.Subject subject, int keys)
-      throws InterruptedException {
-    OnceChild.Plan plan = new OnceChild.Plan(subject, THREADS, keys, key);
-    OnceHistory history = new OnceHistory();
+  /** What happens to every caller in all JVMs, each of whom gets a result. */
+  private History run(int count, OnceChild.Plan plan) throws InterruptedException {
+    History history = new History();
     try (ChildJvms jvms = ChildJvms.start(redis, count, OnceChild.class, plan.arguments())) {
       jvms.go();
-      jvms.finish().forEach(history::add);
+      history.addLines(jvms.finish());
     }
+    assertThat(history.events(OnceStorm.RESULT).size(), is(count * plan.threads() * plan.keys()));
     return history;
   }
 

@@ -2,6 +2,7 @@ package io.github.redistoolkit.idempotency;
 
 import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Child;
+import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
 import java.util.List;
@@ -53,12 +54,12 @@ final class OnceChild {
   public static void main(String[] args) throws Exception {
     Child child = Child.of(args);
     Plan plan = Plan.of(List.of(args).subList(2, args.length));
-    OnceHistory history = new OnceHistory();
+    History history = new History();
     try (TestRedis redis = child.redis()) {
       RunsOnce subject = plan.on(redis);
       child.awaitStart();
       plan.storm().run(subject, history);
     }
-    history.lines().forEach(child::send);
+    child.send(history);
   }
 }

@@ -3,6 +3,7 @@ package io.github.redistoolkit.idempotency;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 
+import io.github.redistoolkit.testing.History;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,12 +14,19 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 
 /** Many threads that execute the same keys at the same time. */
 record OnceStorm(int threads, List<String> keys, Duration work) {
 
+  /** The work of a key was done, with this result. */
+  static final String EFFECT = "effect";
+
+  /** A caller was given this result. */
+  static final String RESULT = "result";
+
   /** Runs it, and writes down what happened. */
-  void run(RunsOnce subject, OnceHistory history) throws InterruptedException, ExecutionException {
+  void run(RunsOnce subject, History history) throws InterruptedException, ExecutionException {
     ExecutorService executor = Executors.newFixedThreadPool(threads);
     try {
       CyclicBarrier start = new CyclicBarrier(threads);
@@ -30,7 +38,9 @@ record OnceStorm(int threads, List<String> keys, Duration work) {
                   warmUp(subject);
                   start.await();
                   for (String key : keys) {
-                    history.result(key, subject.execute(key, () -> doWork(key, history)));
+                    long sent = System.nanoTime();
+                    String result = subject.execute(key, () -> doWork(key, history));
+                    history.add(RESULT, key, result, sent, System.nanoTime());
                   }
                   return null;
                 }));
@@ -43,16 +53,24 @@ record OnceStorm(int threads, List<String> keys, Duration work) {
     }
   }
 
+  /** Each way in which a key's work was not done exactly once or its result not given to all. */
+  List<String> violations(History history) {
+    return Stream.of(history.notOnce(EFFECT, keys), history.differingValues(EFFECT, RESULT))
+        .flatMap(List::stream)
+        .toList();
+  }
+
   /** Else the first thread with a connection is done before the second has one. */
   private void warmUp(RunsOnce subject) {
     String own = keys.get(0) + "-warm-" + UUID.randomUUID();
     assertThat(subject.execute(own, () -> own), is(own));
   }
 
-  private String doWork(String key, OnceHistory history) {
+  private String doWork(String key, History history) {
+    long begun = System.nanoTime();
     String result = UUID.randomUUID().toString();
     LockSupport.parkNanos(work.toNanos());
-    history.effect(key, result);
+    history.add(EFFECT, key, result, begun, System.nanoTime());
     return result;
   }
 }

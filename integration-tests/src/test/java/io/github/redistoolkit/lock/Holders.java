@@ -2,22 +2,21 @@ package io.github.redistoolkit.lock;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.greaterThan;
-import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 
-import java.util.ArrayList;
-import java.util.Comparator;
+import io.github.redistoolkit.testing.History;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
-/** Records who held a lock when, to recompute from it whether anyone overlapped. */
-final class Holders {
+/** Who held a lock when, to recompute from it whether anyone overlapped. */
+record Holders(History history) {
 
+  private static final String HELD = "held";
   private static final long WORK_NANOS = 200_000;
 
-  private final List<Held> all = new ArrayList<>();
-
-  private record Held(long token, long from, long to) {}
+  Holders() {
+    this(new History());
+  }
 
   /** Works for a moment and records that. */
   void hold(Lease lease) {
@@ -27,30 +26,28 @@ final class Holders {
   }
 
   /** Records a holder between two times of {@link System#nanoTime}. */
-  synchronized void record(long token, long from, long to) {
-    all.add(new Held(token, from, to));
+  void record(long token, long from, long to) {
+    history.add(HELD, "the lock", String.valueOf(token), from, to);
   }
 
   /** Asserts that so many held the lock, one after the other, each with a greater token. */
-  synchronized void assertExclusive(int holders) {
-    assertThat(all, hasSize(holders));
+  void assertExclusive(int holders) {
+    assertThat(count(), is(holders));
     assertThat("overlaps", overlaps(), is(List.of()));
-    all.sort(Comparator.comparingLong(Held::from));
-    for (int i = 1; i < all.size(); i++) {
-      assertThat(all.get(i).token(), is(greaterThan(all.get(i - 1).token())));
+    List<Long> tokens =
+        history.events(HELD).stream().map(event -> Long.valueOf(event.value())).toList();
+    for (int i = 1; i < tokens.size(); i++) {
+      assertThat(tokens.get(i), is(greaterThan(tokens.get(i - 1))));
     }
   }
 
-  /** Returns the pairs that held the lock at the same time. */
-  synchronized List<String> overlaps() {
-    List<Held> inOrder = new ArrayList<>(all);
-    inOrder.sort(Comparator.comparingLong(Held::from));
-    List<String> found = new ArrayList<>();
-    for (int i = 1; i < inOrder.size(); i++) {
-      if (inOrder.get(i).from() - inOrder.get(i - 1).to() < 0) {
-        found.add(inOrder.get(i - 1) + " overlaps " + inOrder.get(i));
-      }
-    }
-    return found;
+  /** How many held the lock. */
+  int count() {
+    return history.events(HELD).size();
+  }
+
+  /** Those who held the lock at the same time. */
+  List<String> overlaps() {
+    return history.overlaps(HELD);
   }
 }

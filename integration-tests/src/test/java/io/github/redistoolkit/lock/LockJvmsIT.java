@@ -3,29 +3,30 @@ package io.github.redistoolkit.lock;
 import static org.awaitility.Awaitility.await;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
-import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.not;
 
+import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
-import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 
 /** Several JVMs, of which some are stopped or killed. */
@@ -36,50 +37,68 @@ class LockJvmsIT {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private final TestRedis redis;
+  private final Holders holders = new Holders();
 
   LockJvmsIT(TestRedis redis) {
     this.redis = redis;
   }
 
-  @Test
-  void incrementsOfSeveralJvmsAreNotLostNorWhileScriptsAreFlushedAndWaitersKilled()
+  static List<Size> sizes() {
+    return Matrix.ofThisRun() == Matrix.FULL
+        ? List.of(new Size(5, 10, 200), new Size(4, 50, 20))
+        : List.of(new Size(2, 25, 4));
+  }
+
+  @ParameterizedTest
+  @MethodSource("sizes")
+  void incrementsOfSeveralJvmsAreNotLostNorWhileScriptsAreFlushedAndWaitersKilled(Size size)
       throws Exception {
-    assertNothingIsLost(Matrix.size(2, 5), Matrix.size(5, 10), Matrix.size(20, 200));
-  }
-
-  @Test
-  void norAreThoseOfManyThreads() throws Exception {
-    assertNothingIsLost(Matrix.size(2, 4), Matrix.size(25, 50), Matrix.size(10, 20));
-  }
-
-  private void assertNothingIsLost(int count, int threads, int turns) throws Exception {
     String name = redis.unique("jvms");
-    redis.admin().set(counter(name), "0");
-    String[] size = {name, String.valueOf(threads), String.valueOf(turns)};
-    try (ChildJvms jvms = ChildJvms.start(redis, count, Counting.class, size);
+    try (ChildJvms jvms = startCounting(Subject.LOCK, name, size);
         Primaries primaries = Primaries.of(redis)) {
       jvms.go();
       jvms.go(); // once each has done its first turns
       try (Disturbance flushing = redis.flushScriptsEvery(Duration.ofMillis(10));
-          Disturbance killing = Disturbance.every(Duration.ofMillis(50), primaries::killBlocked)) {
-        assertOneAtATime(name, 2 * count * threads * turns, jvms.finish());
+          Disturbance killing = Disturbance.every(Duration.ofMillis(20), primaries::killBlocked)) {
+        holders.history().addLines(jvms.finish());
         assertThat(flushing.times(), is(greaterThan(2)));
         assertThat(killing.times(), is(greaterThan(2)));
         assertThat("waiters killed", primaries.killed(), is(greaterThan(0L)));
       }
     }
+    holders.assertExclusive(size.all());
+    assertThat(counted(name), is(size.all()));
   }
 
-  private void assertOneAtATime(String name, int all, List<String> lines) {
-    assertThat(redis.admin().get(counter(name)), is(String.valueOf(all)));
-    History history = new History();
-    history.addLines(lines);
-    List<History.Event> held = new ArrayList<>(history.events("held"));
-    assertThat(held, hasSize(all));
-    assertThat(history.overlaps("held"), is(List.of()));
-    held.sort(Comparator.comparingLong(History.Event::sentNanos));
-    List<Long> tokens = held.stream().map(event -> Long.valueOf(event.value())).toList();
-    assertThat(tokens, is(tokens.stream().sorted().distinct().toList()));
+  @Test
+  void theSameSuiteCatchesANaiveLock() throws Exception {
+    String name = redis.unique("naive");
+    // One thread each, so that whoever overlaps does so with another JVM.
+    Size size = new Size(2, 1, 100);
+    try (ChildJvms jvms = startCounting(Subject.NAIVE, name, size)) {
+      jvms.go();
+      jvms.go();
+      holders.history().addLines(jvms.finish());
+    }
+    assertThat(holders.count(), is(size.all()));
+    assertThat(holders.overlaps(), is(not(empty())));
+    assertThat(counted(name), is(lessThan(size.all())));
+  }
+
+  private ChildJvms startCounting(Subject subject, String name, Size size) {
+    redis.admin().set(counter(name), "0");
+    return ChildJvms.start(
+        redis,
+        size.jvms(),
+        Counting.class,
+        name,
+        String.valueOf(size.threads()),
+        String.valueOf(size.turns()),
+        subject.name());
+  }
+
+  private int counted(String name) {
+    return Integer.parseInt(redis.admin().get(counter(name)));
   }
 
   @Test
@@ -127,42 +146,29 @@ class LockJvmsIT {
     }
   }
 
-  /** Increments a number in Redis by reading and writing it, twice so often, and sends when. */
-  static final class Counting {
+  /** How many JVMs with how many threads, each of which has so many turns, twice. */
+  private record Size(int jvms, int threads, int turns) {
 
-    private Counting() {}
-
-    public static void main(String... args) throws Exception {
-      Child child = Child.of(args);
-      History history = new History();
-      try (TestRedis redis = child.redis()) {
-        RedisLock lock = Locks.lock(redis, args[2], LEASE);
-        lock.tryAcquire(Duration.ofSeconds(10)).orElseThrow().close();
-        for (int round = 0; round < 2; round++) {
-          child.awaitStart();
-          try (Crew crew = new Crew()) {
-            for (int thread = 0; thread < Integer.parseInt(args[3]); thread++) {
-              crew.start(() -> count(redis, lock, args[2], Integer.parseInt(args[4]), history));
-            }
-            crew.join();
-          }
-        }
-      }
-      child.send(history);
+    int all() {
+      return 2 * jvms * threads * turns;
     }
+  }
 
-    private static Void count(
-        TestRedis redis, RedisLock lock, String name, int turns, History history)
-        throws InterruptedException {
-      for (int turn = 0; turn < turns; turn++) {
-        Lease lease = lock.acquire(PATIENCE);
-        long from = System.nanoTime();
-        int next = Integer.parseInt(redis.admin().get(counter(name))) + 1;
-        redis.admin().set(counter(name), String.valueOf(next));
-        history.add("held", name, String.valueOf(lease.token()), from, System.nanoTime());
-        release(lease);
+  /** What claims to let one at a time count. */
+  private enum Subject {
+    LOCK,
+    NAIVE;
+
+    Mutex on(TestRedis redis, String name) {
+      if (this == NAIVE) {
+        return new Mutex.Naive(redis.over(PooledClient::over, given -> given), name);
       }
-      return null;
+      RedisLock lock = Locks.lock(redis, name, LEASE);
+      return work -> {
+        Lease lease = lock.acquire(PATIENCE);
+        work.accept(lease.token());
+        release(lease);
+      };
     }
 
     /** Its connection may be one that was killed; then it is to be tried again. */
@@ -171,6 +177,47 @@ class LockJvmsIT {
           .pollDelay(Duration.ZERO)
           .ignoreExceptionsInstanceOf(JedisConnectionException.class)
           .until(lease::release);
+    }
+  }
+
+  /** Increments a number in Redis by reading and writing it, twice so often, and sends when. */
+  static final class Counting {
+
+    private Counting() {}
+
+    public static void main(String... args) throws Exception {
+      Child child = Child.of(args);
+      Holders holders = new Holders();
+      String counter = counter(args[2]);
+      int turns = Integer.parseInt(args[4]);
+      try (TestRedis redis = child.redis()) {
+        Mutex mutex = Subject.valueOf(args[5]).on(redis, args[2]);
+        mutex.exclusively(token -> assertThat(redis.admin().get(counter), is("0")));
+        for (int round = 0; round < 2; round++) {
+          child.awaitStart();
+          try (Crew crew = new Crew()) {
+            for (int thread = 0; thread < Integer.parseInt(args[3]); thread++) {
+              crew.start(() -> count(redis, mutex, counter, turns, holders));
+            }
+            crew.join();
+          }
+        }
+      }
+      child.send(holders.history());
+    }
+
+    private static Void count(
+        TestRedis redis, Mutex mutex, String counter, int turns, Holders holders) throws Exception {
+      for (int turn = 0; turn < turns; turn++) {
+        mutex.exclusively(
+            token -> {
+              long from = System.nanoTime();
+              int next = Integer.parseInt(redis.admin().get(counter)) + 1;
+              redis.admin().set(counter, String.valueOf(next));
+              holders.record(token, from, System.nanoTime());
+            });
+      }
+      return null;
     }
   }
 

@@ -6,6 +6,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.Collectors;
@@ -191,13 +192,13 @@ public final class History {
   }
 
   /**
-   * One value for each subject, among the events of this kind.
+   * One value for each subject, among the events of these kinds.
    *
    * @return what is wrong; empty if nothing is
    */
-  public List<String> differingValues(String kind) {
+  public List<String> differingValues(String... kinds) {
     List<String> violations = new ArrayList<>();
-    bySubject(kind)
+    bySubject(kinds)
         .forEach(
             (subject, happened) -> {
               List<String> values = happened.stream().map(Event::value).distinct().toList();
@@ -208,9 +209,10 @@ public final class History {
     return violations;
   }
 
-  private Map<String, List<Event>> bySubject(String kind) {
+  private Map<String, List<Event>> bySubject(String... kinds) {
+    Set<String> asked = Set.of(kinds);
     return events.stream()
-        .filter(event -> event.kind().equals(kind))
+        .filter(event -> asked.contains(event.kind()))
         .collect(Collectors.groupingBy(Event::subject, TreeMap::new, Collectors.toList()));
   }
 }

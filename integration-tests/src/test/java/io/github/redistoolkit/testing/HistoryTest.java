@@ -89,6 +89,24 @@ class HistoryTest {
   }
 
   @Test
+  void whatIsGivenIsWhatWasDone() {
+    history.add("effect", "a", "1", 0, 1);
+    history.add("result", "a", "1", 0, 2);
+    history.add("effect", "b", "1", 0, 1);
+    history.add("result", "b", "2", 0, 2);
+    history.add("result", "b", "2", 0, 3);
+    assertThat(history.differingValues("result"), is(empty()));
+    assertThat(history.differingValues("effect", "result"), contains("b had the values [1, 2]"));
+  }
+
+  @Test
+  void anEffectThatNobodyAskedForIsOneTooMany() {
+    history.add("effect", "a", "1", 0, 1);
+    history.add("effect", "b", "1", 0, 1);
+    assertThat(history.notOnce("effect", List.of("a")), contains("b had 1 instead of 0"));
+  }
+
+  @Test
   void theHistoriesOfSeveralJvmsAreMerged() {
     history.add("held", "lock", "a b", 5, 7);
     History merged = new History();

@@ -1,11 +1,14 @@
 package io.github.redistoolkit.lock;
 
+import static org.awaitility.Awaitility.await;
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
@@ -13,6 +16,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.function.ToLongFunction;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
@@ -21,15 +25,12 @@ import redis.clients.jedis.util.Pool;
 
 /** What callers are told when they, the network or Redis are at fault. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
-class LockFailureIT {
+class LockFailureIT extends LockFaultSuite {
 
-  private static final Duration LEASE = Duration.ofSeconds(30);
   private static final Duration YEAR = Duration.ofDays(365);
 
-  private final TestRedis redis;
-
   LockFailureIT(TestRedis redis) {
-    this.redis = redis;
+    super(redis);
   }
 
   @Test
@@ -113,33 +114,62 @@ class LockFailureIT {
   }
 
   @Test
-  void aGrantThatArrivesAfterItsLeaseIsGivenBack() {
-    RedisLock lock = lockWhoseNextGrantIsLate();
-    assertThat(lock.tryAcquire(), is(Optional.empty()));
-    assertThat(lock.isLocked(), is(false));
+  void aGrantThatArrivesAfterItsLeaseIsGivenBack() throws Exception {
+    String name = prepared("late");
+    long before = proxy.requests("EVALSHA");
+    assertThat(whenTheFirstGrantIsLate(name, RedisLock::tryAcquire), is(Optional.empty()));
+    assertThat("with a release", proxy.requests("EVALSHA") - before, is(2L));
+    assertThat(redis.admin().exists(Locks.key(name)), is(false));
   }
 
   @Test
   void aWaiterGoesOnAfterAGrantThatCameTooLate() throws Exception {
-    RedisLock lock = lockWhoseNextGrantIsLate();
-    try (Lease lease = lock.acquire(LEASE)) {
-      assertThat(lease.isHeld(), is(true));
-    }
+    String name = prepared("late");
+    long before = proxy.requests("EVALSHA");
+    long sent =
+        whenTheFirstGrantIsLate(
+            name,
+            lock -> {
+              Lease lease = lock.acquire(LEASE);
+              long requests = proxy.requests("EVALSHA") - before;
+              boolean unused = lease.release(); // it may be over on a busy machine
+              return requests;
+            });
+    // Of the late one the request and the release, and at least one further request.
+    assertThat(sent, is(greaterThanOrEqualTo(3L)));
   }
 
-  private RedisLock lockWhoseNextGrantIsLate() {
-    String name = redis.unique("late");
-    RedisLock lock = lock(name, Duration.ofMillis(300));
-    lock(name, LEASE).tryAcquire().orElseThrow().close();
-    Primaries.pause(redis, 500);
-    return lock;
+  private interface Acquiring<T> {
+    T with(RedisLock lock) throws InterruptedException;
+  }
+
+  /** Lets the first request of a lock with a short lease reach Redis when that would be over. */
+  private <T> T whenTheFirstGrantIsLate(String name, Acquiring<T> acquiring) throws Exception {
+    Duration lease = Duration.ofMillis(300);
+    try (TestRedis patient = faulty.with(config -> config.timeoutMillis(20_000));
+        Crew crew = new Crew()) {
+      RedisLock lock = Locks.lock(patient, name, lease);
+      assertThat(lock.isLocked(), is(false)); // and a connection is there
+      proxy.blackHole(Direction.TO_SERVER);
+      long before = proxy.requests("EVALSHA");
+      Crew.Started<T> attempt = crew.start(() -> acquiring.with(lock));
+      await().until(() -> proxy.requests("EVALSHA") > before);
+      await().pollDelay(lease).until(() -> true);
+      proxy.heal();
+      return attempt.get();
+    }
   }
 
   @Test
   void aWaiterWhoseConnectionsAreKilledGoesOn() throws Exception {
     String name = redis.unique("killed");
     Lease held = lock(name, LEASE).tryAcquire().orElseThrow();
-    assertWaiterOutlasts(3, Primaries::killBlocked, name, () -> redis.admin().del(Locks.key(name)));
+    assertWaiterOutlasts(
+        3,
+        Primaries::killBlocked,
+        Primaries::killed,
+        name,
+        () -> redis.admin().del(Locks.key(name)));
     assertThat(held.isHeld(), is(true));
   }
 
@@ -147,28 +177,31 @@ class LockFailureIT {
   void aWaiterThatIsUnblockedWithAnErrorGoesOn() throws Exception {
     String name = redis.unique("unblocked");
     Lease held = lock(name, LEASE).tryAcquire().orElseThrow();
-    assertWaiterOutlasts(1, Primaries::unblockWithError, name, held::close);
+    assertWaiterOutlasts(1, Primaries::unblockWithError, Primaries::unblocked, name, held::close);
   }
 
   /** Disturbs a waiter so many times, and then frees the lock. */
   private void assertWaiterOutlasts(
-      int times, Consumer<Primaries> disturbance, String name, Runnable free) throws Exception {
+      int times,
+      Consumer<Primaries> disturbance,
+      ToLongFunction<Primaries> disturbed,
+      String name,
+      Runnable free)
+      throws Exception {
     try (Primaries primaries = Primaries.of(redis);
         Crew crew = new Crew()) {
       RedisLock lock = lock(name, LEASE);
       Crew.Started<Lease> waiter = crew.start(() -> lock.acquire(LEASE));
-      for (int i = 0; i < times; i++) {
-        awaitBlocked();
+      // What was seen blocked may not be so any more when it is to be disturbed.
+      for (int i = 0; i < 20 * times && disturbed.applyAsLong(primaries) < times; i++) {
+        primaries.awaitBlocked(1);
         disturbance.accept(primaries);
       }
-      awaitBlocked();
+      assertThat("disturbed", disturbed.applyAsLong(primaries), is((long) times));
+      primaries.awaitBlocked(1);
       free.run();
       waiter.get().close();
     }
-  }
-
-  private void awaitBlocked() {
-    Primaries.awaitBlocked(redis, 1);
   }
 
   private static void assertRefused(String message, Supplier<?> call) {

@@ -10,6 +10,7 @@ import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.core.PooledClient;
@@ -53,11 +54,11 @@ class LockIT {
   @Test
   void aLeaseThatIsNotReleasedExpiresByItself() {
     String name = redis.unique("expire");
-    Lease lease = lock(name, Duration.ofSeconds(1)).tryAcquire().orElseThrow();
+    Lease lease = lock(name, Duration.ofSeconds(3)).tryAcquire().orElseThrow();
     assertThat(
-        redis.admin().pttl(Locks.key(name)), is(allOf(greaterThan(0L), lessThanOrEqualTo(1_000L))));
+        redis.admin().pttl(Locks.key(name)), is(allOf(greaterThan(0L), lessThanOrEqualTo(3_000L))));
     assertThat(lock(name, LEASE).tryAcquire(), is(Optional.empty()));
-    await().atMost(Duration.ofSeconds(5)).until(() -> !redis.admin().exists(Locks.key(name)));
+    await().atMost(Duration.ofSeconds(10)).until(() -> !redis.admin().exists(Locks.key(name)));
     assertThat(lease.isHeld(), is(false));
     Lease next = lock(name, LEASE).tryAcquire().orElseThrow();
     assertThat(next.release(), is(true));
@@ -147,7 +148,8 @@ class LockIT {
     assertThat(
         lease.remaining(),
         is(allOf(greaterThan(LEASE.minusSeconds(5)), lessThan(LEASE.minusMillis(300)))));
-    assertThat(lease.remaining().toMillis(), is(lessThan(redis.admin().pttl(Locks.key(name)))));
+    long inRedis = redis.admin().pttl(Locks.key(name));
+    assertThat(lease.remaining().toMillis(), is(lessThan(inRedis)));
     assertThat(lease.release(), is(true));
     assertThat(lease.isHeld(), is(false));
     assertThat(lease.remaining(), is(Duration.ZERO));
@@ -186,9 +188,9 @@ class LockIT {
   void anAcquisitionThatArrivesAgainAfterAnExtensionDoesNotShortenIt() {
     String name = redis.unique("resent");
     LockCommands commands = new LockCommands(redis.over(PooledClient::over, given -> given), name);
-    long token = commands.acquire("owner", 1_000, 0, LockCommands.NOT_WOKEN);
+    long token = commands.acquire("owner", 20_000, 0, LockCommands.NOT_WOKEN);
     assertThat(commands.extend("owner", 60_000, 1), is(true));
-    assertThat(commands.acquire("owner", 1_000, 0, LockCommands.NOT_WOKEN), is(token));
+    assertThat(commands.acquire("owner", 20_000, 0, LockCommands.NOT_WOKEN), is(token));
     assertThat(redis.admin().pttl(Locks.key(name)), is(greaterThan(30_000L)));
   }
 
@@ -281,11 +283,14 @@ class LockIT {
     String inAMinute = String.valueOf(System.currentTimeMillis() + 60_000);
     redis.admin().hset(Locks.key(name) + ":s", "waitersUntil", inAMinute);
     lease.close();
-    assertThat(redis.admin().pttl(Locks.key(name) + ":q"), is(lessThanOrEqualTo(2_000L)));
-    assertThat(redis.admin().pttl(Locks.key(name) + ":q"), is(greaterThan(0L)));
+    // First of all, since it is there for two seconds only.
+    assertThat(redis.admin().llen(Locks.key(name) + ":q"), is(1L));
+    long wake = redis.admin().pttl(Locks.key(name) + ":q");
+    assertThat(wake, is(lessThanOrEqualTo(2_000L)));
+    // Gone meanwhile on a busy machine, if this is -2.
+    assertThat(wake, is(not(-1L)));
     assertThat(redis.admin().pttl(Locks.key(name) + ":s"), is(greaterThan(day - 60_000)));
     assertThat(redis.admin().pttl(Locks.key(name) + ":s"), is(lessThanOrEqualTo(day)));
-    assertThat(redis.admin().llen(Locks.key(name) + ":q"), is(1L));
   }
 
   @Test

@@ -73,6 +73,7 @@ class LockLoadIT {
         pools.add(redis.withMaxTotal(8));
       }
       long before = commands();
+      long start = System.nanoTime();
       try (Crew crew = new Crew()) {
         for (TestRedis pool : pools) {
           RedisLock lock = lock(pool, name);
@@ -83,7 +84,9 @@ class LockLoadIT {
         crew.join();
       }
       holders.assertExclusive(3 * 180);
-      double perAcquisition = (commands() - before) / (3 * 180.0);
+      // The first waiter of each object sends four a second if its turn does not come meanwhile.
+      double idle = 4.0 * clients * (System.nanoTime() - start) / 1e9;
+      double perAcquisition = (commands() - before - idle) / (3 * 180.0);
       assertThat(clients + " clients", perAcquisition, is(lessThanOrEqualTo(5.0)));
       pools.forEach(TestRedis::close);
     }
@@ -155,6 +158,9 @@ class LockLoadIT {
       waiter.thread().interrupt();
       assertThrows(ExecutionException.class, waiter::get);
     }
+    // As if it had only just begun to wait.
+    String inAMinute = String.valueOf(System.currentTimeMillis() + 60_000);
+    redis.admin().hset(Locks.key(name) + ":s", "waitersUntil", inAMinute);
     held.close();
     assertThat(redis.admin().llen(wakeKey), is(1L));
     try (Lease next = lock.tryAcquire().orElseThrow()) {

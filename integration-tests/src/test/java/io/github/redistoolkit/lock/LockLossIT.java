@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -39,8 +40,8 @@ class LockLossIT {
   @Test
   void aLeaseThatIsKeptAliveOutlivesItsTime() throws Exception {
     String name = redis.unique("alive");
-    Lease lease = acquire(name, 2_000).keepAlive(LONG, losses::incrementAndGet);
-    assertThat(lock(name, 2_000).tryAcquire(Duration.ofMillis(2_300)), is(Optional.empty()));
+    Lease lease = acquire(name, 4_000).keepAlive(LONG, losses::incrementAndGet);
+    assertThat(lock(name, 4_000).tryAcquire(Duration.ofMillis(4_300)), is(Optional.empty()));
     assertThat(lease.isHeld(), is(true));
     assertThat(lease.release(), is(true));
     assertThat(losses.get(), is(0));
@@ -49,9 +50,13 @@ class LockLossIT {
   @Test
   void aLockThatIsGoneFromRedisIsLostAtTheNextRenewalAndNotRecreated() {
     String name = redis.unique("gone");
-    Lease lease = acquire(name, 600).keepAlive(LONG, losses::incrementAndGet);
+    Lease lease = acquire(name, 30_000).keepAlive(LONG, this::tell);
+    long start = System.nanoTime();
+    assertThat(lease.extend(Duration.ofSeconds(4)), is(true));
     redis.admin().del(Locks.key(name), Locks.key(name) + ":s");
-    await().atMost(Duration.ofSeconds(5)).until(() -> losses.get() == 1);
+    await().until(() -> losses.get() == 1);
+    // And not when its time was over, which is 42 ms before it is so in Redis.
+    assertThat(toldAt.get() - start, is(lessThan(TimeUnit.MILLISECONDS.toNanos(3_900))));
     assertThat(redis.admin().exists(Locks.key(name)), is(false));
     assertLost(lease);
   }
@@ -83,8 +88,8 @@ class LockLossIT {
   @Test
   void keepingAliveEndsAtMaxHoldBeforeAnyoneElseCanAcquire() throws Exception {
     String name = redis.unique("maxHold");
-    Lease lease = acquire(name, 1_200).keepAlive(Duration.ofMillis(500), this::tell);
-    assertToldBeforeAnyoneElseHas(lock(name, 1_200), lease);
+    Lease lease = acquire(name, 3_000).keepAlive(Duration.ofMillis(1_200), this::tell);
+    assertToldBeforeAnyoneElseHas(lock(name, 30_000), lease);
   }
 
   @Test
@@ -100,9 +105,21 @@ class LockLossIT {
   @Test
   void aRedisThatHangsBeyondTheLeaseIsALossBeforeAnyoneElseCanAcquire() throws Exception {
     String name = redis.unique("hangs");
-    Lease lease = acquire(name, 1_000).keepAlive(LONG, this::tell);
-    Primaries.pause(redis, 1_500);
-    assertToldBeforeAnyoneElseHas(lock(name, 1_000), lease);
+    // To all who are behind the proxy, and not to the sentinels, which would look for another.
+    try (FaultProxy proxy = redis.proxy();
+        TestRedis hanging = redis.through(proxy);
+        Crew crew = new Crew()) {
+      Lease lease = acquire(hanging, name, 1_000).keepAlive(LONG, this::tell);
+      proxy.blackHole();
+      crew.start(
+          () -> {
+            await().pollDelay(Duration.ofSeconds(3)).until(() -> true);
+            proxy.heal();
+            return null;
+          });
+      assertToldBeforeAnyoneElseHas(Locks.lock(hanging, name, LONG), lease);
+      crew.join();
+    }
   }
 
   @Test
@@ -153,9 +170,11 @@ class LockLossIT {
   @Test
   void renewalDoesNotShortenWhatWasExtended() throws Exception {
     String name = redis.unique("longer");
-    Lease lease = acquire(name, 2_000).keepAlive(LONG, losses::incrementAndGet);
+    Lease lease = acquire(name, 3_000).keepAlive(LONG, losses::incrementAndGet);
     assertThat(lease.extend(LONG), is(true));
-    assertThat(lock(name, 2_000).tryAcquire(Duration.ofSeconds(1)), is(Optional.empty()));
+    long extension = lastMove(name);
+    await().until(() -> lastMove(name) > extension);
+    assertThat(lock(name, 3_000).tryAcquire(), is(Optional.empty()));
     assertThat(redis.admin().pttl(Locks.key(name)), is(greaterThan(50_000L)));
     assertThat(lease.remaining().toSeconds(), is(greaterThan(50L)));
     lease.close();
@@ -179,8 +198,12 @@ class LockLossIT {
     int rounds = Matrix.size(200, 10_000);
     RedisLock lock = lock(name, 3_000);
     List<AtomicInteger> toldToReleased = new ArrayList<>();
-    long before = redis.calls("evalsha");
-    for (int round = 0; round < rounds; round++) {
+    long renewals = 0;
+    // On a busy machine many of such short leases are over before they are renewed.
+    for (int round = 0;
+        round < rounds
+            || (round < 10 * rounds && Math.min(renewals, toldToReleased.size()) <= rounds / 10);
+        round++) {
       AtomicInteger told = new AtomicInteger();
       Lease lease = lock.tryAcquire().orElseThrow();
       lease.keepAlive(LONG, told::incrementAndGet);
@@ -196,10 +219,10 @@ class LockLossIT {
       if (ours) {
         assertThat(extended, is(true));
         toldToReleased.add(told);
+        // Two were the extensions.
+        renewals += lastMove(name) - 2;
       }
     }
-    // Of each round an acquisition, two extensions and a release; the rest are renewals.
-    long renewals = redis.calls("evalsha") - before - 4L * rounds;
     assertThat("renewals", renewals, is(greaterThan(rounds / 10L)));
     // What may have been on its way to a holder has come by the time that this one is told.
     Lease last = acquire(name, 3_000).keepAlive(Duration.ofMillis(100), losses::incrementAndGet);
@@ -217,7 +240,7 @@ class LockLossIT {
           String name = redis.unique("unreachable");
           int lossesBefore = losses.get();
           long start = System.nanoTime();
-          acquireAndForget(name);
+          boolean held = acquireAndForget(name);
           await()
               .pollInterval(Duration.ofMillis(20))
               .until(
@@ -228,7 +251,7 @@ class LockLossIT {
           final long gone = System.nanoTime();
           // Whoever forgot the lease may still be working under it.
           await().until(() -> losses.get() == lossesBefore + 1);
-          return gone - start;
+          return held ? gone - start : Long.MAX_VALUE;
         });
   }
 
@@ -266,13 +289,23 @@ class LockLossIT {
     }
   }
 
-  private void acquireAndForget(String name) {
-    Lease lease = acquire(name, 600).keepAlive(LONG, losses::incrementAndGet);
-    assertThat(lease.isHeld(), is(true));
+  /** Returns whether it had what it forgets. */
+  private boolean acquireAndForget(String name) {
+    return acquire(name, 600).keepAlive(LONG, losses::incrementAndGet).isHeld();
+  }
+
+  /** Which of its holder's moves of the end was the last that Redis has made; renewals count. */
+  private long lastMove(String name) {
+    String moved = redis.admin().hget(Locks.key(name) + ":s", "moved");
+    return Long.parseLong(moved.substring(moved.lastIndexOf(':') + 1));
   }
 
   private Lease acquire(String name, long leaseMillis) {
-    RedisLock lock = lock(name, leaseMillis);
+    return acquire(redis, name, leaseMillis);
+  }
+
+  private static Lease acquire(TestRedis redis, String name, long leaseMillis) {
+    RedisLock lock = Locks.lock(redis, name, Duration.ofMillis(leaseMillis));
     // On a busy machine a grant may take longer than a short lease, and then counts as none.
     return Stream.generate(lock::tryAcquire)
         .limit(20)

@@ -52,12 +52,16 @@ class LockLostReplyIT extends LockFaultSuite {
   void aWaiterThatCannotGiveBackALateGrantGoesOnAsAnotherOwner() throws Exception {
     String name = prepared("late");
     RedisLock lock = Locks.lock(faulty, name, Duration.ofMillis(400));
+    assertThat(lock.isLocked(), is(false)); // and a connection is there
     FaultProxy.Loss loss = proxy.loseReply(LockLostReplyIT::isRelease, 1, Then.CUT);
-    Primaries.pause(redis, 600);
-    // As the one whose release was executed, it would be refused for good.
-    Lease lease = lock.acquire(Duration.ofSeconds(10));
-    assertThat(loss.happened(), is(true));
-    assertThat(lease.token(), is(greaterThan(0L)));
+    proxy.latency(Duration.ofMillis(600));
+    try (Crew crew = new Crew()) {
+      Crew.Started<Lease> waiter = crew.start(() -> lock.acquire(LEASE));
+      loss.await();
+      proxy.latency(Duration.ZERO);
+      // As the one whose release was executed, it would be refused for good.
+      assertThat(waiter.get().token(), is(greaterThan(0L)));
+    }
   }
 
   /** Of the scripts for three keys, it has the fewest arguments. */
@@ -105,13 +109,13 @@ class LockLostReplyIT extends LockFaultSuite {
   @Test
   void aReleaseWithoutRedisThrowsAndTheKeyExpiresByItself() {
     String name = prepared("down");
-    Lease lease = Locks.lock(faulty, name, Duration.ofSeconds(1)).tryAcquire().orElseThrow();
+    Lease lease = Locks.lock(faulty, name, Duration.ofSeconds(3)).tryAcquire().orElseThrow();
     lease.keepAlive(LEASE, losses::incrementAndGet);
     proxy.refuse();
     assertThrows(JedisException.class, lease::close);
     assertThat(lease.isHeld(), is(false));
     proxy.accept();
-    await().atMost(Duration.ofSeconds(5)).until(() -> !redis.admin().exists(Locks.key(name)));
+    await().atMost(Duration.ofSeconds(10)).until(() -> !redis.admin().exists(Locks.key(name)));
     assertThat(losses.get(), is(0));
   }
 
@@ -176,7 +180,7 @@ class LockLostReplyIT extends LockFaultSuite {
   @Test
   void aReleaseThatNeverReachedRedisSucceedsWhenTriedAgainThoughTheLeaseHasPassed()
       throws Exception {
-    assertReleasedAtTheSecondTry(Duration.ofSeconds(2), true);
+    assertReleasedAtTheSecondTry(Duration.ofSeconds(4), true);
   }
 
   @Test
@@ -188,7 +192,9 @@ class LockLostReplyIT extends LockFaultSuite {
   private void assertReleasedAtTheSecondTry(Duration duration, boolean expires) throws Exception {
     String name = prepared("second");
     try (TestRedis small = redis.withMaxTotal(1);
-        TestRedis single = small.impatient(Duration.ofMillis(200));
+        // Impatient for a connection only, and not for replies.
+        TestRedis single =
+            small.impatient(Duration.ofMillis(200)).with(config -> config.timeoutMillis(2_000));
         Crew crew = new Crew()) {
       Lease lease = Locks.lock(single, name, duration).tryAcquire().orElseThrow();
       UnifiedJedis client = single.over(PooledClient::over, given -> given);

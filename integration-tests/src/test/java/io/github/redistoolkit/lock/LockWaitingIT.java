@@ -56,7 +56,8 @@ class LockWaitingIT {
   void aReleaseWakesOneWaiterAndLeavesTheOthersAsleep() throws Exception {
     String name = redis.unique("one");
     for (int round = 0; round < 20; round++) {
-      try (Crew crew = new Crew()) {
+      try (Primaries primaries = Primaries.of(redis);
+          Crew crew = new Crew()) {
         Lease held = lock(name).tryAcquire().orElseThrow();
         long start = System.nanoTime();
         AtomicInteger acquired = new AtomicInteger();
@@ -69,12 +70,12 @@ class LockWaitingIT {
                 return lease;
               });
         }
-        awaitBlocked(5);
-        long before = commands();
+        primaries.awaitBlocked(5);
+        long before = primaries.commands();
         held.close();
         await().pollInterval(Duration.ofMillis(2)).until(() -> acquired.get() == 1);
-        long sent = commands() - before;
-        boolean sooner = System.nanoTime() - start < millis(400);
+        long sent = primaries.commands() - before;
+        boolean sooner = System.nanoTime() - start < millis(490);
         crew.interrupt();
         awaitBlocked(0);
         redis.admin().del(Locks.key(name));
@@ -87,7 +88,7 @@ class LockWaitingIT {
         }
       }
     }
-    throw new AssertionError("five threads did not wait and wake within 400 ms, in twenty rounds");
+    throw new AssertionError("five threads did not wait and wake within 490 ms, in twenty rounds");
   }
 
   @Test
@@ -124,9 +125,11 @@ class LockWaitingIT {
     String name = redis.unique("order");
     for (int round = 0; round < 20; round++) {
       Lease held = lock(name).tryAcquire().orElseThrow();
-      long start = System.nanoTime();
       List<Integer> order = new ArrayList<>();
-      try (Crew crew = new Crew()) {
+      long start;
+      try (Primaries primaries = Primaries.of(redis);
+          Crew crew = new Crew()) {
+        start = System.nanoTime();
         for (int i = 0; i < 4; i++) {
           int number = i;
           RedisLock lock = lock(name);
@@ -138,18 +141,18 @@ class LockWaitingIT {
                 }
                 return null;
               });
-          awaitBlocked(i + 1);
+          primaries.awaitBlocked(i + 1);
         }
         held.close();
         crew.join();
       }
       // One that has waited for longer asks again, and then is behind those that came after it.
-      if (System.nanoTime() - start < millis(450)) {
+      if (System.nanoTime() - start < millis(490)) {
         assertThat(order, is(List.of(0, 1, 2, 3)));
         return;
       }
     }
-    throw new AssertionError("four threads did not begin to wait within 450 ms, in twenty rounds");
+    throw new AssertionError("four threads did not begin to wait within 490 ms, in twenty rounds");
   }
 
   @Test
@@ -180,7 +183,11 @@ class LockWaitingIT {
         () -> {
           String name = redis.unique("dead");
           long start = System.nanoTime();
-          Lease dead = Locks.lock(redis, name, lease).tryAcquire().orElseThrow();
+          Optional<Lease> granted = Locks.lock(redis, name, lease).tryAcquire();
+          if (granted.isEmpty()) {
+            return Long.MAX_VALUE; // the grant came too late
+          }
+          Lease dead = granted.get();
           try (Lease next = lock(name).acquire(LONG)) {
             long takenAfter = System.nanoTime() - start;
             assertThat(takenAfter, is(greaterThanOrEqualTo(lease.toNanos())));
@@ -200,11 +207,14 @@ class LockWaitingIT {
       Rounds.assertBestWithin(
           Duration.ofMillis(millis + 50),
           () -> {
+            long before = redis.calls("blpop");
             long start = System.nanoTime();
             assertThat(lock(name).tryAcquire(Duration.ofMillis(millis)), is(Optional.empty()));
             long waited = System.nanoTime() - start;
             assertThat(waited, is(greaterThanOrEqualTo(millis(millis))));
-            return waited;
+            // If the first answer was late, the rest was too short for a block.
+            boolean asMeant = millis < 300 || redis.calls("blpop") > before;
+            return asMeant ? waited : Long.MAX_VALUE;
           });
       // Redis may end a block a tenth of a second late, so so short a time is not spent in one.
       assertThat(redis.calls("blpop") > blocks, is(millis == 300));

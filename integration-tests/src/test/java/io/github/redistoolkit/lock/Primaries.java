@@ -18,6 +18,7 @@ final class Primaries implements AutoCloseable {
 
   private final List<Jedis> connections = new ArrayList<>();
   private final AtomicLong killed = new AtomicLong();
+  private final AtomicLong unblocked = new AtomicLong();
 
   private Primaries(TestRedis redis) {
     for (HostAndPort primary : redis.primaries()) {
@@ -32,15 +33,22 @@ final class Primaries implements AutoCloseable {
   /** Waits until so many clients are blocked. */
   static void awaitBlocked(TestRedis redis, int clients) {
     try (Primaries primaries = of(redis)) {
-      await().pollInterval(Duration.ofMillis(2)).until(() -> primaries.blocked() == clients);
+      primaries.awaitBlocked(clients);
     }
   }
 
-  /** Lets the servers hang for a while, to those who write. */
-  static void pause(TestRedis redis, long millis) {
-    try (Primaries primaries = of(redis)) {
-      primaries.connections.forEach(jedis -> jedis.clientPause(millis));
-    }
+  /** Waits until so many clients are blocked. */
+  void awaitBlocked(int clients) {
+    await().pollInterval(Duration.ofMillis(2)).until(() -> blocked() == clients);
+  }
+
+  /** How many commands of those that waiting takes they have executed so far. */
+  long commands() {
+    return connections.stream()
+        .flatMap(jedis -> jedis.info("commandstats").lines())
+        .filter(line -> line.matches("cmdstat_(evalsha|blpop):.*"))
+        .mapToLong(line -> Long.parseLong(line.replaceAll(".*:calls=(\\d+),.*", "$1")))
+        .sum();
   }
 
   /** How many clients are blocked. */
@@ -70,8 +78,14 @@ final class Primaries implements AutoCloseable {
   void unblockWithError() {
     forEachBlocked(
         (jedis, id) -> {
-          long unused = jedis.clientUnblock(Long.parseLong(id), UnblockType.ERROR);
+          // Not blocked any more, if this answers 0.
+          unblocked.addAndGet(jedis.clientUnblock(Long.parseLong(id), UnblockType.ERROR));
         });
+  }
+
+  /** How many were answered so. */
+  long unblocked() {
+    return unblocked.get();
   }
 
   /** Removes everything. */

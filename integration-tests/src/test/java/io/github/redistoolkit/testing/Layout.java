@@ -129,6 +129,7 @@ record Layout(List<RedisServer> servers, List<RedisServer> sentinels) {
     try (Jedis jedis = new Jedis(node.address())) {
       jedis.configSet("cluster-node-timeout", "5000");
     }
+    node.setFromNextStart("cluster-node-timeout 5000");
   }
 
   /** Gives a node its epoch and, if it is to be a primary, its slots. */

@@ -27,7 +27,7 @@ public final class RedisServer {
   private RedisServer(ServerHost host, int port, List<String> settings, List<String> options) {
     this.host = host;
     this.address = new HostAndPort("127.0.0.1", port);
-    this.settings = List.copyOf(settings);
+    this.settings = new ArrayList<>(settings);
     this.options = List.copyOf(options);
   }
 
@@ -76,6 +76,11 @@ public final class RedisServer {
             "sentinel down-after-milliseconds " + name + " 3000",
             "sentinel failover-timeout " + name + " 5000"),
         List.of("--sentinel"));
+  }
+
+  /** Gives it a setting from its next start on, whatever it was started with. */
+  void setFromNextStart(String setting) {
+    settings.add(setting);
   }
 
   /** Where it listens. */

@@ -41,7 +41,7 @@ import redis.clients.jedis.exceptions.JedisException;
 class CacheAsideIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);
-  private static final Duration SHORT_HOLD = Duration.ofMillis(900);
+  private static final Duration SHORT_HOLD = Duration.ofSeconds(3);
 
   private final TestRedis redis;
   private final String prefix;
@@ -217,7 +217,7 @@ class CacheAsideIT {
     assertThat(rename("1", "Jane"), is(1));
     Awaitility.await()
         .pollInterval(Duration.ofMillis(10))
-        .atMost(Duration.ofSeconds(5))
+        .atMost(Duration.ofSeconds(10))
         .until(
             () -> {
               assertThat(users.get("1"), is(new User("1", "Jane")));
@@ -260,7 +260,7 @@ class CacheAsideIT {
         new CacheAside<>(cache, MINUTE, id -> id, this::select, Duration.ofSeconds(10));
     Awaitility.await()
         .pollInterval(Duration.ofMillis(10))
-        .atMost(Duration.ofSeconds(5))
+        .atMost(Duration.ofSeconds(10))
         .until(
             () -> {
               assertThat(frequent.update("1", () -> rename("1", "Jane")), is(1));
@@ -271,11 +271,11 @@ class CacheAsideIT {
   @Test
   void aSlowWriteKeepsItsHold() {
     CacheAside<String, User> slow =
-        new CacheAside<>(cache, MINUTE, id -> id, this::select, Duration.ofSeconds(1));
+        new CacheAside<>(cache, MINUTE, id -> id, this::select, Duration.ofSeconds(3));
     slow.update(
         "1",
         () -> {
-          TimeUnit.MILLISECONDS.sleep(2200);
+          TimeUnit.MILLISECONDS.sleep(3500);
           assertThat(redis.admin().get(prefix + "1"), startsWith("#hold:"));
           return rename("1", "Jane");
         });

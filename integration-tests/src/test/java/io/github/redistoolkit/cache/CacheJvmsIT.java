@@ -24,6 +24,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
@@ -112,7 +113,7 @@ class CacheJvmsIT {
       Child child = Child.of(args);
       try (TestRedis redis = child.redis();
           CacheService<Integer> cache =
-              Fixtures.builder(redis, Integer.class).leaseTtl(Duration.ofSeconds(1)).build()) {
+              Fixtures.builder(redis, Integer.class).leaseTtl(Duration.ofSeconds(3)).build()) {
         Integer never =
             cache.getOrLoad(
                 args[2],
@@ -132,16 +133,25 @@ class CacheJvmsIT {
     try (ChildJvms jvms = ChildJvms.start(redis, 1, Stuck.class, key);
         CacheService<Integer> cache = Fixtures.cache(redis, Integer.class)) {
       assertThat(jvms.get(0).receive(), is("loading"));
-      // Its lease is renewed as long as it lives.
-      Awaitility.await()
-          .during(Duration.ofMillis(1200))
-          .until(() -> redis.admin().get(key).startsWith("#lease:"));
+      awaitRenewal();
       jvms.get(0).kill();
       long start = System.nanoTime();
       assertThat(cache.getOrLoad(key, MINUTE, () -> 2), is(2));
-      // The lease of one second and one more.
-      assertThat(System.nanoTime() - start, is(lessThan(TimeUnit.SECONDS.toNanos(2))));
+      // The lease of three seconds, and what a busy machine takes.
+      assertThat(System.nanoTime() - start, is(lessThan(TimeUnit.SECONDS.toNanos(11))));
     }
+  }
+
+  /** Waits until the lease has more life left than before, which by itself only gets less. */
+  private void awaitRenewal() {
+    AtomicLong shortest = new AtomicLong(Long.MAX_VALUE);
+    Awaitility.await()
+        .until(
+            () -> {
+              assertThat(redis.admin().get(key), startsWith("#lease:"));
+              long life = redis.admin().pttl(key);
+              return life > shortest.getAndAccumulate(life, Math::min);
+            });
   }
 
   /** Loads the old state of one key after the other, and reads what there is afterwards. */
@@ -180,7 +190,7 @@ class CacheJvmsIT {
     try (ChildJvms jvms = ChildJvms.start(redis, 1, Overtaken.class);
         CacheService<Integer> cache = Fixtures.cache(redis, Integer.class)) {
       ChildJvm loading = jvms.get(0);
-      for (int i = 0; i < Matrix.size(100, 1000); i++) {
+      for (int i = 0; i < Matrix.size(50, 1000); i++) {
         String overtaken = key + ":" + i;
         database(redis, overtaken, 1);
         loading.send(overtaken);
@@ -228,7 +238,7 @@ class CacheJvmsIT {
   @Test
   void whenAnUpdatingJvmIsKilledAfterItsCommitNothingStaleIsLeftAndCachingResumes()
       throws Exception {
-    int holdSeconds = Matrix.size(2, 30);
+    int holdSeconds = Matrix.size(5, 30);
     database(redis, key, 1);
     try (CacheService<Integer> cache = Fixtures.cache(redis, Integer.class)) {
       CacheAside<String, Integer> aside =
@@ -240,7 +250,7 @@ class CacheJvmsIT {
       assertThat(redis.admin().get(key), startsWith("#hold:"));
       Awaitility.await()
           .pollInterval(Duration.ofMillis(20))
-          .atMost(Duration.ofSeconds(holdSeconds + 5))
+          .atMost(Duration.ofSeconds(holdSeconds + 10))
           .until(
               () -> {
                 assertThat(aside.get(key), is(2));

@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.endsWith;
 import static org.hamcrest.Matchers.everyItem;
 import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
@@ -179,13 +180,13 @@ class CacheLoadIT {
 
   @Test
   void aLoaderSlowerThanItsLeaseKeepsTheLease() throws Exception {
-    CacheService<String> first = jvm(Duration.ofSeconds(1));
-    CacheService<String> second = jvm(Duration.ofSeconds(1));
+    CacheService<String> first = jvm(Duration.ofSeconds(3));
+    CacheService<String> second = jvm(Duration.ofSeconds(3));
     AtomicInteger loads = new AtomicInteger();
     Loader<String> slow =
         () -> {
           loads.incrementAndGet();
-          TimeUnit.MILLISECONDS.sleep(2200);
+          TimeUnit.MILLISECONDS.sleep(3600);
           return "loaded";
         };
     List<Future<String>> callers = concurrently(4, () -> first.getOrLoad(key, MINUTE, slow));
@@ -194,17 +195,17 @@ class CacheLoadIT {
     assertThat(loads.get(), is(1));
     assertThat(first.get(key), is(Optional.of("loaded")));
     Duration loading = first.stats().totalLoadTime().plus(second.stats().totalLoadTime());
-    assertThat(loading, is(greaterThan(Duration.ofSeconds(2))));
+    assertThat(loading, is(greaterThan(Duration.ofSeconds(3))));
   }
 
   @Test
   void anotherJvmTakesOverWhenTheLoadersJvmHasEnded() {
     // What such a JVM leaves behind: a lease that nobody renews.
-    redis.admin().set(key, "#lease:ended", SetParams.setParams().px(1000));
     long start = System.nanoTime();
+    redis.admin().set(key, "#lease:ended", SetParams.setParams().px(1000));
     assertThat(jvm().getOrLoad(key, MINUTE, () -> "taken over"), is("taken over"));
     long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
-    assertThat(millis, is(both(greaterThan(500L)).and(lessThan(2000L))));
+    assertThat(millis, is(both(greaterThanOrEqualTo(990L)).and(lessThan(9000L))));
   }
 
   @Test
@@ -286,7 +287,7 @@ class CacheLoadIT {
   @ValueSource(booleans = {false, true})
   void whatALoaderThrowsReachesAllWhoWaitAndTheNextCallerLoadsAtOnce(boolean checked)
       throws Exception {
-    CacheService<String> cache = jvm();
+    CacheService<String> cache = jvm(Duration.ofSeconds(50));
     AtomicInteger loads = new AtomicInteger();
     CountDownLatch fail = new CountDownLatch(1);
     List<Future<String>> callers =
@@ -320,7 +321,8 @@ class CacheLoadIT {
     assertThat(loads.get(), is(1));
     long start = System.nanoTime();
     assertThat(cache.getOrLoad(key, MINUTE, () -> "works"), is("works"));
-    assertThat(System.nanoTime() - start, is(lessThan(TimeUnit.SECONDS.toNanos(2))));
+    // It does not wait for the end of the lease.
+    assertThat(System.nanoTime() - start, is(lessThan(TimeUnit.SECONDS.toNanos(10))));
     assertThat(cache.stats().loadFailures(), is((long) loads.get()));
   }
 
@@ -407,7 +409,7 @@ class CacheLoadIT {
                         running.decrementAndGet();
                         return "uncached";
                       }));
-      // A cluster client takes seconds to give up.
+      // A cluster client takes a while to give up.
       Awaitility.await()
           .atMost(Duration.ofMinutes(1))
           .until(() -> Fixtures.waitingIn(LocalLoads.class, "get") == 30);
@@ -508,6 +510,8 @@ class CacheLoadIT {
 
   @Test
   void loadingTakesOneThreadUntilItIsRenewedAndNoneAfterClose() throws Exception {
+    // Those of the caches before are told to end when they are closed.
+    Awaitility.await().until(() -> threads("redis-cache-.*") == 0);
     List<CacheService<String>> jvms = List.of(jvm());
     CountDownLatch finish = new CountDownLatch(1);
     CountDownLatch begun = new CountDownLatch(10);

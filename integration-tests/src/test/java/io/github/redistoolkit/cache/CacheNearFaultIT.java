@@ -2,8 +2,11 @@ package io.github.redistoolkit.cache;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.everyItem;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.not;
 
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
@@ -13,6 +16,8 @@ import io.github.redistoolkit.testing.RedisServer;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
@@ -131,26 +136,38 @@ class CacheNearFaultIT extends CacheFaultSuite {
     RedisServer server = servers.primaryOf(prefix);
     try (CacheService<Long> near = near(servers.redis())) {
       write(servers.redis(), 1);
-      awaitNear(near);
-      server.pause();
-      long paused = System.nanoTime();
-      try {
-        // Answered without Redis as long as trust lasts, and then by nobody.
-        long answered = 0;
-        while (System.nanoTime() - paused < TimeUnit.MILLISECONDS.toNanos(1500)) {
-          long begun = System.nanoTime();
-          Future<Optional<Long>> read = threads.submit(() -> near.get("k0"));
-          if (!isAnswered(read)) {
-            break;
-          }
-          answered = begun - paused;
-        }
-        assertThat(TimeUnit.NANOSECONDS.toMillis(answered) <= 1000, is(true));
-      } finally {
-        server.resume();
+      List<Duration> answered = List.of();
+      // If the machine stalls, trust may have run out before the first read.
+      for (int times = 0; times < 5 && answered.isEmpty(); times++) {
+        awaitNear(near);
+        answered = answeredWhilePaused(server, near);
       }
+      assertThat(answered, is(not(empty())));
+      assertThat(answered, everyItem(is(lessThanOrEqualTo(Duration.ofSeconds(1)))));
       awaitNear(near);
     }
+  }
+
+  /** When, after the server was paused, the reads began that were answered all the same. */
+  private List<Duration> answeredWhilePaused(RedisServer server, CacheService<Long> near)
+      throws Exception {
+    List<Duration> answered = new ArrayList<>();
+    server.pause();
+    long paused = System.nanoTime();
+    try {
+      // Answered without Redis as long as trust lasts, and then by nobody.
+      while (System.nanoTime() - paused < TimeUnit.MILLISECONDS.toNanos(1500)) {
+        long begun = System.nanoTime();
+        Future<Optional<Long>> read = threads.submit(() -> near.get("k0"));
+        if (!isAnswered(read)) {
+          break;
+        }
+        answered.add(Duration.ofNanos(begun - paused));
+      }
+    } finally {
+      server.resume();
+    }
+    return answered;
   }
 
   private static boolean isAnswered(Future<Optional<Long>> read) throws Exception {

@@ -28,6 +28,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
 import java.util.function.ToLongFunction;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -90,6 +91,27 @@ class CacheNearIT {
             });
   }
 
+  /**
+   * What this gives when, for once, all that it reads was answered without Redis. Not each time:
+   * while a busy machine lets the messages of Redis wait, there are no near hits.
+   */
+  private static <T> T ofNearHits(
+      CacheService<?> cache, String key, long reads, Supplier<T> reading) {
+    return Awaitility.await()
+        .pollInterval(Duration.ofMillis(5))
+        .atMost(Duration.ofSeconds(30))
+        .until(
+            () -> {
+              awaitNear(cache, key);
+              long before = cache.stats().nearHits();
+              T read = reading.get();
+              boolean allNear = cache.stats().nearHits() - before == reads;
+              return allNear ? Optional.of(read) : Optional.<T>empty();
+            },
+            Optional::isPresent)
+        .orElseThrow();
+  }
+
   private static long nearThreads() {
     return Thread.getAllStackTraces().keySet().stream()
         .filter(thread -> thread.getName().startsWith("redis-cache-near-"))
@@ -109,16 +131,26 @@ class CacheNearIT {
   void aNearHitNeedsNoCommand() {
     CacheService<String> cache = near(String.class);
     cache.set("k", "v", MINUTE);
-    awaitNear(cache, "k");
-    long gets = redis.calls("get") + redis.calls("mget");
-    for (int i = 0; i < 100; i++) {
-      assertThat(cache.get("k"), is(Optional.of("v")));
-      assertThat(cache.getOrLoad("k", MINUTE, () -> "never"), is("v"));
-      assertThat(cache.getAll(List.of("k")), is(Map.of("k", "v")));
-    }
-    assertThat(redis.calls("get") + redis.calls("mget"), is(gets));
-    assertThat(cache.stats().nearHits(), is(greaterThan(299L)));
+    long gets =
+        ofNearHits(
+            cache,
+            "k",
+            300,
+            () -> {
+              long before = gets();
+              for (int i = 0; i < 100; i++) {
+                assertThat(cache.get("k"), is(Optional.of("v")));
+                assertThat(cache.getOrLoad("k", MINUTE, () -> "never"), is("v"));
+                assertThat(cache.getAll(List.of("k")), is(Map.of("k", "v")));
+              }
+              return gets() - before;
+            });
+    assertThat(gets, is(0L));
     assertThat(cache.stats().hits(), is(greaterThan(299L)));
+  }
+
+  private long gets() {
+    return redis.calls("get") + redis.calls("mget");
   }
 
   @Test
@@ -161,11 +193,10 @@ class CacheNearIT {
     awaitValue(cache, Optional.empty());
   }
 
+  /** To be called when Redis has this value, or none. */
   private static void awaitValue(CacheService<Integer> cache, Optional<Integer> value) {
-    Awaitility.await()
-        .pollInterval(Duration.ofMillis(1))
-        .atMost(Duration.ofSeconds(1))
-        .until(() -> cache.get("k").equals(value));
+    Duration stale = StalenessWatch.untilFresh(value, () -> cache.get("k"));
+    assertThat(stale, is(lessThan(Duration.ofMillis(1100))));
   }
 
   @Test
@@ -200,7 +231,7 @@ class CacheNearIT {
     try {
       cache.set("warm", 1, MINUTE);
       awaitNear(cache, "warm");
-      redis.admin().set(prefix + "k", "1", SetParams.setParams().px(700));
+      redis.admin().set(prefix + "k", "1", SetParams.setParams().px(3000));
       long set = System.nanoTime();
       awaitNear(cache, "k");
       long begun = set;
@@ -208,7 +239,7 @@ class CacheNearIT {
         begun = now;
       }
       // When the last read began that was answered.
-      assertThat(TimeUnit.NANOSECONDS.toMillis(begun - set), is(lessThanOrEqualTo(705L)));
+      assertThat(TimeUnit.NANOSECONDS.toMillis(begun - set), is(lessThanOrEqualTo(3005L)));
     } finally {
       admin("DEBUG", "SET-ACTIVE-EXPIRE", "1");
     }
@@ -218,20 +249,31 @@ class CacheNearIT {
   void aCallerWhoMutatesAValueDoesNotPoisonTheCopy() {
     CacheService<List<String>> cache = near(new TypeToken<List<String>>() {}, 10);
     cache.set("k", List.of("a"), MINUTE);
-    awaitNear(cache, "k");
-    cache.get("k").orElseThrow().add("mutated");
-    assertThat(cache.get("k").orElseThrow(), is(List.of("a")));
-    long nearHits = cache.stats().nearHits();
-    assertThat(cache.get("k").orElseThrow(), is(not(sameInstance(cache.get("k").orElseThrow()))));
-    assertThat(cache.stats().nearHits(), is(nearHits + 2));
+    List<List<String>> read =
+        ofNearHits(
+            cache,
+            "k",
+            2,
+            () -> {
+              List<String> mutated = cache.get("k").orElseThrow();
+              mutated.add("mutated");
+              return List.of(mutated, cache.get("k").orElseThrow());
+            });
+    assertThat(read.get(1), is(List.of("a")));
+    assertThat(read.get(1), is(not(sameInstance(read.get(0)))));
   }
 
   @Test
   void anImmutableValueIsHandedOutAsOneInstance() {
     CacheService<Fixtures.User> cache = near(Fixtures.User.class);
     cache.set("k", new Fixtures.User("1", "John"), MINUTE);
-    awaitNear(cache, "k");
-    assertThat(cache.get("k").orElseThrow(), is(sameInstance(cache.get("k").orElseThrow())));
+    List<Fixtures.User> read =
+        ofNearHits(
+            cache,
+            "k",
+            2,
+            () -> List.of(cache.get("k").orElseThrow(), cache.get("k").orElseThrow()));
+    assertThat(read.get(0), is(sameInstance(read.get(1))));
   }
 
   @Test
@@ -304,15 +346,20 @@ class CacheNearIT {
     }
   }
 
-  /** Waits for a second until nothing is stale any more, and says how long it was. */
+  /**
+   * Reads everything until nothing is stale any more, or for a second, and says how long after now
+   * the last of these rounds began that read something stale.
+   */
   private static Duration awaitFresh(StalenessWatch watch, ToLongFunction<String> cache) {
     long start = System.nanoTime();
-    Duration waited = Duration.ZERO;
-    while (stale(watch, cache) > 0 && waited.compareTo(Duration.ofSeconds(1)) < 0) {
+    Duration begun = Duration.ZERO;
+    Duration stale = Duration.ZERO;
+    while (stale.compareTo(Duration.ofSeconds(1)) < 0 && stale(watch, cache) > 0) {
+      stale = begun;
       LockSupport.parkNanos(2_000_000);
-      waited = Duration.ofNanos(System.nanoTime() - start);
+      begun = Duration.ofNanos(System.nanoTime() - start);
     }
-    return waited;
+    return stale;
   }
 
   private static long stale(StalenessWatch watch, ToLongFunction<String> cache) {
@@ -335,7 +382,9 @@ class CacheNearIT {
     assertThat(cache.stats().nearHits() - nearHits, is(greaterThan(1000L)));
     assertThat(watch.laterThan(1100), is(empty()));
     awaitNear(cache, "warm");
-    assertThat(stale(watch, key -> cache.get(key).orElseThrow()), is(0L));
+    assertThat(
+        awaitFresh(watch, key -> cache.get(key).orElseThrow()),
+        is(lessThan(Duration.ofSeconds(1))));
   }
 
   /** Reads and writes for two seconds, or thirty, and kills five times a second. */

@@ -69,7 +69,9 @@ class CacheNearJvmsIT {
   }
 
   private static void awaitNear(ChildJvm near) {
+    // Its JVM may have to start first.
     Awaitility.await()
+        .atMost(Duration.ofMinutes(1))
         .until(
             () -> {
               near.send("read");

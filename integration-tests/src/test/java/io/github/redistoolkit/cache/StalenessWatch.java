@@ -1,13 +1,16 @@
 package io.github.redistoolkit.cache;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
 import java.util.function.ToLongFunction;
 import java.util.stream.IntStream;
 import redis.clients.jedis.UnifiedJedis;
@@ -94,6 +97,29 @@ final class StalenessWatch {
   List<Late> laterThan(long millis) {
     long nanos = TimeUnit.MILLISECONDS.toNanos(millis);
     return late.stream().filter(read -> read.nanos() > nanos).limit(10).toList();
+  }
+
+  /**
+   * Reads until the answer is the new state, and says how long after now the last read began that
+   * was answered otherwise; how long reads take does not count, nor do those that fail.
+   */
+  static <V> Duration untilFresh(Optional<V> fresh, Supplier<Optional<V>> cache) {
+    long start = System.nanoTime();
+    long stale = start;
+    for (long begun = start;
+        begun - start < TimeUnit.SECONDS.toNanos(10);
+        begun = System.nanoTime()) {
+      try {
+        if (cache.get().equals(fresh)) {
+          return Duration.ofNanos(stale - start);
+        }
+        stale = begun;
+      } catch (JedisException e) {
+        // A connection of the time before, perhaps.
+      }
+      LockSupport.parkNanos(1_000_000);
+    }
+    throw new AssertionError("not " + fresh + " within ten seconds");
   }
 
   long failedReads() {

@@ -20,6 +20,8 @@ import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisException;
@@ -95,48 +97,46 @@ class IdempotencyClusterIT {
 
   @Test
   void slotsThatMoveUnderLoadCauseNoSecondSideEffect() throws Exception {
-    AtomicInteger moved = new AtomicInteger();
-    List<String> keys = keys();
-    runOnceDuring(
-        keys,
-        Duration.ofMillis(5),
-        () -> {
-          String next = keys.get(moved.getAndIncrement() % keys.size());
-          servers.moveSlot(service.recordKey(next));
-        });
+    runOnceDuring(Duration.ofMillis(5), servers::moveSlot);
   }
 
   @Test
   void primariesThatHandOverUnderLoadCauseNoSecondSideEffect() throws Exception {
-    AtomicInteger replaced = new AtomicInteger();
-    List<String> keys = keys();
     // So that replicas are ready for the next one sooner.
     servers.configure("cluster-node-timeout", "1500");
-    runOnceDuring(
-        keys,
-        Duration.ofMillis(500),
-        () -> {
-          String next = keys.get(replaced.getAndIncrement() % keys.size());
-          servers.failOver(service.recordKey(next));
-        });
-    servers.configure("cluster-node-timeout", "5000");
+    runOnceDuring(Duration.ofMillis(500), servers::failOver);
   }
 
-  private List<String> keys() {
-    return IntStream.range(0, Matrix.size(30, 200)).mapToObj(n -> key + "-" + n).toList();
+  private List<String> keys(int round) {
+    return IntStream.range(0, Matrix.size(30, 200))
+        .mapToObj(n -> key + "-" + round + "-" + n)
+        .toList();
   }
 
-  private void runOnceDuring(List<String> keys, Duration period, Runnable what) throws Exception {
-    History history = new History();
+  /** Runs once what has to do with some keys, and with others until they have been disturbed. */
+  private void runOnceDuring(Duration period, Consumer<String> disturb) throws Exception {
+    int most = 10;
+    AtomicReference<List<String>> keys = new AtomicReference<>(keys(1));
+    AtomicInteger next = new AtomicInteger();
     IdempotencyService patient =
         Services.builder(redis).lease(LEASE).waitFor(Duration.ofMinutes(1)).build();
-    OnceStorm storm = new OnceStorm(20, keys, Duration.ofMillis(20));
-    try (Disturbance disturbance = Disturbance.every(period, what)) {
-      storm.run((id, work) -> persistently(patient, id, work), history);
+    try (Disturbance disturbance =
+        Disturbance.every(
+            period,
+            () -> {
+              List<String> now = keys.get();
+              disturb.accept(service.recordKey(now.get(next.getAndIncrement() % now.size())));
+            })) {
+      for (int round = 1; round == 1 || (disturbance.times() == 0 && round <= most); round++) {
+        keys.set(keys(round));
+        OnceStorm storm = new OnceStorm(20, keys.get(), Duration.ofMillis(20));
+        History history = new History();
+        storm.run((id, work) -> persistently(patient, id, work), history);
+        assertThat(storm.violations(history), is(empty()));
+        assertThat(history.events(OnceStorm.RESULT).size(), is(20 * storm.keys().size()));
+      }
       assertThat(disturbance.times(), is(greaterThan(0)));
     }
-    assertThat(storm.violations(history), is(empty()));
-    assertThat(history.events(OnceStorm.RESULT).size(), is(20 * keys.size()));
   }
 
   /** As a caller who asks again whatever Redis did. */

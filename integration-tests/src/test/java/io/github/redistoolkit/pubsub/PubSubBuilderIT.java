@@ -20,6 +20,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -153,13 +154,22 @@ class PubSubBuilderIT extends PubSubSuite {
 
   @Test
   void logsNothingOfItsOwnBesideAListener() {
+    AtomicInteger returns = new AtomicInteger();
+    PubSubListener counting =
+        new PubSubListener() {
+          @Override
+          public void onReconnected(Duration gap) {
+            returns.incrementAndGet();
+          }
+        };
     try (CapturedLog log = new CapturedLog();
-        RedisPubSub pubSub = builder().listener(new PubSubListener() {}).build()) {
+        RedisPubSub pubSub = builder().listener(counting).build()) {
       pubSub.subscribe(channel, Integer.class, this::keep);
       Publisher.publish(redis, channel, "no number", "1");
       Wire.await("received").until(() -> kept.contains(1));
       assertThat(redis.killClients("pubsub"), is(1));
       assertReceivesAgain(2);
+      Wire.await("all is reported").until(returns::get, is(1));
       assertThat(log.text().contains(RedisPubSub.class.getName()), is(false));
     }
   }

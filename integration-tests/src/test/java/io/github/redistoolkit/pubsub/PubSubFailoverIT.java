@@ -12,6 +12,7 @@ import io.github.redistoolkit.testing.RedisServer;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
@@ -27,6 +28,10 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 class PubSubFailoverIT extends PubSubSuite {
 
   private static final Duration HEARTBEAT = Duration.ofMillis(500);
+
+  /** A silence that is longer than those of a busy machine. */
+  private static final Duration NOT_THE_TOPIC = Duration.ofSeconds(5);
+
   private static final ProtocolCommand SENTINEL = () -> "SENTINEL".getBytes(UTF_8);
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -50,7 +55,11 @@ class PubSubFailoverIT extends PubSubSuite {
   }
 
   private RedisServer subscribedAt() {
-    return servers.servers().stream().filter(this::isSubscribedAt).findFirst().orElseThrow();
+    return Wire.await("subscribed somewhere")
+        .until(
+            () -> servers.servers().stream().filter(this::isSubscribedAt).findFirst(),
+            Optional::isPresent)
+        .orElseThrow();
   }
 
   private void awaitOnNewPrimary(RedisServer old) {
@@ -83,7 +92,7 @@ class PubSubFailoverIT extends PubSubSuite {
 
   @Test
   void goesOnAfterAFailoverAndThroughSentinelOnTheNewPrimary() throws Exception {
-    try (RedisPubSub pubSub = builder().build()) {
+    try (RedisPubSub pubSub = builder().longestSilence(NOT_THE_TOPIC).build()) {
       pubSub.subscribe(channel, Integer.class, this::keep);
       if (redis.topology() == Topology.SENTINEL) {
         int failovers = failOverUntilLeftInTime();
@@ -150,7 +159,7 @@ class PubSubFailoverIT extends PubSubSuite {
 
   @Test
   void comesBackElsewhereWhenItsServerDies() {
-    try (RedisPubSub pubSub = builder().build()) {
+    try (RedisPubSub pubSub = builder().longestSilence(NOT_THE_TOPIC).build()) {
       pubSub.subscribe(channel, Integer.class, this::keep);
       RedisServer server = subscribedAt();
       HostAndPort before = servers.primaryOf(channel).address();
@@ -171,7 +180,7 @@ class PubSubFailoverIT extends PubSubSuite {
     try (RedisPubSub pubSub = builder().build()) {
       pubSub.subscribe(channel, Integer.class, this::keep);
       AtomicReference<RedisServer> hanging = new AtomicReference<>();
-      int silences =
+      int losses =
           silenceUntilNoticedInTime(
               HEARTBEAT,
               () -> {
@@ -179,7 +188,7 @@ class PubSubFailoverIT extends PubSubSuite {
                 hanging.get().pause();
               },
               () -> hanging.get().resume());
-      Wire.await("healed").atMost(PATIENCE).until(() -> recorder.gaps.size() == silences);
+      Wire.await("healed").atMost(PATIENCE).until(() -> recorder.gaps.size() >= losses);
       RedisServer server = hanging.get();
       server.resume();
       if (redis.topology() == Topology.SENTINEL) {
@@ -187,7 +196,7 @@ class PubSubFailoverIT extends PubSubSuite {
       }
       Wire.await("nothing is left behind there").until(() -> !isSubscribedAt(server));
       assertReceivesInTheEnd(1, servers.primaryOf(channel));
-      assertThat(recorder.connection, is(Recorder.pairs(silences)));
+      assertEveryLossIsPairedWithAReturn();
     }
     assertThat(recorder.failures, is(empty()));
   }

@@ -37,24 +37,23 @@ class PubSubFaultIT extends PubSubFaultSuite {
     try (RedisPubSub pubSub = proxiedBuilder().build()) {
       pubSub.subscribe(channel, Integer.class, this::keep);
       pubSub.subscribePattern(channel + ":*", Integer.class, this::keep);
-      int silences = 0;
       for (int outage = 1; outage <= outages; outage++) {
-        silences +=
+        int losses =
             silenceUntilNoticedInTime(HEARTBEAT, () -> proxy.blackHole(blocked), proxy::heal);
-        int expected = silences;
         assertThat(pubSub.isConnected(), is(false));
         Future<Subscription> during =
             threads.submit(
-                () -> pubSub.subscribe(channel + ":" + expected, Integer.class, this::keep));
+                () -> pubSub.subscribe(channel + ":" + losses, Integer.class, this::keep));
+        assertThat("reported once", recorder.causes, hasSize(losses));
         proxy.heal();
-        Wire.await("healed").until(() -> recorder.gaps, hasSize(expected));
-        assertThat(pubSub.isConnected(), is(true));
+        awaitHealed();
+        Wire.await("connected").until(pubSub::isConnected);
         assertThat(
-            recorder.gaps.get(silences - 1), is(greaterThanOrEqualTo(HEARTBEAT.multipliedBy(2))));
+            recorder.gaps.get(losses - 1), is(greaterThanOrEqualTo(HEARTBEAT.multipliedBy(2))));
         assertThat(during.get(5, TimeUnit.SECONDS).isActive(), is(true));
         assertReceivesAgain(outage);
       }
-      assertThat(recorder.connection, is(Recorder.pairs(silences)));
+      assertEveryLossIsPairedWithAReturn();
     }
     assertThat(recorder.failures, is(empty()));
   }

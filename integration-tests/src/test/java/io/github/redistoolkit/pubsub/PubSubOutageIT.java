@@ -30,10 +30,19 @@ class PubSubOutageIT extends PubSubFaultSuite {
   }
 
   @Test
-  void throwsAtTheSubscribeTimeoutWithTheLastFailure() {
+  void throwsAtTheSubscribeTimeoutWithTheLastFailure() throws Exception {
     Duration timeout = Duration.ofSeconds(1);
     try (RedisPubSub pubSub = builder(proxied).subscribeTimeout(timeout).build()) {
       proxy.refuse();
+      Future<?> early =
+          threads.submit(
+              () ->
+                  assertThrows(
+                      JedisConnectionException.class,
+                      () -> pubSub.subscribe(channel + ":early", Integer.class, this::keep)));
+      // On a busy machine the first failure may take longer than the timeout.
+      Wire.await("in backoff")
+          .until(() -> Wire.threadIsIn("reader", "awaitNanos") || early.isDone());
       for (int i = 0; i < 2; i++) {
         long start = System.nanoTime();
         Exception e =
@@ -47,6 +56,7 @@ class PubSubOutageIT extends PubSubFaultSuite {
         assertThat(e.getMessage(), containsString("PT1S"));
         assertThat(e.getCause(), is(instanceOf(JedisConnectionException.class)));
       }
+      early.get();
       assertThat(pubSub.isConnected(), is(false));
       proxy.accept();
       awaitSubscribed(pubSub, channel + ":other");

@@ -7,7 +7,6 @@ import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
-import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
@@ -48,20 +47,22 @@ class PubSubServerIT extends PubSubSuite {
   void noticesAStoppedServerReportsItOnceAndHeals() {
     try (RedisPubSub pubSub = builder().build()) {
       pubSub.subscribe(channel, Integer.class, this::keep);
-      int silences = silenceUntilNoticedInTime(HEARTBEAT, server::pause, server::resume);
+      int losses = silenceUntilNoticedInTime(HEARTBEAT, server::pause, server::resume);
       Duration stopped = Duration.ofSeconds(Matrix.size(2, 10));
       pass(stopped);
+      assertThat("reported once", recorder.causes, hasSize(losses));
       server.resume();
-      Wire.await("healed").until(() -> recorder.gaps, hasSize(silences));
-      assertThat(recorder.gaps.get(silences - 1), is(greaterThan(stopped)));
+      awaitHealed();
+      assertThat(recorder.gaps.get(losses - 1), is(greaterThan(stopped)));
       assertReceivesAgain(1);
-      assertThat(recorder.connection, is(Recorder.pairs(silences)));
+      assertEveryLossIsPairedWithAReturn();
     }
   }
 
   @Test
   void comesBackAfterAServerThatWasKilled() {
-    try (RedisPubSub pubSub = builder().build()) {
+    // How long it is silent does not matter here, and this machine may be for a moment.
+    try (RedisPubSub pubSub = builder().longestSilence(Duration.ofSeconds(5)).build()) {
       pubSub.subscribe(channel, Integer.class, this::keep);
       pubSub.subscribePattern(channel + ":*", Integer.class, this::keep);
       server.kill();
@@ -97,7 +98,11 @@ class PubSubServerIT extends PubSubSuite {
   }
 
   @Test
-  void neitherCallersNorCloseHangWhileWritingToAStoppedServerIsStuck() {
+  void neitherCallersNorCloseHangWhileWritingToAStoppedServerIsStuck() throws Exception {
+    assertTakesLessThanASecond(this::timeToCloseWhileWritingToAStoppedServerIsStuck);
+  }
+
+  private Duration timeToCloseWhileWritingToAStoppedServerIsStuck() {
     RedisPubSub pubSub =
         builder().heartbeat(Duration.ofMinutes(1)).subscribeTimeout(Duration.ofSeconds(2)).build();
     Subscription subscription = pubSub.subscribe(channel, Integer.class, this::keep);
@@ -110,14 +115,15 @@ class PubSubServerIT extends PubSubSuite {
         waiting.add(threads.submit(() -> pubSub.subscribe(topic, Integer.class, this::keep)));
       }
       Wire.await("the writer is stuck").until(() -> Wire.threadIsIn("writer", "implWrite"));
-      assertThat(time(subscription::close), is(lessThan(Duration.ofSeconds(1))));
+      Duration unsubscribed = time(subscription::close);
       for (Future<Subscription> each : waiting) {
         Exception e = assertThrows(ExecutionException.class, each::get);
         assertThat(e.getCause(), is(instanceOf(JedisConnectionException.class)));
       }
       assertThat("still stuck", Wire.threadIsIn("writer", "implWrite"), is(true));
-      assertClosesWithinASecond(pubSub);
+      Duration closed = timeToClose(pubSub);
       Wire.await("no thread left").until(Wire::threads, is(empty()));
+      return unsubscribed.compareTo(closed) > 0 ? unsubscribed : closed;
     } finally {
       server.resume();
     }

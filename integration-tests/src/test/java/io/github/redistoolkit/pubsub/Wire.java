@@ -87,12 +87,16 @@ final class Wire {
   /** The same of one server; sentinels talk to each other by subscriptions too. */
   private List<String> connectionsAt(HostAndPort server) {
     try (Jedis jedis = open.apply(server)) {
-      return jedis
-          .clientList(ClientType.PUBSUB)
-          .lines()
-          .filter(line -> !line.contains(" name=sentinel-"))
-          .toList();
+      return connectionsAt(jedis);
     }
+  }
+
+  static List<String> connectionsAt(Jedis server) {
+    return server
+        .clientList(ClientType.PUBSUB)
+        .lines()
+        .filter(line -> !line.contains(" name=sentinel-"))
+        .toList();
   }
 
   /** Threads of the module that are alive, handlers included. */

@@ -66,7 +66,7 @@ class CacheServerIT extends CacheServersSuite {
 
   @Test
   void whileTheServerLoadsItsDataReadsAskTheLoaderAndWritesThrow() {
-    servers.restartLoadingFor(Duration.ofSeconds(2));
+    servers.restartLoadingFor(Duration.ofSeconds(10));
     assertThat(cache.getOrLoad(key, MINUTE, () -> 1), is(1));
     assertThat(cache.stats().uncachedLoads(), is(1L));
     JedisException loading = assertThrows(JedisException.class, () -> cache.set(key, 1));

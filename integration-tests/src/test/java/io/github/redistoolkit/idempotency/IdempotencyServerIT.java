@@ -14,6 +14,8 @@ import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisConnectionException;
@@ -109,22 +111,29 @@ class IdempotencyServerIT extends IdempotencyServersSuite {
   }
 
   @Test
-  void nothingRunsWhileTheServerLoadsAndACompletionWaitsForIt() {
+  void nothingRunsWhileTheServerLoadsAndACompletionWaitsForIt() throws Exception {
     Claim<Integer> claim = begin();
-    servers.restartLoadingFor(Duration.ofSeconds(2));
+    servers.restartLoadingFor(Duration.ofSeconds(10));
     assertThat(
         assertThrows(JedisDataException.class, this::executeDone).getMessage(),
         containsString("LOADING"));
     assertThat(runs.get(), is(0));
+    CompletableFuture<Void> completed = CompletableFuture.runAsync(() -> completeSoon(claim));
+    Awaitility.await().until(() -> claim.toString().contains("COMPLETING"));
+    servers.awaitLoaded();
+    completed.get(1, TimeUnit.MINUTES);
+    assertThat(begin().result(), is(1));
+  }
+
+  private static void completeSoon(Claim<Integer> claim) {
     Awaitility.await()
+        .atMost(Duration.ofSeconds(60))
         .ignoreExceptionsMatching(IdempotencyServerIT::isUnavailable)
         .until(
             () -> {
               claim.complete(1);
               return true;
             });
-    servers.awaitLoaded();
-    assertThat(begin().result(), is(1));
   }
 
   private static boolean isUnavailable(Throwable e) {

@@ -205,7 +205,7 @@ final class LendingRun implements AutoCloseable {
     database.insertLoan(loan);
     Lease stalled = fund.acquire(PATIENCE);
     long balance = database.fundCents();
-    boolean shortened = stalled.extend(Duration.ofMillis(50));
+    boolean shortened = stalled.extend(Duration.ofSeconds(2));
     try (Lease next = fund.acquire(PATIENCE)) {
       database.pay(loan, balance - LOAN_CENTS, next.token());
     }

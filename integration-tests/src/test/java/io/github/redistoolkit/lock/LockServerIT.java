@@ -37,7 +37,7 @@ class LockServerIT {
       Crew.Started<Lease> waiter =
           crew.start(() -> Locks.lock(redis, name, LEASE).acquire(Duration.ofSeconds(60)));
       Primaries.awaitBlocked(redis, 1);
-      servers.restartLoadingFor(Duration.ofSeconds(2));
+      servers.restartLoadingFor(Duration.ofSeconds(10));
       JedisException loading = assertThrows(JedisException.class, () -> attempt(lock));
       assertThat(loading.getMessage(), containsString("LOADING"));
       servers.awaitLoaded();

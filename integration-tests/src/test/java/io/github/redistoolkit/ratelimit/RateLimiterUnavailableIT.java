@@ -121,8 +121,8 @@ class RateLimiterUnavailableIT {
   void aServerThatLoadsItsDataLeavesItToThePolicy() throws Exception {
     try (Jedis primary = primary();
         Jedis reloading = redis.open(servers.primaryOf(policies.key()).address())) {
-      primary.sendCommand(DEBUG, "POPULATE", "1500", "loaded");
-      primary.configSet("key-load-delay", "1000");
+      primary.sendCommand(DEBUG, "POPULATE", "5000", "loaded");
+      primary.configSet("key-load-delay", "2000"); // ten seconds, unless the test is faster
       primary.configSet("loading-process-events-interval-bytes", "1024");
       reloading.getConnection().setSoTimeout(60_000);
       Future<?> reload = thread.submit(() -> reloading.sendCommand(DEBUG, "RELOAD"));
@@ -130,8 +130,8 @@ class RateLimiterUnavailableIT {
           .pollInterval(Duration.ofMillis(5))
           .until(() -> primary.info("persistence").contains("loading:1"));
       policies.assertDecide("LOADING");
-      reload.get(1, TimeUnit.MINUTES);
       primary.configSet("key-load-delay", "0");
+      reload.get(1, TimeUnit.MINUTES);
       primary.flushAll();
     }
     policies.assertRemaining(3);
@@ -139,7 +139,11 @@ class RateLimiterUnavailableIT {
 
   @Test
   void aPoolWithNoFreeConnectionLeavesItToThePolicy() throws Exception {
-    try (TestRedis one = redis.withMaxTotal(1).impatient(Duration.ofMillis(500))) {
+    try (TestRedis one =
+        redis
+            .withMaxTotal(1)
+            .impatient(Duration.ofMillis(500))
+            .with(config -> config.timeoutMillis(2000))) {
       Policies occupied = new Policies(one, id);
       Future<?> release = occupy(one);
       occupied.assertDecide("");

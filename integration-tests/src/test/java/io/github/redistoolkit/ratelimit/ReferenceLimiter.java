@@ -197,14 +197,15 @@ final class ReferenceLimiter {
     @Override
     long fits(long from, long permits) {
       long sum = permits;
+      long span = span();
       for (int i = grants().size() - 1; i >= 0; i--) {
         Grant grant = grants().get(i);
-        if (grant.time() + span() <= from) {
+        if (grant.time() + span <= from) {
           return from;
         }
         sum += grant.permits();
         if (sum > limit.permits()) {
-          return grant.time() + span();
+          return grant.time() + span;
         }
       }
       return from;
@@ -213,7 +214,8 @@ final class ReferenceLimiter {
     @Override
     long left(long at) {
       long left = limit.permits();
-      for (int i = grants().size() - 1; i >= 0 && grants().get(i).time() > at - span(); i--) {
+      long begin = at - span();
+      for (int i = grants().size() - 1; i >= 0 && grants().get(i).time() > begin; i--) {
         left -= grants().get(i).permits();
       }
       return left;
@@ -221,10 +223,11 @@ final class ReferenceLimiter {
 
     @Override
     boolean crowded(long permits) {
+      long grain = grain();
       long instantsAhead =
           grants().stream()
               .mapToLong(Grant::time)
-              .filter(time -> time - grain() + 1 > now)
+              .filter(time -> time - grain + 1 > now)
               .distinct()
               .count();
       return instantsAhead >= MOST_AHEAD || limit.permits() - left(now) + permits >= MOST_RECORDED;

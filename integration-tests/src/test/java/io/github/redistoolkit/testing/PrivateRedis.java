@@ -11,7 +11,6 @@ import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
-import redis.clients.jedis.Protocol;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisException;
@@ -327,14 +326,17 @@ public final class PrivateRedis {
             "loading-process-events-interval-bytes 1024"));
   }
 
-  /** Waits until a server that was restarted to load has loaded. */
+  /**
+   * Lets a server that was restarted to load go on without delay, and waits until it has loaded.
+   */
   public void awaitLoaded() {
     RedisServer server = servers().get(0);
+    Layout.awaitTrue(
+        server, "loads faster", jedis -> jedis.configSet("key-load-delay", "0").equals("OK"));
     Layout.awaitTrue(server, "has loaded", jedis -> jedis.ping().equals("PONG"));
     try (Jedis jedis = new Jedis(server.address())) {
       jedis.select(LOADED_DATABASE);
       jedis.flushDB();
-      jedis.sendCommand(Protocol.Command.CONFIG, "SET", "key-load-delay", "0");
     }
   }
 

@@ -56,7 +56,7 @@ class SingleServerIT {
   @Test
   void aLoadingServerSaysSoUntilItHasItsData() {
     servers.awaitWritable(key);
-    servers.restartLoadingFor(Duration.ofSeconds(1));
+    servers.restartLoadingFor(Duration.ofSeconds(10));
     try (Jedis jedis = redis.open(redis.address())) {
       JedisDataException loading = assertThrows(JedisDataException.class, () -> jedis.get(key));
       assertThat(loading.getMessage(), containsString("LOADING"));

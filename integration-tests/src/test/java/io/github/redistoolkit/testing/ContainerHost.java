@@ -9,12 +9,11 @@ import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.PortBinding;
 import com.github.dockerjava.api.model.Ports;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.InterruptedIOException;
+import java.io.PipedInputStream;
+import java.io.PipedOutputStream;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.testcontainers.DockerClientFactory;
 import org.testcontainers.containers.Container;
@@ -116,7 +115,10 @@ final class ContainerHost implements ServerHost {
     private static final Duration ATTACH = Duration.ofSeconds(30);
 
     private final DockerClient docker;
-    private final OpenInput input = new OpenInput();
+
+    /** The other end of its input, to which nothing is written. */
+    private final PipedOutputStream toInput = new PipedOutputStream();
+
     private final ResultCallback.Adapter<Frame> attachment = new ResultCallback.Adapter<>();
 
     Bound(DockerImageName image, DockerClient docker, List<Integer> ports) {
@@ -150,11 +152,17 @@ final class ContainerHost implements ServerHost {
     @Override
     protected void containerIsCreated(String id) {
       try {
-        docker.attachContainerCmd(id).withStdIn(input).withFollowStream(true).exec(attachment);
+        docker
+            .attachContainerCmd(id)
+            .withStdIn(new PipedInputStream(toInput))
+            .withFollowStream(true)
+            .exec(attachment);
         if (!attachment.awaitStarted(ATTACH.toSeconds(), TimeUnit.SECONDS)) {
           attachment.awaitCompletion(0, TimeUnit.SECONDS); // throws the reason if one is known
           throw new IllegalStateException("cannot attach to container " + id);
         }
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         throw new IllegalStateException("interrupted while attaching to a container", e);
@@ -173,34 +181,12 @@ final class ContainerHost implements ServerHost {
     @Override
     public void stop() {
       super.stop();
-      input.close();
       try {
+        toInput.close();
         attachment.close();
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
-    }
-  }
-
-  /** Holds nothing, and ends when it is closed. */
-  private static final class OpenInput extends InputStream {
-
-    private final CountDownLatch closed = new CountDownLatch(1);
-
-    @Override
-    public int read() throws IOException {
-      try {
-        closed.await();
-        return -1;
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new InterruptedIOException();
-      }
-    }
-
-    @Override
-    public void close() {
-      closed.countDown();
     }
   }
 }

@@ -184,8 +184,7 @@ class RateLimiterLoadIT {
     RateLimiter limiter = limiter(limit);
     asked(limiter, id);
     // Some 10 to 30 alone, as the benchmark shows; what else the machine does counts as well, and
-    // if
-    // it stalls within a script, that is the mean of one round.
+    // a stall within a script makes up most of its round.
     long least = Long.MAX_VALUE;
     for (int round = 0; round < 10 && least > 300; round++) {
       least = Math.min(least, meanMicrosOfADecision(limiter));

@@ -45,13 +45,13 @@ class RateLimiterExactnessIT {
   @Test
   void aFixedWindowFailsTheSameSuite() throws InterruptedException {
     Admission naive = NaiveLimiters.fixedWindow(redis, LIMIT, WINDOW);
-    assertThat(excesses(naive), is(not(empty())));
+    assertIsFoundOut(naive);
   }
 
   @Test
   void lookingFirstAndWritingLaterFailsTheSameSuite() throws InterruptedException {
     Admission naive = NaiveLimiters.checkThenAct(redis, LIMIT, WINDOW);
-    assertThat(excesses(naive), is(not(empty())));
+    assertIsFoundOut(naive);
   }
 
   @Test
@@ -116,23 +116,40 @@ class RateLimiterExactnessIT {
     assertThat(history.needless(REFUSED, GRANTED, 15, late), is(empty()));
   }
 
+  /** That it exceeds the limit before long: a busy machine may be too slow for it at first. */
+  private void assertIsFoundOut(Admission naive) throws InterruptedException {
+    List<String> excesses = List.of();
+    for (int burst = 0; burst < 20 && excesses.isEmpty(); burst++) {
+      excesses = excesses(naive);
+    }
+    assertThat(excesses, is(not(empty())));
+  }
+
   /**
    * Windows with more than the limit, recomputed from what the callers saw, whose calls all worked.
    */
   private List<String> excesses(Admission admission) throws InterruptedException {
     awaitTheEndOfACalendarWindow();
     History history = new History();
-    Load.run(
-        THREADS,
-        WINDOW.multipliedBy(11).dividedBy(2),
+    long start = System.nanoTime();
+    Runnable call =
         () -> {
           long sent = System.nanoTime();
           if (admission.isAllowed(id)) {
             history.add(GRANTED, id, "", sent, System.nanoTime());
           }
-        });
-    // Enough to fill windows one after the other; another test sees that none is refused in vain.
-    assertThat(history.events(GRANTED).size(), is(greaterThan(2 * LIMIT)));
+        };
+    try (Load load = Load.start(THREADS, call)) {
+      // Enough to fill windows one after the other, which a busy machine may take its time for;
+      // another test sees that none is refused in vain.
+      Awaitility.await()
+          .atMost(Duration.ofMinutes(1))
+          .until(
+              () ->
+                  System.nanoTime() - start >= WINDOW.multipliedBy(11).dividedBy(2).toNanos()
+                      && history.events(GRANTED).size() > 2 * LIMIT);
+      load.stop();
+    }
     return history.excesses(GRANTED, LIMIT, WINDOW);
   }
 

@@ -17,7 +17,6 @@ import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
-import java.util.function.Predicate;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
@@ -40,22 +39,17 @@ class RateLimiterExactnessIT {
 
   @Test
   void noWindowHoldsMoreThanTheLimit() throws InterruptedException {
-    Admission limiter = limiter(Limit.of(LIMIT, WINDOW))::isAllowed;
-    // Enough to fill windows one after the other; that none is refused in vain is another test's.
-    assertThat(
-        excesses(limiter, history -> history.events(GRANTED).size() > 2 * LIMIT), is(empty()));
+    assertThat(excesses(limiter(Limit.of(LIMIT, WINDOW))::isAllowed), is(empty()));
   }
 
   @Test
   void aFixedWindowFailsTheSameSuite() throws InterruptedException {
-    Admission naive = NaiveLimiters.fixedWindow(redis, LIMIT, WINDOW);
-    assertThat(excesses(naive, history -> !excesses(history).isEmpty()), is(not(empty())));
+    assertIsFoundOut(NaiveLimiters.fixedWindow(redis, LIMIT, WINDOW));
   }
 
   @Test
   void lookingFirstAndWritingLaterFailsTheSameSuite() throws InterruptedException {
-    Admission naive = NaiveLimiters.checkThenAct(redis, LIMIT, WINDOW);
-    assertThat(excesses(naive, history -> !excesses(history).isEmpty()), is(not(empty())));
+    assertIsFoundOut(NaiveLimiters.checkThenAct(redis, LIMIT, WINDOW));
   }
 
   @Test
@@ -127,30 +121,34 @@ class RateLimiterExactnessIT {
     assertThat(history.needless(REFUSED, GRANTED, 15, late), is(empty()));
   }
 
+  /** That it exceeds the limit before long: a busy machine may be too slow for it at first. */
+  private void assertIsFoundOut(Admission naive) throws InterruptedException {
+    List<String> excesses = List.of();
+    for (int burst = 0; burst < 20 && excesses.isEmpty(); burst++) {
+      excesses = excesses(naive);
+    }
+    assertThat(excesses, is(not(empty())));
+  }
+
   /**
    * Windows with more than the limit, recomputed from what the callers saw, whose calls all worked.
-   *
-   * @param enough when to stop, at the earliest after some windows
    */
-  private List<String> excesses(Admission admission, Predicate<History> enough)
-      throws InterruptedException {
-    awaitTheEndOfACalendarWindow();
+  private List<String> excesses(Admission admission) throws InterruptedException {
+    String fresh = redis.unique("hammered");
     History history = new History();
     Runnable ask =
         () -> {
           long sent = System.nanoTime();
-          if (admission.isAllowed(id)) {
-            history.add(GRANTED, id, "", sent, System.nanoTime());
+          if (admission.isAllowed(fresh)) {
+            history.add(GRANTED, fresh, "", sent, System.nanoTime());
           }
         };
+    awaitTheEndOfACalendarWindow();
     try (Load load = Load.start(THREADS, ask)) {
-      goOn(WINDOW.multipliedBy(11).dividedBy(2), () -> enough.test(history));
+      // Enough to fill windows one after the other; that none is refused in vain is another test's.
+      goOn(WINDOW.multipliedBy(11).dividedBy(2), () -> history.events(GRANTED).size() > 2 * LIMIT);
       load.stop();
     }
-    return excesses(history);
-  }
-
-  private static List<String> excesses(History history) {
     return history.excesses(GRANTED, LIMIT, WINDOW);
   }
 

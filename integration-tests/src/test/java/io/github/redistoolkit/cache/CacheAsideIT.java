@@ -344,9 +344,8 @@ class CacheAsideIT {
 
   @Test
   void aFailedInvalidationCarriesTheResultOfTheDatabase() {
-    try (RestrictedUser user = new RestrictedUser(redis, "~*")) {
-      CacheService<User> limited =
-          CacheService.builder(user.client(), User.class).prefix(prefix).build();
+    try (TestRedis user = redis.withoutCommands()) {
+      CacheService<User> limited = Fixtures.builder(user, User.class).prefix(prefix).build();
       CacheAside<String, User> aside = new CacheAside<>(limited, MINUTE, id -> id, this::select);
       CacheInvalidationException failure =
           assertThrows(
@@ -356,7 +355,7 @@ class CacheAsideIT {
                       "1",
                       () -> {
                         int count = rename("1", "Jane");
-                        user.change("-@all");
+                        user.forbid("@all");
                         return count;
                       }));
       assertThat(failure.result(), is(1));

@@ -151,9 +151,8 @@ class CacheBatchIT {
 
   @Test
   void aPartialFailureNamesTheKeysThatFailed() {
-    try (RestrictedUser user = new RestrictedUser(redis, "~" + prefix + "mine*")) {
-      CacheService<Integer> limited =
-          CacheService.builder(user.client(), Integer.class).prefix(prefix).build();
+    try (TestRedis user = redis.withKeys(prefix + "mine*")) {
+      CacheService<Integer> limited = Fixtures.builder(user, Integer.class).prefix(prefix).build();
       Map<String, Integer> values = Map.of("mine1", 1, "theirs", 2, "mine2", 3);
       CacheBatchException failure =
           assertThrows(CacheBatchException.class, () -> limited.setAll(values, MINUTE));
@@ -172,9 +171,8 @@ class CacheBatchIT {
 
   @Test
   void aPartialFailureOfLaterChunksNamesNoKeyOfTheFirst() {
-    try (RestrictedUser user = new RestrictedUser(redis, "~" + prefix + "key*")) {
-      CacheService<Integer> limited =
-          CacheService.builder(user.client(), Integer.class).prefix(prefix).build();
+    try (TestRedis user = redis.withKeys(prefix + "key*")) {
+      CacheService<Integer> limited = Fixtures.builder(user, Integer.class).prefix(prefix).build();
       cache.setAll(numbers(Batches.CHUNK), MINUTE);
       List<String> read = new ArrayList<>(numbers(Batches.CHUNK).keySet());
       read.add("theirs");

@@ -411,9 +411,9 @@ class CacheNearIT {
 
   @Test
   void aUserWhoMayNotTrackReadsFromRedis() {
-    try (RestrictedUser user = new RestrictedUser(redis, "~*", "&*", "-client|tracking")) {
+    try (TestRedis user = redis.withoutCommands("client|tracking")) {
       CacheService<Integer> cache =
-          CacheService.builder(user.client(), Integer.class).prefix(prefix).nearCache(10).build();
+          Fixtures.builder(user, Integer.class).prefix(prefix).nearCache(10).build();
       cache.set("k", 1);
       Awaitility.await()
           .pollDelay(Duration.ofMillis(700))

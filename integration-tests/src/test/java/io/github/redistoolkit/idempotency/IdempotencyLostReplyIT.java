@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
@@ -36,6 +37,15 @@ import redis.clients.jedis.exceptions.JedisException;
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
 
+  // How many arguments follow the key of a script, by which those that are lost here are told
+  // apart.
+  private static final int BEGIN = 4;
+  private static final int COMPLETE = 6;
+  private static final int STORE = 5;
+  private static final int EXTEND = 3;
+  private static final int ABANDON = 1;
+  private static final int QUESTION = 0;
+
   IdempotencyLostReplyIT(TestRedis redis) {
     super(redis, Duration.ofSeconds(5), settings -> settings.waitFor(Duration.ofSeconds(30)));
   }
@@ -45,6 +55,10 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
     return Matrix.ofThisRun() == Matrix.FULL ? List.of(Then.values()) : List.of(Then.CUT);
   }
 
+  private static Predicate<FaultProxy.Request> script(int arguments) {
+    return request -> isScript(request) && request.arguments().size() == 3 + arguments;
+  }
+
   private static boolean isScript(FaultProxy.Request request) {
     return request.name().equals("EVALSHA") || request.name().equals("EVAL");
   }
@@ -52,7 +66,7 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   @ParameterizedTest
   @MethodSource("waysToLoseAReply")
   void theWorkRunsOnceThoughTheReplyToBeginIsLost(Then then) {
-    Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 1, then);
+    Loss loss = proxy.loseReply(script(BEGIN), 1, then);
     assertThat(execute(), is(1));
     assertThat(loss.happened(), is(true));
     assertThat(stored.word(Word.ATTEMPT), is("1"));
@@ -76,7 +90,7 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   @ParameterizedTest
   @MethodSource("waysToLoseAReply")
   void theWorkRunsOnceThoughTheReplyToCompleteIsLost(Then then) {
-    Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 2, then);
+    Loss loss = proxy.loseReply(script(COMPLETE), 1, then);
     assertThat(execute(), is(1));
     assertThat(loss.happened(), is(true));
     ranOnceAndIsReplayed();
@@ -85,7 +99,7 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   @ParameterizedTest
   @MethodSource("waysToLoseAReply")
   void theKeyIsFreeAtOnceThoughTheReplyToAbandonIsLost(Then then) {
-    Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 2, then);
+    Loss loss = proxy.loseReply(script(ABANDON), 1, then);
     IllegalStateException thrown = FailingWork.execute(service, key, () -> {});
     assertThat(loss.happened(), is(true));
     assertThat(thrown.getSuppressed().length, is(0));
@@ -100,7 +114,7 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
     proxy.loseReply(
         request -> {
           // Between the first abandon, executed by now, and its re-send.
-          if (isScript(request) && taken.getCount() == 1) {
+          if (script(ABANDON).test(request) && taken.getCount() == 1) {
             assertThat(direct.begin(key, null, NUMBER).attempt(), is(1));
             taken.countDown();
             return true;
@@ -117,7 +131,7 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   @ParameterizedTest
   @MethodSource("waysToLoseAReply")
   void aStoredResultIsReportedAsKeptThoughTheFirstReplyIsLost(Then then) {
-    Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 1, then);
+    Loss loss = proxy.loseReply(script(STORE), 1, then);
     assertThat(service.storeRequest(key, 1), is(true));
     assertThat(loss.happened(), is(true));
     assertThat(direct.getResult(key, Integer.class), is(Optional.of(1)));
@@ -127,7 +141,7 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   @MethodSource("waysToLoseAReply")
   void anExtensionHoldsThoughTheFirstReplyIsLost(Then then) {
     Claim<Integer> claim = service.begin(key, null, NUMBER);
-    Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 1, then);
+    Loss loss = proxy.loseReply(script(EXTEND), 1, then);
     assertThat(claim.extend(Duration.ofDays(2)), is(true));
     assertThat(loss.happened(), is(true));
     InProgressException e =
@@ -147,7 +161,7 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
             Optional.of(1));
     answers.forEach(
         (question, answer) -> {
-          Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 1, then);
+          Loss loss = proxy.loseReply(script(QUESTION), 1, then);
           if (behindProxy.topology() == Topology.CLUSTER) {
             assertThat(question.get(), is(answer)); // its client asks again, unseen
           } else {
@@ -162,7 +176,7 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   @MethodSource("waysToLoseAReply")
   void aWaiterGetsTheResultThoughTheReplyToAPollIsLost(Then then) throws Exception {
     Claim<Integer> first = direct.begin(key, null, NUMBER);
-    Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 2, then);
+    Loss loss = proxy.loseReply(script(BEGIN), 2, then);
     CompletableFuture<Integer> waiter = CompletableFuture.supplyAsync(this::execute);
     loss.await();
     first.complete(7);
@@ -178,7 +192,8 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
     CompletableFuture<Integer> waiter = CompletableFuture.supplyAsync(this::execute);
     Awaitility.await().until(() -> proxy.requests("EVALSHA") >= 2);
     // Not that the first one's claim is gone: that may be after a poll and before its reply.
-    Loss loss = proxy.loseReply(request -> isScript(request) && isHeldByAnother(owner), 1, then);
+    Loss loss =
+        proxy.loseReply(script(BEGIN).and(request -> isHeldByAnother(owner)), 1, then);
     first.abandon();
     loss.await();
     assertThat(waiter.get(), is(1));

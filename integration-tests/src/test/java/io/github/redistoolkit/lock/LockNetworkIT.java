@@ -15,6 +15,8 @@ import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
@@ -52,11 +54,12 @@ class LockNetworkIT extends LockFaultSuite {
     String name = prepared("wake");
     Lease held = Locks.lock(redis, name, LEASE).tryAcquire().orElseThrow();
     try (Crew crew = new Crew()) {
-      proxy.loseReply("BLPOP", 1, Then.CUT);
+      FaultProxy.Loss loss = proxy.loseReply("BLPOP", 1, Then.CUT);
       Crew.Started<Lease> waiter = crew.start(() -> Locks.lock(faulty, name, LEASE).acquire(LEASE));
       await().until(() -> proxy.requests("BLPOP") > 0);
       long released = System.nanoTime();
       held.close();
+      loss.await();
       waiter.get().close();
       assertThat(System.nanoTime() - released, is(lessThan(seconds(10))));
     }
@@ -107,16 +110,31 @@ class LockNetworkIT extends LockFaultSuite {
     assertHeldAfterRenewalsThatFailed(lease, 1);
   }
 
+  /**
+   * Through a client that never sends again by itself: no renewal would fail through one that does.
+   */
   private Lease acquired(String text, Duration duration) {
-    return Locks.lock(faulty, prepared(text), duration).tryAcquire().orElseThrow();
+    TestRedis once = faulty.retryingFor(Duration.ofMillis(1));
+    return Locks.lock(once, prepared(text), duration).tryAcquire().orElseThrow();
   }
 
   private void assertHeldAfterRenewalsThatFailed(Lease lease, int renewals) {
+    List<Long> executed = new CopyOnWriteArrayList<>();
+    FaultProxy.Loss never =
+        proxy.loseReply(
+            request -> isRenewal(request) && !executed.add(System.nanoTime()), 1, Then.CUT);
     for (int nth = 1; nth <= renewals; nth++) {
       FaultProxy.Loss loss = proxy.loseReply(LockNetworkIT::isRenewal, 1, Then.CUT);
       await().until(loss::happened);
     }
     await().until(() -> lease.remaining().compareTo(Duration.ofSeconds(5)) > 0);
+    assertThat(never.happened(), is(false));
+    for (int nth = 1; nth <= renewals; nth++) {
+      // The lock pauses for longer, and a client that sends again does not.
+      assertThat(
+          executed.get(nth) - executed.get(nth - 1),
+          is(greaterThan(TimeUnit.MILLISECONDS.toNanos(100))));
+    }
     assertThat(lease.release(), is(true));
     assertThat(losses.get(), is(0));
   }

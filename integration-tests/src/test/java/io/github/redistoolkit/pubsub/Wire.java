@@ -14,6 +14,7 @@ import org.awaitility.core.ConditionFactory;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.args.ClientType;
+import redis.clients.jedis.params.ClientKillParams;
 
 /**
  * What Redis itself says about subscriptions and their connections: all servers together, since in
@@ -97,6 +98,18 @@ final class Wire {
         .lines()
         .filter(line -> !line.contains(" name=sentinel-"))
         .toList();
+  }
+
+  /** Closes each of these connections, as Redis does with one that it cannot send to. */
+  void closeConnections() {
+    for (HostAndPort server : servers.get()) {
+      try (Jedis jedis = open.apply(server)) {
+        for (String line : connectionsAt(jedis)) {
+          String id = line.replaceAll("^id=(\\d+) .*", "$1");
+          long unused = jedis.clientKill(ClientKillParams.clientKillParams().id(id));
+        }
+      }
+    }
   }
 
   /** Threads of the module that are alive, handlers included. */

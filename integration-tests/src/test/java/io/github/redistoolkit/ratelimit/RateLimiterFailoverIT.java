@@ -11,6 +11,7 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
@@ -30,6 +31,12 @@ class RateLimiterFailoverIT {
     this.servers = shared.privateServers();
     this.redis = servers.redis().impatient(Duration.ofSeconds(1));
     this.load = new UnderLoad(redis, redis.unique("failed-over"));
+  }
+
+  @AfterEach
+  void endLoad() {
+    load.close();
+    redis.close();
   }
 
   @Test
@@ -56,11 +63,8 @@ class RateLimiterFailoverIT {
   }
 
   private void assertHeld() throws InterruptedException {
-    try (redis;
-        load) {
-      load.awaitGrants(3 * UnderLoad.PERMITS);
-      load.stop();
-    }
+    load.awaitGrants(3 * UnderLoad.PERMITS);
+    load.stop();
     load.assertExactIn("before");
     load.assertExactIn("after");
     load.assertNoMoreThan(2 * UnderLoad.PERMITS);

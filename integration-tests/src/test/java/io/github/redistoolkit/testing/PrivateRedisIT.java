@@ -15,6 +15,7 @@ import java.util.List;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
@@ -73,10 +74,25 @@ class PrivateRedisIT {
     try (TestRedis restricted = redis.withoutCommands("set", "script|flush")) {
       UnifiedJedis user = restricted.over(PooledClient::over, given -> given);
       assertThat(user.get(key), is("value"));
-      JedisDataException refused =
-          assertThrows(JedisDataException.class, () -> user.set(key, "other"));
-      assertThat(refused.getMessage(), containsString("NOPERM"));
+      assertNoPermission(() -> user.set(key, "other"));
     }
+  }
+
+  @Test
+  void aUserOfSomeKeysIsRefusedOthersAndLaterTheseToo() {
+    servers.awaitWritable(key);
+    try (TestRedis restricted = redis.withKeys(key + "*")) {
+      UnifiedJedis user = restricted.over(PooledClient::over, given -> given);
+      assertThat(user.get(key), is("value"));
+      assertNoPermission(() -> user.get(redis.unique("other")));
+      restricted.forbid("@all");
+      assertNoPermission(() -> user.get(key));
+    }
+  }
+
+  private static void assertNoPermission(Executable call) {
+    JedisDataException refused = assertThrows(JedisDataException.class, call);
+    assertThat(refused.getMessage(), containsString("NOPERM"));
   }
 
   @Test

@@ -2,6 +2,7 @@ package io.github.redistoolkit.testing;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,6 +12,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.DefaultRedisCredentials;
 import redis.clients.jedis.HostAndPort;
@@ -73,17 +75,19 @@ public final class TestRedis implements AutoCloseable {
    * @param route where each address is really reached
    * @param limits how far the pool or client goes
    * @param settings what is set for each of its connections
+   * @param user who uses them if the bed has made that user, else null
    */
   private record Access(
       HostAndPortMapper route,
       Client.Limits limits,
-      Consumer<DefaultJedisClientConfig.Builder> settings) {
+      Consumer<DefaultJedisClientConfig.Builder> settings,
+      @Nullable String user) {
 
     static final Access DIRECT =
-        new Access(direct -> direct, new Client.Limits(64, null, null), config -> {});
+        new Access(direct -> direct, new Client.Limits(64, null, null), config -> {}, null);
 
     Access withRoute(HostAndPortMapper other) {
-      return new Access(other, limits, settings);
+      return new Access(other, limits, settings, user);
     }
 
     Access withMaxTotal(int other) {
@@ -99,11 +103,18 @@ public final class TestRedis implements AutoCloseable {
     }
 
     private Access with(Client.Limits other) {
-      return new Access(route, other, settings);
+      return new Access(route, other, settings, user);
     }
 
     Access with(Consumer<DefaultJedisClientConfig.Builder> further) {
-      return new Access(route, limits, settings.andThen(further));
+      return new Access(route, limits, settings.andThen(further), user);
+    }
+
+    /** Its password is its name. */
+    Access as(String other) {
+      DefaultRedisCredentials credentials = new DefaultRedisCredentials(other, other);
+      return new Access(
+          route, limits, settings.andThen(config -> config.credentials(credentials)), other);
     }
   }
 
@@ -202,21 +213,56 @@ public final class TestRedis implements AutoCloseable {
    * @throws IllegalStateException if the servers are someone else's
    */
   public TestRedis withoutCommands(String... commands) {
+    List<String> rules = new ArrayList<>(List.of("~*"));
+    rules.addAll(forbidding(commands));
+    return asUser(rules);
+  }
+
+  /**
+   * The same servers as a user who may do everything, but only with keys that match this pattern.
+   * The user stays until the servers end.
+   *
+   * @throws IllegalStateException if the servers are someone else's
+   */
+  public TestRedis withKeys(String glob) {
+    return asUser(List.of("~" + glob));
+  }
+
+  private TestRedis asUser(List<String> restrictions) {
     if (!deployment.isOurs()) {
       throw new IllegalStateException("the server is external, so it gets no users");
     }
     String user = "restricted-" + NAMES.incrementAndGet();
-    List<String> rules =
-        new ArrayList<>(List.of("SETUSER", user, "on", ">" + user, "~*", "&*", "+@all"));
-    for (String command : commands) {
-      rules.add("-" + command);
+    List<String> rules = new ArrayList<>(List.of("on", ">" + user, "&*", "+@all"));
+    rules.addAll(restrictions);
+    setUser(user, rules);
+    return variant(access.as(user));
+  }
+
+  /**
+   * Forbids the user of {@link #withoutCommands} or {@link #withKeys} these commands too, from now
+   * on; or all of them, as {@code @all}.
+   *
+   * @throws IllegalStateException if this is not such a user
+   */
+  public void forbid(String... commands) {
+    String user = access.user();
+    if (user == null) {
+      throw new IllegalStateException(kind + " is used without restrictions");
     }
+    setUser(user, forbidding(commands));
+  }
+
+  private static List<String> forbidding(String... commands) {
+    return Arrays.stream(commands).map(command -> "-" + command).toList();
+  }
+
+  private void setUser(String user, List<String> rules) {
     for (HostAndPort node : deployment.nodes()) {
       try (Jedis jedis = deployment.open(node)) {
-        jedis.sendCommand(Protocol.Command.ACL, rules.toArray(String[]::new));
+        jedis.aclSetUser(user, rules.toArray(String[]::new));
       }
     }
-    return with(config -> config.credentials(new DefaultRedisCredentials(user, user)));
   }
 
   /**

@@ -1,14 +1,20 @@
 package io.github.redistoolkit.testing;
 
 import com.github.dockerjava.api.DockerClient;
+import com.github.dockerjava.api.async.ResultCallback;
 import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.model.ExposedPort;
+import com.github.dockerjava.api.model.Frame;
 import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.PortBinding;
 import com.github.dockerjava.api.model.Ports;
 import java.io.IOException;
+import java.io.PipedInputStream;
+import java.io.PipedOutputStream;
 import java.io.UncheckedIOException;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.testcontainers.DockerClientFactory;
 import org.testcontainers.containers.Container;
 import org.testcontainers.containers.GenericContainer;
@@ -19,40 +25,24 @@ import org.testcontainers.utility.DockerImageName;
  * Servers in one container, each on its own port, which is published on 127.0.0.1 under the same
  * number: so what Sentinel and Cluster tell about each other holds inside and outside.
  *
- * <p>The container's own process does nothing, so that each server can be stopped and started.
+ * <p>The container's own process does nothing, so that each server can be stopped and started. It
+ * ends with its input, which this JVM holds open, and the engine then removes the container: so
+ * neither outlives the JVM, however that ends and whether Testcontainers' reaper runs or not.
  */
 final class ContainerHost implements ServerHost {
 
-  /** Bounds the life of a container that nothing else removes. */
-  private static final String LIFE_SECONDS = "10800";
-
-  private final GenericContainer<?> container;
+  private final Bound container;
   private final DockerClient docker;
 
   ContainerHost(String image, List<Integer> ports) {
-    this.container =
-        new GenericContainer<>(DockerImageName.parse(image))
-            .withCreateContainerCmdModifier(command -> publish(command, ports));
     this.docker = DockerClientFactory.lazyClient();
-    container.start();
-  }
-
-  private static void publish(CreateContainerCmd command, List<Integer> ports) {
-    HostConfig host = command.getHostConfig();
-    if (host == null) {
-      throw new IllegalStateException("Testcontainers gives no host configuration");
+    this.container = new Bound(DockerImageName.parse(image), docker, ports);
+    try {
+      container.start();
+    } catch (RuntimeException e) {
+      container.stop();
+      throw e;
     }
-    host.withPortBindings(
-        ports.stream()
-            .map(
-                port ->
-                    new PortBinding(
-                        Ports.Binding.bindIpAndPort("127.0.0.1", port), ExposedPort.tcp(port)))
-            .toList());
-    command
-        .withEntrypoint("sleep")
-        .withCmd(LIFE_SECONDS)
-        .withExposedPorts(ports.stream().map(ExposedPort::tcp).toList());
   }
 
   @Override
@@ -88,7 +78,7 @@ final class ContainerHost implements ServerHost {
       docker
           .execStartCmd(id)
           .withDetach(true)
-          .exec(new com.github.dockerjava.api.async.ResultCallback.Adapter<>())
+          .exec(new ResultCallback.Adapter<>())
           .awaitCompletion();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -117,5 +107,77 @@ final class ContainerHost implements ServerHost {
   @Override
   public void close() {
     container.stop();
+  }
+
+  /** A container whose life is bound to that of this JVM. */
+  private static final class Bound extends GenericContainer<Bound> {
+
+    private static final Duration ATTACH = Duration.ofSeconds(30);
+
+    private final DockerClient docker;
+
+    /** The other end of its input, to which nothing is written. */
+    private final PipedOutputStream toInput = new PipedOutputStream();
+
+    private final ResultCallback.Adapter<Frame> attachment = new ResultCallback.Adapter<>();
+
+    Bound(DockerImageName image, DockerClient docker, List<Integer> ports) {
+      super(image);
+      this.docker = docker;
+      withCreateContainerCmdModifier(command -> prepare(command, ports));
+    }
+
+    private static void prepare(CreateContainerCmd command, List<Integer> ports) {
+      HostConfig host = command.getHostConfig();
+      if (host == null) {
+        throw new IllegalStateException("Testcontainers gives no host configuration");
+      }
+      host.withPortBindings(
+          ports.stream()
+              .map(
+                  port ->
+                      new PortBinding(
+                          Ports.Binding.bindIpAndPort("127.0.0.1", port), ExposedPort.tcp(port)))
+              .toList());
+      host.withAutoRemove(true);
+      command
+          .withEntrypoint("cat")
+          .withCmd()
+          .withStdinOpen(true)
+          .withStdInOnce(true)
+          .withExposedPorts(ports.stream().map(ExposedPort::tcp).toList());
+    }
+
+    /** Attaches before the start, so that there is no moment when it runs on its own. */
+    @Override
+    protected void containerIsCreated(String id) {
+      try {
+        docker
+            .attachContainerCmd(id)
+            .withStdIn(new PipedInputStream(toInput))
+            .withFollowStream(true)
+            .exec(attachment);
+        if (!attachment.awaitStarted(ATTACH.toSeconds(), TimeUnit.SECONDS)) {
+          attachment.awaitCompletion(0, TimeUnit.SECONDS); // throws the reason if one is known
+          throw new IllegalStateException("cannot attach to container " + id);
+        }
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IllegalStateException("interrupted while attaching to a container", e);
+      }
+    }
+
+    @Override
+    public void stop() {
+      super.stop();
+      try {
+        toInput.close();
+        attachment.close();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
   }
 }

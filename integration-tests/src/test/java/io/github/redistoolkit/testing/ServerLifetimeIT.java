@@ -8,9 +8,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.testcontainers.DockerClientFactory;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
@@ -26,7 +28,7 @@ class ServerLifetimeIT {
     this.redis = redis;
   }
 
-  /** Starts servers, says where, and waits for its end. */
+  /** Starts servers, says at which addresses and in what, and waits for its end. */
   static final class Starting {
     public static void main(String[] args) throws InterruptedException {
       Child child = Child.of(args);
@@ -36,10 +38,18 @@ class ServerLifetimeIT {
       for (RedisServer server : all) {
         child.send(server.address().toString());
       }
-      try (Jedis jedis = new Jedis(servers.servers().get(0).address())) {
-        child.send("in " + jedis.configGet("dir").get("dir"));
-      }
+      child.send("in " + place(servers.servers().get(0)));
       child.send(child.receive());
+    }
+
+    /** What {@link #exists} asks for: the label of this JVM's containers, or the directory. */
+    private static String place(RedisServer server) {
+      if (SharedRedis.backend() instanceof Backend.Containers) {
+        return DockerClientFactory.SESSION_ID;
+      }
+      try (Jedis jedis = new Jedis(server.address())) {
+        return jedis.configGet("dir").get("dir");
+      }
     }
   }
 
@@ -53,17 +63,30 @@ class ServerLifetimeIT {
         servers.add(HostAndPort.from(line));
         line = jvms.get(0).receive();
       }
+      String place = line.substring("in ".length());
       assertThat(servers.stream().allMatch(ServerLifetimeIT::isThere), is(true));
+      assertThat(exists(place), is(true));
       String pid = String.valueOf(jvms.get(0).pid());
       assertThat(new ProcessBuilder("kill", "-" + signal, pid).start().waitFor(), is(0));
       Awaitility.await()
           .atMost(Duration.ofSeconds(60))
           .until(() -> servers.stream().noneMatch(ServerLifetimeIT::isThere));
-      if (signal.equals("TERM")) {
-        Path directory = Path.of(line.substring("in ".length()));
-        Awaitility.await().until(() -> !Files.exists(directory));
+      // Who is killed leaves its files behind.
+      if (signal.equals("TERM") || SharedRedis.backend() instanceof Backend.Containers) {
+        Awaitility.await().atMost(Duration.ofSeconds(60)).until(() -> !exists(place));
       }
     }
+  }
+
+  private static boolean exists(String place) {
+    return SharedRedis.backend() instanceof Backend.Containers
+        ? !DockerClientFactory.lazyClient()
+            .listContainersCmd()
+            .withShowAll(true)
+            .withLabelFilter(Map.of(DockerClientFactory.TESTCONTAINERS_SESSION_ID_LABEL, place))
+            .exec()
+            .isEmpty()
+        : Files.exists(Path.of(place));
   }
 
   private static boolean isThere(HostAndPort server) {

@@ -1,9 +1,11 @@
 package io.github.redistoolkit.testing;
 
 import java.io.BufferedReader;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -15,6 +17,10 @@ import java.util.concurrent.LinkedBlockingQueue;
  * Child child = Child.of(args);
  * }</pre>
  *
+ * <p>It then has the system properties that name the parent's Redis and the size of its run. Of the
+ * arguments, the first is its {@link #number}, and the second says by what kind of client it
+ * reaches Redis, for whoever looks at the list of processes.
+ *
  * <p>The child ends at once when its parent does. What it prints by other means goes to the
  * parent's standard error. Thread-safe.
  */
@@ -23,12 +29,14 @@ public final class Child {
   static final String READY = "!ready";
   static final String GO = "!go";
 
+  private final BufferedReader in;
   private final PrintStream toParent;
   private final BlockingQueue<String> fromParent = new LinkedBlockingQueue<>();
   private final int number;
   private final String redis;
 
-  private Child(PrintStream toParent, int number, String redis) {
+  private Child(BufferedReader in, PrintStream toParent, int number, String redis) {
+    this.in = in;
     this.toParent = toParent;
     this.number = number;
     this.redis = redis;
@@ -36,12 +44,31 @@ public final class Child {
 
   /** The child that this JVM is. */
   public static Child of(String... args) {
-    Child child = new Child(System.out, Integer.parseInt(args[0]), args[1]);
+    BufferedReader in =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    String redis = line(in);
+    for (String setting = line(in); !setting.isEmpty(); setting = line(in)) {
+      String[] pair = setting.split("=", 2);
+      System.setProperty(pair[0], pair[1]);
+    }
+    Child child = new Child(in, System.out, Integer.parseInt(args[0]), redis);
     System.setOut(System.err); // the protocol's alone from now on
     Thread listening = new Thread(child::listen, "child-listener");
     listening.setDaemon(true);
     listening.start();
     return child;
+  }
+
+  private static String line(BufferedReader in) {
+    try {
+      String line = in.readLine();
+      if (line == null) {
+        throw new EOFException("the parent has ended");
+      }
+      return line;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** Which of its siblings it is, from 0. */
@@ -80,8 +107,7 @@ public final class Child {
   }
 
   private void listen() {
-    try (BufferedReader in =
-        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+    try (in) {
       for (String line = in.readLine(); line != null; line = in.readLine()) {
         fromParent.add(line);
       }

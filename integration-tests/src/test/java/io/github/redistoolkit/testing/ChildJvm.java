@@ -20,11 +20,16 @@ import org.jspecify.annotations.Nullable;
  * Another JVM with this one's class path, running a main class that begins with {@link Child#of}.
  *
  * <p>Parent and child talk in lines. The child can be killed and paused; it ends with its parent in
- * any case. Thread-safe, but lines go to whoever asks first.
+ * any case. It is told what this run names, so that servers it starts come from the same backend.
+ * Thread-safe, but lines go to whoever asks first.
  */
 public final class ChildJvm implements AutoCloseable {
 
   private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  /** The system properties that a run is started with, and its children too. */
+  private static final List<String> NAMED_BY_RUN =
+      List.of("redis.backend", "redis.image", "redis.url", "redis.matrix");
 
   private final Process process;
   private final PrintStream toChild;
@@ -37,18 +42,20 @@ public final class ChildJvm implements AutoCloseable {
     this.toChild = new PrintStream(process.getOutputStream(), true, StandardCharsets.UTF_8);
   }
 
-  static ChildJvm start(int number, String redis, Class<?> main, List<String> arguments) {
+  static ChildJvm start(int number, TestRedis redis, Class<?> main, List<String> arguments) {
+    String encoded = redis.encode();
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     // Many of them share few cores: they should start fast and stay small.
     command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
-    command.addAll(List.of(String.valueOf(number), redis));
+    command.addAll(List.of(String.valueOf(number), redis.toString()));
     command.addAll(arguments);
     try {
       Process process =
           new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
       ChildJvm child = new ChildJvm(process);
+      child.tell(encoded);
       Thread reading = new Thread(child::read, "child-" + number + "-reader");
       reading.setDaemon(true);
       reading.start();
@@ -56,6 +63,21 @@ public final class ChildJvm implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException("cannot start " + main, e);
     }
+  }
+
+  /**
+   * Sends what {@link Child#of} reads. It is not in the command line, which {@code ps} shows to
+   * everyone: a URL may hold a password.
+   */
+  private void tell(String redis) {
+    send(redis);
+    for (String name : NAMED_BY_RUN) {
+      String value = System.getProperty(name);
+      if (value != null) {
+        send(name + "=" + value);
+      }
+    }
+    send("");
   }
 
   /** Sends the child a line. */
@@ -67,11 +89,13 @@ public final class ChildJvm implements AutoCloseable {
   public String receive() throws InterruptedException {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     while (true) {
+      // Before looking for a line: the last one may come between the two.
+      boolean ended = allRead.getCount() == 0;
       String line = lines.poll(20, TimeUnit.MILLISECONDS);
       if (line != null) {
         return line;
       }
-      if (lines.isEmpty() && allRead.getCount() == 0) {
+      if (ended) {
         throw new AssertionError("the child ended without a further line, exit code " + exit());
       }
       if (System.nanoTime() - deadline > 0) {
@@ -104,14 +128,22 @@ public final class ChildJvm implements AutoCloseable {
     allRead.await();
   }
 
-  /** Stops it where it is (SIGSTOP), as a long pause of its garbage collector would. */
-  public void pause() {
-    paused = Pause.of(process.pid());
+  /**
+   * Stops it where it is (SIGSTOP), as a long pause of its garbage collector would. Does nothing if
+   * it is paused.
+   *
+   * @throws IllegalStateException if it has ended
+   */
+  public synchronized void pause() {
+    if (paused.equals(Pause.NONE) || !process.isAlive()) {
+      paused = Pause.of(process.pid());
+    }
   }
 
   /** Lets it go on after {@link #pause} (SIGCONT). */
-  public void resume() {
+  public synchronized void resume() {
     paused.end();
+    paused = Pause.NONE;
   }
 
   /** Whether it has not ended. */
@@ -127,7 +159,7 @@ public final class ChildJvm implements AutoCloseable {
   @Override
   public void close() {
     process.destroyForcibly();
-    paused.end();
+    resume();
     toChild.close();
   }
 
@@ -156,7 +188,7 @@ public final class ChildJvm implements AutoCloseable {
 
     static final Pause NONE = new Pause(null);
     private static final String SCRIPT =
-        Stopping.SCRIPT + " && echo stopped; cat >/dev/null; kill -s CONT $p 2>/dev/null";
+        Stopping.SCRIPT + " && echo stopped && cat >/dev/null; kill -s CONT $p 2>/dev/null";
 
     static Pause of(long pid) {
       try {
@@ -165,7 +197,7 @@ public final class ChildJvm implements AutoCloseable {
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
         if (!"stopped".equals(shell.inputReader().readLine())) {
-          throw new IllegalStateException("cannot stop process " + pid);
+          throw new IllegalStateException("cannot stop process " + pid + ", which may have ended");
         }
         return new Pause(shell);
       } catch (IOException e) {

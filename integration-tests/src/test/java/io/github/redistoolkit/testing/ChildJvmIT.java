@@ -3,18 +3,28 @@ package io.github.redistoolkit.testing;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.containsInAnyOrder;
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.endsWith;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.lang.management.ManagementFactory;
+import java.net.URI;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.util.SetSystemProperty;
 
 @LeavesServerAlone
 @EachClient
 class ChildJvmIT {
+
+  private static final List<String> NAMED_BY_RUN =
+      List.of("redis.backend", "redis.image", "redis.url", "redis.matrix");
 
   private final TestRedis redis;
 
@@ -118,6 +128,83 @@ class ChildJvmIT {
       assertThat(child.isAlive(), is(false));
       AssertionError end = assertThrows(AssertionError.class, child::receive);
       assertThat(end.getMessage(), containsString("exit code 137"));
+    }
+  }
+
+  @Test
+  void aJvmThatIsPausedTwiceGoesOnWhenItIsResumedAndNothingStaysThatHeldIt()
+      throws InterruptedException {
+    try (ChildJvms jvms = ChildJvms.start(redis, 1, Echo.class)) {
+      ChildJvm child = jvms.get(0);
+      List<ProcessHandle> before = ProcessHandle.current().children().toList();
+      child.pause();
+      child.pause();
+      child.send("one");
+      child.resume();
+      assertThat(child.receive(), is("one"));
+      List<ProcessHandle> after = ProcessHandle.current().children().toList();
+      assertThat(after, containsInAnyOrder(before.toArray()));
+    }
+  }
+
+  @Test
+  void aJvmThatHasEndedCannotBePaused() throws InterruptedException {
+    try (ChildJvms jvms = ChildJvms.start(redis, 1, Echo.class)) {
+      ChildJvm child = jvms.get(0);
+      child.kill();
+      IllegalStateException refusal = assertThrows(IllegalStateException.class, child::pause);
+      assertThat(refusal.getMessage(), containsString("cannot stop process " + child.pid()));
+    }
+  }
+
+  /** Says what it knows of its parent's run, then its own command line. */
+  static final class Told {
+    public static void main(String[] args) {
+      Child child = Child.of(args);
+      NAMED_BY_RUN.forEach(name -> child.send(name + " is " + System.getProperty(name)));
+      try (TestRedis redis = child.redis()) {
+        child.send(redis + " at " + redis.deployment().encode());
+      }
+      List<String> commandLine =
+          new ArrayList<>(ManagementFactory.getRuntimeMXBean().getInputArguments());
+      commandLine.addAll(Arrays.asList(args));
+      child.send(String.join(" ", commandLine));
+    }
+  }
+
+  @Test
+  @SetSystemProperty(key = "redis.url", value = "redis://user:secret@127.0.0.1:1/2")
+  @SetSystemProperty(key = "redis.matrix", value = "full")
+  void aChildIsToldWhatTheRunNamesButNotInItsCommandLine() throws InterruptedException {
+    String url = "redis://user:secret@127.0.0.1:1/3";
+    try (TestRedis external = TestRedis.of(redis.kind(), Deployment.foreign(URI.create(url)));
+        ChildJvms jvms = ChildJvms.start(external, 1, Told.class, "last")) {
+      List<String> lines = new ArrayList<>(jvms.finish());
+      String commandLine = lines.remove(lines.size() - 1);
+      List<String> expected = new ArrayList<>();
+      NAMED_BY_RUN.forEach(name -> expected.add(name + " is " + System.getProperty(name)));
+      expected.add(redis + " at " + url);
+      assertThat(lines, is(expected));
+      assertThat(commandLine, endsWith(" last"));
+      assertThat(commandLine, not(containsString("secret")));
+    }
+  }
+
+  @Test
+  void aClientThatAnotherJvmCannotHaveIsNotSilentlyReplaced() {
+    try (FaultProxy proxy = redis.proxy()) {
+      List<TestRedis> inOtherWays =
+          List.of(
+              redis.through(proxy),
+              redis.impatient(Duration.ofSeconds(1)),
+              redis.retryingFor(Duration.ofSeconds(1)),
+              redis.with(config -> config.socketTimeoutMillis(1000)));
+      for (TestRedis inOtherWay : inOtherWays) {
+        IllegalStateException refusal =
+            assertThrows(
+                IllegalStateException.class, () -> ChildJvms.start(inOtherWay, 1, Echo.class));
+        assertThat(refusal.getMessage(), containsString("without what is set"));
+      }
     }
   }
 

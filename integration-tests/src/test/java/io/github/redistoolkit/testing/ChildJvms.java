@@ -23,17 +23,25 @@ public final class ChildJvms implements AutoCloseable {
   /**
    * Starts them.
    *
-   * @param redis what {@link Child#redis} gives them, reached by the same kind of client
+   * @param redis what {@link Child#redis} gives them, reached by the same kind of client with as
+   *     many connections
    * @param count how many
    * @param main a class whose main method begins with {@link Child#of}
    * @param arguments what follows the first two arguments, which are {@link Child}'s
+   * @throws IllegalStateException if something else is set for that client, such as its way through
+   *     a proxy, which the children would not have
    */
   public static ChildJvms start(TestRedis redis, int count, Class<?> main, String... arguments) {
     ChildJvms jvms = new ChildJvms();
-    for (int number = 0; number < count; number++) {
-      jvms.children.add(ChildJvm.start(number, redis.encode(), main, Arrays.asList(arguments)));
+    try {
+      for (int number = 0; number < count; number++) {
+        jvms.children.add(ChildJvm.start(number, redis, main, Arrays.asList(arguments)));
+      }
+      return jvms;
+    } catch (RuntimeException e) {
+      jvms.close();
+      throw e;
     }
-    return jvms;
   }
 
   /** One of them, from 0. */

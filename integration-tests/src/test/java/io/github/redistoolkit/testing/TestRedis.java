@@ -121,8 +121,19 @@ public final class TestRedis implements AutoCloseable {
     return new TestRedis(kind, deployment, Access.DIRECT);
   }
 
-  /** What {@link #decode} makes the same of in another JVM, in one word; only maxTotal is kept. */
+  /**
+   * What {@link #decode} makes the same of in another JVM, in one line. It may hold a password.
+   *
+   * @throws IllegalStateException if anything but {@link #withMaxTotal} is set
+   */
   String encode() {
+    if (!access.equals(Access.DIRECT.withMaxTotal(access.limits().maxTotal()))) {
+      throw new IllegalStateException(
+          "another JVM would reach "
+              + kind
+              + " by a client without what is set for this one: of the route, the limits and the"
+              + " settings of its connections, only their number is passed on");
+    }
     return kind + "|" + access.limits().maxTotal() + "|" + deployment.encode();
   }
 

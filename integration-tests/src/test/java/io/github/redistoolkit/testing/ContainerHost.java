@@ -169,15 +169,6 @@ final class ContainerHost implements ServerHost {
       }
     }
 
-    /**
-     * Nothing, for its process prints nothing. Testcontainers asks when a start has failed, which
-     * removes the container, and would report that it is gone instead of why.
-     */
-    @Override
-    public String getLogs() {
-      return "";
-    }
-
     @Override
     public void stop() {
       super.stop();

@@ -192,8 +192,7 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
     CompletableFuture<Integer> waiter = CompletableFuture.supplyAsync(this::execute);
     Awaitility.await().until(() -> proxy.requests("EVALSHA") >= 2);
     // Not that the first one's claim is gone: that may be after a poll and before its reply.
-    Loss loss =
-        proxy.loseReply(script(BEGIN).and(request -> isHeldByAnother(owner)), 1, then);
+    Loss loss = proxy.loseReply(script(BEGIN).and(request -> isHeldByAnother(owner)), 1, then);
     first.abandon();
     loss.await();
     assertThat(waiter.get(), is(1));

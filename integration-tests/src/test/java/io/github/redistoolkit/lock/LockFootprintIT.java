@@ -36,11 +36,16 @@ class LockFootprintIT {
   void namesThatAreUsedOnceLeaveTheHeapFlat() {
     String prefix = redis.unique("once");
     use(prefix + "warm", 1_000);
-    long before = usedHeap();
-    use(prefix, NAMES);
-    long grown = usedHeap() - before;
-    // A registry would keep far more than this for each of them.
-    assertThat("bytes for each name", grown / NAMES, is(lessThan(100L)));
+    // A registry would keep far more than this for each of them, every time; what else this JVM
+    // does grows its heap only now and then.
+    long bound = 100L;
+    long grown = Long.MAX_VALUE;
+    for (int round = 0; round < 5 && grown >= bound; round++) {
+      long before = usedHeap();
+      use(prefix + round, NAMES);
+      grown = (usedHeap() - before) / NAMES;
+    }
+    assertThat("bytes for each name", grown, is(lessThan(bound)));
   }
 
   @Test

@@ -58,7 +58,8 @@ class LockJvmsIT {
         Primaries primaries = Primaries.of(redis)) {
       jvms.go();
       try (Disturbance flushing = redis.flushScriptsEvery(Duration.ofMillis(10));
-          Disturbance killing = Disturbance.every(Duration.ofMillis(20), primaries::killBlocked)) {
+          Disturbance killing =
+              Disturbance.every(Duration.ofMillis(20), () -> killSome(primaries, size))) {
         jvms.go(); // once each has done its first turns
         holders.history().addLines(jvms.finish());
         assertThat(flushing.times(), is(greaterThan(2)));
@@ -83,6 +84,13 @@ class LockJvmsIT {
     assertThat(holders.count(), is(size.all()));
     assertThat(holders.overlaps(), is(not(empty())));
     assertThat(counted(name), is(lessThan(size.all())));
+  }
+
+  /** Not all of them: after an error, a Cluster's client may rest for a second by itself. */
+  private static void killSome(Primaries primaries, Size size) {
+    if (primaries.killed() < 5L * size.jvms()) {
+      primaries.killBlocked();
+    }
   }
 
   private ChildJvms startCounting(Subject subject, String name, Size size) {

@@ -235,7 +235,8 @@ class RedisPubSubIT extends PubSubSuite {
 
   @Test
   void keepsTheOrderOfReceiptForEachSubscriptionAndDropsNothing() {
-    int count = Matrix.size(20_000, 100_000);
+    // A Cluster's nodes move all that they still owe each other whenever some of it is sent.
+    int count = redis.topology() == Topology.CLUSTER ? 5_000 : Matrix.size(20_000, 100_000);
     Duration promised = Duration.ofSeconds(15).multipliedBy(count).dividedBy(100_000);
     for (int round = 0; round < ROUNDS; round++) {
       Duration took = time(() -> assertReceivesInOrder(redis.unique("channel"), count));

@@ -240,7 +240,7 @@ class CacheAsideIT {
                       leave.await();
                       return rename("1", "First");
                     }));
-    entered.await();
+    assertThat(entered.await(1, TimeUnit.MINUTES), is(true));
     assertThat(elsewhere.update("1", () -> rename("1", "Second")), is(1));
     assertThat(redis.admin().get(prefix + "1"), startsWith("#hold:"));
     assertThat(elsewhere.get("1"), is(new User("1", "Second")));

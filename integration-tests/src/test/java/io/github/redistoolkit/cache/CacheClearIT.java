@@ -87,13 +87,8 @@ class CacheClearIT {
     reporter.publishEntry(
         "clear among " + foreign + " foreign keys",
         millis + " ms, p99 of PING " + micros + " us, without it " + idleMicros + " us");
-    // Some milliseconds alone. What else the machine does counts as well, but not every time.
-    long bound = TimeUnit.MILLISECONDS.toMicros(500);
-    for (int again = 0; again < 2 && micros >= bound; again++) {
-      fill(cache, own);
-      micros = p99MicrosWhile(() -> assertThat(cache.clear(), is((long) own)));
-    }
-    assertThat(micros, is(lessThan(bound)));
+    // Some milliseconds alone; what else the machine does counts as well.
+    assertThat(micros, is(lessThan(TimeUnit.SECONDS.toMicros(1))));
   }
 
   private static void awaitOneSecond() {

@@ -13,12 +13,12 @@ import java.io.PipedInputStream;
 import java.io.PipedOutputStream;
 import java.io.UncheckedIOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.testcontainers.DockerClientFactory;
 import org.testcontainers.containers.Container;
 import org.testcontainers.containers.GenericContainer;
-import org.testcontainers.images.builder.Transferable;
 import org.testcontainers.utility.DockerImageName;
 
 /**
@@ -30,6 +30,8 @@ import org.testcontainers.utility.DockerImageName;
  * neither outlives the JVM, however that ends and whether Testcontainers' reaper runs or not.
  */
 final class ContainerHost implements ServerHost {
+
+  private static final String WRITE_AND_RUN = "printf %s \"$2\" >\"$1\" && shift 2 && exec \"$@\"";
 
   private final Bound container;
   private final DockerClient docker;
@@ -62,16 +64,14 @@ final class ContainerHost implements ServerHost {
   }
 
   @Override
-  public void write(String file, String text) {
-    container.copyFileToContainer(Transferable.of(text), directory() + "/" + file);
-  }
-
-  @Override
-  public Running launch(List<String> command) {
+  public Running launch(String file, String text, List<String> command) {
+    List<String> shell =
+        new ArrayList<>(List.of("sh", "-c", WRITE_AND_RUN, "sh", directory() + "/" + file, text));
+    shell.addAll(command);
     String id =
         docker
             .execCreateCmd(container.getContainerId())
-            .withCmd(command.toArray(String[]::new))
+            .withCmd(shell.toArray(String[]::new))
             .exec()
             .getId();
     try {

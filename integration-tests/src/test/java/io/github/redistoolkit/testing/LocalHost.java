@@ -55,19 +55,11 @@ final class LocalHost implements ServerHost {
   }
 
   @Override
-  public void write(String file, String text) {
-    try {
-      Files.writeString(directory.resolve(file), text);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  @Override
-  public Running launch(List<String> command) {
+  public Running launch(String file, String text, List<String> command) {
     List<String> kept = new ArrayList<>(List.of("sh", "-c", KEEPER, "sh"));
     kept.addAll(command);
     try {
+      Files.writeString(directory.resolve(file), text);
       Process keeper =
           new ProcessBuilder(kept)
               .redirectOutput(ProcessBuilder.Redirect.DISCARD)

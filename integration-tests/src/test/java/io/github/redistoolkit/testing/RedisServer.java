@@ -22,6 +22,7 @@ public final class RedisServer {
   private final HostAndPort address;
   private final List<String> settings;
   private final List<String> options;
+  private boolean wasStarted;
   private ServerHost.Running running = () -> false;
 
   private RedisServer(ServerHost host, int port, List<String> settings, List<String> options) {
@@ -90,7 +91,9 @@ public final class RedisServer {
 
   /** Starts it, empty, and waits until it answers. */
   public void start() {
-    host.run("rm -f " + file("rdb"));
+    if (wasStarted) {
+      host.run("rm -f " + file("rdb"));
+    }
     start(List.of());
   }
 
@@ -103,10 +106,10 @@ public final class RedisServer {
     lines.add("logfile " + file("log"));
     lines.addAll(settings);
     lines.addAll(furtherSettings);
-    host.write(address.getPort() + ".conf", String.join("\n", lines) + "\n");
     List<String> command = new ArrayList<>(List.of(host.executable(), file("conf")));
     command.addAll(options);
-    running = host.launch(command);
+    wasStarted = true;
+    running = host.launch(address.getPort() + ".conf", String.join("\n", lines) + "\n", command);
     awaitAnswer();
   }
 
@@ -172,7 +175,7 @@ public final class RedisServer {
 
   private void awaitAnswer() {
     Awaitility.await("the server at " + address + " answers")
-        .pollInterval(Duration.ofMillis(10))
+        .pollInterval(Duration.ofMillis(20))
         .pollDelay(Duration.ZERO)
         .atMost(START)
         .until(

@@ -17,11 +17,11 @@ interface ServerHost extends AutoCloseable {
   /** The command that starts a Redis server there. */
   String executable();
 
-  /** Writes a file into {@link #directory}. */
-  void write(String file, String text);
-
-  /** Starts a process, which ends with this host at the latest. */
-  Running launch(List<String> command);
+  /**
+   * Writes a file into {@link #directory} and starts a process, which ends with this host at the
+   * latest. The two are one step, since each costs a container as much as the start does.
+   */
+  Running launch(String file, String text, List<String> command);
 
   /**
    * Runs a shell script and waits for its end.

@@ -82,6 +82,23 @@ class RateLimiterClockIT {
   }
 
   @Test
+  void aPermitLateByASlotWaitsUntilAClockSteppedBackHasCaughtUp() {
+    long toTheEndOfTheSlot = 2_499_999; // slots of 7.5 s; the first call is 5 s into one
+    RateLimiter limiter = limiter(Limit.of(9, MINUTE).precision(8));
+    assertThat(limiter.isAllowed(id), is(true));
+    pass(WINDOW);
+    assertThat(limiter.isAllowed(id), is(true));
+    assertThat(limiter.tryAcquire(id, 8).retryAfter(), is(micros(toTheEndOfTheSlot)));
+    pass(-WINDOW / 2);
+    Decision refused = limiter.tryAcquire(id, 8);
+    assertThat(refused.retryAfter(), is(micros(WINDOW / 2 + toTheEndOfTheSlot)));
+    pass(WINDOW / 2 + toTheEndOfTheSlot - 1);
+    assertThat(limiter.tryAcquire(id, 8).retryAfter(), is(micros(1)));
+    pass(1);
+    assertThat(limiter.tryAcquire(id, 8).allowed(), is(true));
+  }
+
+  @Test
   void aClockSteppedBackByMoreThanAWindowStartsTheIdAfreshWithAtMostOneMoreLimit() {
     RateLimiter limiter = limiter(Limit.of(3, MINUTE));
     assertThat(limiter.tryAcquire(id, 3).allowed(), is(true));

@@ -13,10 +13,14 @@ import java.util.Optional;
  */
 final class ReferenceLimiter {
 
-  /** Whether grants are recorded at their instant, or at the end of their grain as Redis does. */
+  /** As what time a grant is recorded; it counts until a window later. */
   enum Recording {
+    /** At its instant. */
     EXACT,
-    BY_GRAIN
+    /** At the end of its grain, as Redis does. */
+    BY_GRAIN,
+    /** As late as rounding ever may. */
+    LATE_BY_A_GRAIN
   }
 
   /** As the script returns it. */
@@ -253,7 +257,9 @@ final class ReferenceLimiter {
     }
 
     private long recorded(long instant) {
-      return Math.max(last(), Math.floorDiv(instant, grain()) * grain() + grain() - 1);
+      long begin =
+          recording == Recording.BY_GRAIN ? instant - Math.floorMod(instant, grain()) : instant;
+      return Math.max(last(), begin + grain() - 1);
     }
 
     private long last() {

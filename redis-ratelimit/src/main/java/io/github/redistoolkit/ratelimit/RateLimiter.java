@@ -39,9 +39,10 @@ import redis.clients.jedis.util.Pool;
  * failover to a replica that lacks the latest writes, an id starts afresh or with what the replica
  * has. If the server's clock is stepped back by up to a window, time stands still for that long; if
  * by more, the id starts afresh. So at most one more limit is granted, and no id waits longer than
- * two windows. Each of several limits does so by its own window: the long one may stand still while
- * the short one goes on. A permit that was granted is never given back, whatever the caller does
- * with it.
+ * two windows. Where a permit comes back late by up to a {@linkplain Limit#precision slot}, it is
+ * late in the time that stands still, so such a wait is longer by up to a slot. Each of several
+ * limits does so by its own window: the long one may stand still while the short one goes on. A
+ * permit that was granted is never given back, whatever the caller does with it.
  *
  * <p><b>Limits are the caller's.</b> Redis holds no configuration. A limiter built with another
  * number of permits goes on with the same history from its next call; one with another window

@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.startsWith;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.Matrix;
@@ -32,7 +33,9 @@ import redis.clients.jedis.params.SetParams;
 
 /** The cache in several JVMs, some of which end or stop at the worst moment. */
 @LeavesServerAlone
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.POOL)
 class CacheJvmsIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

@@ -14,6 +14,7 @@ import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.core.LuaScript;
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy.Loss;
@@ -49,7 +50,9 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
  * <p>When a reply is lost, a cluster client sends the command again and tells nobody; all others
  * throw, and it is the caller who may call again.
  */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.CLIENT)
 class CacheScriptsIT extends CacheFaultSuite {
 
   private static final Duration LEASE = Duration.ofSeconds(3);

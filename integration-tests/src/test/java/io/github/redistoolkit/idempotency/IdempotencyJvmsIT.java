@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.ChildJvms;
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.LeavesServerAlone;
@@ -32,7 +33,9 @@ import org.junit.jupiter.api.Test;
 
 /** Several JVMs, some of which die or stand still. */
 @LeavesServerAlone
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.POOL)
 class IdempotencyJvmsIT {
 
   private static final TypeToken<String> TEXT = TypeToken.get(String.class);

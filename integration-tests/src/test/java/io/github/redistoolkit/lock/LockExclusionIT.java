@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.not;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
@@ -21,7 +22,9 @@ import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 
 /** One at a time, shown by what callers do who would notice another. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.POOL)
 class LockExclusionIT {
 
   private static final int OBJECTS = 5;

@@ -14,6 +14,7 @@ import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
@@ -30,7 +31,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 
 /** Several JVMs, of which some are stopped or killed. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.CLIENT)
 class LockJvmsIT {
 
   private static final Duration LEASE = Duration.ofSeconds(20);

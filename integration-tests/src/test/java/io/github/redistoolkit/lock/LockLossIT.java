@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.Matrix;
@@ -24,7 +25,9 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Renewal, its end, and what a holder hears when it loses its lease. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.POOL)
 class LockLossIT {
 
   private static final Duration LONG = Duration.ofMinutes(1);

@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
@@ -24,7 +25,9 @@ import redis.clients.jedis.exceptions.JedisException;
 
 /** Replies that are lost, connections that break, and silence. */
 @LeavesServerAlone
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.POOL)
 class LockNetworkIT extends LockFaultSuite {
 
   LockNetworkIT(TestRedis redis) {

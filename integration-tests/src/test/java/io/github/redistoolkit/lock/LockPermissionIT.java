@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -27,7 +28,9 @@ import redis.clients.jedis.exceptions.JedisException;
 /**
  * A Redis user who may not do all that a lock needs: no lock stays taken, no key stays for good.
  */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.CLIENT)
 class LockPermissionIT {
 
   private static final long LEASE_MILLIS = 60_000;

@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.lessThan;
 
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -19,7 +20,9 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** Subscribers in several JVMs, some of which die or stand still. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.CLIENT)
 class PubSubJvmsIT extends PubSubSuite {
 
   /** How many messages follow each other without a break. */

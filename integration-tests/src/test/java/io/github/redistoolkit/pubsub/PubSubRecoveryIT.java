@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
@@ -31,7 +32,9 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.params.ClientKillParams;
 
 /** Lost connections, and what many threads do at once. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.CLIENT)
 class PubSubRecoveryIT extends PubSubSuite {
 
   /** More would only keep the servers busy with subscribing to them again. */

@@ -3,6 +3,7 @@ package io.github.redistoolkit.ratelimit;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -14,7 +15,9 @@ import org.junit.jupiter.api.Test;
 
 /** Instants to the microsecond, and a server's clock that is stepped, through the clock seam. */
 @LeavesServerAlone
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.CLIENT)
 class RateLimiterClockIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
 
 import io.github.redistoolkit.ratelimit.NaiveLimiters.Admission;
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.LeavesServerAlone;
@@ -22,7 +23,9 @@ import org.junit.jupiter.api.Test;
 
 /** What is granted to many threads that ask as fast as they can, in real time. */
 @LeavesServerAlone
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.CLIENT)
 class RateLimiterExactnessIT {
 
   private static final int THREADS = 16;

@@ -11,6 +11,7 @@ import static org.hamcrest.Matchers.not;
 
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvms;
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.Matrix;
@@ -29,7 +30,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Several JVMs with one limit between them. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.POOL)
 class RateLimiterJvmsIT {
 
   /** A grant on the clocks of those who got it. */

@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.not;
 
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
@@ -27,7 +28,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What is in Redis while many ids are limited, and what it costs. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.POOL)
 class RateLimiterLoadIT {
 
   private static final Duration TIME = Duration.ofMillis(Matrix.size(500, 5000));

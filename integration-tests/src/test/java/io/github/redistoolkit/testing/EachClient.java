@@ -45,6 +45,13 @@ public @interface EachClient {
   /** What the suite runs on. */
   Topology[] topologies() default {Topology.STANDALONE};
 
+  /**
+   * What a run of the default size leaves out. The costliest suites, where it is servers and other
+   * JVMs that misbehave, do so with one of the two kinds that reach a standalone server, now this
+   * and now that one.
+   */
+  ClientKind[] notByDefault() default {};
+
   /** One argument for each kind of client; JUnit closes it after the class. */
   final class Clients implements ArgumentsProvider {
     @Override
@@ -58,8 +65,11 @@ public @interface EachClient {
           AnnotationSupport.isAnnotated(context.getRequiredTestClass(), LeavesServerAlone.class)
               ? TestRedis::of
               : TestRedis::started;
+      List<ClientKind> leftOut =
+          Matrix.ofThisRun() == Matrix.DEFAULT ? List.of(suite.notByDefault()) : List.of();
       return Arrays.stream(ClientKind.values())
           .filter(kind -> topologies.contains(kind.topology()) && kind.isIn(Matrix.ofThisRun()))
+          .filter(kind -> !leftOut.contains(kind))
           .map(kind -> Arguments.of(redis.apply(kind)));
     }
   }

@@ -5,7 +5,10 @@ package io.github.redistoolkit.testing;
  * -Dredis.matrix=full} for everything.
  */
 public enum Matrix {
-  /** What each change is tested with: one kind of client for each of the ways to connect. */
+  /**
+   * What each change is tested with: one kind of client for each of the ways to connect, in the
+   * costliest suites for each topology.
+   */
   DEFAULT,
   /** Every kind of client and protocol, and otherwise the same. */
   CLIENTS,

@@ -21,7 +21,9 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 /** Servers end with the JVM that has started them, however it does. */
 @LeavesServerAlone
 @Tag("bed")
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = ClientKind.POOL)
 class ServerLifetimeIT {
 
   private final TestRedis redis;

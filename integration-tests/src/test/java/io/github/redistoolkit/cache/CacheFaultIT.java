@@ -124,7 +124,7 @@ class CacheFaultIT extends CacheFaultSuite {
     try (CacheService<Integer> slow =
         Fixtures.builder(behind, Integer.class)
             .prefix(prefix)
-            .leaseTtl(Duration.ofSeconds(8))
+            .leaseTtl(Duration.ofSeconds(12))
             .build()) {
       CountDownLatch begun = new CountDownLatch(count);
       CountDownLatch finish = new CountDownLatch(1);
@@ -146,12 +146,13 @@ class CacheFaultIT extends CacheFaultSuite {
       begun.await();
       List<String> leases = stored(count);
       // One after the other, the renewals would take longer than a lease lives.
-      network.latency(Duration.ofMillis(100));
+      network.latency(Duration.ofMillis(200));
       long before = network.requests("EVALSHA");
       Awaitility.await("longer than they live")
-          .atMost(Duration.ofSeconds(30))
+          .atMost(Duration.ofSeconds(60))
           .until(() -> network.requests("EVALSHA") - before >= 4L * count);
       assertThat(stored(count), is(leases));
+      network.latency(Duration.ZERO);
       finish.countDown();
       for (int i = 0; i < count; i++) {
         assertThat(loads.get(i).get(), is(i));

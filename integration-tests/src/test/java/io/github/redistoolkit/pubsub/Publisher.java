@@ -16,6 +16,7 @@ import redis.clients.jedis.Pipeline;
 final class Publisher {
 
   private static final int BATCH = 1000;
+  private static final int REPLY_MILLIS = 20_000;
 
   private Publisher() {}
 
@@ -47,6 +48,7 @@ final class Publisher {
   static void flood(TestRedis redis, String channel, int count, IntFunction<String> text) {
     try (Jedis jedis = redis.open(redis.address());
         Pipeline pipeline = jedis.pipelined()) {
+      jedis.getConnection().setSoTimeout(REPLY_MILLIS);
       for (int i = 0; i < count; i++) {
         pipeline.publish(channel, text.apply(i));
         if (i % BATCH == BATCH - 1) {

@@ -236,7 +236,7 @@ class RedisPubSubIT extends PubSubSuite {
   @Test
   void keepsTheOrderOfReceiptForEachSubscriptionAndDropsNothing() {
     // A Cluster's nodes move all that they still owe each other whenever some of it is sent.
-    int count = redis.topology() == Topology.CLUSTER ? 5_000 : Matrix.size(20_000, 100_000);
+    int count = Matrix.size(redis.topology() == Topology.CLUSTER ? 5_000 : 20_000, 100_000);
     Queue<Long> exact = new ConcurrentLinkedQueue<>();
     Queue<Long> byPattern = new ConcurrentLinkedQueue<>();
     Subscription subscription =

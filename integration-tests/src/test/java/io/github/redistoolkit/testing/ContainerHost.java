@@ -9,15 +9,13 @@ import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.PortBinding;
 import com.github.dockerjava.api.model.Ports;
 import java.io.IOException;
-import java.io.PipedInputStream;
-import java.io.PipedOutputStream;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.testcontainers.DockerClientFactory;
-import org.testcontainers.containers.Container;
 import org.testcontainers.containers.GenericContainer;
 import org.testcontainers.utility.DockerImageName;
 
@@ -25,20 +23,25 @@ import org.testcontainers.utility.DockerImageName;
  * Servers in one container, each on its own port, which is published on 127.0.0.1 under the same
  * number: so what Sentinel and Cluster tell about each other holds inside and outside.
  *
- * <p>The container's own process does nothing, so that each server can be stopped and started. It
- * ends with its input, which this JVM holds open, and the engine then removes the container: so
- * neither outlives the JVM, however that ends and whether Testcontainers' reaper runs or not.
+ * <p>The container's own process is a shell, which starts, stops and looks after the servers; to
+ * let the engine run a command in the container would cost it a fifth of a second of a core each
+ * time. The shell ends with its input, which this JVM holds open, and the engine then removes the
+ * container: so neither outlives the JVM, however that ends and whether Testcontainers' reaper runs
+ * or not.
  */
 final class ContainerHost implements ServerHost {
 
-  private static final String WRITE_AND_RUN = "printf %s \"$2\" >\"$1\" && shift 2 && exec \"$@\"";
+  /** Writes a file, and runs a command in the background, with a second file there meanwhile. */
+  private static final String WRITE_AND_RUN =
+      "running=$1; printf %s \"$3\" >\"$2\" && : >\"$running\" || exit; shift 3;"
+          + " { \"$@\" >/dev/null 2>&1; rm \"$running\"; } &";
 
   private final Bound container;
-  private final DockerClient docker;
+  private final AtomicInteger launches = new AtomicInteger();
 
   ContainerHost(String image, List<Integer> ports) {
-    this.docker = DockerClientFactory.lazyClient();
-    this.container = new Bound(DockerImageName.parse(image), docker, ports);
+    this.container =
+        new Bound(DockerImageName.parse(image), DockerClientFactory.lazyClient(), ports);
     try {
       container.start();
     } catch (RuntimeException e) {
@@ -65,43 +68,18 @@ final class ContainerHost implements ServerHost {
 
   @Override
   public Running launch(String file, String text, List<String> command) {
-    List<String> shell =
-        new ArrayList<>(List.of("sh", "-c", WRITE_AND_RUN, "sh", directory() + "/" + file, text));
-    shell.addAll(command);
-    String id =
-        docker
-            .execCreateCmd(container.getContainerId())
-            .withCmd(shell.toArray(String[]::new))
-            .exec()
-            .getId();
-    try {
-      docker
-          .execStartCmd(id)
-          .withDetach(true)
-          .exec(new ResultCallback.Adapter<>())
-          .awaitCompletion();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted while starting " + command, e);
-    }
-    return () -> docker.inspectExecCmd(id).exec().isRunning();
+    String path = directory() + "/" + file;
+    String running = path + ".running-" + launches.incrementAndGet();
+    List<String> words =
+        new ArrayList<>(List.of("sh", "-c", WRITE_AND_RUN, "sh", running, path, text));
+    words.addAll(command);
+    container.shell.run(words);
+    return () -> !run("[ ! -e " + running + " ] || echo yes").isEmpty();
   }
 
   @Override
   public String run(String script) {
-    try {
-      Container.ExecResult result = container.execInContainer("sh", "-c", script);
-      if (result.getExitCode() != 0) {
-        throw new IllegalStateException(
-            "failed: " + script + "\n" + result.getStdout() + result.getStderr());
-      }
-      return result.getStdout();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted in " + script, e);
-    }
+    return container.shell.run(List.of("sh", "-c", script));
   }
 
   @Override
@@ -115,11 +93,8 @@ final class ContainerHost implements ServerHost {
     private static final Duration ATTACH = Duration.ofSeconds(30);
 
     private final DockerClient docker;
-
-    /** The other end of its input, to which nothing is written. */
-    private final PipedOutputStream toInput = new PipedOutputStream();
-
-    private final ResultCallback.Adapter<Frame> attachment = new ResultCallback.Adapter<>();
+    private final PipedShell shell = new PipedShell();
+    private final ResultCallback.Adapter<Frame> attachment = new Attachment(shell);
 
     Bound(DockerImageName image, DockerClient docker, List<Integer> ports) {
       super(image);
@@ -141,7 +116,7 @@ final class ContainerHost implements ServerHost {
               .toList());
       host.withAutoRemove(true);
       command
-          .withEntrypoint("cat")
+          .withEntrypoint("sh")
           .withCmd()
           .withStdinOpen(true)
           .withStdInOnce(true)
@@ -154,15 +129,15 @@ final class ContainerHost implements ServerHost {
       try {
         docker
             .attachContainerCmd(id)
-            .withStdIn(new PipedInputStream(toInput))
+            .withStdIn(shell.input())
+            .withStdOut(true)
+            .withStdErr(true)
             .withFollowStream(true)
             .exec(attachment);
         if (!attachment.awaitStarted(ATTACH.toSeconds(), TimeUnit.SECONDS)) {
           attachment.awaitCompletion(0, TimeUnit.SECONDS); // throws the reason if one is known
           throw new IllegalStateException("cannot attach to container " + id);
         }
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         throw new IllegalStateException("interrupted while attaching to a container", e);
@@ -172,12 +147,39 @@ final class ContainerHost implements ServerHost {
     @Override
     public void stop() {
       super.stop();
+      shell.close();
       try {
-        toInput.close();
         attachment.close();
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
+    }
+  }
+
+  /** Gives a shell's output to whoever waits for it. */
+  private static final class Attachment extends ResultCallback.Adapter<Frame> {
+
+    private final PipedShell shell;
+
+    Attachment(PipedShell shell) {
+      this.shell = shell;
+    }
+
+    @Override
+    public void onNext(Frame frame) {
+      shell.printed(frame.getPayload());
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+      shell.ended();
+      super.onError(failure);
+    }
+
+    @Override
+    public void onComplete() {
+      shell.ended();
+      super.onComplete();
     }
   }
 }

@@ -19,7 +19,7 @@ interface ServerHost extends AutoCloseable {
 
   /**
    * Writes a file into {@link #directory} and starts a process, which ends with this host at the
-   * latest. The two are one step, since each costs a container as much as the start does.
+   * latest.
    */
   Running launch(String file, String text, List<String> command);
 

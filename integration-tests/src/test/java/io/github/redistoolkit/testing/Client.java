@@ -72,6 +72,7 @@ record Client(
       config.setMaxTotal(maxTotal);
       config.setMaxIdle(maxTotal);
       config.setMaxWait(maxWait == null ? maxWaitByDefault : maxWait);
+      config.setJmxEnabled(false); // a third of what it costs a child JVM to start
       return config;
     }
   }

@@ -11,6 +11,7 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Then;
@@ -30,7 +31,9 @@ import redis.clients.jedis.exceptions.JedisException;
  * Replies that are lost, and servers that are away, for clients that send a request once and throw
  * if it fails; one that sends again is in {@link LockResendIT}.
  */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL},
+    notByDefault = ClientKind.POOL)
 class LockLostReplyIT extends LockFaultSuite {
 
   LockLostReplyIT(TestRedis redis) {

@@ -4,6 +4,7 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.RedisServer;
@@ -16,7 +17,7 @@ import org.junit.jupiter.api.Test;
  * A single server crashes and comes back while permits are asked for. Where others take over, see
  * {@link RateLimiterFailoverIT}.
  */
-@EachClient(topologies = Topology.STANDALONE)
+@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.POOL)
 class RateLimiterRestartIT {
 
   private final TestRedis shared;

@@ -46,9 +46,8 @@ public @interface EachClient {
   Topology[] topologies() default {Topology.STANDALONE};
 
   /**
-   * What a run of the default size leaves out. The costliest suites, where it is servers and other
-   * JVMs that misbehave, do so with one of the two kinds that reach a standalone server, now this
-   * and now that one.
+   * What a run of the default size leaves out. The costliest suites, where it does not matter to
+   * the test which of the two reaches a standalone server, take one of them, now this and now that.
    */
   ClientKind[] notByDefault() default {};
 

@@ -36,7 +36,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisNoScriptException;
 
 @Tag("bed")
-@EachClient
+@EachClient(notByDefault = ClientKind.POOL)
 class FaultProxyIT {
 
   private static final Duration PATIENT = Duration.ofSeconds(10);

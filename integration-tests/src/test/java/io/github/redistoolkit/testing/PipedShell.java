@@ -52,8 +52,8 @@ final class PipedShell implements AutoCloseable {
    *
    * @param command its words, in which nothing has a meaning to the shell
    * @return what it printed
-   * @throws IllegalStateException if it fails, or if the shell has ended or takes more than a
-   *     minute; then no further command is run
+   * @throws IllegalStateException if it fails; or if the shell has ended or takes more than a
+   *     minute, or this thread is interrupted, after which every further command fails as well
    */
   synchronized String run(List<String> command) {
     commands++;

@@ -3,8 +3,7 @@ package io.github.redistoolkit.cache;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.NearCache.Values;
 import io.github.redistoolkit.core.Json;
-import io.github.redistoolkit.core.OwnConnections;
-import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.testing.TestRedis;
 import java.util.concurrent.atomic.LongAdder;
 import redis.clients.jedis.UnifiedJedis;
@@ -23,18 +22,14 @@ class NearReads implements AutoCloseable {
   private final LongAdder nearHits = new LongAdder();
 
   NearReads(TestRedis pool, TestRedis listening, String prefix) {
-    this.client = client(pool);
+    this.client = pool.client();
     this.prefix = prefix;
     Codec<Long> codec = new Codec<>(Json.defaultGson(), TypeToken.get(Long.class));
     this.near = new NearCache<>(codec, Values.SHARED, 1000);
-    this.entries = new Entries<>(client, codec, prefix, near);
-    OwnConnections own = OwnConnections.of(client(listening));
-    this.invalidations = new Invalidations(client, own, near, prefix);
+    RedisAccess redis = pool.access();
+    this.entries = new Entries<>(redis, codec, prefix, near);
+    this.invalidations = new Invalidations(redis, listening.access(), near, prefix);
     invalidations.start();
-  }
-
-  private static UnifiedJedis client(TestRedis redis) {
-    return redis.over(PooledClient::over, given -> given);
   }
 
   final boolean isTrusted() {

@@ -11,10 +11,11 @@ import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.TestRedis;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import redis.clients.jedis.BuilderFactory;
 import redis.clients.jedis.CommandArguments;
+import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol.Command;
-import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisDataException;
 
 /** What a pool does with a connection to a server that takes writes no longer. */
@@ -25,24 +26,26 @@ class DemotedPrimaryIT {
   void aConnectionOnWhichAWriteIsRefusedByAReplicaIsNotUsedAgain() {
     try (TestRedis shared = TestRedis.of(ClientKind.POOL)) {
       PrivateRedis servers = shared.privateServers();
-      UnifiedJedis client = servers.redis().over(PooledClient::over, given -> given);
+      RedisAccess redis = servers.redis().access();
       String key = shared.unique("key");
-      client.set(key, "value");
-      Object id = connectionId(client);
-      assertThat(connectionId(client), is(id));
+      redis.execute(redis.commands().set(key, "value"));
+      Object id = connectionId(redis);
+      assertThat(connectionId(redis), is(id));
 
       demote(servers, key);
       JedisDataException refusal =
-          assertThrows(JedisDataException.class, () -> client.set(key, "other"));
+          assertThrows(
+              JedisDataException.class, () -> redis.execute(redis.commands().set(key, "other")));
 
       assertThat(refusal.getMessage(), startsWith("READONLY"));
-      assertThat(connectionId(client), is(not(id)));
+      assertThat(connectionId(redis), is(not(id)));
       assertThat(servers.redis().borrowed(), is(0));
     }
   }
 
-  private static Object connectionId(UnifiedJedis client) {
-    return client.executeCommand(new CommandArguments(Command.CLIENT).add("ID"));
+  private static Object connectionId(RedisAccess redis) {
+    return redis.execute(
+        new CommandObject<>(new CommandArguments(Command.CLIENT).add("ID"), BuilderFactory.LONG));
   }
 
   private static void demote(PrivateRedis servers, String key) {

@@ -4,7 +4,7 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.github.redistoolkit.core.OwnConnections.Opened;
+import io.github.redistoolkit.core.RedisAccess.Opened;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -22,17 +22,12 @@ class OwnConnectionsIT {
     this.redis = redis;
   }
 
-  private static OwnConnections of(TestRedis redis) {
-    return redis.over(
-        pool -> OwnConnections.of(PooledClient.over(pool)), client -> OwnConnections.of(client));
-  }
-
   @Test
   void opensAConnectionThatTakesNoSlotOfThePool() throws Exception {
     try (TestRedis single = redis.withMaxTotal(1)) {
-      OwnConnections connections = of(single);
-      Opened first = connections.open();
-      Opened second = connections.open();
+      RedisAccess connections = single.access();
+      Opened first = connections.open(1000);
+      Opened second = connections.open(1000);
       assertThat(first.connection().ping(), is(true));
       assertThat(second.connection().ping(), is(true));
       assertThat(connections.isCurrent(first), is(true));
@@ -44,9 +39,9 @@ class OwnConnectionsIT {
 
   @Test
   void tellsThatThePoolOrClientIsClosed() {
-    OwnConnections connections;
+    RedisAccess connections;
     try (TestRedis other = redis.withMaxTotal(1)) {
-      connections = of(other);
+      connections = other.access();
       assertThat(connections.isClosed(), is(false));
     }
     assertThat(connections.isClosed(), is(true));
@@ -55,7 +50,7 @@ class OwnConnectionsIT {
   @Test
   void throwsWhereNobodyListens() {
     try (TestRedis nowhere = redis.at(new HostAndPort("127.0.0.1", 1))) {
-      assertThrows(JedisConnectionException.class, () -> of(nowhere).open());
+      assertThrows(JedisConnectionException.class, () -> nowhere.access().open(1000));
     }
   }
 }

@@ -10,7 +10,6 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
 
 import com.google.gson.reflect.TypeToken;
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
@@ -93,8 +92,7 @@ class IdempotencyConcurrencyIT {
 
   @Test
   void checkingThenSettingFailsTheSameStorm() throws Exception {
-    CheckThenSet naive =
-        new CheckThenSet(redis.over(PooledClient::over, client -> client), Duration.ofMinutes(1));
+    CheckThenSet naive = new CheckThenSet(redis.client(), Duration.ofMinutes(1));
     History history = run(naive);
     assertThat(storm.violations(history), is(not(empty())));
     assertThat(history.events(EFFECT).size(), is(greaterThan(storm.keys().size())));

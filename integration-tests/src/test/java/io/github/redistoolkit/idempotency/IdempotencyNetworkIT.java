@@ -8,7 +8,6 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
@@ -94,7 +93,7 @@ class IdempotencyNetworkIT extends IdempotencyFaultSuite {
 
   /** Fills the pool with connections, and cuts them all. */
   private void leaveDeadConnections() {
-    UnifiedJedis client = behindProxy.over(PooledClient::over, given -> given);
+    UnifiedJedis client = behindProxy.client();
     int connections = 16;
     List<AbstractPipeline> held = new ArrayList<>();
     for (int n = 0; n < connections; n++) {

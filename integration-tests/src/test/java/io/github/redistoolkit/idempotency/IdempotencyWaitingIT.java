@@ -10,7 +10,6 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
@@ -274,7 +273,7 @@ class IdempotencyWaitingIT {
                   flagged.completeExceptionally(e);
                 }
               });
-      try (AbstractPipeline only = single.over(PooledClient::over, c -> c).pipelined()) {
+      try (AbstractPipeline only = single.client().pipelined()) {
         only.exists(service.recordKey(key));
         worker.start();
         // The interrupt that it came with is not a failure of Redis, after which the patience of a
@@ -308,7 +307,7 @@ class IdempotencyWaitingIT {
                     () -> narrow.execute(key, Integer.class, runs::incrementAndGet));
                 flagged.complete(Thread.currentThread().isInterrupted());
               });
-      try (AbstractPipeline only = single.over(PooledClient::over, c -> c).pipelined()) {
+      try (AbstractPipeline only = single.client().pipelined()) {
         only.exists(service.recordKey(key));
         caller.start();
         Awaitility.await().until(() -> isWaitingForAConnection(caller));

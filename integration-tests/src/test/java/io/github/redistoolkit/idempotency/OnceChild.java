@@ -1,6 +1,5 @@
 package io.github.redistoolkit.idempotency;
 
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.TestRedis;
@@ -43,8 +42,7 @@ final class OnceChild {
 
     RunsOnce on(TestRedis redis) {
       if (subject == Subject.CHECK_THEN_SET) {
-        return new CheckThenSet(
-            redis.over(PooledClient::over, client -> client), Duration.ofMinutes(5));
+        return new CheckThenSet(redis.client(), Duration.ofMinutes(5));
       }
       IdempotencyService service = Services.builder(redis).waitFor(Duration.ofMinutes(2)).build();
       return (key, work) -> service.execute(key, String.class, work);

@@ -1,6 +1,5 @@
 package io.github.redistoolkit.idempotency;
 
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
 
@@ -20,6 +19,6 @@ final class Services {
 
   /** What a service sends, each of it once. */
   static Records records(TestRedis redis, Duration ttl) {
-    return new Records(redis.over(PooledClient::over, client -> client), ttl);
+    return new Records(redis.access(), ttl);
   }
 }

@@ -8,7 +8,6 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.not;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
@@ -76,7 +75,7 @@ class LockExclusionIT {
   @Test
   void theSameSuiteCatchesANaiveLock() throws Exception {
     String name = redis.unique("naive");
-    UnifiedJedis client = redis.over(PooledClient::over, given -> given);
+    UnifiedJedis client = redis.client();
     assertThat(count(name, () -> new Mutex.Naive(client, name)), is(lessThan(ALL)));
     assertThat(holders.count(), is(ALL));
     assertThat(holders.overlaps(), is(not(empty())));

@@ -13,7 +13,6 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -172,7 +171,7 @@ class LockIT {
   @Test
   void anExtensionThatArrivesAfterALaterOneIsRefused() {
     String name = redis.unique("moves");
-    LockCommands commands = new LockCommands(redis.over(PooledClient::over, given -> given), name);
+    LockCommands commands = new LockCommands(redis.access(), name);
     assertThat(commands.acquire("owner", 30_000, 0, LockCommands.NOT_WOKEN) > 0, is(true));
     assertThat(commands.extend("owner", 60_000, 2), is(true));
     assertThat(commands.extend("owner", 1_000, 1), is(false));
@@ -187,7 +186,7 @@ class LockIT {
   @Test
   void anAcquisitionThatArrivesAgainAfterAnExtensionDoesNotShortenIt() {
     String name = redis.unique("resent");
-    LockCommands commands = new LockCommands(redis.over(PooledClient::over, given -> given), name);
+    LockCommands commands = new LockCommands(redis.access(), name);
     long token = commands.acquire("owner", 20_000, 0, LockCommands.NOT_WOKEN);
     assertThat(commands.extend("owner", 60_000, 1), is(true));
     assertThat(commands.acquire("owner", 20_000, 0, LockCommands.NOT_WOKEN), is(token));
@@ -197,7 +196,7 @@ class LockIT {
   @Test
   void requestsThatAreSentTwiceAreGrantedOnce() {
     String name = redis.unique("resent");
-    LockCommands commands = new LockCommands(redis.over(PooledClient::over, given -> given), name);
+    LockCommands commands = new LockCommands(redis.access(), name);
     long token = commands.acquire("owner", 30_000, 0, LockCommands.NOT_WOKEN);
     assertThat(commands.acquire("owner", 30_000, 0, LockCommands.NOT_WOKEN), is(token));
     assertThat(commands.release("owner", 30_000), is(true));

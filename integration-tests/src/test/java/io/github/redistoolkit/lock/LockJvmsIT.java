@@ -10,7 +10,6 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.not;
 
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
@@ -172,7 +171,7 @@ class LockJvmsIT {
 
     Mutex on(TestRedis redis, String name) {
       if (this == NAIVE) {
-        return new Mutex.Naive(redis.over(PooledClient::over, given -> given), name);
+        return new Mutex.Naive(redis.client(), name);
       }
       RedisLock lock = Locks.lock(redis, name, LEASE);
       return work -> {

@@ -10,7 +10,6 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
@@ -102,7 +101,7 @@ class LockLoadIT {
     try (TestRedis small = redis.withMaxTotal(8);
         Crew crew = new Crew()) {
       String busy = Locks.key(name) + ":busy";
-      UnifiedJedis client = small.over(PooledClient::over, given -> given);
+      UnifiedJedis client = small.client();
       for (int i = 0; i < 5; i++) {
         crew.start(() -> client.blpop(20.0, busy));
       }

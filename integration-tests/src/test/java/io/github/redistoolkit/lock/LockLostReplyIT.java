@@ -10,7 +10,6 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
@@ -200,7 +199,7 @@ class LockLostReplyIT extends LockFaultSuite {
             small.impatient(Duration.ofMillis(200)).with(config -> config.timeoutMillis(2_000));
         Crew crew = new Crew()) {
       Lease lease = Locks.lock(single, name, duration).tryAcquire().orElseThrow();
-      UnifiedJedis client = single.over(PooledClient::over, given -> given);
+      UnifiedJedis client = single.client();
       String busy = Locks.key(name) + ":busy";
       crew.start(() -> client.blpop(20.0, busy));
       Primaries.awaitBlocked(redis, 1);

@@ -10,7 +10,6 @@ import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
@@ -168,6 +167,6 @@ class LockPermissionIT {
   }
 
   private static LockCommands commands(TestRedis redis, String name) {
-    return new LockCommands(redis.over(PooledClient::over, given -> given), name);
+    return new LockCommands(redis.access(), name);
   }
 }

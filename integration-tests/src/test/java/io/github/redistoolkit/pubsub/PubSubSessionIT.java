@@ -4,7 +4,7 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 
-import io.github.redistoolkit.core.OwnConnections.Opened;
+import io.github.redistoolkit.core.RedisAccess.Opened;
 import io.github.redistoolkit.pubsub.Session.Request;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
@@ -77,7 +77,7 @@ class PubSubSessionIT extends PubSubSuite {
     int inTime = 0;
     for (int round = 0; round < ROUNDS; round++) {
       Stopping connection = new Stopping(new Stopping.Sockets(redis.address()));
-      Session session = new Session(new Opened(connection, ""), Duration.ofSeconds(10));
+      Session session = new Session(new Opened(connection, ""));
       Future<?> write = threads.submit(() -> session.send(List.of(Request.PING)));
       connection.writing.await();
       long start = System.nanoTime();

@@ -1,7 +1,7 @@
 package io.github.redistoolkit.ratelimit;
 
 import io.github.redistoolkit.core.LuaScript;
-import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
 import java.util.List;
@@ -34,15 +34,15 @@ final class NaiveLimiters {
 
   /** Atomic, but counts by the calendar: twice the limit passes around each boundary. */
   static Admission fixedWindow(TestRedis redis, int limit, Duration window) {
-    UnifiedJedis client = redis.over(PooledClient::over, given -> given);
+    RedisAccess access = redis.access();
     List<String> arguments = List.of(String.valueOf(limit), String.valueOf(window.toMillis()));
     return id ->
-        Long.valueOf(1).equals(COUNT.run(client, List.of("naive:{" + id + "}:"), arguments));
+        Long.valueOf(1).equals(COUNT.run(access, List.of("naive:{" + id + "}:"), arguments));
   }
 
   /** Slides, but looks first and writes later: whoever looks meanwhile passes too. */
   static Admission checkThenAct(TestRedis redis, int limit, Duration window) {
-    UnifiedJedis client = redis.over(PooledClient::over, given -> given);
+    UnifiedJedis client = redis.client();
     return id -> {
       String key = "naive:{" + id + "}";
       long now = System.currentTimeMillis();

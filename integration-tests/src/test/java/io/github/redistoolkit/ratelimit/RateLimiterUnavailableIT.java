@@ -4,7 +4,6 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.RedisServer;
@@ -205,7 +204,7 @@ class RateLimiterUnavailableIT {
 
   /** Has a command that blocks hold the only connection to where the id is. */
   private Future<?> occupy(TestRedis one) {
-    UnifiedJedis client = one.over(PooledClient::over, given -> given);
+    UnifiedJedis client = one.client();
     Future<?> blocked = thread.submit(() -> client.blpop(60, blockingKey()));
     Awaitility.await().pollInterval(Duration.ofMillis(10)).until(() -> one.borrowed() == 1);
     return blocked;

@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.github.redistoolkit.core.PooledClient;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -157,7 +156,7 @@ class LeakGuardIT {
     assertThat(used.borrowed(), is(0));
     assertThat(redis.leftBorrowed(), is(empty()));
     String queue = redis.unique("queue");
-    UnifiedJedis client = used.over(PooledClient::over, given -> given);
+    UnifiedJedis client = used.client();
     ExecutorService thread = Executors.newSingleThreadExecutor();
     try {
       Future<KeyValue<String, String>> waiting = thread.submit(() -> client.blpop(5.0, queue));

@@ -1,6 +1,5 @@
 package io.github.redistoolkit.testing;
 
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.Deployment.SlotRange;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -76,7 +75,7 @@ public final class PrivateRedis {
    * Waits until the suite's kind of client can write this key, as it can before any disturbance.
    */
   public void awaitWritable(String key) {
-    UnifiedJedis client = redis.over(PooledClient::over, given -> given);
+    UnifiedJedis client = redis.client();
     Awaitility.await("writing through " + redis)
         .ignoreExceptionsInstanceOf(JedisException.class)
         .pollDelay(Duration.ZERO)

@@ -8,7 +8,6 @@ import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.core.LuaScript;
-import io.github.redistoolkit.core.PooledClient;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.List;
@@ -33,7 +32,7 @@ class PrivateRedisIT {
   PrivateRedisIT(TestRedis shared) {
     this.servers = shared.privateServers();
     this.redis = servers.redis();
-    this.client = redis.over(PooledClient::over, given -> given);
+    this.client = redis.client();
     this.key = redis.unique("key");
   }
 
@@ -72,7 +71,7 @@ class PrivateRedisIT {
   void aRestrictedUserIsRefusedWhatItMayNot() {
     servers.awaitWritable(key);
     try (TestRedis restricted = redis.withoutCommands("set", "script|flush")) {
-      UnifiedJedis user = restricted.over(PooledClient::over, given -> given);
+      UnifiedJedis user = restricted.client();
       assertThat(user.get(key), is("value"));
       assertNoPermission(() -> user.set(key, "other"));
     }
@@ -82,7 +81,7 @@ class PrivateRedisIT {
   void aUserOfSomeKeysIsRefusedOthersAndLaterTheseToo() {
     servers.awaitWritable(key);
     try (TestRedis restricted = redis.withKeys(key + "*")) {
-      UnifiedJedis user = restricted.over(PooledClient::over, given -> given);
+      UnifiedJedis user = restricted.client();
       assertThat(user.get(key), is("value"));
       assertNoPermission(() -> user.get(redis.unique("other")));
       restricted.forbid("@all");
@@ -115,7 +114,7 @@ class PrivateRedisIT {
           .pollInterval(Duration.ofMillis(1))
           .until(
               () -> {
-                Object value = script.run(client, List.of(counter), List.of());
+                Object value = script.run(redis.access(), List.of(counter), List.of());
                 return value != null && flushing.times() > 20 && redis.calls("eval") > 1;
               });
     }

@@ -6,7 +6,6 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.nullValue;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.github.redistoolkit.core.PooledClient;
 import java.time.Duration;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Tag;
@@ -28,7 +27,7 @@ class SingleServerIT {
   SingleServerIT(TestRedis shared) {
     this.servers = shared.privateServers();
     this.redis = servers.redis();
-    this.client = redis.over(PooledClient::over, given -> given);
+    this.client = redis.client();
     this.key = redis.unique("key");
   }
 

@@ -4,7 +4,6 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.github.redistoolkit.core.PooledClient;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.HostAndPort;
@@ -25,7 +24,7 @@ class SlotMoveIT {
   SlotMoveIT(TestRedis shared) {
     this.servers = shared.privateServers();
     this.redis = servers.redis();
-    this.client = redis.over(PooledClient::over, given -> given);
+    this.client = redis.client();
     this.key = redis.unique("key");
   }
 

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.testing;
 
+import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -360,6 +361,16 @@ public final class TestRedis implements AutoCloseable {
   public <T> T over(Function<Pool<Jedis>, T> ofPool, Function<UnifiedJedis, T> ofClient) {
     Pool<Jedis> pool = tested.pool();
     return pool != null ? ofPool.apply(pool) : ofClient.apply(tested.client());
+  }
+
+  /** The pool or client by the commands that both have. */
+  public UnifiedJedis client() {
+    return over(PoolClient::new, given -> given);
+  }
+
+  /** The way that the modules take through it. */
+  public RedisAccess access() {
+    return over(RedisAccess::of, RedisAccess::of);
   }
 
   /** A client for looking at the server, apart from what is tested. */

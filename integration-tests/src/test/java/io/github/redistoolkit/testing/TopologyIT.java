@@ -5,7 +5,6 @@ import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 
-import io.github.redistoolkit.core.PooledClient;
 import io.github.redistoolkit.testing.FaultProxy.Loss;
 import io.github.redistoolkit.testing.FaultProxy.Then;
 import org.junit.jupiter.api.Tag;
@@ -64,7 +63,7 @@ class TopologyIT {
     String key = redis.unique("counter");
     try (FaultProxy proxy = redis.proxy();
         TestRedis through = redis.through(proxy)) {
-      UnifiedJedis client = through.over(PooledClient::over, given -> given);
+      UnifiedJedis client = through.client();
       assertThat(client.incr(key), is(1L));
       assertThat(proxy.requests("incr"), is(1L));
       Loss loss = proxy.loseReply("incr", 1, Then.CUT);

@@ -2,17 +2,16 @@ package io.github.redistoolkit.cache;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.github.redistoolkit.core.Failures;
+import io.github.redistoolkit.core.RedisAccess;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
-import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.Response;
-import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
-import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
@@ -28,18 +27,18 @@ abstract sealed class Batches permits PipelineBatches, ClusterBatches {
   /** Keys per script that deletes: it keeps the server busy for about a millisecond. */
   static final int DELETE_CHUNK = 250;
 
-  final UnifiedJedis client;
+  final RedisAccess redis;
   final String prefix;
 
-  Batches(UnifiedJedis client, String prefix) {
-    this.client = client;
+  Batches(RedisAccess redis, String prefix) {
+    this.redis = redis;
     this.prefix = prefix;
   }
 
-  static Batches over(UnifiedJedis client, String prefix) {
-    return client instanceof RedisClusterClient cluster
-        ? new ClusterBatches(cluster, prefix)
-        : new PipelineBatches(client, prefix);
+  static Batches over(RedisAccess redis, String prefix) {
+    return redis.spreadsKeys()
+        ? new ClusterBatches(redis, prefix)
+        : new PipelineBatches(redis, prefix);
   }
 
   /** Reads the bytes under the keys that have some, in the order of the keys. */
@@ -52,7 +51,9 @@ abstract sealed class Batches permits PipelineBatches, ClusterBatches {
   abstract long delete(List<String> keys);
 
   /** Passes on all keys that begin with the prefix, without it, in batches. Some may come twice. */
-  abstract void scan(Consumer<List<String>> batches);
+  final void scan(Consumer<List<String>> batches) {
+    redis.scan(prefix, CHUNK, keys -> batches.accept(withoutPrefix(keys)));
+  }
 
   final byte[] redisKey(String key) {
     return (prefix + key).getBytes(UTF_8);
@@ -62,19 +63,12 @@ abstract sealed class Batches permits PipelineBatches, ClusterBatches {
     return keys.stream().map(prefix::concat).toList();
   }
 
-  final List<String> withoutPrefix(Collection<String> redisKeys) {
+  private List<String> withoutPrefix(Collection<String> redisKeys) {
     return redisKeys.stream().map(key -> key.substring(prefix.length())).toList();
   }
 
-  /** The pattern of all keys with the prefix, in which only the last character is special. */
-  final String pattern() {
-    return prefix.replaceAll("[\\\\*?\\[\\]]", "\\\\$0") + "*";
-  }
-
   static boolean isWrongType(JedisException e) {
-    return e instanceof JedisDataException
-        && e.getMessage() != null
-        && e.getMessage().startsWith("WRONGTYPE");
+    return Failures.code(e).equals("WRONGTYPE");
   }
 
   /** The replies of one pipeline, and which keys have none. */

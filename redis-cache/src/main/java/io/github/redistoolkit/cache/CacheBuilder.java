@@ -7,8 +7,8 @@ import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Json;
+import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
-import redis.clients.jedis.UnifiedJedis;
 
 /**
  * The options of a {@link CacheService}, which also {@linkplain CacheService#builder starts} it.
@@ -21,7 +21,7 @@ public final class CacheBuilder<V> {
   private static final Duration SHORTEST_LEASE = Duration.ofMillis(100);
   private static final Duration LONGEST_LEASE = Duration.ofHours(1);
 
-  final UnifiedJedis client;
+  final RedisAccess redis;
   final TypeToken<V> type;
   String prefix = "";
   long defaultTtlMillis = Duration.ofDays(1).toMillis();
@@ -31,8 +31,8 @@ public final class CacheBuilder<V> {
   long leaseMillis = Duration.ofSeconds(3).toMillis();
   int nearEntries;
 
-  CacheBuilder(UnifiedJedis client, TypeToken<V> type) {
-    this.client = client;
+  CacheBuilder(RedisAccess redis, TypeToken<V> type) {
+    this.redis = redis;
     this.type = requireNonNull(type, "type");
   }
 

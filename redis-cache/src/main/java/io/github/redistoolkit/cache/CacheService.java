@@ -5,8 +5,7 @@ import static java.util.Objects.requireNonNull;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Arguments;
-import io.github.redistoolkit.core.OwnConnections;
-import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -53,7 +52,7 @@ import redis.clients.jedis.util.Pool;
  */
 public final class CacheService<V> implements AutoCloseable {
 
-  private final UnifiedJedis client;
+  private final RedisAccess redis;
   private final String prefix;
   private final long defaultTtlMillis;
   private final Codec<V> codec;
@@ -85,15 +84,15 @@ public final class CacheService<V> implements AutoCloseable {
    * @param client the client to use; never closed here
    * @param type the type of the values
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the client has Jedis's client-side cache on, or is a {@code
-   *     JedisCluster}
+   * @throws IllegalArgumentException if the client has Jedis's client-side cache on, or is of an
+   *     unknown kind
    */
   public CacheService(UnifiedJedis client, Class<V> type) {
     this(builder(client, type));
   }
 
   CacheService(CacheBuilder<V> options) {
-    client = options.client;
+    redis = options.redis;
     prefix = options.prefix;
     defaultTtlMillis = options.defaultTtlMillis;
     codec = new Codec<>(options.gson, options.type);
@@ -102,11 +101,10 @@ public final class CacheService<V> implements AutoCloseable {
       invalidations = null;
     } else {
       near = new NearCache<>(codec, NearCache.Values.of(options.type), options.nearEntries);
-      OwnConnections connections = Clients.forNearCache(client);
-      invalidations = new Invalidations(client, connections, near, prefix);
+      invalidations = new Invalidations(redis, Clients.forNearCache(redis), near, prefix);
     }
-    entries = new Entries<>(client, codec, prefix, near);
-    batches = new BatchEntries<>(Batches.over(client, prefix), codec, near, counters);
+    entries = new Entries<>(redis, codec, prefix, near);
+    batches = new BatchEntries<>(Batches.over(redis, prefix), codec, near, counters);
     Lifetimes lifetimes = new Lifetimes(options.leaseMillis, options.nullTtlMillis, options.jitter);
     loads = new FleetLoads<>(entries, codec, renewals, lifetimes, counters);
     if (invalidations != null) {
@@ -137,7 +135,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws NullPointerException if an argument is null
    */
   public static <V> CacheBuilder<V> builder(Pool<Jedis> pool, TypeToken<V> type) {
-    return new CacheBuilder<>(PooledClient.over(pool), type);
+    return new CacheBuilder<>(RedisAccess.of(pool), type);
   }
 
   /**
@@ -148,8 +146,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @param <V> the same
    * @return a builder with the defaults
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the client has Jedis's client-side cache on, or is a {@code
-   *     JedisCluster}
+   * @throws IllegalArgumentException if the client has Jedis's client-side cache on, or is of an
+   *     unknown kind
    */
   public static <V> CacheBuilder<V> builder(UnifiedJedis client, Class<V> type) {
     return builder(client, TypeToken.get(requireNonNull(type, "type")));
@@ -163,11 +161,11 @@ public final class CacheService<V> implements AutoCloseable {
    * @param <V> the same
    * @return a builder with the defaults
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the client has Jedis's client-side cache on, or is a {@code
-   *     JedisCluster}
+   * @throws IllegalArgumentException if the client has Jedis's client-side cache on, or is of an
+   *     unknown kind
    */
   public static <V> CacheBuilder<V> builder(UnifiedJedis client, TypeToken<V> type) {
-    return new CacheBuilder<>(Clients.require(client), type);
+    return new CacheBuilder<>(Clients.require(RedisAccess.of(client)), type);
   }
 
   /**

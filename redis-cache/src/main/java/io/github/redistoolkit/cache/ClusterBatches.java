@@ -1,38 +1,25 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.core.RedisAccess;
 import java.util.ArrayList;
-import java.util.Collection;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import java.util.function.BiFunction;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.AbstractPipeline;
-import redis.clients.jedis.BuilderFactory;
-import redis.clients.jedis.CommandArguments;
-import redis.clients.jedis.CommandObject;
-import redis.clients.jedis.Connection;
-import redis.clients.jedis.ConnectionPool;
-import redis.clients.jedis.Protocol;
-import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.Response;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.exceptions.JedisNoScriptException;
 import redis.clients.jedis.exceptions.JedisRedirectionException;
-import redis.clients.jedis.params.ScanParams;
 import redis.clients.jedis.params.SetParams;
-import redis.clients.jedis.resps.ScanResult;
 
 /**
  * Batches over a cluster: one command per key, since a command with many would have to stay in one
@@ -43,19 +30,14 @@ final class ClusterBatches extends Batches {
   /** Pipelined rounds after which what is still redirected is done singly. */
   private static final int MOST_ROUNDS = 32;
 
-  private static final int SLOTS = 16_384;
-
   /**
    * A cluster pipeline takes a connection per node as it meets the nodes. Two at once, taking them
    * in different order from small pools, could wait for each other.
    */
   private final ReentrantLock onePipeline = new ReentrantLock();
 
-  private final RedisClusterClient cluster;
-
-  ClusterBatches(RedisClusterClient client, String prefix) {
-    super(client, prefix);
-    this.cluster = client;
+  ClusterBatches(RedisAccess redis, String prefix) {
+    super(redis, prefix);
   }
 
   /** How one key is done: within a pipeline, and singly, where Jedis follows redirections. */
@@ -73,7 +55,7 @@ final class ClusterBatches extends Batches {
         keys,
         new Command<>(
             (pipeline, key) -> pipeline.get(redisKey(key)),
-            key -> client.get(redisKey(key)),
+            key -> redis.execute(redis.commands().get(redisKey(key))),
             (key, bytes) -> {
               if (bytes == null) {
                 absent.add(key);
@@ -92,7 +74,8 @@ final class ClusterBatches extends Batches {
         List.copyOf(entries.keySet()),
         new Command<>(
             (pipeline, key) -> pipeline.set(prefix.concat(key), json(entries, key), params),
-            key -> client.set(prefix.concat(key), json(entries, key), params),
+            key ->
+                redis.execute(redis.commands().set(prefix.concat(key), json(entries, key), params)),
             (key, ok) -> {}));
   }
 
@@ -106,7 +89,7 @@ final class ClusterBatches extends Batches {
                 pipeline.evalsha(Entries.DELETE.sha1(), redisKeys(List.of(key)), List.of()),
             key ->
                 Objects.requireNonNull(
-                    Entries.DELETE.run(client, redisKeys(List.of(key)), List.of())),
+                    Entries.DELETE.run(redis, redisKeys(List.of(key)), List.of())),
             (key, reply) -> removed.addAndGet((Long) reply)));
     return removed.get();
   }
@@ -149,7 +132,7 @@ final class ClusterBatches extends Batches {
     Map<String, Response<T>> responses = new LinkedHashMap<>();
     // Closing reads the replies; asking for them before, too, would wait twice for a node that is
     // silent. Should a node refuse a connection, the keys after that are not sent.
-    try (AbstractPipeline pipeline = client.pipelined()) {
+    try (AbstractPipeline pipeline = redis.pipelined()) {
       for (String key : keys) {
         responses.put(key, command.append().apply(pipeline, key));
       }
@@ -211,40 +194,5 @@ final class ClusterBatches extends Batches {
         Thread.currentThread().interrupt();
       }
     }
-  }
-
-  @Override
-  void scan(Consumer<List<String>> batches) {
-    ScanParams params = new ScanParams().match(pattern()).count(CHUNK);
-    for (ConnectionPool primary : primaries()) {
-      String cursor = ScanParams.SCAN_POINTER_START;
-      do {
-        ScanResult<String> page;
-        try (Connection connection = primary.getResource()) {
-          page = connection.executeCommand(scanCommand(cursor, params));
-        }
-        batches.accept(withoutPrefix(page.getResult()));
-        cursor = page.getCursor();
-      } while (!cursor.equals(ScanParams.SCAN_POINTER_START));
-    }
-  }
-
-  private static CommandObject<ScanResult<String>> scanCommand(String cursor, ScanParams params) {
-    return new CommandObject<>(
-        new CommandArguments(Protocol.Command.SCAN).add(cursor).addParams(params),
-        BuilderFactory.SCAN_RESPONSE);
-  }
-
-  /** The nodes that serve slots. Jedis lists the nodes, but says only by slot which are primary. */
-  private Collection<ConnectionPool> primaries() {
-    Set<String> nodes = new HashSet<>();
-    for (int slot = 0; slot < SLOTS; slot++) {
-      try (Connection connection = cluster.getConnectionFromSlot(slot)) {
-        nodes.add(connection.getHostAndPort().toString());
-      }
-    }
-    Map<String, ConnectionPool> pools = new HashMap<>(cluster.getClusterNodes());
-    pools.keySet().retainAll(nodes);
-    return pools.values();
   }
 }

@@ -4,12 +4,12 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.github.redistoolkit.cache.NearCache.Stamp;
 import io.github.redistoolkit.core.LuaScript;
+import io.github.redistoolkit.core.RedisAccess;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.Response;
-import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.params.SetParams;
 
 /**
@@ -146,13 +146,13 @@ final class Entries<V> {
           return #holds
           """);
 
-  private final UnifiedJedis client;
+  private final RedisAccess redis;
   private final Codec<V> codec;
   private final String prefix;
   private final @Nullable NearCache<V> near;
 
-  Entries(UnifiedJedis client, Codec<V> codec, String prefix, @Nullable NearCache<V> near) {
-    this.client = client;
+  Entries(RedisAccess redis, Codec<V> codec, String prefix, @Nullable NearCache<V> near) {
+    this.redis = redis;
     this.codec = codec;
     this.prefix = prefix;
     this.near = near;
@@ -161,13 +161,13 @@ final class Entries<V> {
   /** Reads from Redis, and takes a copy if there is a near cache. */
   Content<V> read(String key) {
     if (near == null) {
-      return codec.read(client.get(key.getBytes(UTF_8)));
+      return codec.read(redis.execute(redis.commands().get(key.getBytes(UTF_8))));
     }
     String nearKey = key.substring(prefix.length());
     Stamp stamp = near.stamp(nearKey);
     byte[] bytes;
     long pttl;
-    try (AbstractPipeline pipeline = client.pipelined()) {
+    try (AbstractPipeline pipeline = redis.pipelined()) {
       Response<byte[]> value = pipeline.get(key.getBytes(UTF_8));
       Response<Long> life = pipeline.pttl(key);
       pipeline.sync();
@@ -183,7 +183,7 @@ final class Entries<V> {
 
   void set(String key, String json, long ttlMillis) {
     try {
-      client.set(key, json, SetParams.setParams().px(ttlMillis));
+      redis.execute(redis.commands().set(key, json, SetParams.setParams().px(ttlMillis)));
     } finally {
       written(key);
     }
@@ -245,7 +245,7 @@ final class Entries<V> {
   }
 
   private long run(LuaScript script, String key, String... args) {
-    Object reply = script.run(client, List.of(key), List.of(args));
+    Object reply = script.run(redis, List.of(key), List.of(args));
     return (Long) Objects.requireNonNull(reply);
   }
 }

@@ -3,7 +3,7 @@ package io.github.redistoolkit.cache;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import io.github.redistoolkit.core.OwnConnections;
+import io.github.redistoolkit.core.RedisAccess;
 import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
@@ -15,7 +15,6 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.Protocol.Command;
-import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.params.SetParams;
 
 /**
@@ -46,10 +45,14 @@ final class Invalidations {
   private static final long SHORTEST_PAUSE_MILLIS = 25;
   private static final long LONGEST_PAUSE_MILLIS = 1000;
 
-  private final UnifiedJedis client;
-  private final OwnConnections connections;
+  private final RedisAccess redis;
+  private final RedisAccess listening;
   private final NearCache<?> near;
   private final String prefix;
+
+  /** The same as the server knows it. */
+  private final String redisPrefix;
+
   private final String id = UUID.randomUUID().toString();
   private final String probeChannel = "redis-toolkit:near:" + id;
   private final String probeKey = "#near:" + id;
@@ -59,11 +62,12 @@ final class Invalidations {
 
   private volatile @Nullable Session session;
 
-  Invalidations(UnifiedJedis client, OwnConnections connections, NearCache<?> near, String prefix) {
-    this.client = client;
-    this.connections = connections;
+  Invalidations(RedisAccess redis, RedisAccess listening, NearCache<?> near, String prefix) {
+    this.redis = redis;
+    this.listening = listening;
     this.near = near;
     this.prefix = prefix;
+    this.redisPrefix = redis.key(prefix);
   }
 
   /** One connection, from its set-up to its end. */
@@ -100,7 +104,7 @@ final class Invalidations {
   private void readUntilClosed() {
     long pauseMillis = SHORTEST_PAUSE_MILLIS;
     boolean reported = false;
-    while (!isClosed() && !connections.isClosed()) {
+    while (!isClosed() && !listening.isClosed()) {
       try {
         Session opened = open();
         try {
@@ -144,14 +148,12 @@ final class Invalidations {
   }
 
   private Session open() {
-    Connection connection = connections.open().connection();
+    Connection connection = listening.open(SILENCE_MILLIS).connection();
     boolean ready = false;
     try {
-      connection.setSoTimeout(SILENCE_MILLIS);
-      ask(connection, Command.HELLO, "2");
       Object clientId = ask(connection, Command.CLIENT, "ID");
       String[] tracking = {
-        "TRACKING", "ON", "REDIRECT", String.valueOf(clientId), "BCAST", "PREFIX", prefix
+        "TRACKING", "ON", "REDIRECT", String.valueOf(clientId), "BCAST", "PREFIX", redisPrefix
       };
       ask(connection, Command.CLIENT, tracking);
       connection.sendCommand(Command.SUBSCRIBE, CHANNEL, probeChannel);
@@ -193,8 +195,8 @@ final class Invalidations {
     }
     for (Object bytes : (List<?>) keys) {
       String redisKey = text(bytes);
-      if (redisKey.startsWith(prefix)) {
-        String key = redisKey.substring(prefix.length());
+      if (redisKey.startsWith(redisPrefix)) {
+        String key = redisKey.substring(redisPrefix.length());
         near.changed(key);
         from.verified |= key.equals(probeKey);
       }
@@ -208,7 +210,7 @@ final class Invalidations {
   // The prober.
 
   private void probeUntilClosed() {
-    while (pause(PROBE_MILLIS) && !connections.isClosed()) {
+    while (pause(PROBE_MILLIS) && !listening.isClosed()) {
       Session current = session;
       if (current != null && current.subscribed) {
         probe(current);
@@ -220,9 +222,10 @@ final class Invalidations {
   private void probe(Session current) {
     try {
       if (!current.verified) {
-        client.set(prefix + probeKey, "#near", SetParams.setParams().px(1000));
+        redis.execute(
+            redis.commands().set(prefix + probeKey, "#near", SetParams.setParams().px(1000)));
       }
-      client.publish(probeChannel, String.valueOf(System.nanoTime()));
+      redis.execute(redis.commands().publish(probeChannel, String.valueOf(System.nanoTime())));
     } catch (RuntimeException e) {
       if (!isClosed()) {
         LOG.debug("No probe for the near cache of prefix {}", prefix, e);

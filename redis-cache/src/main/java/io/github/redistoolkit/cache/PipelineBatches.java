@@ -1,26 +1,23 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.core.RedisAccess;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.Response;
-import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.exceptions.JedisNoScriptException;
-import redis.clients.jedis.params.ScanParams;
 import redis.clients.jedis.params.SetParams;
-import redis.clients.jedis.resps.ScanResult;
 
 /** Batches where all keys are on one server. */
 final class PipelineBatches extends Batches {
 
-  PipelineBatches(UnifiedJedis client, String prefix) {
-    super(client, prefix);
+  PipelineBatches(RedisAccess redis, String prefix) {
+    super(redis, prefix);
   }
 
   @Override
@@ -28,7 +25,7 @@ final class PipelineBatches extends Batches {
     List<List<String>> chunks = chunks(keys, CHUNK);
     List<Response<List<byte[]>>> responses = new ArrayList<>();
     // Should the connection fail, nothing was read at all: that exception passes as it is.
-    try (AbstractPipeline pipeline = client.pipelined()) {
+    try (AbstractPipeline pipeline = redis.pipelined()) {
       for (List<String> chunk : chunks) {
         responses.add(pipeline.mget(chunk.stream().map(this::redisKey).toArray(byte[][]::new)));
       }
@@ -60,7 +57,7 @@ final class PipelineBatches extends Batches {
     SetParams params = SetParams.setParams().px(ttlMillis);
     Replies replies = new Replies(entries.size());
     Map<String, Response<String>> responses = new LinkedHashMap<>();
-    try (AbstractPipeline pipeline = client.pipelined()) {
+    try (AbstractPipeline pipeline = redis.pipelined()) {
       entries.forEach(
           (key, json) -> responses.put(key, pipeline.set(prefix.concat(key), json, params)));
       pipeline.sync();
@@ -86,7 +83,7 @@ final class PipelineBatches extends Batches {
     List<List<String>> chunks = chunks(keys, DELETE_CHUNK);
     Replies replies = new Replies(keys.size());
     List<Response<Object>> responses = new ArrayList<>();
-    try (AbstractPipeline pipeline = client.pipelined()) {
+    try (AbstractPipeline pipeline = redis.pipelined()) {
       for (List<String> chunk : chunks) {
         responses.add(pipeline.evalsha(Entries.DELETE.sha1(), redisKeys(chunk), List.of()));
       }
@@ -113,20 +110,9 @@ final class PipelineBatches extends Batches {
     try {
       return (Long) replies.require(response);
     } catch (JedisNoScriptException e) {
-      Object removed = Entries.DELETE.run(client, redisKeys(chunk), List.of());
+      Object removed = Entries.DELETE.run(redis, redisKeys(chunk), List.of());
       return (Long) Objects.requireNonNull(removed);
     }
-  }
-
-  @Override
-  void scan(Consumer<List<String>> batches) {
-    ScanParams params = new ScanParams().match(pattern()).count(CHUNK);
-    String cursor = ScanParams.SCAN_POINTER_START;
-    do {
-      ScanResult<String> page = client.scan(cursor, params);
-      batches.accept(withoutPrefix(page.getResult()));
-      cursor = page.getCursor();
-    } while (!cursor.equals(ScanParams.SCAN_POINTER_START));
   }
 
   private static List<List<String>> chunks(List<String> keys, int size) {

@@ -2,7 +2,6 @@ package io.github.redistoolkit.core;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisNoScriptException;
 
 /**
@@ -37,17 +36,17 @@ public final class LuaScript {
   /**
    * Runs the script.
    *
-   * @param client where to run it
+   * @param redis where to run it
    * @param keys every key that the script touches, all in one Cluster slot
    * @param args what the script finds in {@code ARGV}
    * @return the reply: {@code Long}, {@code String}, a list of these, or null
    * @throws redis.clients.jedis.exceptions.JedisException as Jedis throws it
    */
-  public @Nullable Object run(UnifiedJedis client, List<String> keys, List<String> args) {
+  public @Nullable Object run(RedisAccess redis, List<String> keys, List<String> args) {
     try {
-      return client.evalsha(sha1, keys, args);
+      return redis.execute(redis.commands().evalsha(sha1, keys, args));
     } catch (JedisNoScriptException e) {
-      return client.eval(source, keys, args);
+      return redis.execute(redis.commands().eval(source, keys, args));
     }
   }
 

@@ -6,7 +6,7 @@ import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Digests;
 import io.github.redistoolkit.core.Json;
-import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.core.RedisAccess;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Base64;
@@ -101,7 +101,7 @@ public final class IdempotencyService {
 
   private IdempotencyService(Builder builder) {
     this.keys = builder.keys;
-    this.records = new Records(builder.client, builder.ttl);
+    this.records = new Records(builder.redis, builder.ttl);
     this.codec = new ResultCodec(builder.gson, builder.maxResultBytes);
     this.lease = builder.lease;
     this.waitFor = builder.waitFor;
@@ -115,7 +115,7 @@ public final class IdempotencyService {
    * @throws NullPointerException if {@code pool} is null
    */
   public static Builder builder(Pool<Jedis> pool) {
-    return new Builder(PooledClient.over(pool));
+    return new Builder(RedisAccess.of(pool));
   }
 
   /**
@@ -127,7 +127,7 @@ public final class IdempotencyService {
    * @throws NullPointerException if {@code client} is null
    */
   public static Builder builder(UnifiedJedis client) {
-    return new Builder(Objects.requireNonNull(client, "client"));
+    return new Builder(RedisAccess.of(client));
   }
 
   /**
@@ -393,7 +393,7 @@ public final class IdempotencyService {
   /** The options of an {@link IdempotencyService}; not thread-safe. */
   public static final class Builder {
 
-    private final UnifiedJedis client;
+    private final RedisAccess redis;
     private RecordKeys keys = new RecordKeys("default");
     private Duration ttl = Duration.ofHours(24);
     private Duration lease = Duration.ofSeconds(60);
@@ -401,8 +401,8 @@ public final class IdempotencyService {
     private int maxResultBytes = 1 << 20;
     private Gson gson = Json.defaultGson();
 
-    private Builder(UnifiedJedis client) {
-      this.client = client;
+    private Builder(RedisAccess redis) {
+      this.redis = redis;
     }
 
     /**

@@ -1,13 +1,13 @@
 package io.github.redistoolkit.idempotency;
 
 import io.github.redistoolkit.core.LuaScript;
+import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.idempotency.ResultCodec.Encoded;
 import io.github.redistoolkit.idempotency.ResultCodec.Fit;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
-import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
@@ -151,11 +151,11 @@ final class Records {
               return {state, state == 'completed' and record:sub(at) or nil}
               """);
 
-  private final UnifiedJedis client;
+  private final RedisAccess redis;
   private final long ttlMillis;
 
-  Records(UnifiedJedis client, Duration ttl) {
-    this.client = client;
+  Records(RedisAccess redis, Duration ttl) {
+    this.redis = redis;
     this.ttlMillis = ttl.toMillis();
   }
 
@@ -250,7 +250,7 @@ final class Records {
 
   /** Deletes the record, whatever it is; false if there was none. */
   boolean delete(String key) {
-    return client.unlink(key) > 0;
+    return redis.execute(redis.commands().unlink(key)) > 0;
   }
 
   private static StoredResultException withoutResult() {
@@ -296,17 +296,11 @@ final class Records {
 
   private Reply receive(LuaScript script, String key, String... args) {
     try {
-      Object reply = script.run(client, List.of(key), List.of(args));
+      Object reply = script.run(redis, List.of(key), List.of(args));
       return new Reply((List<?>) Objects.requireNonNull(reply, "reply"));
     } catch (JedisDataException e) {
       if (String.valueOf(e.getMessage()).startsWith("WRONGTYPE")) {
         throw unreadable();
-      }
-      throw e;
-    } catch (JedisException e) {
-      // Jedis's pools clear the flag of a thread that is interrupted while it waits for them.
-      if (e.getCause() instanceof InterruptedException) {
-        Thread.currentThread().interrupt();
       }
       throw e;
     }

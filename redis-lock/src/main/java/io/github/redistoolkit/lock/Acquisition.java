@@ -1,5 +1,6 @@
 package io.github.redistoolkit.lock;
 
+import io.github.redistoolkit.core.Failures;
 import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.Optional;

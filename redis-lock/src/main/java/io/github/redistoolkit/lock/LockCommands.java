@@ -1,20 +1,16 @@
 package io.github.redistoolkit.lock;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.LuaScript;
-import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.RedisKeys;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
-import redis.clients.jedis.BuilderFactory;
-import redis.clients.jedis.CommandArguments;
-import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Protocol.Command;
-import redis.clients.jedis.RedisClient;
-import redis.clients.jedis.RedisSentinelClient;
-import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
@@ -224,22 +220,17 @@ final class LockCommands {
           return 1
           """);
 
-  private final UnifiedJedis client;
+  private final RedisAccess redis;
   private final String name;
   private final String wakeKey;
   private final List<String> keys;
-  private final boolean mayResend;
 
-  LockCommands(UnifiedJedis client, String name) {
+  LockCommands(RedisAccess redis, String name) {
     String lockKey = "lock:" + RedisKeys.hashTag(name, "name");
-    this.client = client;
+    this.redis = redis;
     this.name = name;
     this.wakeKey = lockKey + ":q";
     this.keys = List.of(lockKey, lockKey + ":s", wakeKey);
-    this.mayResend =
-        !(client instanceof PooledClient
-            || client instanceof RedisClient
-            || client instanceof RedisSentinelClient);
   }
 
   String name() {
@@ -283,11 +274,10 @@ final class LockCommands {
    * @return the wake value, or null if none came in time
    */
   @Nullable String awaitWake(long millis) {
-    CommandArguments blpop =
-        new CommandArguments(Command.BLPOP).key(wakeKey).add(String.valueOf(millis / 1000.0));
-    List<String> popped =
-        client.executeCommand(new CommandObject<>(blpop, BuilderFactory.STRING_LIST));
-    return popped == null || popped.isEmpty() ? null : popped.get(1);
+    Object popped = redis.send(Command.BLPOP, wakeKey, String.valueOf(millis / 1000.0));
+    return popped instanceof List<?> pair && !pair.isEmpty()
+        ? new String((byte[]) pair.get(1), StandardCharsets.UTF_8)
+        : null;
   }
 
   /**
@@ -296,11 +286,11 @@ final class LockCommands {
    * first.
    */
   boolean mayHaveRun(JedisException failure) {
-    return mayResend || Failures.isUnknown(failure);
+    return Failures.mayHaveRun(failure, redis);
   }
 
   boolean isLocked() {
-    return client.exists(keys.get(0));
+    return redis.execute(redis.commands().exists(keys.get(0)));
   }
 
   private boolean move(String owner, long leaseMillis, String mode, long move) {
@@ -311,7 +301,7 @@ final class LockCommands {
   }
 
   private long run(LuaScript script, List<String> touched, String... args) {
-    Object reply = script.run(client, touched, List.of(args));
+    Object reply = script.run(redis, touched, List.of(args));
     return (Long) Objects.requireNonNull(reply, "the script always answers");
   }
 

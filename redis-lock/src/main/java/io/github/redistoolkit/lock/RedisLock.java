@@ -1,7 +1,7 @@
 package io.github.redistoolkit.lock;
 
 import io.github.redistoolkit.core.Arguments;
-import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
@@ -73,7 +73,7 @@ public final class RedisLock {
    *     {@code lease} is out of range
    */
   public RedisLock(Pool<Jedis> pool, String name, Duration lease) {
-    this(PooledClient.over(pool), name, lease);
+    this(RedisAccess.of(pool), name, lease);
   }
 
   /**
@@ -88,10 +88,13 @@ public final class RedisLock {
    *     {@code lease} is out of range
    */
   public RedisLock(UnifiedJedis client, String name, Duration lease) {
-    Objects.requireNonNull(client, "client");
-    this.commands = new LockCommands(client, name);
+    this(RedisAccess.of(client), name, lease);
+  }
+
+  private RedisLock(RedisAccess redis, String name, Duration lease) {
+    this.commands = new LockCommands(redis, name);
     this.leaseMillis = Arguments.requireDuration(lease, "lease", LONGEST_LEASE).toMillis();
-    this.seats = Seats.of(client);
+    this.seats = Seats.of(redis);
   }
 
   /**

@@ -1,18 +1,11 @@
 package io.github.redistoolkit.lock;
 
-import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.core.RedisAccess;
 import java.util.Collection;
 import java.util.Collections;
-import java.util.List;
 import java.util.Map;
 import java.util.WeakHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
-import redis.clients.jedis.Connection;
-import redis.clients.jedis.ConnectionPool;
-import redis.clients.jedis.RedisClient;
-import redis.clients.jedis.RedisClusterClient;
-import redis.clients.jedis.RedisSentinelClient;
-import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
 /**
@@ -33,24 +26,23 @@ final class Seats {
   private static final Map<Object, Shared> SHARED =
       Collections.synchronizedMap(new WeakHashMap<>());
 
-  private final UnifiedJedis client;
+  private final RedisAccess redis;
   private final Shared shared;
 
-  private Seats(UnifiedJedis client, Shared shared) {
-    this.client = client;
+  private Seats(RedisAccess redis, Shared shared) {
+    this.redis = redis;
     this.shared = shared;
   }
 
   /** Returns the seats of a client, the same ones for all clients over the same pool. */
-  static Seats of(UnifiedJedis client) {
-    Object owner = client instanceof PooledClient pooled ? pooled.pool() : client;
-    return new Seats(client, SHARED.computeIfAbsent(owner, unseen -> new Shared()));
+  static Seats of(RedisAccess redis) {
+    return new Seats(redis, SHARED.computeIfAbsent(redis.owner(), unseen -> new Shared()));
   }
 
   /** Takes a seat if there is one; whoever got it must {@link #leave}. */
   boolean tryTake() {
     int seated = shared.taken.incrementAndGet();
-    Collection<? extends Pool<?>> pools = pools();
+    Collection<? extends Pool<?>> pools = redis.pools();
     if (!pools.isEmpty() && pools.stream().allMatch(pool -> hasRoom(pool, seated))) {
       return true;
     }
@@ -75,42 +67,15 @@ final class Seats {
 
   /** What the connections of all its pools have in common, which none of the pools tells. */
   private int socketTimeoutMillis() {
-    for (Pool<?> pool : pools()) {
-      // Hardly ever is there none, and then the next waiter asks.
-      if (pool.getNumIdle() > 0) {
-        if (client instanceof PooledClient pooled) {
-          return pooled.socketTimeoutMillis();
-        }
-        if (pool instanceof ConnectionPool connections) {
-          try (Connection connection = connections.getResource()) {
-            return connection.getSoTimeout();
-          }
-        }
-      }
-    }
-    return UNKNOWN;
+    // Hardly ever is none of them idle, and then the next waiter asks.
+    return redis.pools().stream().anyMatch(pool -> pool.getNumIdle() > 0)
+        ? redis.socketTimeoutMillis()
+        : UNKNOWN;
   }
 
   private static boolean hasRoom(Pool<?> pool, int seated) {
     int most = pool.getMaxTotal();
     return most < 0 || (seated <= most / 4 && pool.getNumActive() <= most / 2);
-  }
-
-  /** The pools of which one carries the waiter, in a Cluster those of all nodes. */
-  private Collection<? extends Pool<?>> pools() {
-    if (client instanceof PooledClient pooled) {
-      return List.of(pooled.pool());
-    }
-    if (client instanceof RedisClient redis) {
-      return List.of(redis.getPool());
-    }
-    if (client instanceof RedisSentinelClient sentinel) {
-      return sentinel.getPrimaryNodesConnectionMap().values();
-    }
-    if (client instanceof RedisClusterClient cluster) {
-      return cluster.getClusterNodes().values();
-    }
-    return List.of();
   }
 
   private static final class Shared {

@@ -4,6 +4,7 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 
+import io.github.redistoolkit.core.RedisAccess;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
@@ -19,7 +20,12 @@ class KeepAliveTest {
 
   private final RedisClient client = RedisClient.builder().hostAndPort("127.0.0.1", 1).build();
   private final Hold hold =
-      new Hold(new LockCommands(client, "name"), "owner", 1, LEASE_MILLIS, System.nanoTime());
+      new Hold(
+          new LockCommands(RedisAccess.of(client), "name"),
+          "owner",
+          1,
+          LEASE_MILLIS,
+          System.nanoTime());
   private final Lease lease = new Lease(hold);
   private final AtomicInteger refused = new AtomicInteger();
   private final AtomicInteger losses = new AtomicInteger();

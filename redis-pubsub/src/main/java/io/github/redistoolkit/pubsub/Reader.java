@@ -1,7 +1,7 @@
 package io.github.redistoolkit.pubsub;
 
-import io.github.redistoolkit.core.OwnConnections;
-import io.github.redistoolkit.core.OwnConnections.Opened;
+import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.RedisAccess.Opened;
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
@@ -16,12 +16,12 @@ final class Reader implements Runnable {
   private static final long FIRST_BACKOFF_MILLIS = 50;
   private static final long LONGEST_BACKOFF_MILLIS = 1000;
 
-  private final OwnConnections connections;
+  private final RedisAccess redis;
   private final Subscriber subscriber;
   private final Duration longestSilence;
 
-  Reader(OwnConnections connections, Subscriber subscriber, Duration longestSilence) {
-    this.connections = connections;
+  Reader(RedisAccess redis, Subscriber subscriber, Duration longestSilence) {
+    this.redis = redis;
     this.subscriber = subscriber;
     this.longestSilence = longestSilence;
   }
@@ -39,8 +39,8 @@ final class Reader implements Runnable {
 
   private @Nullable Session connect() {
     try {
-      Opened opened = connections.open();
-      return new Session(opened, longestSilence);
+      Opened opened = redis.open((int) longestSilence.toMillis());
+      return new Session(opened);
     } catch (Throwable t) { // an Error too: without this thread nothing would ever come back
       LOG.debug("Failed to connect", t);
       subscriber.failedToConnect(t);

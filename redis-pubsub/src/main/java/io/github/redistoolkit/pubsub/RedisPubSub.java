@@ -5,8 +5,7 @@ import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Json;
-import io.github.redistoolkit.core.OwnConnections;
-import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.core.RedisAccess;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Objects;
@@ -55,7 +54,7 @@ public final class RedisPubSub implements AutoCloseable {
   /** What the builder was told, and its defaults. */
   final Settings settings;
 
-  private final UnifiedJedis client;
+  private final RedisAccess redis;
   private final Subscriber subscriber;
 
   /**
@@ -82,7 +81,7 @@ public final class RedisPubSub implements AutoCloseable {
   }
 
   private RedisPubSub(Builder builder) {
-    this.client = builder.client;
+    this.redis = builder.redis;
     Executor given = builder.executor;
     ExecutorService own = given == null ? Threads.handlers() : null;
     this.settings =
@@ -96,7 +95,7 @@ public final class RedisPubSub implements AutoCloseable {
             builder.overflow,
             builder.listener);
     this.subscriber =
-        new Subscriber(builder.connections, settings, own == null ? () -> {} : own::shutdown);
+        new Subscriber(builder.redis, settings, own == null ? () -> {} : own::shutdown);
   }
 
   /**
@@ -107,7 +106,7 @@ public final class RedisPubSub implements AutoCloseable {
    * @throws NullPointerException if {@code pool} is null
    */
   public static Builder builder(Pool<Jedis> pool) {
-    return new Builder(PooledClient.over(pool));
+    return new Builder(RedisAccess.of(pool));
   }
 
   /**
@@ -121,7 +120,7 @@ public final class RedisPubSub implements AutoCloseable {
    *     connects
    */
   public static Builder builder(UnifiedJedis client) {
-    return new Builder(client);
+    return new Builder(RedisAccess.of(client));
   }
 
   /**
@@ -149,7 +148,8 @@ public final class RedisPubSub implements AutoCloseable {
     Objects.requireNonNull(message, "message");
     subscriber.requireOpen();
     byte[] payload = Payloads.encode(settings.gson(), message);
-    return client.publish(channel.getBytes(StandardCharsets.UTF_8), payload);
+    byte[] to = channel.getBytes(StandardCharsets.UTF_8);
+    return redis.execute(redis.commands().publish(to, payload));
   }
 
   /**
@@ -286,8 +286,7 @@ public final class RedisPubSub implements AutoCloseable {
     private static final Duration LONGEST_SUBSCRIBE_TIMEOUT = Duration.ofHours(1);
     private static final long LARGEST_QUEUE_BYTES = 1L << 40;
 
-    private final UnifiedJedis client;
-    private final OwnConnections connections;
+    private final RedisAccess redis;
     private Gson gson = Json.defaultGson();
     private @Nullable Executor executor;
     private Duration heartbeat = Duration.ofSeconds(5);
@@ -297,9 +296,8 @@ public final class RedisPubSub implements AutoCloseable {
     private Overflow overflow = Overflow.DROP_OLDEST;
     private PubSubListener listener = Reports.TO_LOG;
 
-    private Builder(UnifiedJedis client) {
-      this.connections = OwnConnections.of(client);
-      this.client = client;
+    private Builder(RedisAccess redis) {
+      this.redis = redis;
     }
 
     /**

@@ -1,9 +1,8 @@
 package io.github.redistoolkit.pubsub;
 
-import io.github.redistoolkit.core.OwnConnections.Opened;
+import io.github.redistoolkit.core.RedisAccess.Opened;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
@@ -67,11 +66,9 @@ final class Session {
   private volatile long lastReadNanos = System.nanoTime();
   private volatile long lastCurrentNanos = lastReadNanos;
 
-  Session(Opened opened, Duration longestSilence) {
+  Session(Opened opened) {
     this.opened = opened;
     this.connection = opened.connection();
-    // Something arrives with every heartbeat, so such a silence means that the peer is gone.
-    connection.setSoTimeout((int) longestSilence.toMillis());
   }
 
   Opened opened() {

@@ -1,6 +1,6 @@
 package io.github.redistoolkit.pubsub;
 
-import io.github.redistoolkit.core.OwnConnections;
+import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.pubsub.Session.Request;
 import io.github.redistoolkit.pubsub.Session.Verb;
 import java.time.Duration;
@@ -61,13 +61,12 @@ final class Subscriber implements Session.Events {
   private boolean started;
   private volatile boolean closed;
 
-  Subscriber(OwnConnections connections, Settings settings, Runnable onClosed) {
+  Subscriber(RedisAccess redis, Settings settings, Runnable onClosed) {
     this.settings = settings;
     this.onClosed = onClosed;
     this.reports = new Reports(settings.listener(), settings.executor());
-    this.reader =
-        Threads.daemon("reader", new Reader(connections, this, settings.longestSilence()));
-    this.writer = Threads.daemon("writer", new Writer(connections, this, settings.heartbeat()));
+    this.reader = Threads.daemon("reader", new Reader(redis, this, settings.longestSilence()));
+    this.writer = Threads.daemon("writer", new Writer(redis, this, settings.heartbeat()));
   }
 
   Reports reports() {

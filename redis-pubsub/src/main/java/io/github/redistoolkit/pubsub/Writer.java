@@ -1,6 +1,6 @@
 package io.github.redistoolkit.pubsub;
 
-import io.github.redistoolkit.core.OwnConnections;
+import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
@@ -14,12 +14,12 @@ final class Writer implements Runnable {
 
   private static final long TICK_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  private final OwnConnections connections;
+  private final RedisAccess redis;
   private final Subscriber subscriber;
   private final long heartbeatNanos;
 
-  Writer(OwnConnections connections, Subscriber subscriber, Duration heartbeat) {
-    this.connections = connections;
+  Writer(RedisAccess redis, Subscriber subscriber, Duration heartbeat) {
+    this.redis = redis;
     this.subscriber = subscriber;
     this.heartbeatNanos = heartbeat.toNanos();
   }
@@ -56,7 +56,7 @@ final class Writer implements Runnable {
    * failover the demoted primary still answers.
    */
   private void lookAtPool() {
-    if (connections.isClosed()) {
+    if (redis.isClosed()) {
       subscriber.close();
       return;
     }
@@ -64,7 +64,7 @@ final class Writer implements Runnable {
     if (session == null) {
       return;
     }
-    if (connections.isCurrent(session.opened())) {
+    if (redis.isCurrent(session.opened())) {
       session.markCurrent();
     } else {
       session.die(

@@ -8,8 +8,7 @@ import static org.hamcrest.Matchers.is;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Json;
-import io.github.redistoolkit.core.OwnConnections;
-import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -59,7 +58,7 @@ class DeliveryTest {
             queueBytes,
             overflow,
             listener);
-    subscriber = new Subscriber(OwnConnections.of(PooledClient.over(pool)), settings, () -> {});
+    subscriber = new Subscriber(RedisAccess.of(pool), settings, () -> {});
     return new Delivery<>(
         subscriber,
         Topic.Kind.CHANNEL,

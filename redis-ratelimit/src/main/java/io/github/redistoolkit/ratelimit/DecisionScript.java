@@ -1,6 +1,7 @@
 package io.github.redistoolkit.ratelimit;
 
 import io.github.redistoolkit.core.LuaScript;
+import io.github.redistoolkit.core.RedisAccess;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -10,7 +11,6 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import redis.clients.jedis.UnifiedJedis;
 
 /** The script that decides, with the limits it decides under; {@code decide.lua} says how. */
 final class DecisionScript {
@@ -34,14 +34,13 @@ final class DecisionScript {
    * @param keys the states of the limits, in their order
    * @param time microseconds; empty takes the server's
    */
-  Booking run(
-      UnifiedJedis client, List<String> keys, String time, long permits, long maxWaitMicros) {
+  Booking run(RedisAccess redis, List<String> keys, String time, long permits, long maxWaitMicros) {
     List<String> arguments = new ArrayList<>(3 + limitArguments.size());
     arguments.add(time);
     arguments.add(Long.toString(permits));
     arguments.add(Long.toString(maxWaitMicros));
     arguments.addAll(limitArguments);
-    List<?> reply = (List<?>) Objects.requireNonNull(DECIDE.run(client, keys, arguments));
+    List<?> reply = (List<?>) Objects.requireNonNull(DECIDE.run(redis, keys, arguments));
     return booking(reply, maxWaitMicros);
   }
 

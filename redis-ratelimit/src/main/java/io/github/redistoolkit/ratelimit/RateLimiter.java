@@ -2,7 +2,8 @@ package io.github.redistoolkit.ratelimit;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.Arguments;
-import io.github.redistoolkit.core.PooledClient;
+import io.github.redistoolkit.core.Failures;
+import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.RedisKeys;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -69,7 +70,7 @@ public final class RateLimiter {
 
   private static final Duration LONGEST_WAIT = Duration.ofDays(1);
 
-  private final UnifiedJedis client;
+  private final RedisAccess redis;
   private final String keyStart;
   private final List<String> keyEnds;
   private final List<Limit> limits;
@@ -107,7 +108,7 @@ public final class RateLimiter {
   }
 
   private RateLimiter(Builder builder) {
-    this.client = builder.client;
+    this.redis = builder.redis;
     this.keyStart = "rl:" + builder.name + ":";
     this.limits = builder.limits;
     this.keyEnds = limits.stream().map(limit -> ":" + limit.keySuffix()).toList();
@@ -125,7 +126,7 @@ public final class RateLimiter {
    * @throws NullPointerException if {@code pool} is null
    */
   public static Builder builder(Pool<Jedis> pool) {
-    return new Builder(PooledClient.over(pool));
+    return new Builder(RedisAccess.of(pool));
   }
 
   /**
@@ -136,7 +137,7 @@ public final class RateLimiter {
    * @throws NullPointerException if {@code client} is null
    */
   public static Builder builder(UnifiedJedis client) {
-    return new Builder(Objects.requireNonNull(client, "client"));
+    return new Builder(RedisAccess.of(client));
   }
 
   /**
@@ -233,7 +234,7 @@ public final class RateLimiter {
    * @throws JedisException if Redis fails, under every policy
    */
   public void reset(String id) {
-    long unused = client.del(keys(id).toArray(String[]::new));
+    long unused = redis.execute(redis.commands().del(keys(id).toArray(String[]::new)));
   }
 
   /** Acquires, as {@link #acquire}, and tells the instant too. */
@@ -266,13 +267,13 @@ public final class RateLimiter {
       return Booking.without(Decision.never(smallest));
     }
     try {
-      return script.run(client, keys, clock.get(), permits, maxWaitMicros);
+      return script.run(redis, keys, clock.get(), permits, maxWaitMicros);
     } catch (JedisException e) {
-      if (Unavailability.isInterrupt(e)) {
+      if (Failures.isInterrupt(e)) {
         // Jedis takes the flag of a thread that is interrupted while it waits for a connection.
         Thread.currentThread().interrupt();
       }
-      if (onUnavailable == OnUnavailable.THROW || !Unavailability.is(e)) {
+      if (onUnavailable == OnUnavailable.THROW || !Failures.isPassing(e)) {
         throw e;
       }
       boolean allowed = onUnavailable == OnUnavailable.ALLOW;
@@ -285,7 +286,7 @@ public final class RateLimiter {
     try {
       return book(keys, permits, maxWaitMicros);
     } catch (JedisException e) {
-      if (Unavailability.isInterrupt(e) && Thread.interrupted()) {
+      if (Failures.isInterrupt(e) && Thread.interrupted()) {
         InterruptedException interrupt = new InterruptedException("while waiting for a connection");
         interrupt.initCause(e);
         throw interrupt;
@@ -327,14 +328,14 @@ public final class RateLimiter {
 
     private static final int MOST_LIMITS = 8;
 
-    private final UnifiedJedis client;
+    private final RedisAccess redis;
     private String name = "default";
     private List<Limit> limits = List.of();
     private OnUnavailable onUnavailable = OnUnavailable.THROW;
     private Supplier<String> clock = () -> "";
 
-    private Builder(UnifiedJedis client) {
-      this.client = client;
+    private Builder(RedisAccess redis) {
+      this.redis = redis;
     }
 
     /**

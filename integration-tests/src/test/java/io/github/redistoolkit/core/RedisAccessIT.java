@@ -14,29 +14,28 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.Response;
-import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisDataException;
 
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 @Tag("smoke")
-class PooledClientIT {
+class RedisAccessIT {
 
   private final TestRedis redis;
-  private final UnifiedJedis client;
+  private final RedisAccess access;
 
-  PooledClientIT(TestRedis redis) {
+  RedisAccessIT(TestRedis redis) {
     this.redis = redis;
-    this.client = redis.over(PooledClient::over, given -> given);
+    this.access = redis.access();
   }
 
   @Test
   void runsTypedCommandsScriptsAndPipelinesAndGivesEveryConnectionBack() {
     String key = redis.unique("key");
-    client.set(key, "value");
-    assertThat(client.get(key), is("value"));
-    assertThat(LuaScript.of("return ARGV[1]").run(client, List.of(key), List.of("a")), is("a"));
-    try (AbstractPipeline pipeline = client.pipelined()) {
+    access.execute(access.commands().set(key, "value"));
+    assertThat(access.execute(access.commands().get(key)), is("value"));
+    assertThat(LuaScript.of("return ARGV[1]").run(access, List.of(key), List.of("a")), is("a"));
+    try (AbstractPipeline pipeline = access.pipelined()) {
       Response<String> first = pipeline.get(key);
       Response<Long> second = pipeline.del(key);
       pipeline.sync();
@@ -51,20 +50,20 @@ class PooledClientIT {
     LuaScript script = LuaScript.of("return redis.call('INCR', KEYS[1]) -- " + redis.unique(""));
     String key = redis.unique("counter");
     long evals = redis.calls("eval");
-    assertThat(script.run(client, List.of(key), List.of()), is(1L));
-    assertThat(script.run(client, List.of(key), List.of()), is(2L));
+    assertThat(script.run(access, List.of(key), List.of()), is(1L));
+    assertThat(script.run(access, List.of(key), List.of()), is(2L));
     redis.admin().scriptFlush();
-    assertThat(script.run(client, List.of(key), List.of()), is(3L));
+    assertThat(script.run(access, List.of(key), List.of()), is(3L));
     assertThat(redis.calls("eval") - evals, is(2L));
   }
 
   @Test
   void aServersErrorLeavesTheConnectionUsable() {
     String key = redis.unique("list");
-    client.lpush(key, "x");
-    assertThrows(JedisDataException.class, () -> client.get(key));
+    access.execute(access.commands().lpush(key, "x"));
+    assertThrows(JedisDataException.class, () -> access.execute(access.commands().get(key)));
     assertThat(redis.borrowed(), is(0));
-    assertThat(client.llen(key), is(1L));
+    assertThat(access.execute(access.commands().llen(key)), is(1L));
   }
 
   @Test
@@ -72,16 +71,18 @@ class PooledClientIT {
     String key = redis.unique("counter");
     try (FaultProxy proxy = redis.proxy()) {
       try (TestRedis through = redis.through(proxy)) {
-        UnifiedJedis faulty = through.over(PooledClient::over, given -> given);
-        faulty.set(key, "0");
+        RedisAccess faulty = through.access();
+        faulty.execute(faulty.commands().set(key, "0"));
         proxy.loseReply("incr", 1, FaultProxy.Then.SILENCE);
         if (redis.topology() == Topology.CLUSTER) {
-          assertThat(faulty.incr(key), is(2L)); // sent again by Jedis's client
+          assertThat(
+              faulty.execute(faulty.commands().incr(key)), is(2L)); // sent again by Jedis's client
         } else {
-          assertThrows(JedisConnectionException.class, () -> faulty.incr(key));
+          assertThrows(
+              JedisConnectionException.class, () -> faulty.execute(faulty.commands().incr(key)));
         }
         assertThat(through.borrowed(), is(0));
-        faulty.set(key, "0");
+        faulty.execute(faulty.commands().set(key, "0"));
       }
       await().until(() -> proxy.connections() == 0);
     }

@@ -1,0 +1,77 @@
+package io.github.redistoolkit.core;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.AbstractPipeline;
+import redis.clients.jedis.CommandObject;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.commands.ProtocolCommand;
+import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.executors.DefaultCommandExecutor;
+
+/** Through a client, which borrows and gives back by itself. */
+abstract sealed class ClientAccess extends RedisAccess
+    permits ServerAccess, SentinelAccess, ClusterAccess {
+
+  final UnifiedJedis client;
+  private final boolean resends;
+
+  ClientAccess(UnifiedJedis client) {
+    super(JedisInternals.commands(client));
+    this.client = client;
+    this.resends = JedisInternals.executor(client).getClass() != DefaultCommandExecutor.class;
+  }
+
+  @Override
+  @CanIgnoreReturnValue
+  public <T> T execute(CommandObject<T> command) {
+    try {
+      return client.executeCommand(command);
+    } catch (JedisException e) {
+      keepInterrupt(e);
+      throw e;
+    }
+  }
+
+  @Override
+  @SuppressWarnings(
+      "deprecation") // it may answer a list of several nodes, for commands sent nowhere
+  public @Nullable Object send(ProtocolCommand command, String key, String... args) {
+    String actual = key(key);
+    String[] all = new String[args.length + 1];
+    all[0] = actual;
+    System.arraycopy(args, 0, all, 1, args.length);
+    try {
+      return client.sendCommand(actual, command, all);
+    } catch (JedisException e) {
+      keepInterrupt(e);
+      throw e;
+    }
+  }
+
+  @Override
+  public AbstractPipeline pipelined() {
+    try {
+      return Objects.requireNonNull(client.pipelined());
+    } catch (JedisException e) {
+      keepInterrupt(e);
+      throw e;
+    }
+  }
+
+  @Override
+  public final boolean resends() {
+    return resends;
+  }
+
+  @Override
+  public final Object owner() {
+    return client;
+  }
+
+  @Override
+  public final boolean cachesReads() {
+    return client.getCache() != null;
+  }
+}

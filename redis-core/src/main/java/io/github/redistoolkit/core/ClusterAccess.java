@@ -1,0 +1,156 @@
+package io.github.redistoolkit.core;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.Connection;
+import redis.clients.jedis.ConnectionPool;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.providers.ClusterConnectionProvider;
+import redis.clients.jedis.util.JedisClusterCRC16;
+import redis.clients.jedis.util.Pool;
+
+/** Through a client of a Cluster. */
+final class ClusterAccess extends ClientAccess {
+
+  private static final int SLOTS = 16_384;
+
+  private final ClusterConnectionProvider provider;
+
+  ClusterAccess(UnifiedJedis client, ClusterConnectionProvider provider) {
+    super(client);
+    this.provider = provider;
+  }
+
+  @Override
+  Opened connect() {
+    try {
+      return connectToAny();
+    } catch (JedisException e) {
+      // All nodes may have new addresses. A client that runs no commands does not hear of them.
+      provider.renewSlotCache();
+      try {
+        return connectToAny();
+      } catch (JedisException again) {
+        again.addSuppressed(e);
+        throw again;
+      }
+    }
+  }
+
+  private Opened connectToAny() {
+    List<Map.Entry<String, ConnectionPool>> nodes = new ArrayList<>(provider.getNodes().entrySet());
+    Collections.shuffle(nodes);
+    @Nullable JedisException failure = null;
+    for (Map.Entry<String, ConnectionPool> node : nodes) {
+      try {
+        return new Opened(make(node.getValue().getFactory()), node.getKey());
+      } catch (JedisException e) {
+        if (failure != null) {
+          e.addSuppressed(failure);
+        }
+        failure = e;
+      }
+    }
+    throw failure != null
+        ? failure
+        : new JedisConnectionException("The cluster client knows no node");
+  }
+
+  @Override
+  Opened connectFor(String prefixedKey) {
+    try {
+      return connectToOwner(prefixedKey);
+    } catch (JedisException e) {
+      provider.renewSlotCache();
+      try {
+        return connectToOwner(prefixedKey);
+      } catch (JedisException again) {
+        again.addSuppressed(e);
+        throw again;
+      }
+    }
+  }
+
+  private Opened connectToOwner(String prefixedKey) {
+    HostAndPort node = nodeOf(prefixedKey);
+    ConnectionPool pool = node == null ? null : provider.getNodes().get(node.toString());
+    if (pool == null) {
+      throw new JedisConnectionException("The cluster client knows no node for the slot");
+    }
+    return new Opened(make(pool.getFactory()), String.valueOf(node));
+  }
+
+  private @Nullable HostAndPort nodeOf(String prefixedKey) {
+    return provider.getNode(JedisClusterCRC16.getSlot(prefixedKey));
+  }
+
+  @Override
+  public boolean isCurrent(Opened opened) {
+    return provider.getNodes().containsKey(opened.node());
+  }
+
+  @Override
+  public boolean isCurrentFor(Opened opened, String key) {
+    return opened.node().equals(String.valueOf(nodeOf(key(key))));
+  }
+
+  @Override
+  public boolean isClosed() {
+    Collection<ConnectionPool> pools = provider.getNodes().values();
+    return pools.stream().allMatch(Pool::isClosed);
+  }
+
+  @Override
+  public boolean followsFailover() {
+    return false; // it is the Cluster that fails over
+  }
+
+  @Override
+  public boolean spreadsKeys() {
+    return true;
+  }
+
+  @Override
+  public Collection<? extends Pool<?>> pools() {
+    return provider.getNodes().values();
+  }
+
+  @Override
+  Collection<Scanner> scanners() {
+    provider.renewSlotCache();
+    // Jedis's own list of primaries keeps those that were demoted.
+    Set<String> owners = new HashSet<>();
+    for (int slot = 0; slot < SLOTS; slot++) {
+      owners.add(String.valueOf(provider.getNode(slot)));
+    }
+    Map<String, ConnectionPool> nodes = new HashMap<>(provider.getNodes());
+    nodes.keySet().retainAll(owners);
+    return nodes.values().stream().map(ClusterAccess::scanner).toList();
+  }
+
+  private static Scanner scanner(ConnectionPool node) {
+    return command -> {
+      try (Connection connection = node.getResource()) {
+        return connection.executeCommand(command);
+      }
+    };
+  }
+
+  /** Nodes are configured alike, so any of them tells. */
+  @Override
+  public int socketTimeoutMillis() {
+    try (Connection connection = provider.getConnection()) {
+      return connection.getSoTimeout();
+    }
+  }
+}

@@ -1,0 +1,133 @@
+package io.github.redistoolkit.core;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.Field;
+import java.util.Properties;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.CommandKeyArgumentPreProcessor;
+import redis.clients.jedis.CommandObjects;
+import redis.clients.jedis.ConnectionPool;
+import redis.clients.jedis.RedisProtocol;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.executors.CommandExecutor;
+import redis.clients.jedis.providers.ConnectionProvider;
+import redis.clients.jedis.providers.SentineledConnectionProvider;
+
+/**
+ * What Jedis 7.0 to 8 have in common but do not show, and what differs between them.
+ *
+ * <p>The client classes changed their names and their methods from version to version, while the
+ * fields read here have kept theirs.
+ */
+final class JedisInternals {
+
+  private static final String OLDEST = "7.0.0";
+
+  private static final Field PROVIDER = field(UnifiedJedis.class, "provider");
+  private static final Field EXECUTOR = field(UnifiedJedis.class, "executor");
+  private static final Field COMMANDS = field(UnifiedJedis.class, "commandObjects");
+  private static final Field KEY_PREFIX = field(CommandObjects.class, "keyPreProcessor");
+  private static final Field SENTINEL_POOL = field(SentineledConnectionProvider.class, "pool");
+
+  private JedisInternals() {}
+
+  /**
+   * Refuses a Jedis that is too old, before anything touches what it lacks.
+   *
+   * @throws IllegalStateException if Jedis is older than 7.0
+   */
+  static void requireSupportedVersion() {
+    requireSupported(version());
+  }
+
+  static void requireSupported(String version) {
+    int dot = version.indexOf('.');
+    boolean tooOld = dot > 0 && version.substring(0, dot).matches("[1-6]");
+    if (tooOld) {
+      throw new IllegalStateException(
+          "Jedis " + version + " is on the class path, but " + OLDEST + " or later is needed");
+    }
+  }
+
+  /** Jedis's version, or "unknown" where its jar was repackaged without it. */
+  private static String version() {
+    try (InputStream file =
+        UnifiedJedis.class.getResourceAsStream("/redis/clients/jedis/pom.properties")) {
+      Properties properties = new Properties();
+      if (file != null) {
+        properties.load(file);
+      }
+      return properties.getProperty("version", "unknown");
+    } catch (IOException e) {
+      return "unknown";
+    }
+  }
+
+  static @Nullable ConnectionProvider provider(UnifiedJedis client) {
+    return (ConnectionProvider) get(PROVIDER, client);
+  }
+
+  static CommandExecutor executor(UnifiedJedis client) {
+    return (CommandExecutor) require(get(EXECUTOR, client));
+  }
+
+  /** How a client makes its commands: for its protocol and topology, and with its key prefix. */
+  static CommandObjects commands(UnifiedJedis client) {
+    return (CommandObjects) require(get(COMMANDS, client));
+  }
+
+  static @Nullable CommandKeyArgumentPreProcessor keyPrefix(CommandObjects commands) {
+    return (CommandKeyArgumentPreProcessor) get(KEY_PREFIX, commands);
+  }
+
+  /** The pool of the primary of this moment. */
+  static ConnectionPool pool(SentineledConnectionProvider provider) {
+    return (ConnectionPool) require(get(SENTINEL_POOL, provider));
+  }
+
+  /** How to make commands for a server that answers in RESP2, without a key prefix. */
+  static CommandObjects newCommands() {
+    try {
+      for (Constructor<?> constructor : CommandObjects.class.getConstructors()) {
+        if (constructor.getParameterCount() == 1) { // since Jedis 8
+          return (CommandObjects) constructor.newInstance(RedisProtocol.RESP2);
+        }
+      }
+      return CommandObjects.class.getConstructor().newInstance();
+    } catch (ReflectiveOperationException e) {
+      throw unsupported(e);
+    }
+  }
+
+  private static Field field(Class<?> owner, String name) {
+    try {
+      Field field = owner.getDeclaredField(name);
+      field.setAccessible(true);
+      return field;
+    } catch (ReflectiveOperationException | RuntimeException e) {
+      throw unsupported(e);
+    }
+  }
+
+  private static @Nullable Object get(Field field, Object owner) {
+    try {
+      return field.get(owner);
+    } catch (IllegalAccessException e) {
+      throw unsupported(e);
+    }
+  }
+
+  private static Object require(@Nullable Object value) {
+    if (value == null) {
+      throw new IllegalArgumentException("client has no executor or connections of its own");
+    }
+    return value;
+  }
+
+  private static IllegalStateException unsupported(Exception cause) {
+    return new IllegalStateException(
+        "Jedis " + version() + " is not laid out as Jedis " + OLDEST + " to 8 are", cause);
+  }
+}

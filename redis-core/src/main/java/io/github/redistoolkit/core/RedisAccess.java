@@ -1,0 +1,426 @@
+package io.github.redistoolkit.core;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Collection;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.apache.commons.pool2.PooledObjectFactory;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import redis.clients.jedis.AbstractPipeline;
+import redis.clients.jedis.BuilderFactory;
+import redis.clients.jedis.CommandArguments;
+import redis.clients.jedis.CommandKeyArgumentPreProcessor;
+import redis.clients.jedis.CommandObject;
+import redis.clients.jedis.CommandObjects;
+import redis.clients.jedis.Connection;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.Protocol.Command;
+import redis.clients.jedis.RedisProtocol;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.commands.ProtocolCommand;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.params.ScanParams;
+import redis.clients.jedis.providers.ClusterConnectionProvider;
+import redis.clients.jedis.providers.ConnectionProvider;
+import redis.clients.jedis.providers.PooledConnectionProvider;
+import redis.clients.jedis.providers.SentineledConnectionProvider;
+import redis.clients.jedis.resps.ScanResult;
+import redis.clients.jedis.util.Pool;
+
+/**
+ * The way to Redis through any pool or client of Jedis 7.0 to 8: the only place that knows them.
+ *
+ * <p>A command is made by {@link #commands}, so with the key prefix, protocol and topology of the
+ * client that it goes through, and run by {@link #execute}, which borrows a connection for the time
+ * of that command alone. Whatever must keep a connection for long {@linkplain #open opens} one of
+ * its own.
+ *
+ * <p>Interrupts: a thread that is interrupted while it waits for a connection gets a {@link
+ * JedisException}, and its interrupt flag is set. Where a failover closes the pool that a thread
+ * waits for, commons-pool interrupts that thread too; such a call goes on with the new pool, and
+ * neither throws nor leaves the flag set.
+ *
+ * <p>Nothing is sent at construction. Neither the pool nor the client is ever closed here.
+ * Thread-safe.
+ */
+public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
+
+  private static final Logger LOG = LoggerFactory.getLogger(RedisAccess.class);
+
+  /** The clients of Jedis that are known, whichever of them this version of it has. */
+  private static final Set<String> CLIENTS =
+      Set.of(
+          "RedisClient",
+          "RedisSentinelClient",
+          "RedisClusterClient",
+          "JedisPooled",
+          "JedisSentineled",
+          "JedisCluster");
+
+  private static final String JEDIS_PACKAGE = "redis.clients.jedis.";
+
+  private final CommandObjects commands;
+
+  RedisAccess(CommandObjects commands) {
+    this.commands = commands;
+  }
+
+  /**
+   * A connection of our own and where it went.
+   *
+   * @param connection handshake done, speaking RESP2; to be ended by its owner
+   * @param node the node's address in a Cluster; else it only tells one server from another, as
+   *     before and after a failover, and is empty where there is only one
+   */
+  public record Opened(Connection connection, String node) {
+
+    /** Ends the connection without waiting for anything that is under way on it. */
+    public void disconnect() {
+      RedisAccess.disconnect(connection);
+    }
+  }
+
+  /**
+   * Returns the way through a pool.
+   *
+   * @param pool where connections come from, such as a {@code JedisPool} or {@code
+   *     JedisSentinelPool}
+   * @return the way through it
+   * @throws NullPointerException if {@code pool} is null
+   * @throws IllegalStateException if Jedis is older than 7.0
+   */
+  public static RedisAccess of(Pool<Jedis> pool) {
+    Objects.requireNonNull(pool, "pool");
+    JedisInternals.requireSupportedVersion();
+    return PoolAccess.over(pool);
+  }
+
+  /**
+   * Returns the way through a client.
+   *
+   * @param client a {@code RedisClient}, {@code RedisSentinelClient} or {@code RedisClusterClient},
+   *     or what they were called before Jedis 8: {@code JedisPooled}, {@code JedisSentineled} and
+   *     {@code JedisCluster}
+   * @return the way through it
+   * @throws NullPointerException if {@code client} is null
+   * @throws IllegalArgumentException if it is another kind of client, or one whose connections come
+   *     from a provider that is none of Jedis's own
+   * @throws IllegalStateException if Jedis is older than 7.0
+   */
+  public static RedisAccess of(UnifiedJedis client) {
+    Objects.requireNonNull(client, "client");
+    JedisInternals.requireSupportedVersion();
+    if (!isKnown(client)) {
+      throw unknown(client, "");
+    }
+    ConnectionProvider provider = JedisInternals.provider(client);
+    if (provider instanceof PooledConnectionProvider pooled) {
+      return new ServerAccess(client, pooled);
+    }
+    if (provider instanceof SentineledConnectionProvider sentinel) {
+      return new SentinelAccess(client, sentinel);
+    }
+    if (provider instanceof ClusterConnectionProvider cluster) {
+      return new ClusterAccess(client, cluster);
+    }
+    throw unknown(
+        client, " with connections from " + (provider == null ? null : provider.getClass()));
+  }
+
+  private static boolean isKnown(UnifiedJedis client) {
+    if (client.getClass() == UnifiedJedis.class) {
+      return true; // known by its provider
+    }
+    for (Class<?> type = client.getClass(); type != null; type = type.getSuperclass()) {
+      if (type.getName().startsWith(JEDIS_PACKAGE)
+          && CLIENTS.contains(type.getName().substring(JEDIS_PACKAGE.length()))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static IllegalArgumentException unknown(UnifiedJedis client, String detail) {
+    return new IllegalArgumentException(
+        "client must be a RedisClient, RedisSentinelClient or RedisClusterClient (before Jedis 8"
+            + " also JedisPooled, JedisSentineled or JedisCluster) with a connection provider of"
+            + " Jedis's own, but is a "
+            + client.getClass().getName()
+            + detail);
+  }
+
+  /**
+   * Returns what makes the commands for {@link #execute}. Keys are given as the caller knows them:
+   * the client's key prefix is put before them there.
+   *
+   * @return a maker of commands
+   */
+  public final CommandObjects commands() {
+    return commands;
+  }
+
+  /**
+   * Runs a command. One round trip, plus whatever the client sends again by itself.
+   *
+   * @param command made by {@link #commands}
+   * @param <T> what it answers
+   * @return the reply, null included
+   * @throws JedisException as Jedis throws it
+   */
+  @CanIgnoreReturnValue
+  public abstract <T> T execute(CommandObject<T> command);
+
+  /**
+   * Runs a command of one key that Jedis has in another form, or not at all.
+   *
+   * @param command the command
+   * @param key its first argument, without the client's prefix
+   * @param args the others
+   * @return the reply as it came: {@code Long}, {@code byte[]}, a list of these, or null
+   * @throws JedisException as Jedis throws it
+   */
+  public abstract @Nullable Object send(ProtocolCommand command, String key, String... args);
+
+  /**
+   * Opens a pipeline on a borrowed connection, in a Cluster on one per node, until it is closed.
+   * Keys are given to it as the caller knows them.
+   *
+   * @return the pipeline, to be closed
+   * @throws JedisException if there is no connection to be had
+   */
+  public abstract AbstractPipeline pipelined();
+
+  /**
+   * Returns a key as the server knows it, for what is sent over a connection of our own.
+   *
+   * @param key the key as the caller knows it
+   * @return the key with the client's prefix, if it has one
+   */
+  public final String key(String key) {
+    CommandKeyArgumentPreProcessor prefix = JedisInternals.keyPrefix(commands);
+    if (prefix == null) {
+      return key;
+    }
+    Object actual = prefix.actualKey(key);
+    return actual instanceof byte[] bytes
+        ? new String(bytes, StandardCharsets.UTF_8)
+        : String.valueOf(actual);
+  }
+
+  /**
+   * Opens a connection of our own. It carries the address, credentials, TLS, client name, database
+   * and timeouts that the caller gave to the pool or client, takes no slot of its pool, and speaks
+   * RESP2 whatever they speak. Through Sentinel it goes to the primary of that moment, in a Cluster
+   * to any node that answers, if need be after the nodes were asked for anew.
+   *
+   * <p>May take as long as the connect and read timeouts that the caller gave, in a Cluster as
+   * often as there are nodes.
+   *
+   * @param silenceMillis the read timeout from then on: more than 0
+   * @return the connection, ready for commands
+   * @throws JedisException if no connection can be had
+   */
+  public final Opened open(int silenceMillis) {
+    return ready(connect(), silenceMillis);
+  }
+
+  /**
+   * Opens a connection of our own to the node that has a key. The same as {@link #open(int)} where
+   * there is one server.
+   *
+   * @param key the key as the caller knows it
+   * @param silenceMillis the read timeout from then on: more than 0
+   * @return the connection, ready for commands
+   * @throws JedisException if no connection can be had
+   */
+  public final Opened openFor(String key, int silenceMillis) {
+    return ready(connectFor(key(key)), silenceMillis);
+  }
+
+  private static Opened ready(Opened opened, int silenceMillis) {
+    Connection connection = opened.connection();
+    boolean ready = false;
+    try {
+      if (connection.getRedisProtocol() == RedisProtocol.RESP3) {
+        // Pushes would be mixed with replies, and only Jedis's own loops tell them apart.
+        Object unused = connection.executeCommand(new CommandArguments(Command.HELLO).add("2"));
+      }
+      connection.setSoTimeout(silenceMillis);
+      ready = true;
+      return opened;
+    } finally {
+      if (!ready) {
+        opened.disconnect();
+      }
+    }
+  }
+
+  abstract Opened connect();
+
+  /** Connects to where a key is, given with the client's prefix. */
+  Opened connectFor(String prefixedKey) {
+    return connect();
+  }
+
+  /**
+   * Tells whether a connection opened now could go to the same node. False after a failover, when
+   * the demoted primary may still be answering.
+   *
+   * @param opened an earlier connection
+   * @return whether its node is still the right one; no I/O
+   */
+  public abstract boolean isCurrent(Opened opened);
+
+  /**
+   * Tells whether a connection opened earlier leads to the node that a key is at now, as far as
+   * this client knows.
+   *
+   * @param opened an earlier connection
+   * @param key the key as the caller knows it
+   * @return whether {@link #openFor} would go to the same node; no I/O
+   */
+  public boolean isCurrentFor(Opened opened, String key) {
+    return isCurrent(opened);
+  }
+
+  /**
+   * Tells whether the caller has closed the pool or client. {@link #open} may still work then.
+   *
+   * @return whether it is closed; no I/O
+   */
+  public abstract boolean isClosed();
+
+  /**
+   * Tells whether a command may be sent again by the client itself, without a word, after its reply
+   * was lost.
+   *
+   * @return true for a Cluster, and for a client with an executor other than Jedis's simplest
+   */
+  public abstract boolean resends();
+
+  /**
+   * Tells whether the server may be replaced by another through Sentinel.
+   *
+   * @return whether this leads to Sentinel's current primary
+   */
+  public abstract boolean followsFailover();
+
+  /**
+   * Tells whether keys are on several nodes.
+   *
+   * @return whether this leads to a Cluster
+   */
+  public abstract boolean spreadsKeys();
+
+  /**
+   * Tells whether Jedis's own client-side cache may answer reads without the server.
+   *
+   * @return whether the client has a cache
+   */
+  public boolean cachesReads() {
+    return false;
+  }
+
+  /**
+   * Returns what two of these have in common if they lead through the same pool or client.
+   *
+   * @return the pool or client, to be compared by identity and held weakly
+   */
+  public abstract Object owner();
+
+  /**
+   * Returns the pools that connections are borrowed from, in a Cluster those of all known nodes.
+   *
+   * @return the pools of this moment
+   */
+  public abstract Collection<? extends Pool<?>> pools();
+
+  /**
+   * Returns how long borrowed connections wait for a reply; borrows one to ask it.
+   *
+   * @return milliseconds; 0 if they wait for ever
+   * @throws JedisException if there is no connection to be had
+   */
+  public abstract int socketTimeoutMillis();
+
+  /**
+   * Finds the keys that begin with a text, on all primaries of a Cluster, whose nodes are asked for
+   * first. Keys that are there from beginning to end are found, some perhaps twice; others may be
+   * found or not, and so may keys of slots that move meanwhile.
+   *
+   * @param start what the keys begin with, as the caller knows them
+   * @param count about how many to look at in one step
+   * @param found called with the keys of each step, as the caller knows them
+   * @throws IllegalStateException if the client changes keys otherwise than by a prefix
+   * @throws JedisException as Jedis throws it
+   */
+  public final void scan(String start, int count, Consumer<List<String>> found) {
+    String prefix = key("");
+    if (!key(start).equals(prefix + start)) {
+      throw new IllegalStateException(
+          "Keys cannot be found through a client whose key pre-processor does more than to put a"
+              + " prefix before them");
+    }
+    String pattern = (prefix + start).replaceAll("[\\\\*?\\[\\]]", "\\\\$0") + "*";
+    ScanParams params = new ScanParams().match(pattern).count(count);
+    for (Scanner scanner : scanners()) {
+      String cursor = ScanParams.SCAN_POINTER_START;
+      do {
+        ScanResult<String> page =
+            scanner.scan(
+                new CommandObject<>(
+                    new CommandArguments(Command.SCAN).add(cursor).addParams(params),
+                    BuilderFactory.SCAN_RESPONSE));
+        found.accept(page.getResult().stream().map(key -> key.substring(prefix.length())).toList());
+        cursor = page.getCursor();
+      } while (!cursor.equals(ScanParams.SCAN_POINTER_START));
+    }
+  }
+
+  /** One that runs a step of a scan on one server. */
+  @FunctionalInterface
+  interface Scanner {
+    ScanResult<String> scan(CommandObject<ScanResult<String>> command);
+  }
+
+  /** One for each server that has keys. */
+  Collection<Scanner> scanners() {
+    return List.of(this::execute);
+  }
+
+  /** Makes a connection as a pool does, outside the pool. */
+  static <T> T make(PooledObjectFactory<T> factory) {
+    try {
+      return factory.makeObject().getObject();
+    } catch (JedisException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new JedisConnectionException("Could not open a connection", e);
+    }
+  }
+
+  static void disconnect(Connection connection) {
+    try {
+      connection.forceDisconnect();
+    } catch (IOException e) {
+      LOG.debug("A connection could not be closed", e);
+    }
+  }
+
+  /**
+   * Sets the interrupt flag again of a thread that was interrupted while it waited for a
+   * connection: the pool has cleared it.
+   */
+  static void keepInterrupt(JedisException failure) {
+    if (Failures.isInterrupt(failure)) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

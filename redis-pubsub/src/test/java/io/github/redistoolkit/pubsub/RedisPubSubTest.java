@@ -36,11 +36,11 @@ class RedisPubSubTest {
 
   @Test
   @SuppressWarnings("deprecation") // the simplest client that is none of the known ones
-  void refusesAClientThatDoesNotSayHowItConnects() {
+  void refusesAnUnknownClient() {
     Connection connection = new Connection();
     try (UnifiedJedis bare = new UnifiedJedis(connection) {}) {
       Exception e = assertThrows(IllegalArgumentException.class, () -> new RedisPubSub(bare));
-      assertThat(e.getMessage(), containsString("does not say how it connects"));
+      assertThat(e.getMessage(), containsString("client must be a RedisClient"));
     }
   }
 

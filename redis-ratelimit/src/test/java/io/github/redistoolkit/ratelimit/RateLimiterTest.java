@@ -12,10 +12,12 @@ import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.CommandObject;
+import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
-import redis.clients.jedis.RedisProtocol;
+import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.executors.CommandExecutor;
+import redis.clients.jedis.providers.PooledConnectionProvider;
 import redis.clients.jedis.util.Pool;
 
 /** What is refused before any I/O. */
@@ -23,7 +25,7 @@ class RateLimiterTest {
 
   private static final Duration SECOND = Duration.ofSeconds(1);
 
-  private final UnifiedJedis client = new Unreachable();
+  private final UnifiedJedis client = unreachable();
   private final RateLimiter limiter = new RateLimiter(client, 3, SECOND);
 
   @Test
@@ -145,22 +147,20 @@ class RateLimiterTest {
     assertThat(e.getMessage(), containsString(named));
   }
 
-  /** Fails whatever is sent to it. */
-  private static final class Unreachable extends UnifiedJedis {
-    Unreachable() {
-      super(
-          new CommandExecutor() {
-            @Override
-            public <T> T executeCommand(CommandObject<T> command) {
-              throw new AssertionError("sent " + command.getArguments().getCommand());
-            }
+  /** A client that fails whatever is sent to it. */
+  private static UnifiedJedis unreachable() {
+    return RedisClient.builder()
+        .connectionProvider(new PooledConnectionProvider(new HostAndPort("127.0.0.1", 1)))
+        .commandExecutor(
+            new CommandExecutor() {
+              @Override
+              public <T> T executeCommand(CommandObject<T> command) {
+                throw new AssertionError("sent " + command.getArguments().getCommand());
+              }
 
-            @Override
-            public void close() {}
-          },
-          null,
-          RedisProtocol.RESP2,
-          null);
-    }
+              @Override
+              public void close() {}
+            })
+        .build();
   }
 }

@@ -2,6 +2,7 @@ package io.github.redistoolkit.core;
 
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.exceptions.JedisNoScriptException;
 
 /**
@@ -44,10 +45,45 @@ public final class LuaScript {
    */
   public @Nullable Object run(RedisAccess redis, List<String> keys, List<String> args) {
     try {
-      return redis.execute(redis.commands().evalsha(sha1, keys, args));
+      return redis.execute(bySha1(redis, keys, args));
     } catch (JedisNoScriptException e) {
-      return redis.execute(redis.commands().eval(source, keys, args));
+      return redis.execute(bySource(redis, keys, args));
     }
+  }
+
+  /**
+   * Runs the script and counts how often it is sent. The script finds that number in {@code ARGV}
+   * after its arguments.
+   *
+   * @param redis where to run it
+   * @param keys every key that the script touches, all in one Cluster slot
+   * @param args what the script finds in {@code ARGV}
+   * @param sends what counts
+   * @return the reply: {@code Long}, {@code String}, a list of these, or null
+   * @throws redis.clients.jedis.exceptions.JedisException as Jedis throws it
+   */
+  public @Nullable Object run(
+      RedisAccess redis, List<String> keys, List<String> args, Sends sends) {
+    try {
+      return redis.execute(counted(bySha1(redis, keys, args), sends));
+    } catch (JedisNoScriptException e) {
+      return redis.execute(counted(bySource(redis, keys, args), sends));
+    }
+  }
+
+  private static CommandObject<Object> counted(CommandObject<Object> command, Sends sends) {
+    command.getArguments().add(sends);
+    return command;
+  }
+
+  /** Returns the command for a server that knows the script. */
+  CommandObject<Object> bySha1(RedisAccess redis, List<String> keys, List<String> args) {
+    return redis.commands().evalsha(sha1, keys, args);
+  }
+
+  /** Returns the command for a server that does not know the script, and then does. */
+  CommandObject<Object> bySource(RedisAccess redis, List<String> keys, List<String> args) {
+    return redis.commands().eval(source, keys, args);
   }
 
   /**

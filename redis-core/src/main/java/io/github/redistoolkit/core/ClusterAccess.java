@@ -71,7 +71,7 @@ final class ClusterAccess extends ClientAccess {
     try {
       return connectToOwner(prefixedKey);
     } catch (JedisException e) {
-      provider.renewSlotCache();
+      learnNodes();
       try {
         return connectToOwner(prefixedKey);
       } catch (JedisException again) {
@@ -79,6 +79,41 @@ final class ClusterAccess extends ClientAccess {
         throw again;
       }
     }
+  }
+
+  /** Asks any node that answers, over a connection of our own: the pools may give none. */
+  private void learnNodes() {
+    Opened any;
+    try {
+      any = connectToAny();
+    } catch (JedisException e) {
+      provider.renewSlotCache(); // from the addresses that the client began with
+      return;
+    }
+    try {
+      learnNodes(any);
+    } finally {
+      any.disconnect();
+    }
+  }
+
+  @Override
+  public void learnNodes(Opened opened) {
+    provider.renewSlotCache(opened.connection());
+  }
+
+  @Override
+  Opened connectAt(HostAndPort node) {
+    ConnectionPool pool = provider.getNodes().get(node.toString());
+    if (pool == null) {
+      throw new JedisConnectionException("The cluster client does not know node " + node + " yet");
+    }
+    return new Opened(make(pool.getFactory()), node.toString());
+  }
+
+  @Override
+  public String nodeFor(String key) {
+    return String.valueOf(nodeOf(key(key)));
   }
 
   private Opened connectToOwner(String prefixedKey) {

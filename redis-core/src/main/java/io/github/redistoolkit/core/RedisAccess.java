@@ -19,6 +19,7 @@ import redis.clients.jedis.CommandKeyArgumentPreProcessor;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.CommandObjects;
 import redis.clients.jedis.Connection;
+import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol.Command;
 import redis.clients.jedis.RedisProtocol;
@@ -244,6 +245,18 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
     return ready(connectFor(key(key)), silenceMillis);
   }
 
+  /**
+   * Opens a connection of our own to a node of a Cluster that a redirection named.
+   *
+   * @param node the node's address, as the redirection has it
+   * @param silenceMillis the read timeout from then on: more than 0
+   * @return the connection, ready for commands
+   * @throws JedisException if no connection can be had, as to a node that is not known yet
+   */
+  public final Opened openAt(HostAndPort node, int silenceMillis) {
+    return ready(connectAt(node), silenceMillis);
+  }
+
   private static Opened ready(Opened opened, int silenceMillis) {
     Connection connection = opened.connection();
     boolean ready = false;
@@ -268,6 +281,30 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
   Opened connectFor(String prefixedKey) {
     return connect();
   }
+
+  /** Connects to a node that a redirection named. */
+  Opened connectAt(HostAndPort node) {
+    throw new JedisConnectionException("There are no other nodes than the one server");
+  }
+
+  /**
+   * Tells which keys are at the same node.
+   *
+   * @param key the key as the caller knows it
+   * @return the {@link Opened#node} of a connection that {@link #openFor} would open in a Cluster,
+   *     as far as this client knows; else always the same; no I/O
+   */
+  public String nodeFor(String key) {
+    return "";
+  }
+
+  /**
+   * Learns which node has which keys after one of them has answered {@code MOVED}. Takes no
+   * connection of the pool as long as that node answers. Does nothing where there is one server.
+   *
+   * @param opened a connection to the node that said so
+   */
+  public void learnNodes(Opened opened) {}
 
   /**
    * Tells whether a connection opened now could go to the same node. False after a failover, when

@@ -132,7 +132,8 @@ class IdempotencyIT {
     String key = redis.unique("key");
     Throwable thrown =
         assertThrows(
-            Throwable.class, () -> service.execute(key, String.class, () -> fail(failure)));
+            Throwable.class,
+            () -> service.execute(key, "f", TypeToken.get(String.class), () -> fail(failure)));
     assertThat(thrown, is(sameInstance(failure)));
     assertThat(thrown.getSuppressed().length, is(0));
     assertThat(service.isDuplicate(key), is(false));

@@ -52,6 +52,10 @@ import redis.clients.jedis.util.Pool;
  */
 public final class CacheService<V> implements AutoCloseable {
 
+  static {
+    ModuleVersion.check();
+  }
+
   private final RedisAccess redis;
   private final String prefix;
   private final long defaultTtlMillis;

@@ -52,6 +52,10 @@ import redis.clients.jedis.util.Pool;
  */
 public final class RedisLock {
 
+  static {
+    ModuleVersion.check();
+  }
+
   static final Duration LONGEST_LEASE = Duration.ofDays(365);
 
   private static final Duration LONGEST_WAIT = Duration.ofNanos(Long.MAX_VALUE);

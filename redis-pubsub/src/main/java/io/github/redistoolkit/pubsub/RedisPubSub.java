@@ -51,6 +51,10 @@ import redis.clients.jedis.util.Pool;
  */
 public final class RedisPubSub implements AutoCloseable {
 
+  static {
+    ModuleVersion.check();
+  }
+
   /** What the builder was told, and its defaults. */
   final Settings settings;
 

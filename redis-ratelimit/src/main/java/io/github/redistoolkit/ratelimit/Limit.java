@@ -25,6 +25,10 @@ import java.util.regex.Pattern;
  */
 public record Limit(Kind kind, long permits, Duration period, long refill, int slots, String name) {
 
+  static {
+    ModuleVersion.check();
+  }
+
   /** How permits come back. */
   public enum Kind {
     /** Each permit comes back a window after it was granted. */

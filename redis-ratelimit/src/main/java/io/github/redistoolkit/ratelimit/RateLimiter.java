@@ -68,6 +68,10 @@ import redis.clients.jedis.util.Pool;
  */
 public final class RateLimiter {
 
+  static {
+    ModuleVersion.check();
+  }
+
   private static final Duration LONGEST_WAIT = Duration.ofDays(1);
 
   private final RedisAccess redis;

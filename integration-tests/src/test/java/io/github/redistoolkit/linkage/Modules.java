@@ -1,0 +1,33 @@
+package io.github.redistoolkit.linkage;
+
+import io.github.redistoolkit.cache.CacheService;
+import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.idempotency.IdempotencyService;
+import io.github.redistoolkit.lock.RedisLock;
+import io.github.redistoolkit.pubsub.RedisPubSub;
+import io.github.redistoolkit.ratelimit.RateLimiter;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** The modules as they are on the class path, by their names. */
+final class Modules {
+
+  static final String CORE = "redis-core";
+
+  private Modules() {}
+
+  static Map<String, ClassFiles> all() {
+    Map<String, ClassFiles> all = new LinkedHashMap<>();
+    all.put(CORE, ClassFiles.with(RedisAccess.class));
+    all.put("redis-cache", ClassFiles.with(CacheService.class));
+    all.put("redis-idempotency", ClassFiles.with(IdempotencyService.class));
+    all.put("redis-lock", ClassFiles.with(RedisLock.class));
+    all.put("redis-ratelimit", ClassFiles.with(RateLimiter.class));
+    all.put("redis-pubsub", ClassFiles.with(RedisPubSub.class));
+    return all;
+  }
+
+  static ClassFiles together() {
+    return all().values().stream().reduce(ClassFiles::and).orElseThrow();
+  }
+}

@@ -2,9 +2,11 @@ package io.github.redistoolkit.core;
 
 import static org.awaitility.Awaitility.await;
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.core.RedisAccess.Opened;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.TestRedis;
@@ -13,6 +15,10 @@ import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.AbstractPipeline;
+import redis.clients.jedis.BuilderFactory;
+import redis.clients.jedis.CommandArguments;
+import redis.clients.jedis.CommandObject;
+import redis.clients.jedis.Protocol.Command;
 import redis.clients.jedis.Response;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisDataException;
@@ -85,6 +91,32 @@ class RedisAccessIT {
         faulty.execute(faulty.commands().set(key, "0"));
       }
       await().until(() -> proxy.connections() == 0);
+    }
+  }
+
+  @Test
+  void aConnectionOfItsOwnSpeaksResp2WhateverThePoolOrClientSpeaks() {
+    Opened opened = access.open(1000);
+    try {
+      CommandArguments info = new CommandArguments(Command.CLIENT).add("INFO");
+      String answer =
+          opened.connection().executeCommand(new CommandObject<>(info, BuilderFactory.STRING));
+      assertThat(answer, containsString(" resp=2"));
+    } finally {
+      opened.disconnect();
+    }
+  }
+
+  @Test
+  void noConnectionIsLeftBehindWhereItsTimeoutCannotBeSet() {
+    try (FaultProxy proxy = redis.proxy()) {
+      try (TestRedis through = redis.through(proxy)) {
+        RedisAccess connections = through.access();
+        connections.execute(connections.commands().get(redis.unique("key")));
+        int before = proxy.connections();
+        assertThrows(RuntimeException.class, () -> connections.open(-1));
+        await().until(() -> proxy.connections() == before);
+      }
     }
   }
 }

@@ -1,27 +1,22 @@
 package io.github.redistoolkit.testing;
 
+import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashSet;
-import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
 import org.apache.commons.pool2.impl.BaseObjectPoolConfig;
 import org.apache.commons.pool2.impl.GenericObjectPoolConfig;
 import org.jspecify.annotations.Nullable;
-import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionPoolConfig;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.JedisClientConfig;
 import redis.clients.jedis.JedisPool;
 import redis.clients.jedis.JedisPoolConfig;
 import redis.clients.jedis.JedisSentinelPool;
-import redis.clients.jedis.RedisClient;
-import redis.clients.jedis.RedisClusterClient;
 import redis.clients.jedis.RedisProtocol;
-import redis.clients.jedis.RedisSentinelClient;
 import redis.clients.jedis.UnifiedJedis;
-import redis.clients.jedis.builders.ClusterClientBuilder;
 import redis.clients.jedis.util.Pool;
 
 /**
@@ -42,10 +37,14 @@ record Client(
       ClientKind kind, Deployment deployment, JedisClientConfig config, Limits limits) {
     return switch (kind) {
       case POOL, POOL_RESP3 -> of(pool(deployment, config, limits));
-      case CLIENT, CLIENT_RESP2 -> redis(deployment, config, limits);
+      case CLIENT, CLIENT_RESP2 -> of(RedisClients.standalone(deployment, config, limits));
       case SENTINEL_POOL, SENTINEL_POOL_RESP3 -> of(sentinelPool(deployment, config, limits));
-      case SENTINEL_CLIENT, SENTINEL_CLIENT_RESP2 -> sentinel(deployment, config, limits);
-      case CLUSTER, CLUSTER_RESP2 -> cluster(deployment, config, limits);
+      case SENTINEL_CLIENT, SENTINEL_CLIENT_RESP2 ->
+          of(RedisClients.sentinel(deployment, config, limits));
+      case CLUSTER, CLUSTER_RESP2 -> of(RedisClients.cluster(deployment, config, limits));
+      case JEDIS_POOLED -> of(FormerClients.standalone(deployment, config, limits));
+      case JEDIS_SENTINELED -> of(FormerClients.sentinel(deployment, config, limits));
+      case JEDIS_CLUSTER -> of(FormerClients.cluster(deployment, config, limits));
     };
   }
 
@@ -64,7 +63,7 @@ record Client(
       return set(new JedisPoolConfig(), BaseObjectPoolConfig.DEFAULT_MAX_WAIT);
     }
 
-    private ConnectionPoolConfig ofClient() {
+    ConnectionPoolConfig ofClient() {
       return set(new ConnectionPoolConfig(), Duration.ofSeconds(10));
     }
 
@@ -82,10 +81,20 @@ record Client(
     JedisClientConfig config = deployment.config().protocol(RedisProtocol.RESP3).build();
     Limits few = new Limits(8, null, null);
     return switch (deployment.topology()) {
-      case STANDALONE -> redis(deployment, config, few);
-      case SENTINEL -> sentinel(deployment, config, few);
-      case CLUSTER -> cluster(deployment, config, few);
+      case STANDALONE -> of(ClientKind.CLIENT, ClientKind.JEDIS_POOLED, deployment, config, few);
+      case SENTINEL ->
+          of(ClientKind.SENTINEL_CLIENT, ClientKind.JEDIS_SENTINELED, deployment, config, few);
+      case CLUSTER -> of(ClientKind.CLUSTER, ClientKind.JEDIS_CLUSTER, deployment, config, few);
     };
+  }
+
+  private static Client of(
+      ClientKind kind,
+      ClientKind former,
+      Deployment deployment,
+      JedisClientConfig config,
+      Limits limits) {
+    return of(kind.isAvailable() ? kind : former, deployment, config, limits);
   }
 
   /** How many connections are borrowed at this moment. */
@@ -107,6 +116,11 @@ record Client(
     return new Client(pool, null, () -> Set.of(pool));
   }
 
+  private static Client of(UnifiedJedis client) {
+    RedisAccess access = RedisAccess.of(client);
+    return new Client(null, client, access::pools);
+  }
+
   @SuppressWarnings("deprecation") // JedisPool is what most code holds
   private static Pool<Jedis> pool(Deployment deployment, JedisClientConfig config, Limits limits) {
     return new JedisPool(limits.ofPool(), deployment.nodes().get(0), config);
@@ -123,47 +137,7 @@ record Client(
         sentinelConfig(deployment));
   }
 
-  private static Client redis(Deployment deployment, JedisClientConfig config, Limits limits) {
-    RedisClient client =
-        RedisClient.builder()
-            .hostAndPort(deployment.nodes().get(0))
-            .clientConfig(config)
-            .poolConfig(limits.ofClient())
-            .build();
-    return new Client(null, client, () -> Set.of(client.getPool()));
-  }
-
-  private static Client sentinel(Deployment deployment, JedisClientConfig config, Limits limits) {
-    RedisSentinelClient client =
-        RedisSentinelClient.builder()
-            .masterName(Deployment.PRIMARY_NAME)
-            .sentinels(new HashSet<>(deployment.sentinels()))
-            .sentinelClientConfig(sentinelConfig(deployment))
-            .clientConfig(config)
-            .poolConfig(limits.ofClient())
-            .build();
-    Supplier<Collection<? extends Pool<?>>> pools =
-        () -> {
-          Map<?, Pool<Connection>> primaries = client.getPrimaryNodesConnectionMap();
-          return primaries.values();
-        };
-    return new Client(null, client, pools);
-  }
-
-  private static Client cluster(Deployment deployment, JedisClientConfig config, Limits limits) {
-    ClusterClientBuilder<RedisClusterClient> builder =
-        RedisClusterClient.builder()
-            .nodes(new HashSet<>(deployment.nodes()))
-            .clientConfig(config)
-            .poolConfig(limits.ofClient());
-    if (limits.retriesFor() != null) {
-      builder.maxTotalRetriesDuration(limits.retriesFor());
-    }
-    RedisClusterClient client = builder.build();
-    return new Client(null, client, () -> client.getClusterNodes().values());
-  }
-
-  private static JedisClientConfig sentinelConfig(Deployment deployment) {
+  static JedisClientConfig sentinelConfig(Deployment deployment) {
     return deployment.config().protocol(RedisProtocol.RESP2).build();
   }
 }

@@ -23,7 +23,13 @@ public enum ClientKind {
   /** A {@code RedisClusterClient} speaking RESP3. */
   CLUSTER(Topology.CLUSTER, RedisProtocol.RESP3, Matrix.DEFAULT),
   /** A {@code RedisClusterClient} speaking RESP2. */
-  CLUSTER_RESP2(Topology.CLUSTER, RedisProtocol.RESP2, Matrix.CLIENTS);
+  CLUSTER_RESP2(Topology.CLUSTER, RedisProtocol.RESP2, Matrix.CLIENTS),
+  /** A {@code JedisPooled}, which Jedis had before version 8, speaking RESP3. */
+  JEDIS_POOLED(Topology.STANDALONE, RedisProtocol.RESP3, Matrix.CLIENTS),
+  /** A {@code JedisSentineled}, which Jedis had before version 8, speaking RESP3. */
+  JEDIS_SENTINELED(Topology.SENTINEL, RedisProtocol.RESP3, Matrix.CLIENTS),
+  /** A {@code JedisCluster} speaking RESP3. */
+  JEDIS_CLUSTER(Topology.CLUSTER, RedisProtocol.RESP3, Matrix.CLIENTS);
 
   private final Topology topology;
   private final RedisProtocol protocol;
@@ -33,6 +39,30 @@ public enum ClientKind {
     this.topology = topology;
     this.protocol = protocol;
     this.matrix = matrix;
+  }
+
+  /** The name of its class in Jedis. */
+  private String type() {
+    return switch (this) {
+      case POOL, POOL_RESP3 -> "JedisPool";
+      case CLIENT, CLIENT_RESP2 -> "RedisClient";
+      case SENTINEL_POOL, SENTINEL_POOL_RESP3 -> "JedisSentinelPool";
+      case SENTINEL_CLIENT, SENTINEL_CLIENT_RESP2 -> "RedisSentinelClient";
+      case CLUSTER, CLUSTER_RESP2 -> "RedisClusterClient";
+      case JEDIS_POOLED -> "JedisPooled";
+      case JEDIS_SENTINELED -> "JedisSentineled";
+      case JEDIS_CLUSTER -> "JedisCluster";
+    };
+  }
+
+  /** Whether the Jedis on the class path has it. */
+  boolean isAvailable() {
+    try {
+      Class.forName("redis.clients.jedis." + type(), false, ClientKind.class.getClassLoader());
+      return true;
+    } catch (ClassNotFoundException e) {
+      return false;
+    }
   }
 
   /** What it is made for. */
@@ -45,8 +75,13 @@ public enum ClientKind {
     return protocol;
   }
 
-  /** Whether suites run through it in a run of the given size. */
-  boolean isIn(Matrix size) {
-    return matrix.compareTo(size) <= 0;
+  /** Whether what holds its connections is a pool, not a client. */
+  public boolean isPool() {
+    return type().endsWith("Pool");
+  }
+
+  /** Whether suites run through it in a run of this size, with this Jedis. */
+  public boolean isInThisRun() {
+    return matrix.compareTo(Matrix.ofThisRun()) <= 0 && isAvailable();
   }
 }

@@ -67,7 +67,7 @@ public @interface EachClient {
       List<ClientKind> leftOut =
           Matrix.ofThisRun() == Matrix.DEFAULT ? List.of(suite.notByDefault()) : List.of();
       return Arrays.stream(ClientKind.values())
-          .filter(kind -> topologies.contains(kind.topology()) && kind.isIn(Matrix.ofThisRun()))
+          .filter(kind -> topologies.contains(kind.topology()) && kind.isInThisRun())
           .filter(kind -> !leftOut.contains(kind))
           .map(kind -> Arguments.of(redis.apply(kind)));
     }

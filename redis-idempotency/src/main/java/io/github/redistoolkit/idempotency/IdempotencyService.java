@@ -62,6 +62,10 @@ import redis.clients.jedis.util.Pool;
  */
 public final class IdempotencyService {
 
+  static {
+    ModuleVersion.check();
+  }
+
   private static final Duration LONGEST = Duration.ofDays(3650);
   private static final long LARGEST_RESULT = 512L << 20;
   private static final long LEAST_POLL_PAUSE_MILLIS = 100;
@@ -218,17 +222,14 @@ public final class IdempotencyService {
    * @param type the class of the result
    * @param work what to run once
    * @param <T> the type of the result
-   * @param <E> the checked exception of the work
    * @return the result of the work, run now or before; null if it was null
-   * @throws E if the work throws it
    * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if {@code key} is empty, too long or not valid Unicode
    * @throws IdempotencyException as the other form, but for the fingerprint
    * @throws JedisException if Redis failed before the work; nothing was run
    */
   @CanIgnoreReturnValue
-  public <T, E extends Exception> @Nullable T execute(
-      String key, Class<T> type, Operation<T, E> work) throws E {
+  public <T> @Nullable T execute(String key, Class<T> type, Operation<T, RuntimeException> work) {
     return runOnce(key, null, TypeToken.get(Objects.requireNonNull(type, "type")), work);
   }
 

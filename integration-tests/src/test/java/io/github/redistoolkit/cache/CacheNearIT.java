@@ -38,6 +38,7 @@ import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.RedisClient;
+import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.params.SetParams;
 import redis.clients.jedis.util.PrefixedKeyArgumentPreProcessor;
 
@@ -429,7 +430,7 @@ class CacheNearIT {
         DefaultJedisClientConfig.builder()
             .commandKeyArgumentPreProcessor(new PrefixedKeyArgumentPreProcessor(prefix + "tenant:"))
             .build();
-    try (RedisClient renaming =
+    try (UnifiedJedis renaming =
         RedisClient.builder().hostAndPort(redis.address()).clientConfig(config).build()) {
       CacheService<Integer> cache =
           CacheService.builder(renaming, Integer.class).prefix(prefix).nearCache(10).build();

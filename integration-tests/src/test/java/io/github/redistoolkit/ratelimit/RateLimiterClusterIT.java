@@ -17,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.RedisClusterClient;
+import redis.clients.jedis.UnifiedJedis;
 
 /** What is different in a Cluster. */
 @EachClient(topologies = Topology.CLUSTER)
@@ -93,7 +94,7 @@ class RateLimiterClusterIT {
   @Test
   void aClientThatTriesOnceLeavesALostReplyToThePolicyAndIsChargedOnce() {
     try (FaultProxy network = redis.proxy();
-        RedisClusterClient once =
+        UnifiedJedis once =
             RedisClusterClient.builder()
                 .nodes(Set.of(network.address()))
                 .clientConfig(

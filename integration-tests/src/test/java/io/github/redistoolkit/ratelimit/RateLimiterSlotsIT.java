@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.RedisClusterClient;
+import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
 /** A Cluster whose slots move, change hands, or have no server. */
@@ -56,7 +57,7 @@ class RateLimiterSlotsIT {
   /** The price of never sending a decision twice. */
   @Test
   void aClientThatTriesOnceLeavesTheFirstDecisionAfterAMoveToThePolicy() {
-    try (RedisClusterClient once =
+    try (UnifiedJedis once =
         RedisClusterClient.builder()
             .nodes(Set.copyOf(redis.nodes()))
             .clientConfig(DefaultJedisClientConfig.builder().build())

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 import io.github.redistoolkit.cache.CacheAside;
 import io.github.redistoolkit.cache.CacheService;
 import io.github.redistoolkit.idempotency.IdempotencyService;
+import io.github.redistoolkit.json.JsonCodec;
 import io.github.redistoolkit.lock.Lease;
 import io.github.redistoolkit.lock.RedisLock;
 import io.github.redistoolkit.pubsub.RedisPubSub;
@@ -21,6 +22,7 @@ import io.github.redistoolkit.ratelimit.RateLimiter;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.TestRedis;
 import java.io.IOException;
+import java.lang.reflect.Type;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -40,6 +42,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.util.Pool;
+import tools.jackson.databind.json.JsonMapper;
 
 /** The README's examples, compiled and run, and kept word for word what the README shows. */
 @Tag("integration")
@@ -93,7 +96,7 @@ class ReadmeIT {
       assertThat(block.group(1), here.contains(comparable(block.group(1))), is(true));
       examples++;
     }
-    assertThat(examples, is(5));
+    assertThat(examples, is(6));
   }
 
   private static String comparable(String java) {
@@ -167,6 +170,29 @@ class ReadmeIT {
     assertThat(handled.poll(5, TimeUnit.SECONDS), is(new UserEvent("user_created", "123")));
     assertThat(subscription.isActive(), is(true));
     pubsub.close();
+  }
+
+  @Test
+  void ownMapper() {
+    final class JacksonCodec implements JsonCodec {
+      private final JsonMapper mapper = JsonMapper.builder().build();
+
+      @Override
+      public String encode(Object value, Type type) {
+        return mapper.writerFor(mapper.constructType(type)).writeValueAsString(value);
+      }
+
+      @Override
+      public Object decode(String json, Type type) {
+        return mapper.readValue(json, mapper.constructType(type));
+      }
+    }
+
+    CacheService<User> cache =
+        CacheService.builder(pool, User.class).codec(new JacksonCodec()).build();
+
+    cache.set(requestId, new User("123", "John"), Duration.ofMinutes(10));
+    assertThat(cache.get(requestId), is(Optional.of(new User("123", "John"))));
   }
 
   record User(String id, String name) {}

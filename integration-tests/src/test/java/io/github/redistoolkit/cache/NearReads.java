@@ -24,7 +24,7 @@ class NearReads implements AutoCloseable {
   NearReads(TestRedis pool, TestRedis listening, String prefix) {
     this.client = pool.client();
     this.prefix = prefix;
-    Codec<Long> codec = new Codec<>(Json.defaultGson(), TypeToken.get(Long.class));
+    Codec<Long> codec = new Codec<>(Json.standard(), TypeToken.get(Long.class));
     this.near = new NearCache<>(codec, Values.SHARED, 1000);
     RedisAccess redis = pool.access();
     this.entries = new Entries<>(redis, codec, prefix, near);

@@ -8,6 +8,7 @@ import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.json.JsonCodec;
 import java.time.Duration;
 
 /**
@@ -25,7 +26,7 @@ public final class CacheBuilder<V> {
   final TypeToken<V> type;
   String prefix = "";
   long defaultTtlMillis = Duration.ofDays(1).toMillis();
-  Gson gson = Json.defaultGson();
+  Json json = Json.standard();
   long nullTtlMillis;
   double jitter;
   long leaseMillis = Duration.ofSeconds(3).toMillis();
@@ -65,7 +66,10 @@ public final class CacheBuilder<V> {
   }
 
   /**
-   * Sets what encodes and decodes values. Unless set: strict JSON, {@code java.time} as ISO-8601.
+   * Sets what encodes and decodes values. Unless set: strict JSON, dates and {@code java.time} as
+   * ISO-8601. What is registered with it stays as it is; what Gson does by itself and nobody could
+   * read back is refused, as {@code java.util.Date} in the JVM's own time zone, and an unknown
+   * constant of an enum is an error instead of null.
    *
    * @param gson the Gson; it must write JSON
    * @return this
@@ -73,7 +77,20 @@ public final class CacheBuilder<V> {
    */
   @CanIgnoreReturnValue
   public CacheBuilder<V> gson(Gson gson) {
-    this.gson = requireNonNull(gson, "gson");
+    this.json = Json.of(gson);
+    return this;
+  }
+
+  /**
+   * Sets another mapper than Gson to encode and decode values.
+   *
+   * @param codec the mapper
+   * @return this
+   * @throws NullPointerException if it is null
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> codec(JsonCodec codec) {
+    this.json = Json.of(codec);
     return this;
   }
 
@@ -161,8 +178,9 @@ public final class CacheBuilder<V> {
    *
    * @return a new cache
    * @throws IllegalStateException if it is to have a near cache and no prefix
-   * @throws IllegalArgumentException if it is to have a near cache, and the pool or client is of
-   *     Sentinel or a Cluster, or is of a kind that does not say how it connects
+   * @throws IllegalArgumentException if no value of the type could be read back, as Gson says of
+   *     abstract types; or if it is to have a near cache, and the pool or client is of Sentinel or
+   *     a Cluster, or is of a kind that does not say how it connects
    */
   public CacheService<V> build() {
     if (nearEntries > 0 && prefix.isEmpty()) {

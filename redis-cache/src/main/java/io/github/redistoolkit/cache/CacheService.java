@@ -41,8 +41,25 @@ import redis.clients.jedis.util.Pool;
  *
  * <p><b>Failure.</b> If Redis fails, {@code getOrLoad} loads without it, one load at a time per key
  * in this JVM, and counts that; all other methods throw the {@link JedisException}, after which a
- * write may or may not have happened. An entry that cannot be decoded to the type is a miss, and is
- * counted.
+ * write may or may not have happened. An entry that cannot be decoded to the type is a miss; the
+ * first is logged as a warning, and all are counted.
+ *
+ * <p><b>Values.</b> What is stored comes back equal in every JVM that has the same classes. What
+ * would not is refused with an {@link IllegalArgumentException} that names the type and the path: a
+ * subclass of the declared type, an object of an anonymous class, what is nested too deep to be
+ * read (with Gson more than 255). A value that a loader returned is refused so for all who wait for
+ * it. Collections and maps come back equal by their elements, in classes of the mapper's choice.
+ * Where the declared type says {@code Object}, by default only texts, booleans, {@code Long},
+ * {@code Double} and lists and maps of these come back as they were. See {@link
+ * io.github.redistoolkit.json.JsonCodec} for what is tried, and for other mappers than Gson.
+ *
+ * <p><b>When classes change</b>, JVMs of both versions read the same entries for a while. A field
+ * that an entry lacks is null or zero; one that the class lacks is ignored; one that was renamed is
+ * both, unless {@code @SerializedName} names the old one as an alternate. An entry is undecodable,
+ * so a miss that {@link #getOrLoad} loads anew, if it has a constant that the enum lacks (an added
+ * one in the old JVMs, a removed one in the new), if a field no longer fits its type, or if the
+ * constructor refuses it. Where the versions would replace each other's entries too often, give the
+ * new one another prefix. This is how Gson reads; another mapper has rules of its own.
  *
  * <p>Each method is one round trip, unless it says otherwise or the near cache answers.
  * Thread-safe. Make one per type and keep it: it owns no thread until a loader runs, unless it has
@@ -77,6 +94,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @param pool where connections come from; never closed here
    * @param type the type of the values
    * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if no value of the type could be read back, as Gson says of
+   *     abstract types
    */
   public CacheService(Pool<Jedis> pool, Class<V> type) {
     this(builder(pool, type));
@@ -99,7 +118,8 @@ public final class CacheService<V> implements AutoCloseable {
     redis = options.redis;
     prefix = options.prefix;
     defaultTtlMillis = options.defaultTtlMillis;
-    codec = new Codec<>(options.gson, options.type);
+    options.json.requireReadable(options.type);
+    codec = new Codec<>(options.json, options.type);
     if (options.nearEntries == 0) {
       near = null;
       invalidations = null;
@@ -178,7 +198,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @param key the key
    * @param value the value
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the key is empty, or the value has no JSON
+   * @throws IllegalArgumentException if the key is empty, or the value would not come back equal
    * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails
    */
@@ -197,8 +217,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @param value the value
    * @param ttl how long it lives; at least 1 ms, more than 100 years are 100 years
    * @throws NullPointerException if the key or the value is null
-   * @throws IllegalArgumentException if the key is empty, the value has no JSON, or {@code ttl} is
-   *     null or below 1 ms
+   * @throws IllegalArgumentException if the key is empty, the value would not come back equal, or
+   *     {@code ttl} is null or below 1 ms
    * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails
    */
@@ -261,7 +281,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @return the value; null if the loader returned null
    * @throws NullPointerException if the key or the loader is null
    * @throws IllegalArgumentException if the key is empty, {@code ttl} is null or below 1 ms, or the
-   *     loaded value has no JSON
+   *     loaded value would not come back equal
    * @throws IllegalStateException if called for a key by its own loader, or after {@link #close}
    * @throws java.util.concurrent.CompletionException if the loader threw a checked exception, which
    *     is the cause; or if this thread was interrupted while it waited. What a loader throws
@@ -352,8 +372,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @param entries the values by key
    * @param ttl how long they live; at least 1 ms, more than 100 years are 100 years
    * @throws NullPointerException if {@code entries} is or has null
-   * @throws IllegalArgumentException if a key is empty, a value has no JSON, or {@code ttl} is null
-   *     or below 1 ms; nothing is stored then
+   * @throws IllegalArgumentException if a key is empty, a value would not come back equal, or
+   *     {@code ttl} is null or below 1 ms; nothing is stored then
    * @throws IllegalStateException after {@link #close}
    * @throws CacheBatchException if some keys were not stored, or it is not known
    * @throws JedisException if Redis fails before anything is sent

@@ -18,7 +18,8 @@ import java.time.Duration;
  * @param uncachedLoads the part of {@code loads} and {@code loadFailures} that ran without Redis,
  *     which failed or held the key
  * @param redisFailures times that Redis failed where the caller was not told: around a load
- * @param undecodable entries that could not be decoded to the type, and so were misses
+ * @param undecodable entries that could not be decoded to the type, and so were misses; the first
+ *     of them was logged
  */
 public record CacheStats(
     long hits,

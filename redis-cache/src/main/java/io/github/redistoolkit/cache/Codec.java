@@ -2,45 +2,43 @@ package io.github.redistoolkit.cache;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Json;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Values to JSON and back. Thread-safe. */
 final class Codec<V> {
 
+  private static final Logger LOG = LoggerFactory.getLogger(CacheService.class);
   private static final char REPLACEMENT = '\uFFFD';
 
-  private final Gson gson;
+  private final Json json;
   private final TypeToken<V> type;
+  private final AtomicBoolean undecodableSaid = new AtomicBoolean();
 
-  Codec(Gson gson, TypeToken<V> type) {
-    this.gson = gson;
+  Codec(Json json, TypeToken<V> type) {
+    this.json = json;
     this.type = type;
   }
 
   /**
    * Encodes a value.
    *
-   * @throws IllegalArgumentException if it would not read back as a value
+   * @throws IllegalArgumentException if it would not read back equal
    */
   String encode(@Nullable V value) {
-    String json = Json.encode(gson, value, type);
-    if (json.isEmpty() || json.charAt(0) == Marker.SIGN) {
-      throw new IllegalArgumentException(
-          "Gson encodes a value of " + type + " as something that is not JSON");
-    }
-    requireEncodable(json);
-    return json;
+    return json.encode(value, type); // Never begins as a mark does.
   }
 
-  @Nullable V decode(String json) {
-    return Json.decode(gson, json, type);
+  @Nullable V decode(String text) {
+    return json.decode(text, type);
   }
 
   /** Tells what the bytes under a key are; null bytes are an absence. */
@@ -57,28 +55,26 @@ final class Codec<V> {
     }
     // What is not UTF-8 was replaced: it would read as a value that nobody stored.
     if (text.indexOf(REPLACEMENT) >= 0 && !Arrays.equals(text.getBytes(UTF_8), bytes)) {
-      return Content.undecodable(sha1(bytes));
+      return undecodable(bytes, "not UTF-8");
     }
     try {
       return Content.value(decode(text));
     } catch (RuntimeException e) {
       // Not only JsonParseException: adapters and constructors throw what they like. The exception
       // is dropped, as its message may quote the value; the entry is counted.
-      return Content.undecodable(sha1(bytes));
+      return undecodable(bytes, e.getClass().getSimpleName());
     }
   }
 
-  /** Jedis would send half of a pair as a question mark. */
-  private static void requireEncodable(String json) {
-    int at = 0;
-    while (at < json.length()) {
-      int codePoint = json.codePointAt(at);
-      if (codePoint >= Character.MIN_SURROGATE && codePoint <= Character.MAX_SURROGATE) {
-        throw new IllegalArgumentException(
-            "the JSON of the value has an unpaired surrogate, which UTF-8 cannot carry");
-      }
-      at += Character.charCount(codePoint);
+  private Content<V> undecodable(byte[] bytes, String reason) {
+    if (!undecodableSaid.get() && undecodableSaid.compareAndSet(false, true)) {
+      LOG.warn(
+          "An entry cannot be decoded to {} ({}): a miss, as are all like it, which are only"
+              + " counted",
+          type,
+          reason);
     }
+    return Content.undecodable(sha1(bytes));
   }
 
   /** The digest that {@code redis.sha1hex} gives. */

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 
 class CodecTest {
 
-  private final Codec<String> codec = new Codec<>(Json.defaultGson(), TypeToken.get(String.class));
+  private final Codec<String> codec = new Codec<>(Json.standard(), TypeToken.get(String.class));
 
   private Content<String> read(String text) {
     return codec.read(text.getBytes(UTF_8));
@@ -64,13 +64,14 @@ class CodecTest {
 
   @Test
   void anyExceptionOfTheGsonMakesAnEntryUndecodable() {
-    Codec<String> failing = new Codec<>(gsonOf(new Failing()), TypeToken.get(String.class));
+    Codec<String> failing =
+        new Codec<>(Json.of(gsonOf(new Failing())), TypeToken.get(String.class));
     assertThat(failing.read("\"a\"".getBytes(UTF_8)).state(), is(State.UNDECODABLE));
   }
 
   @Test
   void aGsonThatDoesNotWriteJsonIsRefused() {
-    Codec<String> sign = new Codec<>(gsonOf(new Failing()), TypeToken.get(String.class));
+    Codec<String> sign = new Codec<>(Json.of(gsonOf(new Failing())), TypeToken.get(String.class));
     assertThrows(IllegalArgumentException.class, () -> sign.encode("x"));
   }
 

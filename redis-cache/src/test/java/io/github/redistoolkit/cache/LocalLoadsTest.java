@@ -23,7 +23,7 @@ class LocalLoadsTest {
 
   private static LocalLoads<Integer> localLoads() {
     Counters counters = new Counters();
-    Codec<Integer> codec = new Codec<>(Json.defaultGson(), TypeToken.get(Integer.class));
+    Codec<Integer> codec = new Codec<>(Json.standard(), TypeToken.get(Integer.class));
     return new LocalLoads<>(new LoaderRuns<>(codec, counters), counters);
   }
 

@@ -23,7 +23,7 @@ class NearCacheTest {
   private final NearCache<String> near = near(TypeToken.get(String.class));
 
   private static <V> NearCache<V> near(TypeToken<V> type) {
-    Codec<V> codec = new Codec<>(Json.defaultGson(), type);
+    Codec<V> codec = new Codec<>(Json.standard(), type);
     return new NearCache<>(codec, Values.of(type), 100);
   }
 

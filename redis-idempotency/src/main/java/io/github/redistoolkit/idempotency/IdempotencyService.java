@@ -7,6 +7,7 @@ import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Digests;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.json.JsonCodec;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Base64;
@@ -49,6 +50,21 @@ import redis.clients.jedis.util.Pool;
  * are there as SHA-256. The fingerprint is text that tells whether a request is the same, such as a
  * digest of its body; only 128 bits of its SHA-256 are stored. Results are stored as they are, as
  * JSON.
+ *
+ * <p><b>Results.</b> What is replayed is equal to what the work returned, in every JVM that has the
+ * same classes. A type of which no result could be read back, such as an {@code Optional<Thread>},
+ * is refused before the work runs. A result that would come back different, such as a subclass of
+ * the declared type, is not recorded: {@link ResultNotRecordedException} carries it, its cause
+ * names the type and the path, and the work never runs again. See {@link
+ * io.github.redistoolkit.json.JsonCodec} for what is tried, and for other mappers than Gson.
+ *
+ * <p><b>When classes change</b>, results of the old version are replayed to the new for as long as
+ * the ttl, and for a while the other way round. A field that a result lacks is null or zero; one
+ * that the class lacks is ignored; one that was renamed is both, unless {@code @SerializedName}
+ * names the old one as an alternate. A constant that the enum lacks (an added one in the old JVMs,
+ * a removed one in the new), a field that no longer fits its type, and what the constructor refuses
+ * are a {@link StoredResultException}, logged once per type; the work does not run again, and the
+ * result stays. This is how Gson reads; another mapper has rules of its own.
  *
  * <p><b>Cost and failure.</b> Each method says its round trips; the first call to a server that
  * does not know a script yet takes one more. Every record expires by itself: a completion after the
@@ -106,7 +122,7 @@ public final class IdempotencyService {
   private IdempotencyService(Builder builder) {
     this.keys = builder.keys;
     this.records = new Records(builder.redis, builder.ttl);
-    this.codec = new ResultCodec(builder.gson, builder.maxResultBytes);
+    this.codec = new ResultCodec(builder.json, builder.maxResultBytes);
     this.lease = builder.lease;
     this.waitFor = builder.waitFor;
   }
@@ -158,7 +174,9 @@ public final class IdempotencyService {
    * not; Jedis's exception says so.
    *
    * @param requestId the request's key; 1 to 255 characters
-   * @param result its result, encoded by its class; may be null
+   * @param result its result, encoded as its own class has it; may be null. Ask for that class, or
+   *     for the type that a list, a map or a generic class is an instance of; asked for {@code
+   *     Object}, numbers are {@code Long} or {@code Double}
    * @return true if this result is now the stored one; false if it was not kept, because there is a
    *     completion already or a live claim
    * @throws NullPointerException if {@code requestId} is null
@@ -170,7 +188,7 @@ public final class IdempotencyService {
    */
   public boolean storeRequest(String requestId, @Nullable Object result) {
     String key = keys.of(requestId, "requestId");
-    ResultCodec.Encoded encoded = codec.encode(result, TypeToken.get(Object.class));
+    ResultCodec.Encoded encoded = codec.encodeAsItIs(result);
     boolean kept = records.store(key, newToken(), encoded);
     if (kept && encoded instanceof ResultCodec.Unfit unfit) {
       throw new ResultNotRecordedException(unfit.reason(), result, unfit.cause());
@@ -224,7 +242,8 @@ public final class IdempotencyService {
    * @param <T> the type of the result
    * @return the result of the work, run now or before; null if it was null
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if {@code key} is empty, too long or not valid Unicode
+   * @throws IllegalArgumentException if {@code key} is empty, too long or not valid Unicode, or no
+   *     result of the type could be read back; nothing was run
    * @throws IdempotencyException as the other form, but for the fingerprint
    * @throws JedisException if Redis failed before the work; nothing was run
    */
@@ -254,7 +273,8 @@ public final class IdempotencyService {
    * @throws E if the work throws it
    * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if {@code key} or {@code fingerprint} is empty or not valid
-   *     Unicode, or {@code key} too long
+   *     Unicode, or {@code key} too long, or no result of the type could be read back; nothing was
+   *     run
    * @throws InProgressException if another caller is still working on it; nothing was run
    * @throws FingerprintMismatchException if the key was used with another fingerprint; nothing was
    *     run
@@ -284,7 +304,8 @@ public final class IdempotencyService {
    * @return the claim, to be closed: the caller's to do, or a replay
    * @throws NullPointerException if {@code key} or {@code type} is null
    * @throws IllegalArgumentException if {@code key} or {@code fingerprint} is empty or not valid
-   *     Unicode, or {@code key} too long
+   *     Unicode, or {@code key} too long, or no result of the type could be read back; nothing was
+   *     run
    * @throws InProgressException if another caller is still working on it
    * @throws FingerprintMismatchException if the key was used with another fingerprint
    * @throws StoredResultException if the work was run before, but its result cannot be had
@@ -293,7 +314,7 @@ public final class IdempotencyService {
   public <T> Claim<T> begin(String key, @Nullable String fingerprint, TypeToken<T> type) {
     String recordKey = keys.of(key, "key");
     String digest = fingerprint == null ? "" : digest(fingerprint);
-    Objects.requireNonNull(type, "type");
+    codec.requireReadable(Objects.requireNonNull(type, "type"));
     String token = newToken();
     long start = System.nanoTime();
     while (true) {
@@ -400,7 +421,7 @@ public final class IdempotencyService {
     private Duration lease = Duration.ofSeconds(60);
     private Duration waitFor = Duration.ZERO;
     private int maxResultBytes = 1 << 20;
-    private Gson gson = Json.defaultGson();
+    private Json json = Json.standard();
 
     private Builder(RedisAccess redis) {
       this.redis = redis;
@@ -486,15 +507,32 @@ public final class IdempotencyService {
 
     /**
      * Sets what turns results into JSON and back. All services that share keys must agree on it.
+     * What is registered with it stays as it is; what Gson does by itself and nobody could read
+     * back is refused, as {@code java.util.Date} in the JVM's own time zone, and an unknown
+     * constant of an enum is an error instead of null.
      *
-     * @param gson the encoder; by default one that writes {@code java.time} as ISO-8601 text, keeps
-     *     nulls, and reads strict JSON only
+     * @param gson the encoder; by default one that writes dates and {@code java.time} as ISO-8601
+     *     text, keeps nulls, and reads strict JSON only
      * @return this
      * @throws NullPointerException if {@code gson} is null
      */
     @CanIgnoreReturnValue
     public Builder gson(Gson gson) {
-      this.gson = Objects.requireNonNull(gson, "gson");
+      this.json = Json.of(gson);
+      return this;
+    }
+
+    /**
+     * Sets another mapper than Gson to turn results into JSON and back. All services that share
+     * keys must agree on it.
+     *
+     * @param codec the mapper
+     * @return this
+     * @throws NullPointerException if {@code codec} is null
+     */
+    @CanIgnoreReturnValue
+    public Builder codec(JsonCodec codec) {
+      this.json = Json.of(codec);
       return this;
     }
 

@@ -1,14 +1,28 @@
 package io.github.redistoolkit.idempotency;
 
-import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.FirstOfType;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import java.nio.charset.StandardCharsets;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Turns results into what a record holds and back. */
-record ResultCodec(Gson gson, int maxResultBytes) {
+/** Turns results into what a record holds and back. Thread-safe. */
+final class ResultCodec {
+
+  private static final Logger LOG = LoggerFactory.getLogger(IdempotencyService.class);
+
+  private final Json json;
+  private final int maxResultBytes;
+  private final FirstOfType undecodable = new FirstOfType();
+
+  ResultCodec(Json json, int maxResultBytes) {
+    this.json = json;
+    this.maxResultBytes = maxResultBytes;
+  }
 
   /** A result made ready for its record. */
   sealed interface Encoded {}
@@ -19,45 +33,64 @@ record ResultCodec(Gson gson, int maxResultBytes) {
   /** A result that cannot be stored, so that only the fact of completion can. */
   record Unfit(Reason reason, @Nullable Throwable cause) implements Encoded {}
 
-  <T> Encoded encode(@Nullable T result, TypeToken<T> type) {
-    String json;
-    try {
-      json = Json.encode(gson, result, type);
-    } catch (RuntimeException | Error e) {
-      // The work has run: whatever an adapter throws (a cycle overflows the stack, a missing class
-      // is a LinkageError) must not keep its completion from being recorded.
-      return new Unfit(Reason.NOT_ENCODABLE, e);
-    }
-    if (!isUtf8(json)) {
-      return new Unfit(Reason.NOT_ENCODABLE, null);
-    }
-    return isTooLarge(json) ? new Unfit(Reason.TOO_LARGE, null) : new Fit(json);
+  /**
+   * Refuses a type whose results could not be read back, before the work runs.
+   *
+   * @throws IllegalArgumentException if it is one, as far as the type alone says
+   */
+  void requireReadable(TypeToken<?> type) {
+    json.requireReadable(type);
   }
 
-  <T> @Nullable T decode(String json, TypeToken<T> type) {
+  /** Encodes a result of a declared type. */
+  <T> Encoded encode(@Nullable T result, TypeToken<T> type) {
+    return encoded(() -> json.encode(result, type));
+  }
+
+  /** Encodes a result as its own class has it. */
+  Encoded encodeAsItIs(@Nullable Object result) {
+    return encoded(() -> json.encodeAsItIs(result));
+  }
+
+  private Encoded encoded(Supplier<String> encoding) {
+    String text;
     try {
-      return Json.decode(gson, json, type);
+      text = encoding.get();
+    } catch (RuntimeException | Error e) {
+      // The work has run: whatever an adapter throws (a missing class is a LinkageError) must not
+      // keep its completion from being recorded.
+      return new Unfit(Reason.NOT_ENCODABLE, e);
+    }
+    return isTooLarge(text) ? new Unfit(Reason.TOO_LARGE, null) : new Fit(text);
+  }
+
+  <T> @Nullable T decode(String text, TypeToken<T> type) {
+    try {
+      return json.decode(text, type);
     } catch (RuntimeException e) {
-      // Not only Gson's: a record's constructor may refuse what it finds.
+      // Not only Gson's: a record's constructor may refuse what it finds. Without the exception
+      // itself, as that may quote the result.
+      String kind = e.getClass().getSimpleName();
+      if (undecodable.isNew(type)) {
+        LOG.warn(
+            "A stored result cannot be read as {} ({}); whoever asks for one gets an exception, and"
+                + " of this type that is not logged again",
+            type,
+            kind);
+      }
       throw new StoredResultException(
           "the stored result cannot be read as "
               + type
               + " ("
-              + e.getClass().getSimpleName()
+              + kind
               + "); it is kept until the record is forgotten or expires");
     }
   }
 
-  /** Whether Jedis sends this text as it is; it would replace an unpaired surrogate by '?'. */
-  private static boolean isUtf8(String json) {
-    return json.chars().noneMatch(c -> Character.isSurrogate((char) c))
-        || StandardCharsets.UTF_8.newEncoder().canEncode(json);
-  }
-
-  private boolean isTooLarge(String json) {
-    return json.length() > maxResultBytes
+  private boolean isTooLarge(String text) {
+    return text.length() > maxResultBytes
         // No char takes more than three bytes, so most results need not be encoded to know.
-        || (json.length() > maxResultBytes / 3
-            && json.getBytes(StandardCharsets.UTF_8).length > maxResultBytes);
+        || (text.length() > maxResultBytes / 3
+            && text.getBytes(StandardCharsets.UTF_8).length > maxResultBytes);
   }
 }

@@ -20,8 +20,9 @@ public final class ResultNotRecordedException extends IdempotencyException {
      */
     LEASE_LOST("another caller took over after the lease had passed"),
     /**
-     * The result has no JSON. Recorded as completed without a result: the work never runs again for
-     * this key, and callers get {@link StoredResultException}.
+     * The result has no JSON, or would come back different; the cause names the type and the path.
+     * Recorded as completed without a result: the work never runs again for this key, and callers
+     * get {@link StoredResultException}.
      */
     NOT_ENCODABLE("the result cannot be encoded; the key is recorded as completed without it"),
     /**

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ResultCodecTest {
 
   private static final TypeToken<Object> ANY = TypeToken.get(Object.class);
-  private static final ResultCodec CODEC = new ResultCodec(Json.defaultGson(), 100);
+  private static final ResultCodec CODEC = new ResultCodec(Json.standard(), 100);
 
   record Even(int number) {
     Even {

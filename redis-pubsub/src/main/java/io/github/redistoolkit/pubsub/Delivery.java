@@ -53,6 +53,7 @@ final class Delivery<T> implements Subscription, SerialTask.Work {
   private volatile boolean active = true;
   private final AtomicLong received = new AtomicLong();
   private final AtomicLong dropped = new AtomicLong();
+  private final AtomicLong undecodable = new AtomicLong();
   private long reportedDrops;
 
   Delivery(
@@ -90,6 +91,11 @@ final class Delivery<T> implements Subscription, SerialTask.Work {
   @Override
   public long dropped() {
     return dropped.get();
+  }
+
+  @Override
+  public long undecodable() {
+    return undecodable.get();
   }
 
   @Override
@@ -192,9 +198,18 @@ final class Delivery<T> implements Subscription, SerialTask.Work {
   }
 
   private void handle(Arrived arrived) throws Exception {
-    T body = Payloads.decode(settings.gson(), arrived.payload, type);
+    T body = decode(arrived.payload);
     if (active) {
       handler.onMessage(new Message<>(arrived.channel, body));
+    }
+  }
+
+  private T decode(byte[] payload) {
+    try {
+      return settings.payloads().decode(payload, type);
+    } catch (Payloads.UndecodableException e) {
+      undecodable.incrementAndGet();
+      throw e;
     }
   }
 

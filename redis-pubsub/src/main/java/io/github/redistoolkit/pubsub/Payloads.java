@@ -1,9 +1,9 @@
 package io.github.redistoolkit.pubsub;
 
-import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonSyntaxException;
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.FirstOfType;
 import io.github.redistoolkit.core.Json;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -12,33 +12,76 @@ import java.nio.charset.StandardCharsets;
 /** Values as the bytes of messages: byte arrays as they are, anything else as JSON in UTF-8. */
 final class Payloads {
 
-  private Payloads() {}
+  final Json json;
+  private final FirstOfType undecodable = new FirstOfType();
 
-  static byte[] encode(Gson gson, Object message) {
-    return message instanceof byte[] raw
-        ? raw
-        : encodeAs(gson, message, message.getClass()).getBytes(StandardCharsets.UTF_8);
+  Payloads(Json json) {
+    this.json = json;
   }
 
-  private static <T> String encodeAs(Gson gson, Object message, Class<T> type) {
-    return Json.encode(gson, type.cast(message), TypeToken.get(type));
+  /** A message that is not what its subscriber asked for. */
+  static final class UndecodableException extends JsonParseException {
+
+    private static final long serialVersionUID = 1L;
+
+    private final boolean isFirst;
+
+    private UndecodableException(TypeToken<?> type, RuntimeException cause, boolean isFirst) {
+      super("cannot be decoded to " + type + " (" + cause.getClass().getSimpleName() + ")", cause);
+      this.isFirst = isFirst;
+    }
+
+    /** Whether no message was undecodable to the type before, of any subscription. */
+    boolean isFirst() {
+      return isFirst;
+    }
+  }
+
+  /**
+   * Looks whether anything can be decoded to a type.
+   *
+   * @throws IllegalArgumentException if not, as far as the type alone says
+   */
+  void requireReadable(TypeToken<?> type) {
+    if (!isRaw(type)) {
+      json.requireReadable(type);
+    }
+  }
+
+  /**
+   * Encodes a message as its own class has it.
+   *
+   * @throws IllegalArgumentException if nobody could read it back
+   */
+  byte[] encode(Object message) {
+    return message instanceof byte[] raw
+        ? raw
+        : json.encodeAsItIs(message).getBytes(StandardCharsets.UTF_8);
   }
 
   /**
    * Decodes a message.
    *
-   * @throws JsonParseException if it is empty, is not UTF-8 or JSON, is null, or does not fit
+   * @throws UndecodableException if it is empty, is not UTF-8 or JSON, is null, or does not fit
    */
   @SuppressWarnings("unchecked") // T is byte[] where the bytes are returned
-  static <T> T decode(Gson gson, byte[] payload, TypeToken<T> type) {
-    if (type.getRawType() == byte[].class) {
+  <T> T decode(byte[] payload, TypeToken<T> type) {
+    if (isRaw(type)) {
       return (T) payload.clone();
     }
-    T body = Json.decode(gson, text(payload), type);
-    if (body == null) {
-      throw new JsonSyntaxException("null where " + type + " is expected");
+    try {
+      T body = json.decode(text(payload), type);
+      if (body == null) {
+        throw new JsonSyntaxException("null where " + type + " is expected");
+      }
+      return body;
+    } catch (RuntimeException e) {
+      throw new UndecodableException(type, e, undecodable.isNew(type));
     }
-    return body;
+  }
+
+  private static boolean isRaw(TypeToken<?> type) {
+    return type.getRawType() == byte[].class;
   }
 
   private static String text(byte[] payload) {

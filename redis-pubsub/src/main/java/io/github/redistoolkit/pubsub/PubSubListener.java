@@ -8,9 +8,9 @@ import java.time.Duration;
  * <p>Every method does nothing unless overridden. Calls come on the executor of the {@link
  * RedisPubSub}; those about the connection, drops and refusals one at a time and in order, those
  * about a message on the thread that ran its handler, so calls may overlap. An exception thrown
- * here is logged. Without a listener, each event is logged as a warning; with one, nothing is, so
- * override whatever is not to pass unnoticed. Closing a subscription or the {@link RedisPubSub}
- * calls nothing.
+ * here is logged. Without a listener, each event is logged as a warning, of undecodable messages
+ * the first for each type; with one, nothing is, so override whatever is not to pass unnoticed.
+ * Closing a subscription or the {@link RedisPubSub} calls nothing.
  */
 public interface PubSubListener {
 

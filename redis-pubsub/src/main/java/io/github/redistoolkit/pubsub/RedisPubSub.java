@@ -6,6 +6,7 @@ import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.json.JsonCodec;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Objects;
@@ -38,6 +39,15 @@ import redis.clients.jedis.util.Pool;
  * message published during a Sentinel failover to the primary that is being demoted may be lost
  * too. In a Cluster a message may come a second time after a reconnection: nodes pass messages on
  * to each other, and the one connected to next may be the slower.
+ *
+ * <p>What is published comes back equal to whoever subscribes to its own class, in every JVM that
+ * has the same classes; what would not is refused by {@link #publish}. When classes change, JVMs of
+ * both versions hear each other. A field that a message lacks is null or zero; one that the class
+ * lacks is ignored; one that was renamed is both, unless {@code @SerializedName} names the old one
+ * as an alternate. A message with a constant that the enum lacks, with a field that no longer fits
+ * its type, or that the constructor refuses goes to {@link PubSubListener#onError} and is counted
+ * by {@link Subscription#undecodable}. This is how Gson reads; see {@link
+ * io.github.redistoolkit.json.JsonCodec} for other mappers.
  *
  * <p>All subscriptions share one connection of its own, made like those of the pool or client
  * (address, credentials, TLS, client name, database, timeouts) but not taken from it, so even a
@@ -90,7 +100,7 @@ public final class RedisPubSub implements AutoCloseable {
     ExecutorService own = given == null ? Threads.handlers() : null;
     this.settings =
         new Settings(
-            builder.gson,
+            new Payloads(builder.json),
             own == null ? Objects.requireNonNull(given) : own,
             builder.heartbeat,
             builder.longestSilence,
@@ -134,15 +144,14 @@ public final class RedisPubSub implements AutoCloseable {
    * @param channel where to
    * @param message what; a {@code byte[]} goes as it is, anything else as JSON, as its own class
    *     has it and not what it is declared as: a {@code String} in quotes, an element of a plain
-   *     {@code List} as what it is. For one that is JSON already, give its bytes
+   *     {@code List} as what it is. For one that is JSON already, give its bytes. A subscriber to
+   *     its class gets one that is equal; one to {@code Object}, what JSON has
    * @return how many subscriptions Redis handed it to; in a Cluster only those on the node that was
    *     asked, though it reaches those on all nodes
    * @throws NullPointerException if either is null
    * @throws IllegalArgumentException if {@code channel} is empty or has an unpaired surrogate, or
-   *     the message would be published as JSON {@code null}, as instances of anonymous and local
-   *     classes are by Gson
+   *     nobody could read the message back as its own class; names the type and the path
    * @throws IllegalStateException if this is closed
-   * @throws com.google.gson.JsonParseException if Gson has no way to encode the message
    * @throws redis.clients.jedis.exceptions.JedisException if Redis fails; the message may have been
    *     delivered all the same
    */
@@ -151,7 +160,7 @@ public final class RedisPubSub implements AutoCloseable {
     Arguments.requireText(channel, "channel");
     Objects.requireNonNull(message, "message");
     subscriber.requireOpen();
-    byte[] payload = Payloads.encode(settings.gson(), message);
+    byte[] payload = settings.payloads().encode(message);
     byte[] to = channel.getBytes(StandardCharsets.UTF_8);
     return redis.execute(redis.commands().publish(to, payload));
   }
@@ -169,7 +178,8 @@ public final class RedisPubSub implements AutoCloseable {
    * @param <T> the type of the messages
    * @return the subscription, which lasts until it or this is closed
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if {@code channel} is empty or has an unpaired surrogate
+   * @throws IllegalArgumentException if {@code channel} is empty or has an unpaired surrogate, or
+   *     no value of the type can be read, as Gson says of abstract types
    * @throws IllegalStateException if this is closed, meanwhile too, or if called where waiting
    *     would keep the confirmation from being read
    * @throws redis.clients.jedis.exceptions.JedisDataException if Redis refuses, such as for lack of
@@ -255,6 +265,7 @@ public final class RedisPubSub implements AutoCloseable {
       Topic.Kind kind, String topic, TypeToken<T> type, MessageHandler<? super T> handler) {
     Objects.requireNonNull(type, "type");
     Objects.requireNonNull(handler, "handler");
+    settings.payloads().requireReadable(type);
     subscriber.requireOpen();
     Delivery<T> delivery = new Delivery<>(subscriber, kind, topic, type, handler, settings);
     subscriber.subscribe(delivery);
@@ -291,7 +302,7 @@ public final class RedisPubSub implements AutoCloseable {
     private static final long LARGEST_QUEUE_BYTES = 1L << 40;
 
     private final RedisAccess redis;
-    private Gson gson = Json.defaultGson();
+    private Json json = Json.standard();
     private @Nullable Executor executor;
     private Duration heartbeat = Duration.ofSeconds(5);
     private Duration longestSilence = heartbeat.multipliedBy(2);
@@ -305,15 +316,30 @@ public final class RedisPubSub implements AutoCloseable {
     }
 
     /**
-     * Sets what encodes and decodes messages.
+     * Sets what encodes and decodes messages. What is registered with it stays as it is; what Gson
+     * does by itself and nobody could read back is refused, as {@code java.util.Date} in the JVM's
+     * own time zone, and an unknown constant of an enum is an error instead of null.
      *
-     * @param gson default: strict JSON, {@code java.time} values as ISO-8601
+     * @param gson default: strict JSON, dates and {@code java.time} values as ISO-8601
      * @return this
      * @throws NullPointerException if {@code gson} is null
      */
     @CanIgnoreReturnValue
     public Builder gson(Gson gson) {
-      this.gson = Objects.requireNonNull(gson, "gson");
+      this.json = Json.of(gson);
+      return this;
+    }
+
+    /**
+     * Sets another mapper than Gson to encode and decode messages.
+     *
+     * @param codec the mapper
+     * @return this
+     * @throws NullPointerException if {@code codec} is null
+     */
+    @CanIgnoreReturnValue
+    public Builder codec(JsonCodec codec) {
+      this.json = Json.of(codec);
       return this;
     }
 

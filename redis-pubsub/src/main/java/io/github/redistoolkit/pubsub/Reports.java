@@ -31,12 +31,28 @@ final class Reports implements SerialTask.Work {
         @Override
         public void onError(
             Subscription subscription, String channel, byte[] payload, Throwable error) {
+          if (error instanceof Payloads.UndecodableException undecodable) {
+            undecodable(subscription, channel, undecodable);
+            return;
+          }
           LOG.warn(
               "Failed on {} bytes from channel {}, subscribed as {}",
               payload.length,
               channel,
               subscription.topic(),
               error);
+        }
+
+        /** Once per type, and without the cause, which may quote the message. */
+        private void undecodable(
+            Subscription subscription, String channel, Payloads.UndecodableException error) {
+          if (error.isFirst()) {
+            LOG.warn(
+                "A message from channel {}, subscribed as {}, {}; further ones are only counted",
+                channel,
+                subscription.topic(),
+                error.getMessage());
+          }
         }
 
         @Override

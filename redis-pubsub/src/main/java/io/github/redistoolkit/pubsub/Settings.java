@@ -1,12 +1,11 @@
 package io.github.redistoolkit.pubsub;
 
-import com.google.gson.Gson;
 import java.time.Duration;
 import java.util.concurrent.Executor;
 
 /** What the builder collects. */
 record Settings(
-    Gson gson,
+    Payloads payloads,
     Executor executor,
     Duration heartbeat,
     Duration longestSilence,

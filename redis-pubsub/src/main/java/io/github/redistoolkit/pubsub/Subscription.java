@@ -36,6 +36,14 @@ public interface Subscription extends AutoCloseable {
   long dropped();
 
   /**
+   * Returns how many messages could not be decoded to the type of the subscription. Each was given
+   * to {@link PubSubListener#onError}.
+   *
+   * @return the count since the subscription was made
+   */
+  long undecodable();
+
+  /**
    * Ends the subscription. No invocation of the handler starts afterwards; one that is under way is
    * not waited for. Queued messages are discarded. Redis is told when the last subscription to the
    * topic ends. Does nothing when already closed.

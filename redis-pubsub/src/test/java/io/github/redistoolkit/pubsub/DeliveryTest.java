@@ -50,7 +50,7 @@ class DeliveryTest {
         };
     Settings settings =
         new Settings(
-            Json.defaultGson(),
+            new Payloads(Json.standard()),
             tasks::add,
             Duration.ofSeconds(5),
             Duration.ofSeconds(10),

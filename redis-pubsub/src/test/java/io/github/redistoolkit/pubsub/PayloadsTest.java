@@ -7,7 +7,6 @@ import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Json;
@@ -18,21 +17,20 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class PayloadsTest {
 
-  private static final Gson GSON = Json.defaultGson();
+  private static final Payloads PAYLOADS = new Payloads(Json.standard());
 
   @ParameterizedTest
   @ValueSource(strings = {"", "x", "é\uD83D\uDE00", "\uFFFD is fine where it was meant"})
   void readsBackText(String text) {
-    byte[] payload = Payloads.encode(GSON, text);
-    assertThat(Payloads.decode(GSON, payload, TypeToken.get(String.class)), is(text));
+    byte[] payload = PAYLOADS.encode(text);
+    assertThat(PAYLOADS.decode(payload, TypeToken.get(String.class)), is(text));
   }
 
   @Test
   void refusesBytesThatAreNotUtf8() {
     byte[] payload = {'"', (byte) 0xFF, '"'};
     assertThrows(
-        JsonParseException.class,
-        () -> Payloads.decode(GSON, payload, TypeToken.get(String.class)));
+        JsonParseException.class, () -> PAYLOADS.decode(payload, TypeToken.get(String.class)));
   }
 
   @ParameterizedTest
@@ -40,20 +38,20 @@ class PayloadsTest {
   void refusesWhatIsNoValue(String text) {
     assertThrows(
         JsonParseException.class,
-        () -> Payloads.decode(GSON, text.getBytes(UTF_8), new TypeToken<List<String>>() {}));
+        () -> PAYLOADS.decode(text.getBytes(UTF_8), new TypeToken<List<String>>() {}));
   }
 
   @Test
   void leavesBytesAloneAndGivesEachHandlerItsOwn() {
     byte[] payload = {1, 2, 3};
-    assertThat(Payloads.encode(GSON, payload), is(sameInstance(payload)));
-    byte[] decoded = Payloads.decode(GSON, payload, TypeToken.get(byte[].class));
+    assertThat(PAYLOADS.encode(payload), is(sameInstance(payload)));
+    byte[] decoded = PAYLOADS.decode(payload, TypeToken.get(byte[].class));
     assertThat(decoded, is(payload));
     assertThat(decoded, is(not(sameInstance(payload))));
   }
 
   @Test
   void refusesToPublishWhatWouldArriveAsNull() {
-    assertThrows(IllegalArgumentException.class, () -> Payloads.encode(GSON, new Object() {}));
+    assertThrows(IllegalArgumentException.class, () -> PAYLOADS.encode(new Object() {}));
   }
 }

@@ -81,7 +81,7 @@ class RedisPubSubTest {
       assertThat(settings.subscribeTimeout(), is(Duration.ofSeconds(5)));
       assertThat(settings.queueBytes(), is(32L * 1024 * 1024));
       assertThat(settings.overflow(), is(Overflow.DROP_OLDEST));
-      assertThat(settings.gson(), is(sameInstance(Json.defaultGson())));
+      assertThat(settings.payloads().json, is(sameInstance(Json.standard())));
       assertThat(settings.listener(), is(sameInstance(Reports.TO_LOG)));
       pubSub.close();
     }

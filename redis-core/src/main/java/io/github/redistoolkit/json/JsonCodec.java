@@ -1,0 +1,64 @@
+package io.github.redistoolkit.json;
+
+import java.lang.reflect.Type;
+
+/**
+ * Writes values as JSON and reads them back, with whatever mapper a program has. For Jackson:
+ *
+ * <pre>{@code
+ * final class JacksonCodec implements JsonCodec {
+ *   private final JsonMapper mapper = JsonMapper.builder().build();
+ *
+ *   public String encode(Object value, Type type) {
+ *     return mapper.writerFor(mapper.constructType(type)).writeValueAsString(value);
+ *   }
+ *
+ *   public Object decode(String json, Type type) {
+ *     return mapper.readValue(json, mapper.constructType(type));
+ *   }
+ * }
+ * }</pre>
+ *
+ * <p>The declared type comes with every call: it is what generics are read by, and what makes a
+ * mapper write the type id of a {@code @JsonTypeInfo}. It is a class, or one with arguments as in
+ * {@code List<Loan>}. {@code null} never comes here; the toolkit writes and reads it itself.
+ *
+ * <p><b>What the toolkit does with it.</b> Before a value is stored whose classes have not been
+ * seen at the same places before, it is decoded again. If that fails, or gives something that is
+ * not equal, the value is refused. So are lost subclasses, objects that became null, and what is
+ * nested deeper than the mapper reads. What is equal is told by {@code equals}; where a class has
+ * none, by the JSON being the same again. Some values are tried each time: those nested deeper than
+ * 50, large numbers, texts of more than 50,000 characters, numbers where the declared type is
+ * {@code Object}, and classes of the JDK that a mapper may cut short.
+ *
+ * <p><b>What it must keep to</b>, since that cannot be seen from one value in one JVM: the JSON
+ * must depend neither on the time zone nor on the language of the JVM; all values of a class must
+ * be written alike; a text that is not the JSON of the type, such as one with an unknown constant
+ * of an enum, must be refused and not read as something else. Never let a text name the class to
+ * make.
+ *
+ * <p>Must be thread-safe.
+ */
+public interface JsonCodec {
+
+  /**
+   * Returns the JSON of a value.
+   *
+   * @param value the value, never null
+   * @param type its declared type
+   * @return one JSON value, other than {@code null}
+   * @throws Exception if the value has no JSON. The caller of the toolkit gets an {@link
+   *     IllegalArgumentException} of which it is the cause
+   */
+  String encode(Object value, Type type) throws Exception;
+
+  /**
+   * Returns the value of a JSON text.
+   *
+   * @param json not blank, and not {@code null}
+   * @param type the type to decode to
+   * @return the value, never null
+   * @throws Exception if the text is not the JSON of a value of the type
+   */
+  Object decode(String json, Type type) throws Exception;
+}

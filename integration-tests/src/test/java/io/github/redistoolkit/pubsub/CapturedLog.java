@@ -7,12 +7,13 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 
 /** What is logged until it is closed; it appears where it always does as well. */
-final class CapturedLog implements AutoCloseable {
+public final class CapturedLog implements AutoCloseable {
 
   private final PrintStream real = System.err;
   private final ByteArrayOutputStream captured = new ByteArrayOutputStream();
 
-  CapturedLog() {
+  /** Starts. */
+  public CapturedLog() {
     // The logger of the test bed asks for the stream each time.
     System.setErr(new PrintStream(new Tee(), true, UTF_8));
   }
@@ -31,11 +32,13 @@ final class CapturedLog implements AutoCloseable {
     }
   }
 
-  String text() {
+  /** What was logged so far. */
+  public String text() {
     return captured.toString(UTF_8);
   }
 
-  boolean warnsOf(String text) {
+  /** Whether a warning has a text. */
+  public boolean warnsOf(String text) {
     return text().lines().anyMatch(line -> line.contains(" WARN ") && line.contains(text));
   }
 

@@ -1,6 +1,7 @@
 package io.github.redistoolkit.testing;
 
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
@@ -43,12 +44,35 @@ public final class ChildJvm implements AutoCloseable {
   }
 
   static ChildJvm start(int number, TestRedis redis, Class<?> main, List<String> arguments) {
+    return start(number, redis, main, arguments, Setting.PLAIN);
+  }
+
+  /**
+   * What another JVM may have different.
+   *
+   * @param options what the command line says before the main class
+   * @param classes what comes first on the class path
+   */
+  record Setting(List<String> options, List<Path> classes) {
+
+    static final Setting PLAIN = new Setting(List.of(), List.of());
+
+    String classPath() {
+      StringBuilder path = new StringBuilder();
+      classes.forEach(folder -> path.append(folder).append(File.pathSeparator));
+      return path + System.getProperty("java.class.path");
+    }
+  }
+
+  static ChildJvm start(
+      int number, TestRedis redis, Class<?> main, List<String> arguments, Setting setting) {
     String encoded = redis.encode();
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     // Many of them share few cores: they should start fast and stay small.
     command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
+    command.addAll(setting.options());
+    command.addAll(List.of("-cp", setting.classPath(), main.getName()));
     command.addAll(List.of(String.valueOf(number), redis.toString()));
     command.addAll(arguments);
     try {

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.testing;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -42,6 +43,26 @@ public final class ChildJvms implements AutoCloseable {
       jvms.close();
       throw e;
     }
+  }
+
+  /**
+   * Starts one that differs from this JVM, as by its time zone, its language, or the version of
+   * some classes.
+   *
+   * @param redis as for {@link #start}
+   * @param options what its command line says before the main class
+   * @param classes folders that come first on its class path
+   * @param main a class whose main method begins with {@link Child#of}
+   * @param arguments what follows the first two arguments
+   */
+  public static ChildJvm startDifferent(
+      TestRedis redis,
+      List<String> options,
+      List<Path> classes,
+      Class<?> main,
+      String... arguments) {
+    ChildJvm.Setting setting = new ChildJvm.Setting(options, classes);
+    return ChildJvm.start(0, redis, main, Arrays.asList(arguments), setting);
   }
 
   /** One of them, from 0. */

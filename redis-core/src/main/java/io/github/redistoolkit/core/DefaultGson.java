@@ -44,8 +44,11 @@ import org.jspecify.annotations.Nullable;
 @SuppressWarnings("JavaUtilDate") // what it is for
 final class DefaultGson {
 
-  /** As many digits, or zeros, as Gson itself reads in a number of arbitrary precision. */
-  private static final int MOST_DIGITS = 10_000;
+  /** Gson reads numbers of up to 1,023 characters. */
+  private static final int MOST_DIGITS = 1_000;
+
+  /** What others read, too; to add two of them would take as many digits. */
+  private static final int LARGEST_SCALE = 9_999;
 
   private static final DateTimeFormatter YEAR_MONTH =
       new DateTimeFormatterBuilder()
@@ -230,7 +233,7 @@ final class DefaultGson {
     }
 
     private static BigDecimal require(BigDecimal value) {
-      if (Math.abs((long) value.scale()) >= MOST_DIGITS) {
+      if (Math.abs((long) value.scale()) > LARGEST_SCALE) {
         throw new UnstorableException("a number of " + value.scale() + " decimal places");
       }
       String unused = requireShort(value.toString());

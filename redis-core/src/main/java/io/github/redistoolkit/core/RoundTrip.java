@@ -1,10 +1,14 @@
 package io.github.redistoolkit.core;
 
+import static io.github.redistoolkit.core.Difference.Kind.CLASS;
+
+import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.json.JsonCodec;
 import java.lang.reflect.Array;
 import java.lang.reflect.Type;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -166,7 +170,7 @@ final class RoundTrip {
   private @Nullable Difference difference(Object value, Type type, String json) throws Exception {
     Object readBack = codec.decode(json, type);
     if (readBack == null) {
-      return new Difference("$", "it would come back as null", Difference.Kind.CLASS);
+      return new Difference("$", "it would come back as null", CLASS);
     }
     return excused(Difference.between(value, readBack, "$", null), readBack, type, json);
   }
@@ -303,7 +307,7 @@ final class RoundTrip {
       String json = attempt(value, type);
       Object readBack = codec.decode(json, type);
       return readBack == null
-          ? new Difference(path, "it would come back as null", Difference.Kind.CLASS)
+          ? new Difference(path, "it would come back as null", CLASS)
           : excused(
               Difference.between(value, readBack, path, this::differenceAsItIs),
               readBack,
@@ -312,17 +316,37 @@ final class RoundTrip {
     } catch (Exception | StackOverflowError e) {
       Refusal refusal = refusal(value, type);
       String within = path + refusal.path().substring(1);
-      return new Difference(within, refusal.text(), Difference.Kind.CLASS);
+      return new Difference(within, refusal.text(), CLASS);
     }
   }
 
   private @Nullable Difference differenceOf(
       @Nullable Object key, @Nullable Object value, String path) {
     if (key == null) {
-      return new Difference(path + "[key]", "a key of null", Difference.Kind.CLASS);
+      return new Difference(path + "[key]", "a key of null", CLASS);
     }
-    Difference found = differenceAsItIs(key, path + "[key]");
+    Difference found = isKey(key) ? null : new Difference(path + "[key]", keyText(key), CLASS);
     return found != null || value == null ? found : differenceAsItIs(value, path + "[value]");
+  }
+
+  /**
+   * Whether a key comes back to whoever declares its class; mappers write keys in their own way.
+   */
+  private boolean isKey(Object key) {
+    if (key instanceof String) {
+      return true;
+    }
+    Type type = TypeToken.getParameterized(Map.class, key.getClass(), Boolean.class).getType();
+    Map<Object, Boolean> map = new HashMap<>(Map.of(key, true));
+    try {
+      return map.equals(codec.decode(codec.encode(map, map.getClass()), type));
+    } catch (Exception | StackOverflowError e) {
+      return false;
+    }
+  }
+
+  private static String keyText(Object key) {
+    return "a key of " + name(key) + " would not come back";
   }
 
   private static String name(Object value) {

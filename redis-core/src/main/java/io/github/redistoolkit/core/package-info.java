@@ -3,7 +3,8 @@
  * connections, JSON and argument checks.
  *
  * <p>Not an API of its own: it may change with every version, and none of its types appears in a
- * public signature of another module. Depend on redis-cache, redis-idempotency, redis-lock,
+ * public signature of another module. What does is in the package {@code
+ * io.github.redistoolkit.json}, which is API. Depend on redis-cache, redis-idempotency, redis-lock,
  * redis-ratelimit or redis-pubsub instead.
  */
 @NullMarked

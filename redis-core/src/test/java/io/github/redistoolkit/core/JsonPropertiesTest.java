@@ -32,6 +32,7 @@ import java.util.UUID;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
+import net.jqwik.api.EdgeCasesMode;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
@@ -100,28 +101,28 @@ class JsonPropertiesTest {
   private static final Json JACKSON_2 = Json.of(Jackson.two());
   private static final Json JACKSON_3 = Json.of(Jackson.three());
 
-  @Property(tries = 600)
+  @Property(tries = 600, edgeCases = EdgeCasesMode.NONE)
   void treesComeBackFromTheDefault(@ForAll("trees") Tree tree) {
     comesBackOrIsRefused("gson", GSON, tree, TypeToken.get(Tree.class));
     asItIsComesBackOrIsRefused(GSON, tree);
   }
 
-  @Property(tries = 200)
+  @Property(tries = 200, edgeCases = EdgeCasesMode.NONE)
   void treesComeBackFromAnotherGson(@ForAll("trees") Tree tree) {
     comesBackOrIsRefused("other", OTHER_GSON, tree, TypeToken.get(Tree.class));
   }
 
-  @Property(tries = 200)
+  @Property(tries = 200, edgeCases = EdgeCasesMode.NONE)
   void treesComeBackFromJackson2(@ForAll("trees") Tree tree) {
     comesBackOrIsRefused("jackson 2", JACKSON_2, tree, TypeToken.get(Tree.class));
   }
 
-  @Property(tries = 200)
+  @Property(tries = 200, edgeCases = EdgeCasesMode.NONE)
   void treesComeBackFromJackson3(@ForAll("trees") Tree tree) {
     comesBackOrIsRefused("jackson 3", JACKSON_3, tree, TypeToken.get(Tree.class));
   }
 
-  @Property(tries = 600)
+  @Property(tries = 600, edgeCases = EdgeCasesMode.NONE)
   void anythingComesBackAsObject(@ForAll("anything") Object value) {
     TypeToken<Object> type = TypeToken.get(Object.class);
     comesBackOrIsRefused("gson, untyped", GSON, value, type);
@@ -129,7 +130,7 @@ class JsonPropertiesTest {
     comesBackOrIsRefused("jackson 3, untyped", JACKSON_3, value, type);
   }
 
-  @Property(tries = 1_000)
+  @Property(tries = 1_000, edgeCases = EdgeCasesMode.NONE)
   void plainValuesAlwaysComeBackFromTheDefault(@ForAll("plain") Object value) {
     assertComesBackAsItsClass(value, value.getClass());
   }

@@ -329,6 +329,19 @@ class JsonRuleTest {
   }
 
   @Test
+  void aKeyIsTriedAsTheKeyThatItIs() {
+    Map<Object, Integer> keys = Map.of(LocalDate.EPOCH, 1);
+    assertThat(Json.standard().encodeAsItIs(keys), is("{\"1970-01-01\":1}"));
+    assertThat(Json.standard().encodeAsItIs(Map.of(new Point(1, 2), 3)), containsString("\"x\""));
+    // It writes keys by toString, whatever the adapter of their class says.
+    Json plain = Json.of(new Gson());
+    assertThrows(IllegalArgumentException.class, () -> plain.encodeAsItIs(keys));
+    assertThrows(
+        IllegalArgumentException.class, () -> plain.encodeAsItIs(Map.of(new Point(1, 2), 3)));
+    assertThat(plain.encodeAsItIs(Map.of(5, 1)), is("{\"5\":1}"));
+  }
+
+  @Test
   void theDefaultCarriesKeysOfAnyType() {
     Json json = Json.standard();
     assertCarried(
@@ -454,6 +467,8 @@ class JsonRuleTest {
       assertRefused(json, BigInteger.TEN.pow(10_001), TypeToken.get(BigInteger.class));
       assertCarried(json, BigInteger.TEN.pow(500), TypeToken.get(BigInteger.class));
     }
+    assertRefused(Json.standard(), BigInteger.TEN.pow(1_023), TypeToken.get(BigInteger.class));
+    assertCarried(Json.standard(), BigInteger.TEN.pow(999), TypeToken.get(BigInteger.class));
     assertRefused(Json.standard(), new BigDecimal("1E+20000"), TypeToken.get(BigDecimal.class));
     assertRefused(Json.standard(), Double.NaN, TypeToken.get(Double.class));
   }

@@ -115,7 +115,7 @@ public final class Json {
       return "null";
     }
     String json = write(value, type.getType());
-    if (isUnusual(json) || !declared.cover(value, type.getType())) {
+    if (roundTrip.isUnusual(json) || !declared.cover(value, type.getType())) {
       roundTrip.require(value, type.getType(), json);
       declared.learn(value, type.getType());
     }
@@ -138,7 +138,7 @@ public final class Json {
       return "null";
     }
     String json = write(value, value.getClass());
-    if (isUnusual(json) || !own.cover(value, Object.class)) {
+    if (roundTrip.isUnusual(json) || !own.cover(value, Object.class)) {
       roundTrip.requireAsItIs(value);
       own.learn(value, Object.class);
     }
@@ -149,11 +149,6 @@ public final class Json {
     String json = roundTrip.encode(value, type);
     Utf8.requireEncodable(json);
     return json;
-  }
-
-  /** Mappers bound the length of names, too. */
-  private boolean isUnusual(String json) {
-    return roundTrip.isUnusual(json);
   }
 
   /**

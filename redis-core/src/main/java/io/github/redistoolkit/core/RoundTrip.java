@@ -202,6 +202,9 @@ final class RoundTrip {
     if (here == null || depth > SEARCHED_DEPTH || here.cause() == null) {
       return here;
     }
+    if (here.cause() instanceof StackOverflowError) {
+      return here; // No part is to blame alone.
+    }
     for (Part inner : valuesWithin(value, part)) {
       Refusal found = refusal(inner, depth + 1);
       if (found != null) {

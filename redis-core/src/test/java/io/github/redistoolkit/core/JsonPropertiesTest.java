@@ -101,7 +101,7 @@ class JsonPropertiesTest {
   private static final Json JACKSON_2 = Json.of(Jackson.two());
   private static final Json JACKSON_3 = Json.of(Jackson.three());
 
-  @Property(tries = 600, edgeCases = EdgeCasesMode.NONE)
+  @Property(tries = 300, edgeCases = EdgeCasesMode.NONE)
   void treesComeBackFromTheDefault(@ForAll("trees") Tree tree) {
     comesBackOrIsRefused("gson", GSON, tree, TypeToken.get(Tree.class));
     asItIsComesBackOrIsRefused(GSON, tree);
@@ -122,7 +122,7 @@ class JsonPropertiesTest {
     comesBackOrIsRefused("jackson 3", JACKSON_3, tree, TypeToken.get(Tree.class));
   }
 
-  @Property(tries = 600, edgeCases = EdgeCasesMode.NONE)
+  @Property(tries = 300, edgeCases = EdgeCasesMode.NONE)
   void anythingComesBackAsObject(@ForAll("anything") Object value) {
     TypeToken<Object> type = TypeToken.get(Object.class);
     comesBackOrIsRefused("gson, untyped", GSON, value, type);

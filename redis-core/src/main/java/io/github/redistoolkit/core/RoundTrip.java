@@ -328,6 +328,9 @@ final class RoundTrip {
     if (key == null) {
       return new Difference(path + "[key]", "a key of null", CLASS);
     }
+    if (value == null && !keepsNull()) {
+      return new Difference(path + "[value]", "null would be left out", CLASS);
+    }
     Difference found = isKey(key) ? null : new Difference(path + "[key]", keyText(key), CLASS);
     return found != null || value == null ? found : differenceAsItIs(value, path + "[value]");
   }
@@ -343,6 +346,17 @@ final class RoundTrip {
     Map<Object, Boolean> map = new HashMap<>(Map.of(key, true));
     try {
       return map.equals(codec.decode(codec.encode(map, map.getClass()), type));
+    } catch (Exception | StackOverflowError e) {
+      return false;
+    }
+  }
+
+  /** Whether an entry comes back whose value is null. */
+  private boolean keepsNull() {
+    Map<String, Object> map = new HashMap<>();
+    map.put("key", null);
+    try {
+      return map.equals(codec.decode(codec.encode(map, map.getClass()), Object.class));
     } catch (Exception | StackOverflowError e) {
       return false;
     }

@@ -294,13 +294,17 @@ final class Shapes {
     private @Nullable Shape shape;
     private volatile boolean seen;
 
+    /** Other mappers may leave null out, and a field then comes back as it is made. */
+    private volatile boolean nullSeen;
+
     Slot(Field field, Type type) {
       this.field = field;
       this.type = type;
+      this.nullSeen = ours || field.getType().isPrimitive();
     }
 
     boolean isSettled() {
-      return seen && shape().isSettled();
+      return seen && nullSeen && shape().isSettled();
     }
 
     boolean covers(Object owner, int depth, boolean learning) {
@@ -311,7 +315,8 @@ final class Shapes {
         throw new AssertionError("it was made accessible", e);
       }
       if (value == null) {
-        return true;
+        nullSeen |= learning;
+        return nullSeen;
       }
       if (!seen) {
         if (!learning) {
@@ -413,6 +418,7 @@ final class Shapes {
       for (Map.Entry<?, ?> entry : ((Map<?, ?>) value).entrySet()) {
         // A null key would come back as the text "null".
         covered &= entry.getKey() != null && keys.covers(entry.getKey(), depth + 1, learning);
+        covered &= entry.getValue() != null || ours; // Others may leave it out.
         covered &= values.covers(entry.getValue(), depth + 1, learning);
         if (!covered && !learning) {
           return false;

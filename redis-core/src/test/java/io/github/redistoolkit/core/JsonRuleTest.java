@@ -35,6 +35,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TimeZone;
@@ -54,12 +55,12 @@ class JsonRuleTest {
 
     @Override
     public boolean equals(Object other) {
-      return other instanceof Animal animal && name.equals(animal.name);
+      return other instanceof Animal animal && Objects.equals(name, animal.name);
     }
 
     @Override
     public int hashCode() {
-      return name.hashCode();
+      return Objects.hashCode(name);
     }
   }
 
@@ -617,6 +618,24 @@ class JsonRuleTest {
     TypeToken<Owner> type = TypeToken.get(Owner.class);
     assertCarried(json, new Owner("x", null), type);
     assertRefused(json, new Owner("x", new Animal()), type);
+  }
+
+  @Test
+  void aNullThatAMapperLeavesOutIsRefusedWhereItMatters() {
+    Json json = Json.of(new Gson());
+    TypeToken<Map<String, String>> type = new TypeToken<>() {};
+    Map<String, String> map = new HashMap<>(Map.of("a", "x"));
+    assertCarried(json, map, type);
+    String unused = json.encodeAsItIs(map);
+    map.put("b", null);
+    assertRefused(json, map, type);
+    assertThrows(IllegalArgumentException.class, () -> json.encodeAsItIs(map));
+    assertCarried(Json.standard(), map, type);
+    unused = Json.standard().encodeAsItIs(map);
+    TypeToken<Animal> animal = TypeToken.get(Animal.class);
+    assertCarried(json, new Animal(), animal);
+    assertRefused(json, animal(new Animal(), null), animal);
+    assertCarried(json, new Node(1, null), TypeToken.get(Node.class));
   }
 
   @Test

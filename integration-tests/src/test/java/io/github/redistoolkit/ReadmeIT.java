@@ -70,7 +70,7 @@ class ReadmeIT {
   private final Table database = new Table();
   private final Table store = database;
   private final List<Order> charged = new ArrayList<>();
-  private final List<Duration> refused = new ArrayList<>();
+  private final List<Long> refused = new ArrayList<>();
   private final BlockingQueue<UserEvent> handled = new LinkedBlockingQueue<>();
 
   /** The server may be someone's, and the examples' names are not marked as the tests' own. */
@@ -147,12 +147,12 @@ class ReadmeIT {
   void rateLimit() {
     for (int request = 0; request < 40; request++) {
       RateLimiter limiter =
-          RateLimiter.builder(pool)
+          RateLimiter.builder(pool, "api")
               .limit(Limit.of(10, Duration.ofSeconds(1)), Limit.of(100, Duration.ofMinutes(1)))
               .build();
       Decision decision = limiter.tryAcquire("user-123");
       if (!decision.allowed()) {
-        tooManyRequests(decision.retryAfter());
+        tooManyRequests(decision.retryAfterSeconds().orElseThrow());
       }
     }
     // In each second ten are granted, and these take no three.
@@ -208,8 +208,8 @@ class ReadmeIT {
     return new Receipt(paid.id());
   }
 
-  private void tooManyRequests(Duration retryAfter) {
-    refused.add(retryAfter);
+  private void tooManyRequests(long retryAfterSeconds) {
+    refused.add(retryAfterSeconds);
   }
 
   private void handle(UserEvent event) {

@@ -41,7 +41,7 @@ interface Decisions {
       case POOL, CLIENT -> {
         RateLimiter limiter =
             access
-                .over(RateLimiter::builder, RateLimiter::builder)
+                .over(p -> RateLimiter.builder(p, "b"), c -> RateLimiter.builder(c, "b"))
                 .limit(Limit.of(permits, WINDOW))
                 .build();
         yield id -> limiter.tryAcquire(id).allowed();

@@ -34,7 +34,7 @@ record Branch(
         names,
         CacheService.builder(pool, User.class).prefix(names + "user:").build(),
         IdempotencyService.builder(pool).ttl(RESULTS_LIVE).waitFor(PATIENCE).build(),
-        new RateLimiter(pool, REQUESTS_A_MINUTE, WINDOW),
+        new RateLimiter(pool, "lending", REQUESTS_A_MINUTE, WINDOW),
         new RedisLock(pool, names + "fund:main", LEASE),
         new RedisPubSub(pool));
   }
@@ -45,7 +45,7 @@ record Branch(
         names,
         CacheService.builder(client, User.class).prefix(names + "user:").build(),
         IdempotencyService.builder(client).ttl(RESULTS_LIVE).waitFor(PATIENCE).build(),
-        new RateLimiter(client, REQUESTS_A_MINUTE, WINDOW),
+        new RateLimiter(client, "lending", REQUESTS_A_MINUTE, WINDOW),
         new RedisLock(client, names + "fund:main", LEASE),
         new RedisPubSub(client));
   }

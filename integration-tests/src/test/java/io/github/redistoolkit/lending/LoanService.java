@@ -47,7 +47,7 @@ final class LoanService {
   Loan apply(String requestId, String userId, long amountCents) {
     Decision decision = perUser.tryAcquire(names + userId);
     if (!decision.allowed()) {
-      throw new TooManyRequestsException(decision.retryAfter());
+      throw new TooManyRequestsException(decision.retryAfter().orElseThrow());
     }
     User user = users.get(userId);
     return requests.execute(

@@ -19,7 +19,7 @@ record Policies(TestRedis redis, String id) {
 
   RateLimiter limiter(OnUnavailable policy) {
     return redis
-        .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+        .over(p -> RateLimiter.builder(p, "default"), c -> RateLimiter.builder(c, "default"))
         .limit(LIMIT, OTHER)
         .onUnavailable(policy)
         .build();
@@ -27,7 +27,7 @@ record Policies(TestRedis redis, String id) {
 
   /** Where the window's state is. */
   String key() {
-    return "rl:default:{" + id + "}:" + LIMIT.keySuffix();
+    return "rl:default:{" + id + "}";
   }
 
   /** Thrown under the one policy, with a message that begins so, and decided by the others. */
@@ -38,9 +38,9 @@ record Policies(TestRedis redis, String id) {
   void assertDecide(Matcher<String> message) {
     assertThat(failure(OnUnavailable.THROW).getMessage(), message);
     Decision allowed = limiter(OnUnavailable.ALLOW).tryAcquire(id, 2);
-    assertThat(allowed, is(Decision.degraded(true, LIMIT)));
+    assertThat(allowed, is(Degraded.to(true, LIMIT)));
     Decision denied = limiter(OnUnavailable.DENY).tryAcquire(id, 2);
-    assertThat(denied, is(Decision.degraded(false, LIMIT)));
+    assertThat(denied, is(Degraded.to(false, LIMIT)));
   }
 
   void assertDoNotApply(String message) {

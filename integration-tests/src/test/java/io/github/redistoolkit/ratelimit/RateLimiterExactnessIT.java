@@ -174,7 +174,7 @@ class RateLimiterExactnessIT {
 
   private RateLimiter limiter(Limit first, Limit... more) {
     return redis
-        .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+        .over(p -> RateLimiter.builder(p, "default"), c -> RateLimiter.builder(c, "default"))
         .limit(first, more)
         .build();
   }

@@ -2,7 +2,6 @@ package io.github.redistoolkit.ratelimit;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.allOf;
-import static org.hamcrest.Matchers.containsInAnyOrder;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
@@ -16,6 +15,7 @@ import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.awaitility.Awaitility;
@@ -46,7 +46,9 @@ class RateLimiterIT {
   void allowsThreeRequestsInAWindowBlocksTheFourthAndAllowsAgainWhenTheWindowHasSlid() {
     Duration window = Duration.ofSeconds(3);
     RateLimiter limiter =
-        redis.over(p -> new RateLimiter(p, 3, window), c -> new RateLimiter(c, 3, window));
+        redis.over(
+            p -> new RateLimiter(p, "logins", 3, window),
+            c -> new RateLimiter(c, "logins", 3, window));
     for (int i = 0; i < 3; i++) {
       assertThat(limiter.isAllowed(id), is(true));
     }
@@ -75,16 +77,26 @@ class RateLimiterIT {
     Limit limit = Limit.of(3, HOUR).named("per-hour");
     RateLimiter limiter = limiter("told", limit);
     Decision first = limiter.tryAcquire(id);
-    assertThat(first, is(new Decision(true, limit, 2, Duration.ZERO, HOUR, false)));
+    assertThat(
+        first,
+        is(
+            new Decision(
+                true,
+                limit,
+                2,
+                Optional.of(Duration.ZERO),
+                HOUR,
+                List.of(new Decision.OfLimit(limit, 2, Optional.of(Duration.ZERO), HOUR)),
+                Optional.empty())));
     assertThat(limiter.tryAcquire(id, 2).remaining(), is(0L));
     Decision refused = limiter.tryAcquire(id);
     assertThat(refused.allowed(), is(false));
     assertThat(refused.limit(), is(limit));
     assertThat(refused.remaining(), is(0L));
     assertThat(refused.degraded(), is(false));
-    assertThat(refused.retryAfter(), is(closeBelow(HOUR)));
+    assertThat(refused.retryAfter().orElseThrow(), is(closeBelow(HOUR)));
     assertThat(refused.resetAfter(), is(closeBelow(HOUR)));
-    assertThat(refused.resetAfter(), is(greaterThanOrEqualTo(refused.retryAfter())));
+    assertThat(refused.resetAfter(), is(greaterThanOrEqualTo(refused.retryAfter().orElseThrow())));
   }
 
   @Test
@@ -95,7 +107,7 @@ class RateLimiterIT {
     assertThat(limiter.isAllowed(id), is(true));
     Decision full = limiter.peek(id);
     assertThat(full.allowed(), is(false));
-    assertThat(full.retryAfter(), is(closeBelow(HOUR)));
+    assertThat(full.retryAfter().orElseThrow(), is(closeBelow(HOUR)));
   }
 
   @Test
@@ -117,10 +129,10 @@ class RateLimiterIT {
     Decision refused = limiter.tryAcquire(id, 2);
     assertThat(refused.allowed(), is(false));
     assertThat(
-        refused.retryAfter(),
+        refused.retryAfter().orElseThrow(),
         is(allOf(greaterThan(Duration.ZERO), lessThanOrEqualTo(SECOND.multipliedBy(2)))));
     long before = System.nanoTime();
-    assertThat(limiter.acquire(id, 2, SECOND.multipliedBy(2)).allowed(), is(true));
+    assertThat(limiter.tryAcquire(id, 2, SECOND.multipliedBy(2)).allowed(), is(true));
     assertThat(System.nanoTime() - before, is(lessThan(SECOND.multipliedBy(16).toNanos())));
   }
 
@@ -128,10 +140,10 @@ class RateLimiterIT {
   void acquireWaitsForTheInstantThatItBookedInOneRoundTrip() throws InterruptedException {
     RateLimiter limiter = limiter("booked", Limit.of(1, Duration.ofMillis(300)));
     long before = System.nanoTime();
-    assertThat(limiter.acquire(id, 1, Duration.ZERO).allowed(), is(true));
+    assertThat(limiter.tryAcquire(id, 1, Duration.ZERO).allowed(), is(true));
     long commands = decisions();
-    assertThat(limiter.acquire(id, 1, SECOND).allowed(), is(true));
-    assertThat(limiter.acquire(id, 1, SECOND).allowed(), is(true));
+    assertThat(limiter.tryAcquire(id, 1, SECOND).allowed(), is(true));
+    assertThat(limiter.tryAcquire(id, 1, SECOND).allowed(), is(true));
     assertThat(
         System.nanoTime() - before,
         is(greaterThan(Duration.ofMillis(600).minusMillis(50).toNanos())));
@@ -143,9 +155,9 @@ class RateLimiterIT {
     RateLimiter limiter = limiter("far", Limit.of(1, HOUR));
     assertThat(limiter.isAllowed(id), is(true));
     String before = state("far");
-    Decision refused = limiter.acquire(id, 1, Duration.ofMinutes(59));
+    Decision refused = limiter.tryAcquire(id, 1, Duration.ofMinutes(59));
     assertThat(refused.allowed(), is(false));
-    assertThat(refused.retryAfter(), is(closeBelow(HOUR)));
+    assertThat(refused.retryAfter().orElseThrow(), is(closeBelow(HOUR)));
     assertThat(state("far"), is(before));
   }
 
@@ -158,7 +170,7 @@ class RateLimiterIT {
     Decision refused = limiter.tryAcquire(id);
     assertThat(refused.allowed(), is(false));
     assertThat(refused.remaining(), is(0L));
-    assertThat(refused.retryAfter(), is(closeBelow(HOUR.multipliedBy(2))));
+    assertThat(refused.retryAfter().orElseThrow(), is(closeBelow(HOUR.multipliedBy(2))));
   }
 
   @Test
@@ -235,17 +247,20 @@ class RateLimiterIT {
   }
 
   @Test
-  void everyKeyHasATtlThatLastsTheWindowAndNoLonger() {
-    RateLimiter limiter =
-        limiter("ttl", Limit.of(5, HOUR), Limit.of(5000, SECOND), Limit.tokenBucket(60, 1, SECOND));
-    assertThat(limiter.isAllowed(id), is(true));
-    assertThat(ttl("w3600000000"), is(closeTo(HOUR)));
-    assertThat(ttl("w1000000"), is(lessThanOrEqualTo(1000L + 1)));
-    assertThat(ttl("b1000000"), is(lessThanOrEqualTo(1000L)));
-    assertThat(limiter.tryAcquire(id, 4).allowed(), is(true));
-    assertThat(ttl("b1000000"), is(allOf(greaterThan(0L), lessThanOrEqualTo(5000L))));
-    assertThat(limiter.book(id, 5, micros(HOUR)).decision().allowed(), is(true));
-    assertThat(ttl("w3600000000"), is(closeTo(HOUR.multipliedBy(2))));
+  void everyKeyHasATtlThatLastsTheLongestWindowAndNotMuchLonger() {
+    RateLimiter brief = limiter("ttl", Limit.of(5000, SECOND), Limit.tokenBucket(60, 60, SECOND));
+    assertThat(brief.isAllowed(id), is(true));
+    assertThat(ttl(), is(lessThanOrEqualTo(1000L + 1)));
+    brief.reset(id);
+    RateLimiter longer = limiter("ttl", Limit.of(5, HOUR), Limit.of(5000, SECOND));
+    assertThat(longer.isAllowed(id), is(true));
+    assertThat(ttl(), is(closeTo(HOUR)));
+    assertThat(longer.isAllowed(id), is(true));
+    assertThat(ttl(), is(closeTo(HOUR.multipliedBy(3).dividedBy(2))));
+    assertThat(longer.tryAcquire(id, 3).allowed(), is(true));
+    assertThat(longer.book(id, 5, micros(HOUR)).decision().allowed(), is(true));
+    assertThat(ttl(), is(greaterThan(HOUR.multipliedBy(2).minusMinutes(1).toMillis())));
+    assertThat(ttl(), is(lessThanOrEqualTo(HOUR.multipliedBy(3).toMillis())));
   }
 
   @Test
@@ -254,17 +269,30 @@ class RateLimiterIT {
         limiter(
             "gone", Limit.of(5, SECOND.multipliedBy(3)), Limit.of(5000, SECOND.multipliedBy(2)));
     assertThat(limiter.isAllowed(id), is(true));
-    assertThat(keys().size(), is(2));
+    assertThat(keys().size(), is(1));
     Awaitility.await().atMost(Duration.ofSeconds(20)).until(() -> keys().isEmpty());
   }
 
   @Test
-  void keepsOneKeyPerLimitInOneSlot() {
+  void keepsOneKeyPerIdHoweverManyLimits() {
     RateLimiter limiter =
         limiter("keys", Limit.of(1, HOUR), Limit.tokenBucket(1, 1, Duration.ofMinutes(1)));
     assertThat(limiter.isAllowed(id + "{x}%1"), is(true));
-    String start = "rl:keys:{" + id + "%7Bx%7D%251}";
-    assertThat(keys(), containsInAnyOrder(start + ":w3600000000", start + ":b60000000"));
+    assertThat(keys(), is(Set.of("rl:keys:{" + id + "%7Bx%7D%251}")));
+  }
+
+  @Test
+  void limitsThatThisLimiterDoesNotKnowKeepTheirHistory() {
+    Limit hourly = Limit.of(3, HOUR);
+    Limit daily = Limit.of(9, Duration.ofDays(1));
+    Limit bucket = Limit.tokenBucket(9, 1, HOUR);
+    assertThat(limiter("mixed", hourly, bucket).tryAcquire(id, 3).allowed(), is(true));
+    assertThat(limiter("mixed", daily).tryAcquire(id, 2).allowed(), is(true));
+    assertThat(limiter("mixed", daily, hourly).isAllowed(id), is(false));
+    assertThat(limiter("mixed", hourly).peek(id).remaining(), is(0L));
+    assertThat(limiter("mixed", bucket, daily).tryAcquire(id, 1).remaining(), is(5L));
+    assertThat(limiter("mixed", daily).peek(id).remaining(), is(6L));
+    assertThat(keys().size(), is(1));
   }
 
   @Test
@@ -299,8 +327,7 @@ class RateLimiterIT {
 
   private RateLimiter limiter(String name, Limit first, Limit... more) {
     return redis
-        .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
-        .name(name)
+        .over(p -> RateLimiter.builder(p, name), c -> RateLimiter.builder(c, name))
         .limit(first, more)
         .build();
   }
@@ -322,8 +349,8 @@ class RateLimiterIT {
             .collect(Collectors.joining("\n"));
   }
 
-  private long ttl(String suffix) {
-    return redis.admin().pttl("rl:ttl:{" + id + "}:" + suffix);
+  private long ttl() {
+    return redis.admin().pttl("rl:ttl:{" + id + "}");
   }
 
   private long decisions() {

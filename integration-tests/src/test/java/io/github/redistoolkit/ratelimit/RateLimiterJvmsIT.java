@@ -120,7 +120,7 @@ class RateLimiterJvmsIT {
     Duration apart = Duration.ofMillis(50);
     RateLimiter limiter =
         redis
-            .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+            .over(p -> RateLimiter.builder(p, "default"), c -> RateLimiter.builder(c, "default"))
             .limit(Limit.of(1, apart))
             .build();
     assertThat(limiter.peek(id).allowed(), is(true)); // the script is known from now on
@@ -185,7 +185,7 @@ class RateLimiterJvmsIT {
       }
       RateLimiter limiter =
           redis
-              .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+              .over(p -> RateLimiter.builder(p, "default"), c -> RateLimiter.builder(c, "default"))
               .limit(Limit.of(limit, window))
               .build();
       return id -> {
@@ -237,7 +237,8 @@ class RateLimiterJvmsIT {
       try (TestRedis redis = child.redis()) {
         RateLimiter limiter =
             redis
-                .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+                .over(
+                    p -> RateLimiter.builder(p, "default"), c -> RateLimiter.builder(c, "default"))
                 .limit(limit)
                 .build();
         child.awaitStart();

@@ -11,6 +11,7 @@ import io.github.redistoolkit.testing.FaultProxy.Then;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
+import org.hamcrest.Matcher;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisConnectionException;
@@ -63,7 +64,7 @@ class RateLimiterLostReplyIT {
     if (policy == OnUnavailable.THROW) {
       assertThrows(JedisConnectionException.class, () -> limiter.isAllowed(each));
     } else {
-      Decision degraded = Decision.degraded(policy == OnUnavailable.ALLOW, LIMIT);
+      Matcher<Decision> degraded = Degraded.to(policy == OnUnavailable.ALLOW, LIMIT);
       assertThat(limiter.tryAcquire(each), is(degraded));
     }
     loss.await();
@@ -76,10 +77,10 @@ class RateLimiterLostReplyIT {
     assertThat(limiter.tryAcquire(id, 10).allowed(), is(true));
     FaultProxy.Loss loss = network.loseReply("EVALSHA", 1, Then.CUT);
     long before = System.nanoTime();
-    assertThat(limiter.acquire(id, 10, Duration.ofHours(2)), is(Decision.degraded(false, LIMIT)));
+    assertThat(limiter.tryAcquire(id, 10, Duration.ofHours(2)), is(Degraded.to(false, LIMIT)));
     assertThat(System.nanoTime() - before, is(lessThan(Duration.ofMinutes(1).toNanos())));
     loss.await();
-    assertThat(limiter.peek(id).retryAfter().toMinutes(), is(119L));
+    assertThat(limiter.peek(id).retryAfter().orElseThrow().toMinutes(), is(119L));
   }
 
   @Test
@@ -95,7 +96,7 @@ class RateLimiterLostReplyIT {
 
   private RateLimiter limiter(OnUnavailable policy) {
     return behindIt
-        .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+        .over(p -> RateLimiter.builder(p, "default"), c -> RateLimiter.builder(c, "default"))
         .limit(LIMIT)
         .onUnavailable(policy)
         .build();

@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -95,6 +96,8 @@ class RateLimiterModelIT {
     private List<Limit> limits;
     private RateLimiter limiter;
     private long lastWait;
+    private int names;
+    private boolean sameName;
     private long longestLog;
 
     World(int seed, long mostPermits, Changes changes) {
@@ -124,18 +127,15 @@ class RateLimiterModelIT {
     }
 
     private long longestLog() {
-      return limits.stream()
-          .filter(limit -> limit.kind() == Limit.Kind.SLIDING_WINDOW)
-          .mapToLong(limit -> redis.admin().llen("rl:default:{" + id + "}:" + limit.keySuffix()))
-          .max()
-          .orElse(0);
+      return redis.admin().strlen("rl:default:{" + id + "}") / 10;
     }
 
     private void build() {
       limiter =
           redis
-              .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+              .over(p -> RateLimiter.builder(p, "default"), c -> RateLimiter.builder(c, "default"))
               .limit(limits.get(0), limits.stream().skip(1).toArray(Limit[]::new))
+              .calls(this::nextName)
               .clock(() -> Long.toString(clock.get()))
               .build();
       same.limits(limits);
@@ -147,36 +147,91 @@ class RateLimiterModelIT {
       long now = clock.get();
       long permits = randomPermits();
       long maxWait = randomMaxWait();
-      long earliest = ideal.ask(now, permits, DAY).instant();
-      long latest = late.ask(now, permits, DAY).instant();
+      long earliest = ideal.ask(now, permits, DAY).delay();
+      long latest = late.ask(now, permits, DAY).delay();
       Verdict expected = same.decide(now, permits, maxWait);
-      Booking booking = limiter.book(id, permits, maxWait);
+      Booking booking = maxWait < 0 ? asked(permits) : limiter.book(id, permits, maxWait);
       assertThat(call, verdict(booking), is(asReported(expected, maxWait)));
-      // What rounding may do: each grant counts less than a grain longer, and none shorter. By the
-      // clock that may be later than by a grain, as a limit's own time may stand still meanwhile.
+      // What rounding may do: each grant counts less than a grain longer, and none shorter.
       assertThat(
           call,
-          booking.instantMicros(),
+          booking.waitMicros(),
           is(allOf(greaterThanOrEqualTo(earliest), lessThanOrEqualTo(latest))));
       if (expected.granted()) {
-        ideal.record(now, booking.instantMicros(), permits);
-        late.record(now, booking.instantMicros(), permits);
+        ideal.record(now, booking.waitMicros(), permits);
+        late.record(now, booking.waitMicros(), permits);
+        afterGrant(call, permits, booking);
+      } else {
+        ideal.refused(now);
+        late.refused(now);
       }
       lastWait = booking.waitMicros();
+    }
+
+    /** Sends a call again, charges, gives back or cancels, now and then. */
+    private void afterGrant(String call, long permits, Booking booking) {
+      long now = clock.get();
+      switch (random.nextInt(dense ? 60 : 12)) {
+        case 0 -> {
+          clock.addAndGet(random.nextLong(1 + booking.waitMicros() / 2));
+          assertAnsweredAsBefore(call, permits, booking, clock.get() - now);
+        }
+        case 1 -> {
+          Decision unused = limiter.charge(id, permits);
+          all(model -> model.charge(now, permits));
+        }
+        case 2 -> {
+          limiter.refund(id, permits);
+          all(model -> model.refund(now, permits));
+        }
+        case 3 -> {
+          limiter.cancel(id, permits, booking);
+          all(model -> model.cancel(now, permits, booking.waitMicros()));
+        }
+        default -> {}
+      }
+    }
+
+    private void all(Consumer<ReferenceLimiter> change) {
+      List.of(same, ideal, late).forEach(change);
+    }
+
+    /** That a call whose reply was lost, and which is sent again, gets it and takes nothing. */
+    private void assertAnsweredAsBefore(String call, long permits, Booking first, long passed) {
+      sameName = true;
+      Booking again = limiter.book(id, permits, 0);
+      sameName = false;
+      assertThat(call, again.decision().allowed(), is(true));
+      assertThat(call, again.decision().remaining(), is(first.decision().remaining()));
+      assertThat(call, again.instantMicros(), is(first.instantMicros()));
+      assertThat(call, again.waitMicros(), is(first.waitMicros() - passed));
+    }
+
+    private Booking asked(long permits) {
+      Decision decision = limiter.peek(id, permits);
+      long wait = decision.retryAfter().orElseThrow().toNanos() / 1000;
+      return new Booking(decision, 0, 0, wait);
+    }
+
+    private String nextName() {
+      names += sameName ? 0 : 1;
+      return "%08d".formatted(names);
     }
 
     private Verdict verdict(Booking booking) {
       Decision decision = booking.decision();
       if (!decision.allowed()) {
-        assertThat(decision.retryAfter(), is(micros(booking.waitMicros())));
+        assertThat(decision.retryAfter().orElseThrow(), is(micros(booking.waitMicros())));
       }
       return new Verdict(
           decision.allowed(),
           decision.limit(),
           decision.remaining(),
-          booking.instantMicros(),
           booking.waitMicros(),
-          decision.resetAfter().toNanos() / 1000);
+          decision.resetAfter().toNanos() / 1000,
+          decision.limits().stream()
+              .map(state -> state.retryAfter().orElseThrow().toNanos() / 1000)
+              .toList());
     }
 
     /** A question that takes nothing is answered with whether it would be granted. */
@@ -187,9 +242,9 @@ class RateLimiterModelIT {
               verdict.delay() == 0,
               verdict.tightest(),
               verdict.remaining(),
-              verdict.instant(),
               verdict.delay(),
-              verdict.reset());
+              verdict.reset(),
+              verdict.fits());
     }
 
     private void passTime(int call) {
@@ -206,8 +261,9 @@ class RateLimiterModelIT {
             case 8 -> 1;
             case 9 -> span;
             case 10 -> random.nextLong(3 * span);
-            case 11 -> random.nextInt(10) == 0 ? -random.nextLong(span) : 0;
-            case 12 -> random.nextInt(10) == 0 ? -random.nextLong(3 * span) : 0;
+            case 11 -> random.nextInt(4) == 0 ? -random.nextLong(span) : 0;
+            case 12 -> random.nextInt(4) == 0 ? -random.nextLong(3 * span) : 0;
+            case 13 -> random.nextInt(10) == 0 ? random.nextLong(100 * span) : 0;
             default -> random.nextLong(1 + span / 20);
           };
       clock.addAndGet(Math.min(step, DAY));
@@ -222,7 +278,7 @@ class RateLimiterModelIT {
       List<Limit> made = new ArrayList<>();
       while (made.size() < count) {
         Limit next = randomLimit();
-        if (made.stream().noneMatch(limit -> limit.keySuffix().equals(next.keySuffix()))) {
+        if (made.stream().noneMatch(limit -> limit.id() == next.id())) {
           made.add(next);
         }
       }
@@ -235,12 +291,7 @@ class RateLimiterModelIT {
       if (random.nextInt(3) > 0) {
         return Limit.of(permitsOfALimit(), period).precision(slots());
       }
-      // Not beyond a year from empty to full, nor so fast that the TTL, which may be the time that
-      // one permit takes to come back, is less than ten seconds. None much larger is both.
-      long capacity = Math.min(1_000_000, permitsOfALimit());
-      long least = 1 + capacity * period.toSeconds() / 31_000_000;
-      long most = period.toSeconds() / 10;
-      return Limit.tokenBucket(capacity, least + random.nextLong(most - least + 1), period);
+      return bucket(period);
     }
 
     private int slots() {
@@ -250,7 +301,16 @@ class RateLimiterModelIT {
     private Limit changed(Limit limit) {
       return limit.kind() == Limit.Kind.SLIDING_WINDOW
           ? Limit.of(permitsOfALimit(), limit.period()).precision(slots())
-          : Limit.tokenBucket(limit.permits(), limit.refill(), limit.period());
+          : bucket(limit.period());
+    }
+
+    // Not beyond a year from empty to full, nor so fast that the TTL, which may be the time that
+    // one permit takes to come back, is less than ten seconds. None much larger is both.
+    private Limit bucket(Duration period) {
+      long capacity = Math.min(1_000_000, permitsOfALimit());
+      long least = 1 + capacity * period.toSeconds() / 31_000_000;
+      long most = period.toSeconds() / 10;
+      return Limit.tokenBucket(capacity, least + random.nextLong(most - least + 1), period);
     }
 
     private long permitsOfALimit() {
@@ -273,9 +333,9 @@ class RateLimiterModelIT {
 
     private long randomMaxWait() {
       return switch (random.nextInt(10)) {
-        case 0, 1 -> DecisionScript.ONLY_ASK;
-        case 2, 3 -> random.nextLong(limits.get(0).periodMicros());
-        case 4 -> lastWait;
+        case 0, 1 -> -1; // only asks
+        case 2, 3 -> random.nextLong(Math.min(DAY, limits.get(0).periodMicros()));
+        case 4 -> Math.min(DAY, lastWait);
         default -> 0;
       };
     }

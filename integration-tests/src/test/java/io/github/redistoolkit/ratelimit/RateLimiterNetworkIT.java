@@ -11,6 +11,7 @@ import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
+import org.hamcrest.Matcher;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisException;
@@ -47,15 +48,15 @@ class RateLimiterNetworkIT {
     network.refuse();
     RateLimiter throwing = limiter(OnUnavailable.THROW);
     assertThrows(JedisException.class, () -> throwing.isAllowed(id));
-    assertThrows(JedisException.class, () -> throwing.acquire(id, 1, Duration.ofHours(1)));
-    Decision allowed = Decision.degraded(true, LIMIT);
+    assertThrows(JedisException.class, () -> throwing.tryAcquire(id, 1, Duration.ofHours(1)));
+    Matcher<Decision> allowed = Degraded.to(true, LIMIT);
     assertThat(limiter(OnUnavailable.ALLOW).tryAcquire(id, 3), is(allowed));
     assertThat(limiter(OnUnavailable.ALLOW).peek(id), is(allowed));
-    Decision denied = Decision.degraded(false, LIMIT);
+    Matcher<Decision> denied = Degraded.to(false, LIMIT);
     assertThat(limiter(OnUnavailable.DENY).tryAcquire(id, 3), is(denied));
     long before = System.nanoTime();
-    assertThat(limiter(OnUnavailable.ALLOW).acquire(id, 10, Duration.ofHours(1)), is(allowed));
-    assertThat(limiter(OnUnavailable.DENY).acquire(id, 10, Duration.ofHours(1)), is(denied));
+    assertThat(limiter(OnUnavailable.ALLOW).tryAcquire(id, 10, Duration.ofHours(1)), is(allowed));
+    assertThat(limiter(OnUnavailable.DENY).tryAcquire(id, 10, Duration.ofHours(1)), is(denied));
     assertThat(System.nanoTime() - before, is(lessThan(Duration.ofMinutes(1).toNanos())));
     assertThat(unhindered().peek(id).remaining(), is(10L));
   }
@@ -74,8 +75,8 @@ class RateLimiterNetworkIT {
     network.blackHole();
     RateLimiter throwing = limiter(OnUnavailable.THROW);
     assertThrows(JedisException.class, () -> throwing.isAllowed(id));
-    assertThat(limiter(OnUnavailable.ALLOW).tryAcquire(id), is(Decision.degraded(true, LIMIT)));
-    assertThat(limiter(OnUnavailable.DENY).tryAcquire(id), is(Decision.degraded(false, LIMIT)));
+    assertThat(limiter(OnUnavailable.ALLOW).tryAcquire(id), is(Degraded.to(true, LIMIT)));
+    assertThat(limiter(OnUnavailable.DENY).tryAcquire(id), is(Degraded.to(false, LIMIT)));
     assertThat(unhindered().isAllowed(id), is(true));
     assertThat(impatient.borrowed(), is(0));
   }
@@ -101,7 +102,7 @@ class RateLimiterNetworkIT {
 
   private static RateLimiter limiter(TestRedis reached, OnUnavailable policy) {
     return reached
-        .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+        .over(p -> RateLimiter.builder(p, "default"), c -> RateLimiter.builder(c, "default"))
         .limit(LIMIT)
         .onUnavailable(policy)
         .build();

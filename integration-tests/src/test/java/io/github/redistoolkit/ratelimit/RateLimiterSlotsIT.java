@@ -32,13 +32,14 @@ class RateLimiterSlotsIT {
   }
 
   @Test
-  void anIdWhoseLimitsAreOnTwoServersForAMomentIsLeftToThePolicy() {
-    assertThat(
-        policies.limiter(OnUnavailable.THROW).tryAcquire(policies.id(), 2).allowed(), is(true));
+  void aSlotThatIsBeingMovedIsDecidedUponAsEverWhetherTheIdIsNewOrNot() {
+    RateLimiter limiter = policies.limiter(OnUnavailable.THROW);
+    assertThat(limiter.tryAcquire(policies.id(), 2).allowed(), is(true));
     SlotMove move = servers.beginMoveOfSlot(policies.key());
-    // It has moved one of the two keys, or, as here, lost one.
-    redis.admin().del(policies.key());
-    policies.assertDecide("TRYAGAIN");
+    policies.assertRemaining(1);
+    limiter.reset(policies.id());
+    assertThat(limiter.tryAcquire(policies.id(), 2).allowed(), is(true));
+    assertThat(limiter.tryAcquire(policies.id(), 2).allowed(), is(false));
     move.finish();
     policies.assertRemaining(1);
   }
@@ -64,7 +65,7 @@ class RateLimiterSlotsIT {
             .maxAttempts(1)
             .build()) {
       RateLimiter limiter =
-          RateLimiter.builder(once)
+          RateLimiter.builder(once, "default")
               .limit(Limit.of(3, Duration.ofHours(1)))
               .onUnavailable(OnUnavailable.ALLOW)
               .build();

@@ -35,7 +35,7 @@ final class UnderLoad implements AutoCloseable {
     this.id = id;
     this.limiter =
         redis
-            .over(p -> RateLimiter.builder(p), c -> RateLimiter.builder(c))
+            .over(p -> RateLimiter.builder(p, "default"), c -> RateLimiter.builder(c, "default"))
             .limit(Limit.of(PERMITS, WINDOW), more)
             .onUnavailable(OnUnavailable.DENY)
             .build();
@@ -44,7 +44,7 @@ final class UnderLoad implements AutoCloseable {
 
   /** Where the window's state is. */
   String key() {
-    return "rl:default:{" + id + "}:" + Limit.of(PERMITS, WINDOW).keySuffix();
+    return "rl:default:{" + id + "}";
   }
 
   private void ask() {

@@ -4,14 +4,15 @@ package io.github.redistoolkit.ratelimit;
  * A decision with the time that a caller who waits has to wait for its grant.
  *
  * @param decision what was decided
- * @param instantMicros the instant of the grant on the server's clock, or, of a refusal, the first
+ * @param granted how many permits were granted; 0 if refused or if Redis did not decide
+ * @param instantMicros the instant of the grant by the id's own time, or, of a refusal, the first
  *     at which the permits fit; 0 if Redis did not decide
  * @param waitMicros from the decision to that instant
  */
-record Booking(Decision decision, long instantMicros, long waitMicros) {
+record Booking(Decision decision, long granted, long instantMicros, long waitMicros) {
 
   /** What was decided without Redis. */
   static Booking without(Decision decision) {
-    return new Booking(decision, 0, 0);
+    return new Booking(decision, 0, 0, 0);
   }
 }

@@ -40,6 +40,7 @@ public record Limit(Kind kind, long permits, Duration period, long refill, int s
   private static final long MOST_PERMITS = 1_000_000_000;
   private static final Duration LONGEST = Duration.ofDays(366);
   private static final int MOST_SLOTS = 1024;
+  private static final long BUCKET = 1L << 47; // more than the longest period
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.-]+");
 
   /**
@@ -156,9 +157,9 @@ public record Limit(Kind kind, long permits, Duration period, long refill, int s
     return value;
   }
 
-  /** What the key of its state ends in: limits of one limiter that agree in it share the state. */
-  String keySuffix() {
-    return (kind == Kind.SLIDING_WINDOW ? "w" : "b") + periodMicros();
+  /** What names its state among those of an id: limits that agree in it share the state. */
+  long id() {
+    return kind == Kind.SLIDING_WINDOW ? periodMicros() : periodMicros() + BUCKET;
   }
 
   long periodMicros() {
@@ -168,11 +169,6 @@ public record Limit(Kind kind, long permits, Duration period, long refill, int s
   /** The microseconds that the log of a sliding window does not tell apart. */
   long grainMicros() {
     return permits <= slots ? 1 : (periodMicros() + slots - 1) / slots;
-  }
-
-  /** The microseconds in which an empty bucket gets full. */
-  long fillMicros() {
-    return fillMicros(permits, refill, period).longValueExact();
   }
 
   private static void requireFillable(long capacity, long refill, Duration period) {

@@ -22,10 +22,10 @@ import redis.clients.jedis.util.Pool;
 
 /**
  * Grants permits to ids, such as users or API keys, under one limit or several at once, shared by
- * all JVMs that use the same Redis and {@linkplain Builder#name name}.
+ * all JVMs that use the same Redis, {@linkplain Builder#prefix prefix} and name.
  *
  * <pre>{@code
- * RateLimiter limiter = new RateLimiter(pool, 100, Duration.ofMinutes(1));
+ * RateLimiter limiter = new RateLimiter(pool, "api", 100, Duration.ofMinutes(1));
  * if (!limiter.isAllowed(userId)) {
  *   // refuse: the user had 100 requests in the last minute
  * }
@@ -34,35 +34,39 @@ import redis.clients.jedis.util.Pool;
  * <p><b>Guarantee.</b> Under a sliding window of N permits, no span of its length holds more than N
  * granted permits, wherever it starts and however many callers there are. Several limits are
  * decided in one atomic step: either all of them are charged or none is. A refusal and a {@link
- * #peek} write nothing. Time is the Redis server's; clients' clocks play no part.
+ * #peek} take nothing. Time is the Redis server's; clients' clocks play no part.
  *
  * <p><b>Limit.</b> The guarantee is that of the data: after an eviction, a {@code FLUSHALL}, or a
  * failover to a replica that lacks the latest writes, an id starts afresh or with what the replica
- * has. If the server's clock is stepped back by up to a window, time stands still for that long; if
- * by more, the id starts afresh. So at most one more limit is granted, and no id waits longer than
- * two windows. Where a permit comes back late by up to a {@linkplain Limit#precision slot}, it is
- * late in the time that stands still, so such a wait is longer by up to a slot. Each of several
- * limits does so by its own window: the long one may stand still while the short one goes on. A
- * permit that was granted is never given back, whatever the caller does with it.
+ * has. If the server's clock is stepped back, an id with a history goes on from the latest instant
+ * that it has seen: nothing more is granted, and a permit comes back late by at most what had
+ * passed between the last grant and the step. If the clock is stepped forward, what it skips counts
+ * as passed, so that up to one more limit is granted. What was granted stays taken, whatever the
+ * caller does with it, unless it is given back with {@link #refund}. {@link #charge} is not held up
+ * by a limit.
  *
- * <p><b>Limits are the caller's.</b> Redis holds no configuration. A limiter built with another
- * number of permits goes on with the same history from its next call; one with another window
- * starts afresh.
+ * <p><b>Limits are the caller's.</b> Redis holds no configuration. A limiter built with other
+ * permits, or a bucket with another capacity or refill, goes on with the same history from its next
+ * call; until then a bucket fills as it did. A limit with another window starts afresh.
  *
  * <p><b>Cost.</b> One round trip for each decision, two for the first one on a server that does not
- * know the script yet, and no thread. State is one key for each id and limit, of at most some 14 KB
- * (a token bucket: 200 bytes; with bookings ahead, 12 bytes more for each), with a TTL set in the
- * same step as each write, and gone a window after the last grant. Keys are <code>
- * rl:&lt;name&gt;:&#123;&lt;id&gt;&#125;:&lt;kind and period&gt;</code>, so all of one id's are in
- * one Cluster slot.
+ * know the script yet, and no thread. State is one key for each id, <code>
+ * &lt;prefix&gt;&lt;name&gt;:&#123;&lt;id&gt;&#125;</code>: some 70 bytes and 10 for each grant in
+ * a window, at most 12 KB for each window and 32 bytes for each bucket (with bookings ahead, 10
+ * bytes more for each). It has a TTL, set in the same step as the write, and is gone a window after
+ * the last grant; of an id that is used again and again up to half a window later.
  *
  * <p><b>Failure.</b> If Redis cannot decide, {@link OnUnavailable} does; by default the exception
  * of Jedis is thrown, and it is then unknown whether the permits were charged. Nothing is sent
- * again by this class. A {@code RedisClusterClient} may send a command again whose reply was lost,
- * which charges it twice and never admits more. Built with {@code maxAttempts(1)} it does not, but
- * then the first decision after a slot has moved or failed over is the policy's too. Give every
- * pool a finite {@code maxWait}, or a caller may wait for a connection for ever; an interrupt
- * meanwhile is thrown, as Jedis throws it, under every policy.
+ * again by this class. A {@code RedisClusterClient} may send a command again whose reply was lost:
+ * such a call is answered as the first time and charged once, unless others were granted permits of
+ * the same id meanwhile, which may charge it twice and never admits more. Give every pool a finite
+ * {@code maxWait}, or a caller may wait for a connection for ever; an interrupt meanwhile is
+ * thrown, as Jedis throws it, under every policy.
+ *
+ * <p>What somebody else has written to a key: a string that is no state counts as none, so the id
+ * starts afresh; nothing that a state says can make an id wait longer than a day and two windows. A
+ * key of another type is thrown as {@code WRONGTYPE} under every policy, until {@link #reset}.
  *
  * <p>Thread-safe, without state; a limiter may be kept or made for each call.
  */
@@ -73,75 +77,101 @@ public final class RateLimiter {
   }
 
   private static final Duration LONGEST_WAIT = Duration.ofDays(1);
+  private static final long MOST_PERMITS = 1_000_000_000;
+  private static final int MOST_DEMANDS = 16;
 
   private final RedisAccess redis;
+  private final String name;
   private final String keyStart;
-  private final List<String> keyEnds;
+  private final String keyEnd;
   private final List<Limit> limits;
+  private final List<String> limitArguments;
   private final Limit smallest;
-  private final DecisionScript script;
   private final OnUnavailable onUnavailable;
   private final Supplier<String> clock;
+  private final Supplier<String> calls;
 
   /**
-   * Creates a limiter of one sliding window, named {@code default}, that throws if Redis is
-   * unavailable.
+   * Creates a limiter of one sliding window that throws if Redis is unavailable.
    *
    * @param pool where connections come from; never closed here
+   * @param name what is limited; limiters with the same name share their permits. Letters, digits,
+   *     {@code _}, {@code .} and {@code -}
    * @param maxRequests the most requests in any span of the window, from 1 to 10⁹
    * @param window from 1 ms to 366 days, in whole microseconds
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if {@code maxRequests} or {@code window} is out of its bounds
+   * @throws IllegalArgumentException if {@code name} has another character or none, or {@code
+   *     maxRequests} or {@code window} is out of its bounds
    */
-  public RateLimiter(Pool<Jedis> pool, int maxRequests, Duration window) {
-    this(builder(pool).limit(simple(maxRequests, window)));
+  public RateLimiter(Pool<Jedis> pool, String name, int maxRequests, Duration window) {
+    this(builder(pool, name).limit(simple(maxRequests, window)));
   }
 
   /**
-   * Creates a limiter of one sliding window, named {@code default}, that throws if Redis is
-   * unavailable.
+   * Creates a limiter of one sliding window that throws if Redis is unavailable.
    *
    * @param client what reaches Redis; never closed here
+   * @param name what is limited; limiters with the same name share their permits. Letters, digits,
+   *     {@code _}, {@code .} and {@code -}
    * @param maxRequests the most requests in any span of the window, from 1 to 10⁹
    * @param window from 1 ms to 366 days, in whole microseconds
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if {@code maxRequests} or {@code window} is out of its bounds
+   * @throws IllegalArgumentException if {@code name} has another character or none, or {@code
+   *     maxRequests} or {@code window} is out of its bounds
    */
-  public RateLimiter(UnifiedJedis client, int maxRequests, Duration window) {
-    this(builder(client).limit(simple(maxRequests, window)));
+  public RateLimiter(UnifiedJedis client, String name, int maxRequests, Duration window) {
+    this(builder(client, name).limit(simple(maxRequests, window)));
   }
 
   private RateLimiter(Builder builder) {
     this.redis = builder.redis;
-    this.keyStart = "rl:" + builder.name + ":";
-    this.limits = builder.limits;
-    this.keyEnds = limits.stream().map(limit -> ":" + limit.keySuffix()).toList();
+    this.name = builder.name;
+    String start = builder.prefix + builder.name + ":";
+    this.keyStart = builder.tag.isEmpty() ? start : start + RedisKeys.hashTag(builder.tag, "tag");
+    this.keyEnd = builder.tag.isEmpty() ? "" : ":";
+    this.limits = List.copyOf(builder.limits);
+    this.limitArguments = DecisionScript.arguments(limits);
     this.smallest = limits.stream().min(Comparator.comparingLong(Limit::permits)).orElseThrow();
-    this.script = new DecisionScript(limits);
     this.onUnavailable = builder.onUnavailable;
     this.clock = builder.clock;
+    this.calls = builder.calls;
   }
 
   /**
    * Starts a limiter on a pool.
    *
    * @param pool where connections come from; never closed here
+   * @param name what is limited; limiters with the same name share the permits of an id, under
+   *     limits of the same kind and period. Letters, digits, {@code _}, {@code .} and {@code -}
    * @return a builder without limits
-   * @throws NullPointerException if {@code pool} is null
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code name} has another character or none
    */
-  public static Builder builder(Pool<Jedis> pool) {
-    return new Builder(RedisAccess.of(pool));
+  public static Builder builder(Pool<Jedis> pool, String name) {
+    return new Builder(RedisAccess.of(pool), name);
   }
 
   /**
    * Starts a limiter on a client.
    *
    * @param client what reaches Redis; never closed here
+   * @param name what is limited; limiters with the same name share the permits of an id, under
+   *     limits of the same kind and period. Letters, digits, {@code _}, {@code .} and {@code -}
    * @return a builder without limits
-   * @throws NullPointerException if {@code client} is null
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code name} has another character or none
    */
-  public static Builder builder(UnifiedJedis client) {
-    return new Builder(RedisAccess.of(client));
+  public static Builder builder(UnifiedJedis client, String name) {
+    return new Builder(RedisAccess.of(client), name);
+  }
+
+  /**
+   * Returns the limits of this limiter, in the order in which they were set.
+   *
+   * @return from 1 to 8
+   */
+  public List<Limit> limits() {
+    return limits;
   }
 
   /**
@@ -172,10 +202,9 @@ public final class RateLimiter {
 
   /**
    * Takes so many permits if every limit allows all of them now. One round trip; none if a limit
-   * has fewer permits, which is refused with {@link Decision#NEVER}.
+   * has fewer permits, which is refused for ever.
    *
-   * <p>Permits that {@link #acquire} has booked are ahead: until the last of them is due, this
-   * refuses.
+   * <p>Permits that others have booked are ahead: until the last of them is due, this refuses.
    *
    * @param id whose permits; any text
    * @param permits at least 1
@@ -191,15 +220,15 @@ public final class RateLimiter {
 
   /**
    * Takes so many permits at the first instant at which every limit allows all of them, and waits
-   * for that instant.
+   * for that instant; refuses at once if it is further away than {@code maxWait}.
    *
    * <p>The instant is booked in one round trip, before the wait, so callers in all JVMs are served
-   * in the order in which they asked, and nobody asks twice. If it is further away than {@code
-   * maxWait}, or a sliding window has 4,096 instants or some 3 × 10⁹ permits booked ahead, this
-   * refuses at once without waiting and takes nothing.
+   * in the order in which they asked, and nobody asks twice. Also refused is what a sliding window
+   * cannot book: more than 4,096 instants or some 3 × 10⁹ permits ahead.
    *
-   * <p>The permits stay booked if the wait is interrupted. When Redis is unavailable, this does not
-   * wait.
+   * <p>If the wait is interrupted, the booking is cancelled, in one more round trip, so that nobody
+   * waits for it; should that fail, it stays, and the failure is with the exception. Callers who
+   * had booked behind it keep their instants. When Redis is unavailable, this does not wait.
    *
    * @param id whose permits; any text
    * @param permits at least 1
@@ -211,8 +240,64 @@ public final class RateLimiter {
    * @throws InterruptedException if the thread is interrupted before or while it waits
    * @throws JedisException if Redis fails and {@link OnUnavailable} does not cover it
    */
-  public Decision acquire(String id, long permits, Duration maxWait) throws InterruptedException {
+  public Decision tryAcquire(String id, long permits, Duration maxWait)
+      throws InterruptedException {
     return bookAndWait(id, permits, maxWait).decision();
+  }
+
+  /**
+   * Takes permits for several ids, each under the limits of its own limiter: for all of them if
+   * every limit allows it now, or for none. One round trip.
+   *
+   * <p>This is one step of one server. In a Cluster the ids must share a {@linkplain Builder#tag
+   * tag}, and while their slot is being migrated, this may be {@code TRYAGAIN}, which {@link
+   * OnUnavailable} covers.
+   *
+   * @param first a demand; its limiter's policy and listener apply
+   * @param more others, up to 16 in all, each of another id or limiter, all on the same pool or
+   *     client
+   * @return the decision over all limits, which are listed in the order of the demands
+   * @throws NullPointerException if one is null
+   * @throws IllegalArgumentException if there are more than 16, two are of the same id and name,
+   *     two limiters are on different pools or clients, or the keys are in different slots of a
+   *     Cluster
+   * @throws JedisException if Redis fails and {@link OnUnavailable} does not cover it
+   */
+  public static Decision tryAcquireAll(Demand first, Demand... more) {
+    Objects.requireNonNull(first, "first");
+    Objects.requireNonNull(more, "more");
+    List<Demand> all =
+        Stream.concat(Stream.of(first), Stream.of(more))
+            .map(demand -> Objects.requireNonNull(demand, "demand"))
+            .toList();
+    Arguments.requireRange(all.size(), "number of demands", 1, MOST_DEMANDS);
+    return first.limiter().decideAll(all);
+  }
+
+  /**
+   * Returns a demand of one permit, for {@link #tryAcquireAll}.
+   *
+   * @param id whose permit; any text
+   * @return a demand on this limiter
+   * @throws NullPointerException if {@code id} is null
+   * @throws IllegalArgumentException if {@code id} is empty or has an unpaired surrogate
+   */
+  public Demand demand(String id) {
+    return demand(id, 1);
+  }
+
+  /**
+   * Returns a demand of permits, for {@link #tryAcquireAll}.
+   *
+   * @param id whose permits; any text
+   * @param permits at least 1
+   * @return a demand on this limiter
+   * @throws NullPointerException if {@code id} is null
+   * @throws IllegalArgumentException if {@code id} is empty or has an unpaired surrogate, or {@code
+   *     permits} is not positive
+   */
+  public Demand demand(String id, long permits) {
+    return new Demand(this, id, permits);
   }
 
   /**
@@ -225,12 +310,69 @@ public final class RateLimiter {
    * @throws JedisException if Redis fails and {@link OnUnavailable} does not cover it
    */
   public Decision peek(String id) {
-    return book(id, 1, DecisionScript.ONLY_ASK).decision();
+    return peek(id, 1);
   }
 
   /**
-   * Forgets what the id was granted, and booked, under the limits of this limiter: it starts
-   * afresh. One round trip.
+   * Tells what {@link #tryAcquire(String, long)} would say now, and takes nothing. One round trip.
+   *
+   * @param id whose permits; any text
+   * @param permits at least 1
+   * @return the decision for so many permits, as if they had not been taken
+   * @throws NullPointerException if {@code id} is null
+   * @throws IllegalArgumentException if {@code id} is empty or has an unpaired surrogate, or {@code
+   *     permits} is not positive
+   * @throws JedisException if Redis fails and {@link OnUnavailable} does not cover it
+   */
+  public Decision peek(String id, long permits) {
+    return decide(subject(id, permits), Request.ask()).decision();
+  }
+
+  /**
+   * Takes so many permits now, whatever the limits say, as for what is known only after the fact:
+   * tokens of a model, bytes of a response. One round trip.
+   *
+   * <p>What exceeds a limit is a debt. A sliding window holds it like any other permits, until a
+   * window later; a bucket has to refill it first, for 366 days at most. Until then nothing is
+   * granted. Behind bookings, it counts from the last of them.
+   *
+   * @param id whose permits; any text
+   * @param permits from 1 to 10⁹; a limit may have fewer
+   * @return a decision that is allowed, with what remains
+   * @throws NullPointerException if {@code id} is null
+   * @throws IllegalArgumentException if {@code id} is empty or has an unpaired surrogate, or {@code
+   *     permits} is out of its bounds
+   * @throws JedisException if Redis fails and {@link OnUnavailable} does not cover it; it is then
+   *     unknown whether they were charged
+   */
+  public Decision charge(String id, long permits) {
+    Arguments.requireRange(permits, "permits", 1, MOST_PERMITS);
+    return ask(List.of(subject(id, permits)), Request.charge()).decision();
+  }
+
+  /**
+   * Gives back permits that were granted and not used. One round trip.
+   *
+   * <p>They are free at once. In a sliding window those that were granted first are given back, so
+   * that those that were used count no shorter than they should; nothing is given back of what has
+   * left the window by itself. A bucket is filled up to its capacity at most.
+   *
+   * @param id whose permits; any text
+   * @param permits from 1 to 10⁹; giving back more than were granted frees permits that were used
+   * @throws NullPointerException if {@code id} is null
+   * @throws IllegalArgumentException if {@code id} is empty or has an unpaired surrogate, or {@code
+   *     permits} is out of its bounds
+   * @throws JedisException if Redis fails, under every policy; it is then unknown whether they were
+   *     given back
+   */
+  public void refund(String id, long permits) {
+    Arguments.requireRange(permits, "permits", 1, MOST_PERMITS);
+    Booking unused = run(List.of(subject(id, 1)), Request.giveBack(permits));
+  }
+
+  /**
+   * Forgets what the id was granted, and booked, under this limiter's name: it starts afresh. One
+   * round trip.
    *
    * @param id any text
    * @throws NullPointerException if {@code id} is null
@@ -238,57 +380,102 @@ public final class RateLimiter {
    * @throws JedisException if Redis fails, under every policy
    */
   public void reset(String id) {
-    long unused = redis.execute(redis.commands().del(keys(id).toArray(String[]::new)));
+    long unused = redis.execute(redis.commands().del(key(id)));
   }
 
-  /** Acquires, as {@link #acquire}, and tells the instant too. */
+  /** Acquires, as {@link #tryAcquire(String, long, Duration)}, and tells the instant too. */
   Booking bookAndWait(String id, long permits, Duration maxWait) throws InterruptedException {
     Objects.requireNonNull(maxWait, "maxWait");
     if (maxWait.isNegative() || maxWait.compareTo(LONGEST_WAIT) > 0) {
       throw new IllegalArgumentException(
           "maxWait must be from 0 to " + LONGEST_WAIT + ", but is " + maxWait);
     }
-    requirePermits(permits);
-    List<String> keys = keys(id);
+    DecisionScript.Subject subject = subject(id, permits);
     if (Thread.interrupted()) {
       throw new InterruptedException();
     }
-    Booking booking = bookInterruptibly(keys, permits, maxWait.toNanos() / 1000);
+    Booking booking = decideInterruptibly(subject, Request.take(maxWait.toNanos() / 1000));
     if (booking.decision().allowed()) {
-      sleep(booking.waitMicros());
+      waitFor(booking, subject);
     }
     return booking;
   }
 
-  /** Decides, as {@link #acquire}, but leaves the waiting to the caller. */
+  /** Decides, as {@link #bookAndWait}, but leaves the waiting to the caller. */
   Booking book(String id, long permits, long maxWaitMicros) {
-    requirePermits(permits);
-    return book(keys(id), permits, maxWaitMicros);
+    return decide(subject(id, permits), Request.take(maxWaitMicros));
   }
 
-  private Booking book(List<String> keys, long permits, long maxWaitMicros) {
-    if (permits > smallest.permits()) {
+  /** Takes back what {@link #book} has booked. */
+  void cancel(String id, long permits, Booking booking) {
+    cancel(subject(id, permits), booking);
+  }
+
+  private void cancel(DecisionScript.Subject subject, Booking booking) {
+    Booking unused = run(List.of(subject), Request.cancel(booking.instantMicros()));
+  }
+
+  private Booking decide(DecisionScript.Subject subject, Request request) {
+    if (subject.permits() > smallest.permits()) {
       return Booking.without(Decision.never(smallest));
     }
+    return ask(List.of(subject), request);
+  }
+
+  private Decision decideAll(List<Demand> demands) {
+    List<DecisionScript.Subject> subjects = new ArrayList<>(demands.size());
+    Set<String> keys = new HashSet<>();
+    for (Demand demand : demands) {
+      RateLimiter limiter = demand.limiter();
+      if (limiter.redis.owner() != redis.owner()) {
+        throw new IllegalArgumentException(
+            "limiters of one decision must be on the same pool or client, but %s and %s are not"
+                .formatted(name, limiter.name));
+      }
+      DecisionScript.Subject subject = limiter.subject(demand.id(), demand.permits());
+      if (!keys.add(subject.key())) {
+        throw new IllegalArgumentException(
+            "demands must differ in id or name, but a second is of " + limiter.name);
+      }
+      if (demand.permits() > limiter.smallest.permits()) {
+        return Decision.never(limiter.smallest);
+      }
+      subjects.add(subject);
+    }
+    Slots.requireOne(redis, keys);
+    return ask(subjects, Request.take(0)).decision();
+  }
+
+  /** Asks Redis, or the policy if it cannot decide. */
+  private Booking ask(List<DecisionScript.Subject> subjects, Request request) {
     try {
-      return script.run(redis, keys, clock.get(), permits, maxWaitMicros);
+      return run(subjects, request);
+    } catch (JedisException e) {
+      if (onUnavailable == OnUnavailable.THROW || !Failures.isPassing(e)) {
+        throw e;
+      }
+      DegradedLog.tell(name, onUnavailable, e);
+      boolean allowed = onUnavailable == OnUnavailable.ALLOW;
+      return Booking.without(Decision.degraded(allowed, limits.get(0), e));
+    }
+  }
+
+  private Booking run(List<DecisionScript.Subject> subjects, Request request) {
+    try {
+      return DecisionScript.run(redis, clock.get(), calls.get(), request, subjects);
     } catch (JedisException e) {
       if (Failures.isInterrupt(e)) {
         // Jedis takes the flag of a thread that is interrupted while it waits for a connection.
         Thread.currentThread().interrupt();
       }
-      if (onUnavailable == OnUnavailable.THROW || !Failures.isPassing(e)) {
-        throw e;
-      }
-      boolean allowed = onUnavailable == OnUnavailable.ALLOW;
-      return Booking.without(Decision.degraded(allowed, limits.get(0)));
+      throw e;
     }
   }
 
-  private Booking bookInterruptibly(List<String> keys, long permits, long maxWaitMicros)
+  private Booking decideInterruptibly(DecisionScript.Subject subject, Request request)
       throws InterruptedException {
     try {
-      return book(keys, permits, maxWaitMicros);
+      return decide(subject, request);
     } catch (JedisException e) {
       if (Failures.isInterrupt(e) && Thread.interrupted()) {
         InterruptedException interrupt = new InterruptedException("while waiting for a connection");
@@ -299,13 +486,18 @@ public final class RateLimiter {
     }
   }
 
-  private List<String> keys(String id) {
-    String start = keyStart + RedisKeys.hashTag(id, "id");
-    List<String> keys = new ArrayList<>(keyEnds.size());
-    for (String end : keyEnds) {
-      keys.add(start + end);
+  private void waitFor(Booking booking, DecisionScript.Subject subject)
+      throws InterruptedException {
+    try {
+      sleep(booking.waitMicros());
+    } catch (InterruptedException e) {
+      try {
+        cancel(subject, booking);
+      } catch (JedisException failure) {
+        e.addSuppressed(failure);
+      }
+      throw e;
     }
-    return keys;
   }
 
   /** Sleeps no shorter than this: Java's sleep may round to milliseconds. */
@@ -318,6 +510,15 @@ public final class RateLimiter {
     }
   }
 
+  private DecisionScript.Subject subject(String id, long permits) {
+    requirePermits(permits);
+    return new DecisionScript.Subject(key(id), permits, limits, limitArguments);
+  }
+
+  private String key(String id) {
+    return keyStart + keyEnd + RedisKeys.hashTag(id, "id");
+  }
+
   private static void requirePermits(long permits) {
     Arguments.requireRange(permits, "permits", 1, Long.MAX_VALUE);
   }
@@ -327,64 +528,120 @@ public final class RateLimiter {
     return Limit.of(maxRequests, window);
   }
 
+  /**
+   * Permits that are wanted for an id, as a part of {@link #tryAcquireAll}.
+   *
+   * @param limiter under whose limits
+   * @param id whose permits; any text
+   * @param permits at least 1
+   */
+  public record Demand(RateLimiter limiter, String id, long permits) {
+
+    /**
+     * Creates a demand; {@link RateLimiter#demand(String, long)} reads better.
+     *
+     * @param limiter under whose limits
+     * @param id whose permits; any text
+     * @param permits at least 1
+     * @throws NullPointerException if {@code limiter} or {@code id} is null
+     * @throws IllegalArgumentException if {@code id} is empty or has an unpaired surrogate, or
+     *     {@code permits} is not positive
+     */
+    public Demand {
+      Objects.requireNonNull(limiter, "limiter");
+      Arguments.requireText(id, "id");
+      requirePermits(permits);
+    }
+  }
+
   /** Sets up a {@link RateLimiter}. Not thread-safe. */
   public static final class Builder {
 
     private static final int MOST_LIMITS = 8;
 
     private final RedisAccess redis;
-    private String name = "default";
-    private List<Limit> limits = List.of();
+    private final String name;
+    private final List<Limit> limits = new ArrayList<>();
+    private String prefix = "rl:";
+    private String tag = "";
     private OnUnavailable onUnavailable = OnUnavailable.THROW;
     private Supplier<String> clock = () -> "";
+    private Supplier<String> calls = CallNames::next;
 
-    private Builder(RedisAccess redis) {
+    private Builder(RedisAccess redis, String name) {
       this.redis = redis;
-    }
-
-    /**
-     * Sets the name, which tells this limiter's permits from those of others. Limiters with the
-     * same name share the history of limits with the same kind and period.
-     *
-     * @param name letters, digits, {@code _}, {@code .} and {@code -}; {@code default} unless set
-     * @return this builder
-     * @throws NullPointerException if {@code name} is null
-     * @throws IllegalArgumentException if it has another character or none
-     */
-    @CanIgnoreReturnValue
-    public Builder name(String name) {
       this.name = Limit.requireName(name, "name");
-      return this;
     }
 
     /**
-     * Sets the limits, all of which must allow a permit; those set before are forgotten.
+     * Adds limits, all of which must allow a permit.
      *
      * @param first a limit
      * @param more others, up to 8 in all, each with a kind or a period of its own
      * @return this builder
      * @throws NullPointerException if one is null
-     * @throws IllegalArgumentException if there are more than 8, or two of one kind with the same
-     *     period, of which the larger would have no effect
+     * @throws IllegalArgumentException if there are more than 8, those added before included, or
+     *     two of one kind with the same period, of which the larger would have no effect
      */
     @CanIgnoreReturnValue
     public Builder limit(Limit first, Limit... more) {
       Objects.requireNonNull(first, "first");
       Objects.requireNonNull(more, "more");
       List<Limit> all =
-          Stream.concat(Stream.of(first), Stream.of(more))
+          Stream.of(limits.stream(), Stream.of(first), Stream.of(more))
+              .flatMap(stream -> stream)
               .map(limit -> Objects.requireNonNull(limit, "limit"))
               .toList();
       Arguments.requireRange(all.size(), "number of limits", 1, MOST_LIMITS);
-      Set<String> states = new HashSet<>();
+      Set<Long> states = new HashSet<>();
       for (Limit limit : all) {
-        if (!states.add(limit.keySuffix())) {
+        if (!states.add(limit.id())) {
           throw new IllegalArgumentException(
               "two limits of one limiter must differ in kind or period, but a second has "
                   + limit.period());
         }
       }
-      this.limits = all;
+      limits.clear();
+      limits.addAll(all);
+      return this;
+    }
+
+    /**
+     * Sets what all keys begin with, before the name.
+     *
+     * @param prefix any text without braces, which would choose the slot in a Cluster; {@code rl:}
+     *     unless set
+     * @return this builder
+     * @throws NullPointerException if {@code prefix} is null
+     * @throws IllegalArgumentException if {@code prefix} is empty, or has a brace or an unpaired
+     *     surrogate
+     */
+    @CanIgnoreReturnValue
+    public Builder prefix(String prefix) {
+      Arguments.requireText(prefix, "prefix");
+      if (prefix.indexOf('{') >= 0 || prefix.indexOf('}') >= 0) {
+        throw new IllegalArgumentException("prefix must have no brace, but is '" + prefix + "'");
+      }
+      this.prefix = prefix;
+      return this;
+    }
+
+    /**
+     * Puts all ids of this limiter, and of others with the same tag, into one slot of a Cluster, so
+     * that {@link RateLimiter#tryAcquireAll} can decide about them in one step. One server has all
+     * the work of a tag then, so choose many, such as one for each tenant. Without a tag, each id
+     * has a slot of its own.
+     *
+     * <p>An id under a tag has other permits than under another one.
+     *
+     * @param tag any text
+     * @return this builder
+     * @throws NullPointerException if {@code tag} is null
+     * @throws IllegalArgumentException if {@code tag} is empty or has an unpaired surrogate
+     */
+    @CanIgnoreReturnValue
+    public Builder tag(String tag) {
+      this.tag = Arguments.requireText(tag, "tag");
       return this;
     }
 
@@ -408,11 +665,18 @@ public final class RateLimiter {
       return this;
     }
 
+    /** Sets where calls get their names from. */
+    @CanIgnoreReturnValue
+    Builder calls(Supplier<String> calls) {
+      this.calls = calls;
+      return this;
+    }
+
     /**
      * Returns the limiter. Nothing is sent.
      *
      * @return a new limiter
-     * @throws IllegalStateException if no limit was set
+     * @throws IllegalStateException if no limit was added
      */
     public RateLimiter build() {
       if (limits.isEmpty()) {

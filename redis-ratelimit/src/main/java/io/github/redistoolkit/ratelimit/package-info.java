@@ -3,7 +3,8 @@
  *
  * <p>Use it to bound how often something may happen per user, key or peer across a whole service:
  * requests to an API, mails sent, calls to somebody else's API ({@link
- * io.github.redistoolkit.ratelimit.RateLimiter#acquire acquire} paces those).
+ * io.github.redistoolkit.ratelimit.RateLimiter#tryAcquire(String, long, java.time.Duration) a
+ * waiting tryAcquire} paces those).
  *
  * <p>Do not use it to bound how many things happen at the same time (that is a semaphore), inside
  * one JVM alone (no network is needed for that), or where a network round trip per decision costs

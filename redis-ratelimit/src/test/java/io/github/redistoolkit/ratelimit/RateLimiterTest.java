@@ -6,6 +6,10 @@ import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -26,24 +30,28 @@ class RateLimiterTest {
   private static final Duration SECOND = Duration.ofSeconds(1);
 
   private final UnifiedJedis client = unreachable();
-  private final RateLimiter limiter = new RateLimiter(client, 3, SECOND);
+  private final RateLimiter limiter = new RateLimiter(client, "name", 3, SECOND);
 
   @Test
   void refusesNull() {
-    assertThrows(NullPointerException.class, () -> new RateLimiter((UnifiedJedis) null, 1, SECOND));
-    assertThrows(NullPointerException.class, () -> new RateLimiter((Pool<Jedis>) null, 1, SECOND));
-    assertThrows(NullPointerException.class, () -> new RateLimiter(client, 1, null));
-    assertThrows(NullPointerException.class, () -> RateLimiter.builder(client).name(null));
-    assertThrows(NullPointerException.class, () -> RateLimiter.builder(client).limit(null));
+    assertThrows(
+        NullPointerException.class, () -> new RateLimiter((UnifiedJedis) null, "name", 1, SECOND));
+    assertThrows(
+        NullPointerException.class, () -> new RateLimiter((Pool<Jedis>) null, "name", 1, SECOND));
+    assertThrows(NullPointerException.class, () -> new RateLimiter(client, "name", 1, null));
+    assertThrows(NullPointerException.class, () -> RateLimiter.builder(client, null));
+    assertThrows(NullPointerException.class, () -> RateLimiter.builder(client, "name").limit(null));
     assertThrows(
         NullPointerException.class,
-        () -> RateLimiter.builder(client).limit(Limit.of(1, SECOND), (Limit) null));
-    assertThrows(NullPointerException.class, () -> RateLimiter.builder(client).onUnavailable(null));
+        () -> RateLimiter.builder(client, "name").limit(Limit.of(1, SECOND), (Limit) null));
+    assertThrows(
+        NullPointerException.class, () -> RateLimiter.builder(client, "name").onUnavailable(null));
     assertNamed("id", assertThrows(NullPointerException.class, () -> limiter.isAllowed(null)));
     assertNamed("id", assertThrows(NullPointerException.class, () -> limiter.peek(null)));
     assertNamed("id", assertThrows(NullPointerException.class, () -> limiter.reset(null)));
     assertNamed(
-        "maxWait", assertThrows(NullPointerException.class, () -> limiter.acquire("id", 1, null)));
+        "maxWait",
+        assertThrows(NullPointerException.class, () -> limiter.tryAcquire("id", 1, null)));
   }
 
   @ParameterizedTest
@@ -55,7 +63,7 @@ class RateLimiterTest {
     assertRefused("id", () -> limiter.peek(id));
     assertRefused("id", () -> limiter.reset(id));
     assertThrows(
-        IllegalArgumentException.class, () -> limiter.acquire(id, 1, Duration.ofSeconds(1)));
+        IllegalArgumentException.class, () -> limiter.tryAcquire(id, 1, Duration.ofSeconds(1)));
   }
 
   @ParameterizedTest
@@ -66,19 +74,19 @@ class RateLimiterTest {
         "permits",
         assertThrows(
             IllegalArgumentException.class,
-            () -> limiter.acquire("id", permits, Duration.ofSeconds(1))));
+            () -> limiter.tryAcquire("id", permits, Duration.ofSeconds(1))));
   }
 
   @ParameterizedTest
   @ValueSource(ints = {0, -1, 1_000_000_001, Integer.MAX_VALUE})
   void refusesMaxRequestsOutOfBounds(int maxRequests) {
-    assertRefused("maxRequests", () -> new RateLimiter(client, maxRequests, SECOND));
+    assertRefused("maxRequests", () -> new RateLimiter(client, "name", maxRequests, SECOND));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"PT0S", "PT-1S", "PT0.000999S", "P367D", "PT2562047788015H"})
   void refusesAWindowOutOfBounds(Duration window) {
-    assertRefused("window", () -> new RateLimiter(client, 1, window));
+    assertRefused("window", () -> new RateLimiter(client, "name", 1, window));
   }
 
   @ParameterizedTest
@@ -86,13 +94,13 @@ class RateLimiterTest {
   void refusesAMaxWaitOutOfBounds(Duration maxWait) {
     assertNamed(
         "maxWait",
-        assertThrows(IllegalArgumentException.class, () -> limiter.acquire("id", 1, maxWait)));
+        assertThrows(IllegalArgumentException.class, () -> limiter.tryAcquire("id", 1, maxWait)));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"", "a:b", "{a}", "a b", "ä"})
   void refusesANameThatWouldNotBeAPlainPartOfAKey(String name) {
-    assertRefused("name", () -> RateLimiter.builder(client).name(name));
+    assertRefused("name", () -> RateLimiter.builder(client, name));
   }
 
   @Test
@@ -101,13 +109,14 @@ class RateLimiterTest {
         IntStream.rangeClosed(2, 9)
             .mapToObj(seconds -> Limit.of(1, Duration.ofSeconds(seconds)))
             .toArray(Limit[]::new);
-    assertRefused("limits", () -> RateLimiter.builder(client).limit(Limit.of(1, SECOND), eight));
-    assertThrows(IllegalStateException.class, () -> RateLimiter.builder(client).build());
+    assertRefused(
+        "limits", () -> RateLimiter.builder(client, "name").limit(Limit.of(1, SECOND), eight));
+    assertThrows(IllegalStateException.class, () -> RateLimiter.builder(client, "name").build());
   }
 
   @Test
   void refusesTwoLimitsThatWouldShareOneState() {
-    RateLimiter.Builder builder = RateLimiter.builder(client);
+    RateLimiter.Builder builder = RateLimiter.builder(client, "name");
     assertRefused("PT1M", () -> builder.limit(perMinute(1), Limit.of(1, SECOND), perMinute(2)));
     Limit bucket = Limit.tokenBucket(1, 1, Duration.ofMinutes(1));
     assertThat(
@@ -118,20 +127,64 @@ class RateLimiterTest {
   void morePermitsThanTheSmallestLimitHasAreNeverGrantedAndNothingIsSentForThem()
       throws InterruptedException {
     Limit small = Limit.of(5, Duration.ofMinutes(1));
-    RateLimiter two = RateLimiter.builder(client).limit(Limit.of(10, SECOND), small).build();
+    RateLimiter two =
+        RateLimiter.builder(client, "name").limit(Limit.of(10, SECOND), small).build();
     for (Decision decision :
-        new Decision[] {two.tryAcquire("id", 6), two.acquire("id", 6, Duration.ofDays(1))}) {
+        new Decision[] {two.tryAcquire("id", 6), two.tryAcquire("id", 6, Duration.ofDays(1))}) {
       assertThat(decision, is(Decision.never(small)));
       assertThat(decision.allowed(), is(false));
-      assertThat(decision.retryAfter(), is(Decision.NEVER));
+      assertThat(decision.retryAfter(), is(Optional.empty()));
+      assertThat(decision.retryAfterSeconds(), is(OptionalLong.empty()));
+      assertThat(decision.outcome(), is(Decision.Outcome.REFUSED));
     }
-    assertThat(two.tryAcquire("id", Long.MAX_VALUE).retryAfter().toNanos(), is(Long.MAX_VALUE));
+    assertThat(two.tryAcquire("id", Long.MAX_VALUE).allowed(), is(false));
+    assertThat(two.peek("id", 6).retryAfter(), is(Optional.empty()));
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, -1, 1_000_000_001})
+  void refusesToChargeOrRefundPermitsOutOfBounds(long permits) {
+    assertRefused("permits", () -> limiter.charge("id", permits));
+    assertRefused("permits", () -> limiter.refund("id", permits));
+  }
+
+  @Test
+  void limitsAddUp() {
+    Limit second = Limit.of(10, SECOND);
+    RateLimiter both =
+        RateLimiter.builder(client, "name").limit(second).limit(perMinute(20)).build();
+    assertThat(both.limits(), is(List.of(second, perMinute(20))));
+    RateLimiter.Builder builder = RateLimiter.builder(client, "name").limit(second);
+    assertRefused("PT1S", () -> builder.limit(Limit.of(5, SECOND)));
+    assertThat(builder.build().limits(), is(List.of(second)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "a{b", "}", "\ud800"})
+  void refusesAPrefixThatIsEmptyOrWouldChooseTheSlot(String prefix) {
+    assertRefused("prefix", () -> RateLimiter.builder(client, "name").prefix(prefix));
+  }
+
+  @Test
+  void refusesDemandsThatNoOneStepCanDecide() {
+    RateLimiter.Demand one = limiter.demand("id");
+    assertRefused("demand", () -> RateLimiter.tryAcquireAll(one, limiter.demand("id", 2)));
+    RateLimiter elsewhere = new RateLimiter(unreachable(), "other", 1, SECOND);
+    assertRefused("other", () -> RateLimiter.tryAcquireAll(one, elsewhere.demand("id")));
+    assertRefused("permits", () -> limiter.demand("id", 0));
+    assertRefused("id", () -> limiter.demand(""));
+    assertThat(
+        RateLimiter.tryAcquireAll(one, limiter.demand("other", 4)).retryAfter(),
+        is(Optional.empty()));
+    RateLimiter.Demand[] many = new RateLimiter.Demand[16];
+    Arrays.fill(many, one);
+    assertRefused("demands", () -> RateLimiter.tryAcquireAll(one, many));
   }
 
   @Test
   void anInterruptedThreadBooksNothing() {
     Thread.currentThread().interrupt();
-    assertThrows(InterruptedException.class, () -> limiter.acquire("id", 1, SECOND));
+    assertThrows(InterruptedException.class, () -> limiter.tryAcquire("id", 1, SECOND));
     assertThat(Thread.interrupted(), is(false));
   }
 

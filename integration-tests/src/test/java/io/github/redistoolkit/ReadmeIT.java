@@ -59,8 +59,7 @@ class ReadmeIT {
     "lock:{resource:123}",
     "lock:{resource:123}:s",
     "lock:{resource:123}:q",
-    "rl:default:{user-123}:w1000000",
-    "rl:default:{user-123}:w60000000"
+    "rl:api:{user-123}"
   };
 
   private final TestRedis redis = TestRedis.of(ClientKind.POOL);

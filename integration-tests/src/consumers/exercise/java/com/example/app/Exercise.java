@@ -32,7 +32,7 @@ public final class Exercise {
     cache(CacheService.builder(pool, User.class).prefix("pool:user:").build());
     idempotency(new IdempotencyService(pool, MINUTE), "pool");
     lock(new RedisLock(pool, "pool", MINUTE));
-    rateLimit(RateLimiter.builder(pool).limit(Limit.of(1, MINUTE)).build(), "pool");
+    rateLimit(RateLimiter.builder(pool, "calls").limit(Limit.of(1, MINUTE)).build(), "pool");
     try (RedisPubSub pubsub = new RedisPubSub(pool)) {
       pubSub(pubsub, "pool");
     }
@@ -42,7 +42,7 @@ public final class Exercise {
     cache(CacheService.builder(client, User.class).prefix("client:user:").build());
     idempotency(new IdempotencyService(client, MINUTE), "client");
     lock(new RedisLock(client, "client", MINUTE));
-    rateLimit(RateLimiter.builder(client).limit(Limit.of(1, MINUTE)).build(), "client");
+    rateLimit(RateLimiter.builder(client, "calls").limit(Limit.of(1, MINUTE)).build(), "client");
     try (RedisPubSub pubsub = new RedisPubSub(client)) {
       pubSub(pubsub, "client");
     }

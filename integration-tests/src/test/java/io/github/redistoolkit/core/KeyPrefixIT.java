@@ -164,7 +164,7 @@ class KeyPrefixIT {
         kind,
         client -> {
           RateLimiter limiter =
-              RateLimiter.builder(client)
+              RateLimiter.builder(client, "calls")
                   .limit(Limit.of(1, MINUTE), Limit.tokenBucket(5, 1, MINUTE))
                   .build();
           assertThat(limiter.tryAcquire("user").allowed(), is(true));

@@ -73,6 +73,11 @@ public record Decision(
     public long resetAfterSeconds() {
       return roundedUp(resetAfter);
     }
+
+    private OfLimit later(Duration passed) {
+      return new OfLimit(
+          limit, remaining, retryAfter.map(time -> less(time, passed)), less(resetAfter, passed));
+    }
   }
 
   /**
@@ -128,6 +133,18 @@ public record Decision(
         false, limit, 0, Optional.empty(), Duration.ZERO, List.of(), Optional.empty());
   }
 
+  /** Permits that were taken before, of which so many are left here. */
+  static Decision fromAhead(Decision last, long left) {
+    return new Decision(
+        true,
+        last.limit(),
+        last.remaining() + left,
+        Optional.of(Duration.ZERO),
+        last.resetAfter(),
+        last.limits(),
+        Optional.empty());
+  }
+
   /** What a policy decides without Redis. */
   static Decision degraded(boolean allowed, Limit limit, JedisException cause) {
     return new Decision(
@@ -138,6 +155,22 @@ public record Decision(
         Duration.ZERO,
         List.of(),
         Optional.of(cause));
+  }
+
+  /** The same refusal, told so much later. */
+  Decision later(Duration passed) {
+    return new Decision(
+        allowed,
+        limit,
+        remaining,
+        retryAfter.map(time -> less(time, passed)),
+        less(resetAfter, passed),
+        limits.stream().map(each -> each.later(passed)).toList(),
+        cause);
+  }
+
+  private static Duration less(Duration time, Duration passed) {
+    return time.compareTo(passed) > 0 ? time.minus(passed) : Duration.ZERO;
   }
 
   private static long roundedUp(Duration duration) {

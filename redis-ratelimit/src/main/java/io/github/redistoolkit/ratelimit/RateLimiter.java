@@ -5,16 +5,21 @@ import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.RedisKeys;
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisException;
@@ -68,7 +73,8 @@ import redis.clients.jedis.util.Pool;
  * starts afresh; nothing that a state says can make an id wait longer than a day and two windows. A
  * key of another type is thrown as {@code WRONGTYPE} under every policy, until {@link #reset}.
  *
- * <p>Thread-safe, without state; a limiter may be kept or made for each call.
+ * <p>Thread-safe. A limiter may be kept or made for each call; but keep one that {@linkplain
+ * Builder#denyCache remembers refusals} or {@linkplain Builder#permitsAhead takes permits ahead}.
  */
 public final class RateLimiter {
 
@@ -76,6 +82,7 @@ public final class RateLimiter {
     ModuleVersion.check();
   }
 
+  private static final Logger LOG = LoggerFactory.getLogger(RateLimiter.class);
   private static final Duration LONGEST_WAIT = Duration.ofDays(1);
   private static final long MOST_PERMITS = 1_000_000_000;
   private static final int MOST_DEMANDS = 16;
@@ -90,6 +97,9 @@ public final class RateLimiter {
   private final OnUnavailable onUnavailable;
   private final Supplier<String> clock;
   private final Supplier<String> calls;
+  private final @Nullable RateLimiterListener listener;
+  private final @Nullable Denials denials;
+  private final @Nullable PermitsAhead ahead;
 
   /**
    * Creates a limiter of one sliding window that throws if Redis is unavailable.
@@ -135,6 +145,13 @@ public final class RateLimiter {
     this.onUnavailable = builder.onUnavailable;
     this.clock = builder.clock;
     this.calls = builder.calls;
+    this.listener = builder.listener;
+    this.denials =
+        builder.mostDenials == 0 ? null : new Denials(builder.mostDenials, Ticker.system());
+    this.ahead =
+        builder.mostAhead == 0
+            ? null
+            : new PermitsAhead(builder.mostAhead, builder.hold, new AskedAhead(), Ticker.system());
   }
 
   /**
@@ -215,7 +232,7 @@ public final class RateLimiter {
    * @throws JedisException if Redis fails and {@link OnUnavailable} does not cover it
    */
   public Decision tryAcquire(String id, long permits) {
-    return book(id, permits, 0).decision();
+    return told(decideNow(subject(id, permits)));
   }
 
   /**
@@ -242,7 +259,7 @@ public final class RateLimiter {
    */
   public Decision tryAcquire(String id, long permits, Duration maxWait)
       throws InterruptedException {
-    return bookAndWait(id, permits, maxWait).decision();
+    return told(bookAndWait(id, permits, maxWait).decision());
   }
 
   /**
@@ -271,7 +288,7 @@ public final class RateLimiter {
             .map(demand -> Objects.requireNonNull(demand, "demand"))
             .toList();
     Arguments.requireRange(all.size(), "number of demands", 1, MOST_DEMANDS);
-    return first.limiter().decideAll(all);
+    return first.limiter().told(first.limiter().decideAll(all));
   }
 
   /**
@@ -347,7 +364,7 @@ public final class RateLimiter {
    */
   public Decision charge(String id, long permits) {
     Arguments.requireRange(permits, "permits", 1, MOST_PERMITS);
-    return ask(List.of(subject(id, permits)), Request.charge()).decision();
+    return told(ask(List.of(subject(id, permits)), Request.charge()).decision());
   }
 
   /**
@@ -367,7 +384,13 @@ public final class RateLimiter {
    */
   public void refund(String id, long permits) {
     Arguments.requireRange(permits, "permits", 1, MOST_PERMITS);
-    Booking unused = run(List.of(subject(id, 1)), Request.giveBack(permits));
+    DecisionScript.Subject subject = subject(id, 1);
+    try {
+      Booking unused = run(List.of(subject), Request.giveBack(permits));
+    } finally {
+      // Also if it is unknown whether they were given back.
+      forgetRefusal(subject.key());
+    }
   }
 
   /**
@@ -380,7 +403,15 @@ public final class RateLimiter {
    * @throws JedisException if Redis fails, under every policy
    */
   public void reset(String id) {
-    long unused = redis.execute(redis.commands().del(key(id)));
+    String key = key(id);
+    try {
+      long unused = redis.execute(redis.commands().del(key));
+    } finally {
+      if (ahead != null) {
+        ahead.forget(key);
+      }
+      forgetRefusal(key);
+    }
   }
 
   /** Acquires, as {@link #tryAcquire(String, long, Duration)}, and tells the instant too. */
@@ -413,6 +444,68 @@ public final class RateLimiter {
 
   private void cancel(DecisionScript.Subject subject, Booking booking) {
     Booking unused = run(List.of(subject), Request.cancel(booking.instantMicros()));
+  }
+
+  /** Decides without a wait, here if that is possible. */
+  private Decision decideNow(DecisionScript.Subject subject) {
+    if (subject.permits() > smallest.permits()) {
+      return Decision.never(smallest);
+    }
+    if (ahead != null) {
+      try {
+        return ahead.take(subject);
+      } catch (JedisException e) {
+        return withoutRedis(e);
+      }
+    }
+    return denials == null
+        ? ask(List.of(subject), Request.take(0)).decision()
+        : decideOrRemember(denials, subject);
+  }
+
+  private Decision decideOrRemember(Denials denials, DecisionScript.Subject subject) {
+    Optional<Decision> denied = denials.denied(subject.key(), subject.permits());
+    if (denied.isPresent()) {
+      return denied.get();
+    }
+    Denials.Question question = denials.ask();
+    Decision decision = ask(List.of(subject), Request.take(0)).decision();
+    denials.remember(question, subject.key(), subject.permits(), decision);
+    return decision;
+  }
+
+  private void forgetRefusal(String key) {
+    if (denials != null) {
+      denials.forget(key);
+    }
+    if (ahead != null) {
+      ahead.forgetRefusal(key);
+    }
+  }
+
+  private final class AskedAhead implements PermitsAhead.Redis {
+
+    @Override
+    public Booking decide(DecisionScript.Subject subject, Request request) {
+      return run(List.of(subject), request);
+    }
+
+    @Override
+    public void giveBack(DecisionScript.Subject subject, long permits) {
+      Booking unused = run(List.of(subject), Request.giveBack(permits));
+    }
+  }
+
+  @CanIgnoreReturnValue
+  private Decision told(Decision decision) {
+    if (listener != null) {
+      try {
+        listener.onDecision(name, decision);
+      } catch (RuntimeException e) {
+        LOG.warn("The listener of limiter {} failed", name, e);
+      }
+    }
+    return decision;
   }
 
   private Booking decide(DecisionScript.Subject subject, Request request) {
@@ -451,13 +544,16 @@ public final class RateLimiter {
     try {
       return run(subjects, request);
     } catch (JedisException e) {
-      if (onUnavailable == OnUnavailable.THROW || !Failures.isPassing(e)) {
-        throw e;
-      }
-      DegradedLog.tell(name, onUnavailable, e);
-      boolean allowed = onUnavailable == OnUnavailable.ALLOW;
-      return Booking.without(Decision.degraded(allowed, limits.get(0), e));
+      return Booking.without(withoutRedis(e));
     }
+  }
+
+  private Decision withoutRedis(JedisException e) {
+    if (onUnavailable == OnUnavailable.THROW || !Failures.isPassing(e)) {
+      throw e;
+    }
+    DegradedLog.tell(name, onUnavailable, e);
+    return Decision.degraded(onUnavailable == OnUnavailable.ALLOW, limits.get(0), e);
   }
 
   private Booking run(List<DecisionScript.Subject> subjects, Request request) {
@@ -558,6 +654,7 @@ public final class RateLimiter {
   public static final class Builder {
 
     private static final int MOST_LIMITS = 8;
+    private static final Duration LONGEST_HOLD = Duration.ofSeconds(1);
 
     private final RedisAccess redis;
     private final String name;
@@ -567,6 +664,10 @@ public final class RateLimiter {
     private OnUnavailable onUnavailable = OnUnavailable.THROW;
     private Supplier<String> clock = () -> "";
     private Supplier<String> calls = CallNames::next;
+    private @Nullable RateLimiterListener listener;
+    private int mostDenials;
+    private long mostAhead;
+    private Duration hold = Duration.ZERO;
 
     private Builder(RedisAccess redis, String name) {
       this.redis = redis;
@@ -658,6 +759,68 @@ public final class RateLimiter {
       return this;
     }
 
+    /**
+     * Sets who is told of each decision.
+     *
+     * @param listener called on the thread that asks
+     * @return this builder
+     * @throws NullPointerException if {@code listener} is null
+     */
+    @CanIgnoreReturnValue
+    public Builder listener(RateLimiterListener listener) {
+      this.listener = Objects.requireNonNull(listener, "listener");
+      return this;
+    }
+
+    /**
+     * Remembers refusals: an id that was refused is refused here, without a round trip, when it
+     * asks for the same permits again before its {@link Decision#retryAfter} has passed; never
+     * longer. {@link RateLimiter#reset} and {@link RateLimiter#refund} through this limiter make it
+     * forget. What others give back, or a limiter with other limits, is not noticed until then.
+     * Only {@code tryAcquire} without a wait uses it.
+     *
+     * @param mostIds how many ids are remembered, some 500 bytes each, from 1 to 10⁶; further ones
+     *     are asked for in Redis
+     * @return this builder
+     * @throws IllegalArgumentException if {@code mostIds} is out of its bounds
+     */
+    @CanIgnoreReturnValue
+    public Builder denyCache(int mostIds) {
+      this.mostDenials = (int) Arguments.requireRange(mostIds, "mostIds", 1, 1_000_000);
+      return this;
+    }
+
+    /**
+     * Takes permits of busy ids ahead: as many in one decision as callers of this JVM have lately
+     * asked for in the time {@code hold}, handed out here without a round trip. For ids that one
+     * Redis server cannot decide about often enough, such as a limit on a whole API.
+     *
+     * <p>No window holds more than the limit: a permit counts from when it is taken until a window
+     * after {@code hold} has passed, so all permits of such an id, of other JVMs too, come back
+     * late by up to {@code hold}. What was not used by then is given back, by a daemon thread. At
+     * most {@code mostIdle} permits of an id lie idle in this JVM, and never more than half of what
+     * was left when they were taken, so that others find some. Those of a JVM that dies come back
+     * by themselves. Refusals are remembered as with {@link #denyCache}, which is not needed
+     * beside.
+     *
+     * <p>{@link Decision#remaining} and the states of the limits are as Redis told them last. Only
+     * {@code tryAcquire} without a wait takes permits ahead. {@link RateLimiter#reset} through
+     * another limiter does not make this one forget what it has taken.
+     *
+     * @param mostIdle from 1 to 10⁹
+     * @param hold from 1 ms to 1 s, not longer than any window or period of a limit
+     * @return this builder
+     * @throws NullPointerException if {@code hold} is null
+     * @throws IllegalArgumentException if an argument is out of its bounds
+     */
+    @CanIgnoreReturnValue
+    public Builder permitsAhead(long mostIdle, Duration hold) {
+      Arguments.requireRange(mostIdle, "mostIdle", 1, MOST_PERMITS);
+      this.hold = Arguments.requireDuration(hold, "hold", LONGEST_HOLD);
+      this.mostAhead = mostIdle;
+      return this;
+    }
+
     /** Sets where the script gets its microseconds from; an empty text is the server's clock. */
     @CanIgnoreReturnValue
     Builder clock(Supplier<String> clock) {
@@ -676,11 +839,18 @@ public final class RateLimiter {
      * Returns the limiter. Nothing is sent.
      *
      * @return a new limiter
-     * @throws IllegalStateException if no limit was added
+     * @throws IllegalStateException if no limit was added, or permits taken ahead may be held
+     *     longer than the window or period of one
      */
     public RateLimiter build() {
       if (limits.isEmpty()) {
         throw new IllegalStateException("a rate limiter needs a limit");
+      }
+      for (Limit limit : limits) {
+        if (hold.compareTo(limit.period()) > 0) {
+          throw new IllegalStateException(
+              "hold must not be longer than the period of " + limit.name() + ", but is " + hold);
+        }
       }
       return new RateLimiter(this);
     }

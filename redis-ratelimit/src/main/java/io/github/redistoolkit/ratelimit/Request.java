@@ -37,6 +37,14 @@ record Request(long longest, long extra, long hold, long back, long booked) {
     return new Request(CANCEL, 0, 0, 0, instantMicros);
   }
 
+  /**
+   * Takes permits and, as far as they fit, some more that may be kept for a while; first gives back
+   * some that were not used.
+   */
+  static Request takeAhead(long extra, long holdMicros, long back) {
+    return new Request(0, extra, extra == 0 ? 0 : holdMicros, back, 0);
+  }
+
   boolean onlyAsks() {
     return longest == ONLY_ASK;
   }

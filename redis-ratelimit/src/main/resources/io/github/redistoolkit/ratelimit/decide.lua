@@ -41,8 +41,9 @@
 -- HEAD_SIZE = 38
 -- SECTION_SIZE = 32
 -- ENTRY_SIZE = 10
--- what is read at once, and up to where a head and an entry are written at once:
--- PAGE = 1024
+-- the last byte that is read at once (as text, since Redis takes long to write a number as one), and
+-- up to where a head and an entry are written at once:
+-- PAGE_END = '1023'
 -- NEAR = 400
 -- IS_BUCKET = 140737488355328
 -- what an entry's time and permits are kept modulo, to be short: nine years, 2 ^ 32:
@@ -175,7 +176,7 @@ local states, limits, wait, known = {}, {}, 0, false
 local argument = 4
 for index = 1, #KEYS do
   key = KEYS[index]
-  value = redis.call('GETRANGE', key, 0, PAGE - 1)
+  value = redis.call('GETRANGE', key, '0', PAGE_END)
   local seen, ahead, newest, ends, sections, last_call = 0, 0, 0, 0, 0, '--------'
   if #value >= HEAD_SIZE then
     local version
@@ -513,9 +514,9 @@ for index = 1, #states do
           end
         end
       end
-      run('SETRANGE', state.key, 0, text)
+      run('SETRANGE', state.key, '0', text)
       if lives_until > state.ends then
-        redis.call('PEXPIRE', state.key, math.ceil((lives_until - now) / 1000))
+        redis.call('PEXPIRE', state.key, string.format('%d', math.ceil((lives_until - now) / 1000)))
       end
     else
       -- Part of a state as it is in Redis.
@@ -575,7 +576,7 @@ for index = 1, #states do
       run('SET', state.key,
           struct.pack(HEAD, VERSION, state.name, now, state.ahead, state.newest, ends, number)
               .. sections .. logs,
-          'PX', math.ceil((ends - now) / 1000))
+          'PX', string.format('%d', math.ceil((ends - now) / 1000)))
     end
   end
   next_limit = last_limit + 1

@@ -166,6 +166,27 @@ class RateLimiterTest {
   }
 
   @Test
+  void refusesWhatIsRememberedOrTakenAheadOutOfBounds() {
+    RateLimiter.Builder builder = RateLimiter.builder(client, "name").limit(Limit.of(3, SECOND));
+    for (int ids : new int[] {0, -1, 1_000_001}) {
+      assertRefused("mostIds", () -> builder.denyCache(ids));
+    }
+    for (long idle : new long[] {0, -1, 1_000_000_001}) {
+      assertRefused("mostIdle", () -> builder.permitsAhead(idle, Duration.ofMillis(5)));
+    }
+    for (Duration hold : new Duration[] {Duration.ZERO, Duration.ofNanos(1), SECOND.plusNanos(1)}) {
+      assertRefused("hold", () -> builder.permitsAhead(1, hold));
+    }
+    assertThrows(NullPointerException.class, () -> builder.permitsAhead(1, null));
+    assertThrows(NullPointerException.class, () -> builder.listener(null));
+    RateLimiter.Builder brief =
+        RateLimiter.builder(client, "name")
+            .limit(Limit.of(3, Duration.ofMillis(4)))
+            .permitsAhead(1, Duration.ofMillis(5));
+    assertNamed("hold", assertThrows(IllegalStateException.class, brief::build));
+  }
+
+  @Test
   void refusesDemandsThatNoOneStepCanDecide() {
     RateLimiter.Demand one = limiter.demand("id");
     assertRefused("demand", () -> RateLimiter.tryAcquireAll(one, limiter.demand("id", 2)));

@@ -32,7 +32,7 @@ fun main() {
 
         RedisLock(client, "resource", minute).acquire(minute).use { lease -> check(lease.token() > 0) }
 
-        val limiter = RateLimiter.builder(client).limit(Limit.of(1, minute)).build()
+        val limiter = RateLimiter.builder(client, "calls").limit(Limit.of(1, minute)).build()
         check(limiter.tryAcquire("user").allowed())
         check(!limiter.tryAcquire("user").allowed())
 

@@ -1,0 +1,278 @@
+package io.github.redistoolkit.ratelimit;
+
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import io.github.redistoolkit.core.Alarms;
+import io.github.redistoolkit.core.Failures;
+import io.github.redistoolkit.core.Ticker;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * Permits of busy ids that this JVM has taken ahead of their use.
+ *
+ * <p>Redis counts a permit that is taken ahead from when it is taken until a window after it may be
+ * used at the latest, so no window holds more than the limit, whenever it is used. One thread at a
+ * time asks for an id; those that come meanwhile share what it gets, its refusal and its failure.
+ *
+ * <p>Thread-safe. What lies idle is given back by a daemon thread that ends after a second without
+ * work.
+ */
+final class PermitsAhead {
+
+  private static final Logger LOG = LoggerFactory.getLogger(PermitsAhead.class);
+  private static final int MOST_IDS = 10_000;
+  private static final long FORGOTTEN_AFTER = Duration.ofSeconds(10).toNanos();
+
+  private static final ThreadPoolExecutor GIVING_BACK = givingBack();
+
+  private final long most;
+  private final long holdNanos;
+  private final Redis redis;
+  private final Ticker ticker;
+  private final ConcurrentHashMap<String, Share> shares = new ConcurrentHashMap<>();
+
+  /** What is asked of Redis. */
+  interface Redis {
+
+    /** Decides; thrown if it fails. */
+    Booking decide(DecisionScript.Subject subject, Request request);
+
+    /** Gives permits back; thrown if it fails. */
+    void giveBack(DecisionScript.Subject subject, long permits);
+  }
+
+  PermitsAhead(long most, Duration hold, Redis redis, Ticker ticker) {
+    this.most = most;
+    this.holdNanos = hold.toNanos();
+    this.redis = redis;
+    this.ticker = ticker;
+  }
+
+  /** Takes permits from those that are here, or asks Redis for them and for more. */
+  Decision take(DecisionScript.Subject subject) {
+    Share share = shares.get(subject.key());
+    if (share == null) {
+      if (shares.size() >= MOST_IDS) {
+        forgetIdle();
+      }
+      if (shares.size() >= MOST_IDS) {
+        return redis.decide(subject, Request.take(0)).decision();
+      }
+      share = shares.computeIfAbsent(subject.key(), unused -> new Share());
+    }
+    return share.take(subject);
+  }
+
+  /** Forgets what was taken ahead for an id, which Redis has forgotten too. */
+  void forget(String key) {
+    Share share = shares.get(key);
+    if (share != null) {
+      share.forget();
+    }
+  }
+
+  /** Asks Redis again, although it refused. */
+  void forgetRefusal(String key) {
+    Share share = shares.get(key);
+    if (share != null) {
+      share.forgetRefusal();
+    }
+  }
+
+  private void forgetIdle() {
+    long now = ticker.nanoTime();
+    shares.values().removeIf(share -> share.isIdle(now));
+  }
+
+  private static ThreadPoolExecutor givingBack() {
+    ThreadPoolExecutor one =
+        new ThreadPoolExecutor(
+            1,
+            1,
+            1,
+            TimeUnit.SECONDS,
+            new LinkedBlockingQueue<>(),
+            task -> {
+              Thread thread = new Thread(null, task, "redis-toolkit-ratelimit", 0, false);
+              thread.setDaemon(true);
+              thread.setContextClassLoader(PermitsAhead.class.getClassLoader());
+              return thread;
+            });
+    one.allowCoreThreadTimeOut(true);
+    return one;
+  }
+
+  /** What is here of one id. */
+  private final class Share {
+
+    private final ReentrantLock lock = new ReentrantLock();
+
+    /** Counts questions, so that who waited for one knows that it was asked meanwhile. */
+    private final AtomicLong questions = new AtomicLong();
+
+    @GuardedBy("lock")
+    private long available;
+
+    /** Until when these may be used. */
+    @GuardedBy("lock")
+    private long until;
+
+    @GuardedBy("lock")
+    private boolean alarmed;
+
+    /** When Redis was asked last, and for how many permits anybody has asked since. */
+    @GuardedBy("lock")
+    private long asked = ticker.nanoTime();
+
+    @GuardedBy("lock")
+    private long wanted;
+
+    @GuardedBy("lock")
+    private boolean known;
+
+    @GuardedBy("lock")
+    private @Nullable Decision last;
+
+    @GuardedBy("lock")
+    private Denials.@Nullable Denial refusal;
+
+    @GuardedBy("lock")
+    private @Nullable JedisException failure;
+
+    Decision take(DecisionScript.Subject subject) {
+      long before = questions.get();
+      lock.lock();
+      try {
+        long now = ticker.nanoTime();
+        wanted += subject.permits();
+        if (last != null && now - until < 0 && available >= subject.permits()) {
+          available -= subject.permits();
+          return Decision.fromAhead(last, available);
+        }
+        Optional<Decision> refused = refused(subject.permits(), now);
+        if (refused.isPresent()) {
+          return refused.get();
+        }
+        if (failure != null && questions.get() != before) {
+          throw failure;
+        }
+        return ask(subject, now);
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    @GuardedBy("lock")
+    private Optional<Decision> refused(long permits, long now) {
+      return refusal == null || refusal.permits() != permits ? Optional.empty() : refusal.at(now);
+    }
+
+    @GuardedBy("lock")
+    private Decision ask(DecisionScript.Subject subject, long now) {
+      long back = available;
+      long extra = known ? needed(now) : 0;
+      available = 0;
+      wanted = 0;
+      asked = now;
+      known = true;
+      refusal = null;
+      failure = null;
+      questions.incrementAndGet();
+      Booking booking;
+      try {
+        booking = redis.decide(subject, Request.takeAhead(extra, holdNanos / 1000, back));
+      } catch (JedisException e) {
+        failure = Failures.isPassing(e) ? e : null;
+        throw e;
+      }
+      Decision decision = booking.decision();
+      if (decision.allowed()) {
+        available = booking.granted() - subject.permits();
+        until = now + holdNanos;
+        last = decision;
+        giveBackLater(subject);
+      } else {
+        refusal = new Denials.Denial(subject.permits(), now, decision);
+      }
+      return decision;
+    }
+
+    /** As many as were asked for lately in the time for which they may be kept. */
+    @GuardedBy("lock")
+    private long needed(long now) {
+      double perNano = (double) wanted / Math.max(1, now - asked);
+      return Math.min(most, (long) (perNano * holdNanos));
+    }
+
+    @GuardedBy("lock")
+    private void giveBackLater(DecisionScript.Subject subject) {
+      if (available > 0 && !alarmed) {
+        alarmed = true;
+        var unused = Alarms.shared().at(until, () -> GIVING_BACK.execute(() -> giveBack(subject)));
+      }
+    }
+
+    private void giveBack(DecisionScript.Subject subject) {
+      long back = 0;
+      lock.lock();
+      try {
+        alarmed = false;
+        if (ticker.nanoTime() - until < 0) {
+          giveBackLater(subject);
+        } else {
+          back = available;
+          available = 0;
+        }
+      } finally {
+        lock.unlock();
+      }
+      if (back > 0) {
+        try {
+          redis.giveBack(subject, back);
+        } catch (JedisException e) {
+          LOG.debug("{} unused permits come back only by themselves", back, e);
+        }
+      }
+    }
+
+    void forget() {
+      lock.lock();
+      try {
+        available = 0;
+        refusal = null;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    void forgetRefusal() {
+      lock.lock();
+      try {
+        refusal = null;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    boolean isIdle(long now) {
+      if (!lock.tryLock()) {
+        return false;
+      }
+      try {
+        return available == 0 && !alarmed && now - asked > FORGOTTEN_AFTER;
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+}

@@ -13,6 +13,7 @@ import org.openjdk.jmh.results.ScalarResult;
 /** Adds to each iteration what an operation costs the server, and what the row holds. */
 public final class CostProfiler implements InternalProfiler {
 
+  static final String CPU_MICROS = "Redis CPU";
   static final String ROUND_TRIPS = "round trips";
   static final String COMMANDS = "commands";
   static final String SCRIPT_MICROS = "script time";
@@ -50,6 +51,7 @@ public final class CostProfiler implements InternalProfiler {
     }
     double operations = result.getMetadata().getAllOps();
     return List.of(
+        scalar(CPU_MICROS, work.cpuMicros() / operations, "us/op"),
         scalar(ROUND_TRIPS, work.reads() / operations, "reads/op"),
         scalar(COMMANDS, work.commands() / operations, "commands/op"),
         scalar(SCRIPT_MICROS, work.microsPerScript(), "us/script"),

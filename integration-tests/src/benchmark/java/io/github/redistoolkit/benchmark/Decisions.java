@@ -38,18 +38,38 @@ interface Decisions {
   static Decisions open(Access access, long permits) {
     return switch (access.through()) {
       case RAW -> Counter.over(access.pool(), permits);
-      case POOL, CLIENT -> {
-        RateLimiter limiter =
-            access
-                .over(p -> RateLimiter.builder(p, "b"), c -> RateLimiter.builder(c, "b"))
-                .limit(Limit.of(permits, WINDOW))
-                .build();
-        yield id -> limiter.tryAcquire(id).allowed();
-      }
+      case POOL, CLIENT -> decidedBy(limiter(access, Limit.of(permits, WINDOW)).build());
+      case AHEAD ->
+          decidedBy(
+              limiter(access, Limit.of(permits, WINDOW))
+                  .permitsAhead(1_000_000, Duration.ofMillis(10))
+                  .build());
+      case DENY_CACHE ->
+          decidedBy(limiter(access, Limit.of(permits, WINDOW)).denyCache(10_000).build());
       case REDISSON -> new OfRedisson(Peers.redisson(access), permits);
       case BUCKET4J -> OfBucket4j.over(access.pool(), permits);
+      case TWO_KEYS -> TokensInTwoKeys.over(access.pool(), permits);
       default -> throw new IllegalArgumentException(access.through() + " limits no rate");
     };
+  }
+
+  /** The same, of a bucket where ours has one. */
+  static Decisions openBucket(Access access, long permits) {
+    return switch (access.through()) {
+      case POOL, CLIENT ->
+          decidedBy(limiter(access, Limit.tokenBucket(permits, permits, WINDOW)).build());
+      default -> open(access, permits);
+    };
+  }
+
+  private static RateLimiter.Builder limiter(Access access, Limit limit) {
+    return access
+        .over(pool -> RateLimiter.builder(pool, "b"), client -> RateLimiter.builder(client, "b"))
+        .limit(limit);
+  }
+
+  private static Decisions decidedBy(RateLimiter limiter) {
+    return id -> limiter.tryAcquire(id).allowed();
   }
 
   /** What one would write by hand: a script that counts in fixed windows. */
@@ -73,6 +93,37 @@ interface Decisions {
     public boolean tryAcquire(String id) {
       try (Jedis jedis = pool.getResource()) {
         return jedis.evalsha(sha1, List.of(id), args).equals(1L);
+      }
+    }
+  }
+
+  /** A script that keeps tokens and their time in a key each, and tells time by whole seconds. */
+  record TokensInTwoKeys(Pool<Jedis> pool, String sha1, List<String> args) implements Decisions {
+
+    private static final String TAKE =
+        """
+        local rate, capacity = tonumber(ARGV[1]), tonumber(ARGV[2])
+        local now = tonumber(redis.call('TIME')[1])
+        local tokens = tonumber(redis.call('GET', KEYS[1])) or capacity
+        local seen = tonumber(redis.call('GET', KEYS[2])) or 0
+        tokens = math.min(capacity, tokens + math.max(0, now - seen) * rate)
+        local allowed = tokens >= 1
+        if allowed then tokens = tokens - 1 end
+        redis.call('SETEX', KEYS[1], 2, tokens)
+        redis.call('SETEX', KEYS[2], 2, now)
+        return {allowed and 1 or 0, tokens}
+        """;
+
+    static TokensInTwoKeys over(Pool<Jedis> pool, long permits) {
+      String all = Long.toString(permits);
+      return new TokensInTwoKeys(pool, RawScript.load(pool, TAKE), List.of(all, all));
+    }
+
+    @Override
+    public boolean tryAcquire(String id) {
+      try (Jedis jedis = pool.getResource()) {
+        List<?> reply = (List<?>) jedis.evalsha(sha1, List.of(id, id + ":time"), args);
+        return Long.valueOf(1).equals(reply.get(0));
       }
     }
   }

@@ -63,6 +63,8 @@ final class JmhTable {
             "p50 µs",
             "× raw",
             "p99 µs",
+            "Redis CPU µs/op",
+            "× raw",
             "round trips/op",
             "commands/op",
             "script µs",
@@ -84,6 +86,10 @@ final class JmhTable {
                   number(micros.getPercentile(50)),
                   number(micros.getPercentile(50) / micros(raw).getPercentile(50)),
                   number(micros.getPercentile(99)),
+                  number(mean(iterations, CostProfiler.CPU_MICROS)),
+                  number(
+                      mean(iterations, CostProfiler.CPU_MICROS)
+                          / mean(raw, CostProfiler.CPU_MICROS)),
                   number(mean(iterations, CostProfiler.ROUND_TRIPS)),
                   number(mean(iterations, CostProfiler.COMMANDS)),
                   number(mean(iterations, CostProfiler.SCRIPT_MICROS)),

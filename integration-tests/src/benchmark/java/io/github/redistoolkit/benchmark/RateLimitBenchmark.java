@@ -14,7 +14,9 @@ import org.openjdk.jmh.annotations.TearDown;
 @State(Scope.Benchmark)
 public class RateLimitBenchmark {
 
-  @Param({"RAW", "POOL", "CLIENT", "REDISSON", "BUCKET4J"})
+  @Param({
+    "RAW", "POOL", "CLIENT", "REDISSON", "BUCKET4J", "TWO_KEYS", "DENY_CACHE", "AHEAD"
+  })
   Through through;
 
   private Access access;
@@ -48,14 +50,39 @@ public class RateLimitBenchmark {
   @State(Scope.Benchmark)
   public static class ManyIds {
 
+    /** How many a second each may have. */
+    @Param({"100", "1000000"})
+    int permits;
+
     private Decisions decisions;
+    private Decisions buckets;
     private List<String> ids;
 
     @Setup
     public void make(RateLimitBenchmark shared) {
-      decisions = Decisions.open(shared.access, 100);
+      decisions = Decisions.open(shared.access, permits);
+      buckets = Decisions.openBucket(shared.access, permits);
       ids = IntStream.range(0, 10_000).mapToObj(i -> shared.access.name() + "-" + i).toList();
       decisions.prepare(ids);
+    }
+
+    private String any() {
+      return ids.get(ThreadLocalRandom.current().nextInt(ids.size()));
+    }
+  }
+
+  /** An id that everyone asks for, and that is granted up to a limit that is reached. */
+  @State(Scope.Benchmark)
+  public static class SaturatedId {
+
+    private Decisions decisions;
+    private String id;
+
+    @Setup
+    public void make(RateLimitBenchmark shared) {
+      decisions = Decisions.open(shared.access, 1000);
+      id = shared.access.name();
+      decisions.prepare(List.of(id));
     }
   }
 
@@ -66,6 +93,16 @@ public class RateLimitBenchmark {
 
   @Benchmark
   public boolean granted10000Ids(ManyIds many) {
-    return many.decisions.tryAcquire(many.ids.get(ThreadLocalRandom.current().nextInt(10_000)));
+    return many.decisions.tryAcquire(many.any());
+  }
+
+  @Benchmark
+  public boolean granted10000IdsBucket(ManyIds many) {
+    return many.buckets.tryAcquire(many.any() + "b");
+  }
+
+  @Benchmark
+  public boolean saturatedHotId(SaturatedId hot) {
+    return hot.decisions.tryAcquire(hot.id);
   }
 }

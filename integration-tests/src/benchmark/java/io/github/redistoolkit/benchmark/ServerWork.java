@@ -7,20 +7,25 @@ import redis.clients.jedis.UnifiedJedis;
 /**
  * What the server had to do, as its INFO says.
  *
+ * @param cpuMicros what its process has used, in user and system mode
+ *
  * @param reads how often it read from a socket: once for each round trip, or once for some 16 KB of
  *     a pipeline
  * @param commands what it executed, also inside scripts
  * @param scripts how many of these were scripts
  * @param scriptMicros the time these took
  */
-record ServerWork(long reads, long commands, long scripts, long scriptMicros) {
+record ServerWork(
+    long cpuMicros, long reads, long commands, long scripts, long scriptMicros) {
 
   private static final Pattern READS = Pattern.compile("total_reads_processed:(\\d+)");
+  private static final Pattern CPU = Pattern.compile("used_cpu_(?:sys|user):([\\d.]+)");
   private static final Pattern COMMAND =
       Pattern.compile("cmdstat_([^:]+):calls=(\\d+),usec=(\\d+),.*");
 
   /** Since the server started. */
   static ServerWork soFar(UnifiedJedis admin) {
+    double cpuSeconds = 0;
     long reads = 0;
     long commands = 0;
     long scripts = 0;
@@ -29,6 +34,10 @@ record ServerWork(long reads, long commands, long scripts, long scriptMicros) {
       Matcher read = READS.matcher(line);
       if (read.matches()) {
         reads = Long.parseLong(read.group(1));
+      }
+      Matcher cpu = CPU.matcher(line);
+      if (cpu.matches()) {
+        cpuSeconds += Double.parseDouble(cpu.group(1));
       }
       Matcher command = COMMAND.matcher(line);
       if (command.matches() && !command.group(1).equals("info")) {
@@ -40,12 +49,14 @@ record ServerWork(long reads, long commands, long scripts, long scriptMicros) {
         }
       }
     }
-    return new ServerWork(reads, commands, scripts, scriptMicros);
+    return new ServerWork(
+        Math.round(cpuSeconds * 1_000_000), reads, commands, scripts, scriptMicros);
   }
 
   /** From an earlier moment until this one, without the work of asking. */
   ServerWork since(ServerWork earlier) {
     return new ServerWork(
+        cpuMicros - earlier.cpuMicros,
         reads - earlier.reads - 1,
         commands - earlier.commands,
         scripts - earlier.scripts,

@@ -25,7 +25,13 @@ public enum Through {
   /** ShedLock, over the same {@code JedisPool} as raw commands. */
   SHEDLOCK("ShedLock, JedisPool", ClientKind.POOL),
   /** Bucket4j, over the same {@code JedisPool} as raw commands. */
-  BUCKET4J("Bucket4j, JedisPool", ClientKind.POOL);
+  BUCKET4J("Bucket4j, JedisPool", ClientKind.POOL),
+  /** A token bucket in two keys and whole seconds, as gateways do it in a script. */
+  TWO_KEYS("token bucket of two keys", ClientKind.POOL),
+  /** The toolkit over a {@code JedisPool}, with permits taken ahead. */
+  AHEAD("ours, permits ahead", ClientKind.POOL),
+  /** The toolkit over a {@code JedisPool}, with refusals remembered. */
+  DENY_CACHE("ours, deny cache", ClientKind.POOL);
 
   private final String label;
   private final ClientKind kind;

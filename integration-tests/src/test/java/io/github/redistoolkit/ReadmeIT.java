@@ -122,10 +122,10 @@ class ReadmeIT {
   @Test
   void idempotency() {
     for (int attempt = 0; attempt < 2; attempt++) {
-      IdempotencyService requests = new IdempotencyService(pool, Duration.ofHours(24));
+      IdempotencyService payments = new IdempotencyService(pool, "payments", Duration.ofHours(24));
 
       Receipt receipt =
-          requests.execute("shop-1:payment:" + requestId, Receipt.class, () -> charge(order));
+          payments.execute("shop-1:" + requestId, Receipt.class, claim -> charge(order));
 
       assertThat(receipt, is(new Receipt("order-1")));
     }

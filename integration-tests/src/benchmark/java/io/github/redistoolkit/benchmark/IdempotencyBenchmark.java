@@ -5,8 +5,8 @@ import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.idempotency.Claim;
 import io.github.redistoolkit.idempotency.IdempotencyService;
+import io.github.redistoolkit.idempotency.Request;
 import java.time.Duration;
-import java.util.List;
 import java.util.Objects;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Param;
@@ -16,16 +16,18 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.infra.ThreadParams;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.params.SetParams;
 import redis.clients.jedis.util.Pool;
 
 /**
- * A request that is new and one that was seen, against two scripts that one would write by hand.
+ * A request that is new and one that was seen, against two plain {@code SET}s and one {@code GET}.
  */
 @State(Scope.Benchmark)
 public class IdempotencyBenchmark {
 
   private static final Duration TTL = Duration.ofMinutes(10);
-  private static final Receipt RECEIPT = new Receipt("r-123456", 4200, "EUR");
+  private static final int SMALL = 200;
+  private static final int LARGEST = 2 << 20;
 
   @Param({"RAW", "POOL", "CLIENT"})
   Through through;
@@ -33,13 +35,19 @@ public class IdempotencyBenchmark {
   private Access access;
   private Requests requests;
 
-  record Receipt(String id, long cents, String currency) {}
+  record Receipt(String id, long cents, String note) {
+
+    /** One of about so many bytes as JSON. */
+    static Receipt of(int bytes) {
+      return new Receipt("r-123456", 4200, "n".repeat(bytes - 40));
+    }
+  }
 
   /** What is measured. */
   interface Requests {
 
     /** Claims a key and completes it; null if it was completed before. */
-    Receipt run(String key);
+    Receipt run(String key, Receipt receipt);
 
     /** The result of a key that was completed. */
     Receipt replay(String key);
@@ -53,8 +61,12 @@ public class IdempotencyBenchmark {
             ? new Raw(access.pool())
             : new Ours(
                 access.over(
-                    pool -> new IdempotencyService(pool, TTL),
-                    client -> new IdempotencyService(client, TTL)));
+                    pool -> built(IdempotencyService.builder(pool, "benchmark")),
+                    client -> built(IdempotencyService.builder(client, "benchmark"))));
+  }
+
+  private static IdempotencyService built(IdempotencyService.Builder builder) {
+    return builder.ttl(TTL).maxResultBytes(LARGEST).build();
   }
 
   @TearDown
@@ -66,12 +78,16 @@ public class IdempotencyBenchmark {
   @State(Scope.Benchmark)
   public static class Seen {
 
+    /** Of the result, as JSON. */
+    @Param({"200", "1048576"})
+    int bytes;
+
     private String key;
 
     @Setup
     public void complete(IdempotencyBenchmark shared) {
       key = shared.access.name() + "-seen";
-      Objects.requireNonNull(shared.requests.run(key));
+      Objects.requireNonNull(shared.requests.run(key, Receipt.of(bytes)));
     }
   }
 
@@ -79,6 +95,7 @@ public class IdempotencyBenchmark {
   @State(Scope.Thread)
   public static class New {
 
+    private final Receipt receipt = Receipt.of(SMALL);
     private String start;
     private long count;
 
@@ -94,7 +111,7 @@ public class IdempotencyBenchmark {
 
   @Benchmark
   public Receipt beginAndComplete(New keys) {
-    return Objects.requireNonNull(requests.run(keys.next()), "the key was not new");
+    return Objects.requireNonNull(requests.run(keys.next(), keys.receipt), "the key was not new");
   }
 
   @Benchmark
@@ -107,72 +124,54 @@ public class IdempotencyBenchmark {
     private static final TypeToken<Receipt> TYPE = TypeToken.get(Receipt.class);
 
     @Override
-    public Receipt run(String key) {
-      try (Claim<Receipt> claim = service.begin(key, null, TYPE)) {
+    public Receipt run(String key, Receipt receipt) {
+      try (Claim<Receipt> claim = service.begin(Request.of(key), TYPE)) {
         if (claim.isReplay()) {
           return null;
         }
-        claim.complete(RECEIPT);
-        return RECEIPT;
+        claim.complete(receipt);
+        return receipt;
       }
     }
 
     @Override
     public Receipt replay(String key) {
-      try (Claim<Receipt> claim = service.begin(key, null, TYPE)) {
+      try (Claim<Receipt> claim = service.begin(Request.of(key), TYPE)) {
         return claim.isReplay() ? claim.result() : null;
       }
     }
   }
 
+  /** The least that it could cost: a claim and a result are written, and a result is read. */
   private static final class Raw implements Requests {
 
-    private static final String BEGIN =
-        """
-        local record = redis.call('GET', KEYS[1])
-        if record then return record end
-        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-        return false
-        """;
-    private static final String COMPLETE =
-        """
-        if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-        redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[2])
-        return 1
-        """;
     private static final String OWNER = "0123456789abcdef012345";
 
     private final Pool<Jedis> pool;
-    private final String begin;
-    private final String complete;
     private final Gson gson = Json.defaultGson();
-    private final String ttl = Long.toString(TTL.toMillis());
+    private final SetParams ttl = SetParams.setParams().px(TTL.toMillis());
 
     Raw(Pool<Jedis> pool) {
       this.pool = pool;
-      this.begin = RawScript.load(pool, BEGIN);
-      this.complete = RawScript.load(pool, COMPLETE);
     }
 
     @Override
-    public Receipt run(String key) {
-      if (begin(key) != null) {
-        return null;
-      }
+    public Receipt run(String key, Receipt receipt) {
+      set(key, OWNER);
+      set(key, gson.toJson(receipt));
+      return receipt;
+    }
+
+    private void set(String key, String value) {
       try (Jedis jedis = pool.getResource()) {
-        List<String> args = List.of(OWNER, ttl, gson.toJson(RECEIPT));
-        return jedis.evalsha(complete, List.of(key), args).equals(1L) ? RECEIPT : null;
+        jedis.set(key, value, ttl);
       }
     }
 
     @Override
     public Receipt replay(String key) {
-      return gson.fromJson(begin(key), Receipt.class);
-    }
-
-    private String begin(String key) {
       try (Jedis jedis = pool.getResource()) {
-        return (String) jedis.evalsha(begin, List.of(key), List.of(OWNER, ttl));
+        return gson.fromJson(jedis.get(key), Receipt.class);
       }
     }
   }

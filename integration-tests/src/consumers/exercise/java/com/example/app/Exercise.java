@@ -30,7 +30,7 @@ public final class Exercise {
 
   public static void run(Pool<Jedis> pool) throws InterruptedException {
     cache(CacheService.builder(pool, User.class).prefix("pool:user:").build());
-    idempotency(new IdempotencyService(pool, MINUTE), "pool");
+    idempotency(new IdempotencyService(pool, "receipts", MINUTE), "pool");
     lock(new RedisLock(pool, "pool", MINUTE));
     rateLimit(RateLimiter.builder(pool, "calls").limit(Limit.of(1, MINUTE)).build(), "pool");
     try (RedisPubSub pubsub = new RedisPubSub(pool)) {
@@ -40,7 +40,7 @@ public final class Exercise {
 
   public static void run(UnifiedJedis client) throws InterruptedException {
     cache(CacheService.builder(client, User.class).prefix("client:user:").build());
-    idempotency(new IdempotencyService(client, MINUTE), "client");
+    idempotency(new IdempotencyService(client, "receipts", MINUTE), "client");
     lock(new RedisLock(client, "client", MINUTE));
     rateLimit(RateLimiter.builder(client, "calls").limit(Limit.of(1, MINUTE)).build(), "client");
     try (RedisPubSub pubsub = new RedisPubSub(client)) {
@@ -62,7 +62,7 @@ public final class Exercise {
     for (int attempt = 0; attempt < 2; attempt++) {
       User receipt =
           requests.execute(
-              key, User.class, () -> new User("receipt", "no. " + charged.incrementAndGet()));
+              key, User.class, claim -> new User("receipt", "no. " + charged.incrementAndGet()));
       expect(receipt, new User("receipt", "no. 1"));
     }
   }

@@ -126,9 +126,9 @@ class KeyPrefixIT {
     keepsToThePrefix(
         kind,
         client -> {
-          IdempotencyService requests = new IdempotencyService(client, MINUTE);
-          assertThat(requests.execute("k", String.class, () -> "first"), is("first"));
-          assertThat(requests.execute("k", String.class, () -> "second"), is("first"));
+          IdempotencyService requests = new IdempotencyService(client, "prefixed", MINUTE);
+          assertThat(requests.execute("k", String.class, claim -> "first"), is("first"));
+          assertThat(requests.execute("k", String.class, claim -> "second"), is("first"));
         });
   }
 

@@ -24,7 +24,7 @@ final class Callers {
               () -> {
                 try {
                   start.await();
-                  outcomes.add(subject.begin(key, null, TypeToken.get(String.class)));
+                  outcomes.add(subject.begin(Request.of(key), TypeToken.get(String.class)));
                 } catch (InterruptedException | RuntimeException e) {
                   outcomes.add(e);
                 }

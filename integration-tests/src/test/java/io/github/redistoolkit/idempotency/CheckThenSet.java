@@ -16,7 +16,7 @@ record CheckThenSet(UnifiedJedis client, Duration ttl) implements RunsOnce {
     if (known != null) {
       return known;
     }
-    String result = work.run();
+    String result = work.run(null);
     client.set("naive:" + key, result, new SetParams().px(ttl.toMillis()));
     return result;
   }

@@ -23,7 +23,7 @@ final class FailingWork {
                 service.execute(
                     key,
                     Integer.class,
-                    () -> {
+                    own -> {
                       before.run();
                       throw failure;
                     }));

@@ -50,7 +50,7 @@ class IdempotencyClaimIT {
   }
 
   private Claim<String> begin() {
-    return service.begin(key, null, TEXT);
+    return service.begin(Request.of(key), TEXT);
   }
 
   @Test
@@ -68,16 +68,16 @@ class IdempotencyClaimIT {
   void theNextCallerAfterTheLeaseTakesOverAndKnowsIt() {
     Duration lease = Duration.ofSeconds(3);
     IdempotencyService impatient = builder().lease(lease).build();
-    Claim<String> vanished = impatient.begin(key, null, TEXT);
+    Claim<String> vanished = impatient.begin(Request.of(key), TEXT);
     InProgressException e =
-        assertThrows(InProgressException.class, () -> impatient.begin(key, null, TEXT));
+        assertThrows(InProgressException.class, () -> impatient.begin(Request.of(key), TEXT));
     assertThat(e.retryAfter(), is(lessThanOrEqualTo(lease)));
 
     Claim<String> next =
         Awaitility.await()
             .pollInterval(Duration.ofMillis(20))
             .ignoreExceptionsInstanceOf(InProgressException.class)
-            .until(() -> service.begin(key, null, TEXT), claim -> true);
+            .until(() -> service.begin(Request.of(key), TEXT), claim -> true);
     assertThat(next.attempt(), is(2));
     assertThat(vanished.extend(LEASE), is(false));
 
@@ -115,7 +115,7 @@ class IdempotencyClaimIT {
 
     ResultNotRecordedException e =
         assertThrows(ResultNotRecordedException.class, () -> slow.complete(result));
-    assertThat(e.reason(), is(Reason.LEASE_LOST));
+    assertThat(e.reason(), is(Reason.CLAIM_LOST));
     assertThat(e.result(), is(sameInstance(result)));
     assertThat(slow.extend(LEASE), is(false));
     slow.abandon();
@@ -136,20 +136,23 @@ class IdempotencyClaimIT {
     assertThat(slow.extend(LEASE), is(false));
     ResultNotRecordedException e =
         assertThrows(ResultNotRecordedException.class, () -> slow.complete("slow"));
-    assertThat(e.reason(), is(Reason.LEASE_LOST));
+    assertThat(e.reason(), is(Reason.CLAIM_LOST));
     slow.abandon();
     assertThat(stored.exactly(), is(before));
   }
 
   @Test
   void noExceptionNamesTheKeyTheFingerprintOrTheResult() {
-    Claim<String> slow = service.begin(key, "body-of-it", TypeToken.get(String.class));
+    Claim<String> slow =
+        service.begin(Request.of(key).fingerprint("body-of-it"), TypeToken.get(String.class));
     List<IdempotencyException> exceptions = new ArrayList<>();
     exceptions.add(assertThrows(InProgressException.class, this::begin));
     exceptions.add(
         assertThrows(
             FingerprintMismatchException.class,
-            () -> service.begin(key, "another-body", TypeToken.get(String.class))));
+            () ->
+                service.begin(
+                    Request.of(key).fingerprint("another-body"), TypeToken.get(String.class))));
     stored.passLease();
     assertThat(begin().attempt(), is(2));
     exceptions.add(assertThrows(ResultNotRecordedException.class, () -> slow.complete("a-result")));
@@ -169,9 +172,9 @@ class IdempotencyClaimIT {
                     service.execute(
                         key,
                         String.class,
-                        () -> {
+                        own -> {
                           stored.passLease();
-                          service.execute(key, String.class, () -> "next");
+                          service.execute(key, String.class, next -> "next");
                           return "slow";
                         }))
             .result()
@@ -206,12 +209,14 @@ class IdempotencyClaimIT {
 
   @Test
   void aCompletionIsRecordedEvenIfTheClaimHasVanished() {
-    Claim<String> claim = service.begin(key, "body", TEXT);
+    Claim<String> claim = service.begin(Request.of(key).fingerprint("body"), TEXT);
     stored.vanish();
     assertThat(claim.extend(LEASE), is(false));
     claim.complete("done");
     assertThat(begin().result(), is("done"));
-    assertThrows(FingerprintMismatchException.class, () -> service.begin(key, "other body", TEXT));
+    assertThrows(
+        FingerprintMismatchException.class,
+        () -> service.begin(Request.of(key).fingerprint("other body"), TEXT));
     assertThat(stored.ttlMillis(), is(allOf(greaterThan(0L), lessThanOrEqualTo(TTL.toMillis()))));
   }
 
@@ -223,7 +228,7 @@ class IdempotencyClaimIT {
     StoredRecord.Exactly claimed = stored.exactly();
     assertThat(
         assertThrows(ResultNotRecordedException.class, () -> first.complete("first")).reason(),
-        is(Reason.LEASE_LOST));
+        is(Reason.CLAIM_LOST));
     assertThat(first.extend(LEASE), is(false));
     first.abandon();
     assertThat(stored.exactly(), is(claimed));
@@ -234,11 +239,11 @@ class IdempotencyClaimIT {
   @Test
   void anAbandonedClaimIsFreeAtOnceAndCountsNoAttempt() {
     begin().abandon();
-    assertThat(stored.exists(), is(false));
+    assertThat(stored.isFree(), is(true));
     Claim<String> next = begin();
     assertThat(next.attempt(), is(1));
     next.close();
-    assertThat(stored.exists(), is(false));
+    assertThat(stored.isFree(), is(true));
   }
 
   @Test
@@ -257,7 +262,7 @@ class IdempotencyClaimIT {
     assertThrows(IllegalStateException.class, claim::result);
     claim.abandon();
     assertThrows(IllegalStateException.class, () -> claim.complete("late"));
-    assertThat(stored.exists(), is(false));
+    assertThat(stored.isFree(), is(true));
   }
 
   @Test
@@ -281,7 +286,7 @@ class IdempotencyClaimIT {
     assertThat(service.storeRequest(key, "stored"), is(true));
     assertThat(
         assertThrows(ResultNotRecordedException.class, () -> owner.complete("late")).reason(),
-        is(Reason.LEASE_LOST));
+        is(Reason.CLAIM_LOST));
     Claim<String> replay = begin();
     assertThat(replay.result(), is("stored"));
     assertThat(replay.attempt(), is(2));
@@ -326,34 +331,36 @@ class IdempotencyClaimIT {
   void aCrashIsStillKnownAfterALeaseThatIsLongerThanTheTtl() {
     IdempotencyService brief =
         builder().ttl(Duration.ofSeconds(20)).lease(Duration.ofMillis(50)).build();
-    assertThat(brief.begin(key, "body", TEXT).extend(Duration.ofMillis(50)), is(true));
+    assertThat(
+        brief.begin(Request.of(key).fingerprint("body"), TEXT).extend(Duration.ofMillis(50)),
+        is(true));
     assertThat(stored.ttlMillis(), is(greaterThan(10_000L)));
 
     IdempotencyService longLease =
         builder().ttl(Duration.ofSeconds(3)).lease(Duration.ofMillis(3200)).build();
     assertThat(service.forget(key), is(true));
-    assertThat(longLease.begin(key, "body", TEXT).attempt(), is(1));
+    assertThat(longLease.begin(Request.of(key).fingerprint("body"), TEXT).attempt(), is(1));
     Claim<String> next =
         Awaitility.await()
             .pollInterval(Duration.ofMillis(50))
             .ignoreExceptionsInstanceOf(InProgressException.class)
-            .until(() -> longLease.begin(key, "body", TEXT), claim -> true);
+            .until(() -> longLease.begin(Request.of(key).fingerprint("body"), TEXT), claim -> true);
     assertThat(next.attempt(), is(2));
   }
 
   @Test
   void anotherFingerprintIsRefusedInEveryState() {
-    Claim<String> claim = service.begin(key, "body", TEXT);
+    Claim<String> claim = service.begin(Request.of(key).fingerprint("body"), TEXT);
     refusesOtherFingerprint();
     stored.passLease();
     refusesOtherFingerprint();
     claim.complete("done");
     refusesOtherFingerprint();
-    assertThat(service.begin(key, "body", TEXT).result(), is("done"));
-    assertThat(service.begin(key, null, TEXT).result(), is("done"));
+    assertThat(service.begin(Request.of(key).fingerprint("body"), TEXT).result(), is("done"));
+    assertThat(service.begin(Request.of(key), TEXT).result(), is("done"));
 
     assertThat(service.forget(key), is(true));
-    Claim<String> resultless = service.begin(key, "body", TEXT);
+    Claim<String> resultless = service.begin(Request.of(key).fingerprint("body"), TEXT);
     assertThrows(ResultNotRecordedException.class, () -> resultless.complete("\uD83D"));
     refusesOtherFingerprint();
   }
@@ -363,19 +370,20 @@ class IdempotencyClaimIT {
     assertThrows(
         FingerprintMismatchException.class,
         () ->
-            service.execute(
-                key,
-                "other body",
-                TEXT,
-                () -> {
-                  throw new AssertionError("ran");
-                }));
+            service
+                .execute(
+                    Request.of(key).fingerprint("other body"),
+                    TEXT,
+                    own -> {
+                      throw new AssertionError("ran");
+                    })
+                .result());
     assertThat(stored.content(), is(content));
   }
 
   @Test
   void anOwnersFingerprintSurvivesATakeoverWithoutOneAndIsAddedWhereThereWasNone() {
-    assertThat(service.begin(key, "body", TEXT).attempt(), is(1));
+    assertThat(service.begin(Request.of(key).fingerprint("body"), TEXT).attempt(), is(1));
     stored.passLease();
     Claim<String> next = begin();
     assertThat(next.attempt(), is(2));
@@ -384,46 +392,16 @@ class IdempotencyClaimIT {
     refusesOtherFingerprint();
 
     assertThat(service.forget(key), is(true));
-    assertThat(service.begin(key, "body", TEXT).attempt(), is(1));
+    assertThat(service.begin(Request.of(key).fingerprint("body"), TEXT).attempt(), is(1));
     stored.passLease();
     assertThat(service.storeRequest(key, "stored"), is(true));
     refusesOtherFingerprint();
 
     assertThat(service.forget(key), is(true));
     assertThat(begin().attempt(), is(1));
-    assertThat(stored.word(Word.FINGERPRINT), is(""));
+    assertThat(stored.word(Word.FINGERPRINT), is("-"));
     stored.passLease();
-    service.begin(key, "body", TEXT).complete("done");
+    service.begin(Request.of(key).fingerprint("body"), TEXT).complete("done");
     refusesOtherFingerprint();
-  }
-
-  @Test
-  void everyTransitionMayBeSentTwice() {
-    Records records = Services.records(redis, TTL);
-    String redisKey = stored.redisKey();
-    ResultCodec.Fit result = new ResultCodec.Fit("\"done\"");
-
-    assertThat(records.begin(redisKey, "me", "f", LEASE), is(new Records.Owned(1)));
-    assertThat(records.begin(redisKey, "me", "f", LEASE), is(new Records.Owned(1)));
-    stored.passLease();
-    assertThat(records.begin(redisKey, "me", "f", LEASE), is(new Records.Owned(1)));
-    assertThat(records.complete(redisKey, "me", "f", 1, result), is(true));
-    String content = stored.content();
-    assertThat(records.complete(redisKey, "me", "f", 1, result), is(true));
-    assertThat(stored.content(), is(content));
-    records.abandon(redisKey, "me");
-    assertThat(stored.content(), is(content));
-
-    stored.vanish();
-    assertThat(records.store(redisKey, "me", result), is(true));
-    assertThat(records.store(redisKey, "me", result), is(true));
-    assertThat(records.store(redisKey, "you", result), is(false));
-
-    stored.vanish();
-    assertThat(records.begin(redisKey, "me", "", LEASE), is(new Records.Owned(1)));
-    records.abandon(redisKey, "me");
-    assertThat(records.begin(redisKey, "you", "", LEASE), is(new Records.Owned(1)));
-    records.abandon(redisKey, "me");
-    assertThat(stored.word(Word.OWNER), is("you"));
   }
 }

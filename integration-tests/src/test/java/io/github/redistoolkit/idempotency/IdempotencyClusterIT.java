@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
-import io.github.redistoolkit.idempotency.StoredRecord.Word;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
@@ -50,7 +49,7 @@ class IdempotencyClusterIT {
   }
 
   private Claim<Integer> begin() {
-    return service.begin(key, null, NUMBER);
+    return service.begin(Request.of(key), NUMBER);
   }
 
   @Test
@@ -65,7 +64,7 @@ class IdempotencyClusterIT {
     move.finish(); // and the next with MOVED
     assertThat(begin().result(), is(1));
     assertThat(servers.primaryOf(stored.redisKey()).address(), is(move.target()));
-    assertThat(stored.word(Word.ATTEMPT), is("1"));
+    assertThat(stored.attempt(), is(1));
     assertThat(stored.ttlMillis(), is(greaterThan(0L)));
   }
 
@@ -119,13 +118,13 @@ class IdempotencyClusterIT {
     AtomicReference<List<String>> keys = new AtomicReference<>(keys(1));
     AtomicInteger next = new AtomicInteger();
     IdempotencyService patient =
-        Services.builder(redis).lease(LEASE).waitFor(Duration.ofMinutes(1)).build();
+        Services.builder(redis).lease(LEASE).maxWait(Duration.ofMinutes(1)).build();
     try (Disturbance disturbance =
         Disturbance.every(
             period,
             () -> {
               List<String> now = keys.get();
-              disturb.accept(service.recordKey(now.get(next.getAndIncrement() % now.size())));
+              disturb.accept(service.redisKey(now.get(next.getAndIncrement() % now.size())));
             })) {
       for (int round = 1; round == 1 || (disturbance.times() == 0 && round <= most); round++) {
         keys.set(keys(round));

@@ -39,7 +39,7 @@ class IdempotencyConcurrencyIT {
 
   IdempotencyConcurrencyIT(TestRedis redis) {
     this.redis = redis;
-    this.service = Services.builder(redis).waitFor(Duration.ofMinutes(1)).build();
+    this.service = Services.builder(redis).maxWait(Duration.ofMinutes(1)).build();
     this.impatient = Services.on(redis);
     this.key = redis.unique("key");
     List<String> keys =
@@ -80,7 +80,7 @@ class IdempotencyConcurrencyIT {
   }
 
   private void goThroughEveryTransition(String id) {
-    try (Claim<String> claim = service.begin(id, "body", TEXT)) {
+    try (Claim<String> claim = service.begin(Request.of(id).fingerprint("body"), TEXT)) {
       assertThat(claim.attempt(), is(1));
       assertThat(claim.extend(Duration.ofMinutes(2)), is(true));
       assertThat(service.isDuplicate(id), is(true));
@@ -109,7 +109,7 @@ class IdempotencyConcurrencyIT {
 
   @Test
   void ofFiftyCallersAfterACrashOneTakesOver() throws Exception {
-    assertThat(impatient.begin(key, null, TEXT).attempt(), is(1));
+    assertThat(impatient.begin(Request.of(key), TEXT).attempt(), is(1));
     new StoredRecord(redis.admin(), impatient, key).passLease();
     Queue<Object> outcomes = Callers.beginAtOnce(impatient, key, 50);
     List<Claim<?>> takers = new ArrayList<>();

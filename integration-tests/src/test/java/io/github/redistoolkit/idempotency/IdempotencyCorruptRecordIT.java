@@ -1,6 +1,7 @@
 package io.github.redistoolkit.idempotency;
 
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -60,24 +61,31 @@ class IdempotencyCorruptRecordIT {
     A_FOREIGN_STRING(replaced((redis, key) -> redis.set(key, "x"))),
     AN_EMPTY_STRING(replaced((redis, key) -> redis.set(key, ""))),
     SPACES(replaced((redis, key) -> redis.set(key, " ".repeat(6)))),
-    CUT_OFF(replaced((redis, key) -> redis.set(key, "1 P owner 1 1795"))),
+    CUT_OFF(replaced((redis, key) -> redis.set(key, "2 P owner 1 0 86"))),
     NO_FORMAT(without(Word.FORMAT)),
-    A_LATER_FORMAT(with(Word.FORMAT, "2")),
-    A_MUCH_LATER_FORMAT(with(Word.FORMAT, "11")),
+    AN_EARLIER_FORMAT(with(Word.FORMAT, "1")),
+    A_LATER_FORMAT(with(Word.FORMAT, "3")),
+    A_MUCH_LATER_FORMAT(with(Word.FORMAT, "22")),
     NO_PHASE(without(Word.PHASE)),
-    AN_UNKNOWN_PHASE(with(Word.PHASE, "X")),
+    AN_UNKNOWN_PHASE(with(Word.PHASE, "Q")),
     COMPLETED_WITHOUT_RESULT(with(Word.PHASE, "C")),
     NO_OWNER(without(Word.OWNER)),
     AN_EMPTY_OWNER(with(Word.OWNER, "")),
-    NO_ATTEMPT(without(Word.ATTEMPT)),
-    A_WORD_FOR_AN_ATTEMPT(with(Word.ATTEMPT, "many")),
-    A_FRACTION_FOR_AN_ATTEMPT(with(Word.ATTEMPT, "1.5")),
-    A_HUGE_ATTEMPT(with(Word.ATTEMPT, "9".repeat(40))),
-    NO_DEADLINE(without(Word.DEADLINE)),
-    AN_EMPTY_DEADLINE(with(Word.DEADLINE, "")),
-    A_DEADLINE_THAT_IS_NOT_A_NUMBER(with(Word.DEADLINE, "nan")),
-    A_NEGATIVE_DEADLINE(with(Word.DEADLINE, "-1")),
-    A_HUGE_DEADLINE(with(Word.DEADLINE, "9".repeat(40))),
+    A_SHORT_OWNER(with(Word.OWNER, "owner")),
+    NO_SEQUENCE(without(Word.SEQUENCE)),
+    A_WORD_FOR_A_SEQUENCE(with(Word.SEQUENCE, "one")),
+    NO_COUNT_OF_VANISHED(without(Word.VANISHED)),
+    A_WORD_FOR_A_COUNT(with(Word.VANISHED, "many")),
+    A_FRACTION_FOR_A_COUNT(with(Word.VANISHED, "1.5")),
+    A_HUGE_COUNT(with(Word.VANISHED, "9".repeat(40))),
+    NO_TIME_KEPT(without(Word.KEEP)),
+    AN_EMPTY_TIME_KEPT(with(Word.KEEP, "")),
+    A_TIME_KEPT_THAT_IS_NOT_A_NUMBER(with(Word.KEEP, "nan")),
+    A_NEGATIVE_TIME_KEPT(with(Word.KEEP, "-1")),
+    A_HUGE_TIME_KEPT(with(Word.KEEP, "9".repeat(40))),
+    NO_STEP(without(Word.STEP)),
+    A_SHORT_FINGERPRINT(with(Word.FINGERPRINT, ".abc")),
+    AN_UNKNOWN_FINGERPRINT(with(Word.FINGERPRINT, "?" + "a".repeat(22))),
     NO_FINGERPRINT(without(Word.FINGERPRINT));
 
     private final Blow inflict;
@@ -105,14 +113,16 @@ class IdempotencyCorruptRecordIT {
   @ParameterizedTest
   @EnumSource
   void aDamagedClaimStopsEverythingUntilItIsForgotten(Damage damage) {
-    Claim<Integer> claim = service.begin(key, null, NUMBER);
+    Claim<Integer> claim = service.begin(Request.of(key), NUMBER);
     damage.inflict.to(stored, redis.admin());
     byte[] before = redis.admin().dump(stored.redisKey());
 
     assertThrows(StoredResultException.class, () -> service.isDuplicate(key));
     assertThrows(StoredResultException.class, () -> service.getResult(key, Integer.class));
     assertThrows(StoredResultException.class, () -> service.storeRequest(key, 1));
-    assertThrows(StoredResultException.class, () -> service.begin(key, "body", NUMBER));
+    assertThrows(
+        StoredResultException.class,
+        () -> service.begin(Request.of(key).fingerprint("body"), NUMBER));
     assertThrows(StoredResultException.class, this::execute);
     assertThrows(StoredResultException.class, () -> claim.extend(Duration.ofSeconds(1)));
     ResultNotRecordedException e =
@@ -127,19 +137,32 @@ class IdempotencyCorruptRecordIT {
     assertThat(execute(), is(1));
   }
 
+  @Test
+  void aClaimThatWasMadeToLastForeverIsNobodysToTake() {
+    Claim<Integer> claim = service.begin(Request.of(key), NUMBER);
+    redis.admin().persist(stored.redisKey());
+
+    assertThrows(StoredResultException.class, () -> service.isDuplicate(key));
+    assertThrows(StoredResultException.class, this::execute);
+    assertThrows(StoredResultException.class, () -> claim.extend(Duration.ofSeconds(1)));
+    assertThat(service.status(key).state(), is(RecordStatus.State.UNREADABLE));
+    claim.complete(5);
+    assertThat(stored.ttlMillis(), is(greaterThan(0L)));
+  }
+
   private Integer execute() {
-    return service.execute(key, Integer.class, runs::incrementAndGet);
+    return service.execute(key, Integer.class, own -> runs.incrementAndGet());
   }
 
   @ParameterizedTest
   @ValueSource(strings = {" ", "{", "[1", "12x", "\"12", "{\"a\":1}", "[]", "1e400", "nul"})
   void aDamagedResultIsNeitherReplayedNorReplaced(String json) {
     assertThat(execute(), is(1));
-    stored.overwrite(Word.RESULT, json);
+    stored.overwrite(Word.BODY, json);
     String content = stored.content();
 
     assertThrows(StoredResultException.class, this::execute);
-    assertThrows(StoredResultException.class, () -> service.begin(key, null, NUMBER));
+    assertThrows(StoredResultException.class, () -> service.begin(Request.of(key), NUMBER));
     assertThrows(StoredResultException.class, () -> service.getResult(key, Integer.class));
     assertThat(service.isDuplicate(key), is(true));
     assertThat(service.storeRequest(key, 1), is(false));

@@ -3,13 +3,18 @@ package io.github.redistoolkit.idempotency;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -18,73 +23,100 @@ import org.junit.jupiter.api.Test;
 class IdempotencyCostIT {
 
   private final TestRedis redis;
+  private final FaultProxy proxy;
+  private final TestRedis counted;
   private final IdempotencyService service;
   private final String key;
 
   IdempotencyCostIT(TestRedis redis) {
     this.redis = redis;
-    this.service = Services.on(redis);
+    this.proxy = redis.proxy();
+    this.counted = redis.through(proxy);
+    this.service = Services.on(counted);
     this.key = redis.unique("key");
   }
 
-  /** Has the server that this key is on learn every script. */
+  /** Has the servers learn every script. */
   @BeforeEach
   void teachEveryScript() {
-    try (Claim<String> claim = begin()) {
-      assertThat(claim.extend(Duration.ofSeconds(1)), is(true));
+    for (String each : List.of(key, key + "-other", key + "-third")) {
+      Request request = Request.of(each);
+      try (Claim<String> claim = service.begin(request, TypeToken.get(String.class))) {
+        assertThat(claim.extend(Duration.ofSeconds(1)), is(true));
+      }
+      assertThat(service.execute(each, Integer.class, own -> 1), is(1));
+      assertThat(service.isDuplicate(each), is(true));
+      assertThat(service.forget(each), is(true));
+      redis.admin().unlink(service.redisKey(each));
     }
-    assertThat(service.execute(key, Integer.class, () -> 1), is(1));
-    assertThat(service.isDuplicate(key), is(true));
-    assertThat(service.storeRequest(key, 1), is(false));
-    assertThat(service.getResult(key, Integer.class), is(Optional.of(1)));
-    assertThat(service.forget(key), is(true));
+  }
+
+  @AfterEach
+  void close() {
+    counted.close();
+    proxy.close();
   }
 
   private Claim<String> begin() {
-    return service.begin(key, null, TypeToken.get(String.class));
+    return service.begin(Request.of(key), TypeToken.get(String.class));
   }
 
   @Test
   void runningTakesTwoRoundTripsAndReplayingOne() {
-    assertThat(scripts(() -> service.execute(key, Integer.class, () -> 1)), is(2L));
-    assertThat(scripts(() -> service.execute(key, Integer.class, () -> 1)), is(1L));
+    assertThat(requests(() -> service.execute(key, Integer.class, own -> 1)), is(2L));
+    assertThat(requests(() -> service.execute(key, Integer.class, own -> 1)), is(1L));
+  }
+
+  @Test
+  void beingRefusedOrTakingOverTakesTwoRoundTrips() {
+    Claim<String> claim = begin();
+    assertThat(requests(() -> assertThrows(InProgressException.class, this::begin)), is(2L));
+    claim.abandon();
+    assertThat(requests(() -> assertThat(begin().attempt(), is(1))), is(2L));
   }
 
   @Test
   void everyOtherCallTakesOneRoundTrip() {
-    assertThat(scripts(() -> assertThat(service.isDuplicate(key), is(false))), is(1L));
-    assertThat(scripts(() -> assertThat(service.storeRequest(key, 1), is(true))), is(1L));
+    assertThat(requests(() -> assertThat(service.isDuplicate(key), is(false))), is(1L));
+    assertThat(requests(() -> assertThat(service.status(key).attempt(), is(0))), is(1L));
+    assertThat(requests(() -> service.forget(key)), is(1L));
+    String other = key + "-other";
+    assertThat(requests(() -> assertThat(service.storeRequest(other, 1), is(true))), is(1L));
     assertThat(
-        scripts(() -> assertThat(service.getResult(key, int.class), is(Optional.of(1)))), is(1L));
-    long unlinks = redis.calls("unlink");
-    assertThat(scripts(() -> service.forget(key)), is(0L));
-    assertThat(redis.calls("unlink") - unlinks, is(1L));
+        requests(() -> assertThat(service.getResult(other, int.class), is(Optional.of(1)))),
+        is(1L));
+    String third = key + "-third";
+    assertThat(requests(() -> assertThat(service.record(third, 1), is(true))), is(1L));
     Claim<String> claim = begin();
-    assertThat(scripts(() -> assertThat(claim.extend(Duration.ofSeconds(1)), is(true))), is(1L));
-    assertThat(scripts(claim::abandon), is(1L));
-    assertThat(scripts(claim::close), is(0L));
+    assertThat(requests(() -> assertThat(claim.extend(Duration.ofSeconds(1)), is(true))), is(1L));
+    assertThat(requests(claim::abandon), is(1L));
+    assertThat(requests(claim::close), is(0L));
   }
 
-  private long scripts(Runnable call) {
-    long before = redis.calls("evalsha") + redis.calls("eval");
+  private long requests(Runnable call) {
+    long before = sent();
     call.run();
-    return redis.calls("evalsha") + redis.calls("eval") - before;
+    return sent() - before;
+  }
+
+  private long sent() {
+    return Stream.of("SET", "GET", "EVALSHA", "EVAL").mapToLong(proxy::requests).sum();
   }
 
   @Test
   void aRecordTakesAtMost160BytesBeyondItsKeyAndResult() {
-    service.execute(key, Integer.class, () -> 42);
+    service.execute(key, Integer.class, own -> 42);
     assertThat(bytesBeyondKeyAndResult(), is(lessThanOrEqualTo(160L)));
   }
 
   @Test
   void aFingerprintFitsIntoThe160BytesToo() {
-    service.execute(key, "body", TypeToken.get(Integer.class), () -> 42);
+    service.execute(Request.of(key).fingerprint("body"), TypeToken.get(Integer.class), own -> 42);
     assertThat(bytesBeyondKeyAndResult(), is(lessThanOrEqualTo(160L)));
   }
 
   private long bytesBeyondKeyAndResult() {
-    String redisKey = service.recordKey(key);
+    String redisKey = service.redisKey(key);
     return redis.admin().memoryUsage(redisKey) - redisKey.length() - "42".length();
   }
 }

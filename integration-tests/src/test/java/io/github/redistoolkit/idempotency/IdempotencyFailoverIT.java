@@ -6,7 +6,6 @@ import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
-import io.github.redistoolkit.idempotency.StoredRecord.Word;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.RedisServer;
 import io.github.redistoolkit.testing.TestRedis;
@@ -28,7 +27,7 @@ class IdempotencyFailoverIT extends IdempotencyServersSuite {
         shared,
         redis ->
             Services.builder(redis.retryingFor(Duration.ofSeconds(1)))
-                .waitFor(Duration.ofSeconds(30))
+                .maxWait(Duration.ofSeconds(30))
                 .build());
   }
 
@@ -48,7 +47,7 @@ class IdempotencyFailoverIT extends IdempotencyServersSuite {
   }
 
   private Claim<Integer> begin() {
-    return persistently().until(() -> service.begin(key, null, NUMBER), claim -> true);
+    return persistently().until(() -> service.begin(Request.of(key), NUMBER), claim -> true);
   }
 
   private static void complete(Claim<Integer> claim, int result) {
@@ -62,14 +61,16 @@ class IdempotencyFailoverIT extends IdempotencyServersSuite {
 
   private Integer execute(String other) {
     return persistently()
-        .until(() -> service.execute(other, Integer.class, runs::incrementAndGet), result -> true);
+        .until(
+            () -> service.execute(other, Integer.class, own -> runs.incrementAndGet()),
+            result -> true);
   }
 
   /** Another key, on the same server. */
   private String neighbour() {
     HostAndPort primary = servers.primaryOf(stored.redisKey()).address();
     String other = redis.unique("neighbour");
-    while (!servers.primaryOf(service.recordKey(other)).address().equals(primary)) {
+    while (!servers.primaryOf(service.redisKey(other)).address().equals(primary)) {
       other = redis.unique("neighbour");
     }
     return other;
@@ -88,12 +89,12 @@ class IdempotencyFailoverIT extends IdempotencyServersSuite {
       InProgressException e =
           assertThrows(
               InProgressException.class,
-              () -> persistently().until(() -> other.begin(key, null, NUMBER), c -> true));
+              () -> persistently().until(() -> other.begin(Request.of(key), NUMBER), c -> true));
       assertThat(e.retryAfter(), is(greaterThan(Duration.ZERO)));
     }
     complete(claim, 7);
     assertThat(begin().result(), is(7));
-    assertThat(stored.word(Word.ATTEMPT), is("1"));
+    assertThat(stored.attempt(), is(1));
     assertThat(stored.ttlMillis(), is(greaterThan(0L)));
     assertThat(execute(done), is(1));
     assertThat(runs.get(), is(1));
@@ -111,7 +112,7 @@ class IdempotencyFailoverIT extends IdempotencyServersSuite {
     servers.awaitFailover(stored.redisKey(), crashed.address());
 
     assertThat(begin().result(), is(7));
-    assertThat(stored.word(Word.ATTEMPT), is("1"));
+    assertThat(stored.attempt(), is(1));
     assertThat(beginning.join(), is(1));
     assertThat(execute(next), is(1));
     assertThat(runs.get(), is(1));

@@ -44,7 +44,8 @@ class IdempotencyIT {
 
   private IdempotencyService service(Duration ttl) {
     return redis.over(
-        pool -> new IdempotencyService(pool, ttl), client -> new IdempotencyService(client, ttl));
+        pool -> new IdempotencyService(pool, Services.NAME, ttl),
+        client -> new IdempotencyService(client, Services.NAME, ttl));
   }
 
   @Test
@@ -81,7 +82,7 @@ class IdempotencyIT {
   void runsTheWorkOnceAndReplaysItsResult() {
     String key = redis.unique("key");
     for (int call = 0; call < 5; call++) {
-      assertThat(service.execute(key, Integer.class, runs::incrementAndGet), is(1));
+      assertThat(service.execute(key, Integer.class, own -> runs.incrementAndGet()), is(1));
     }
     assertThat(runs.get(), is(1));
     assertThat(service.isDuplicate(key), is(true));
@@ -100,7 +101,7 @@ class IdempotencyIT {
   void aStoredRequestIsNotExecuted() {
     String key = redis.unique("key");
     assertThat(service.storeRequest(key, 7), is(true));
-    assertThat(service.execute(key, Integer.class, runs::incrementAndGet), is(7));
+    assertThat(service.execute(key, Integer.class, own -> runs.incrementAndGet()), is(7));
     assertThat(runs.get(), is(0));
   }
 
@@ -110,7 +111,7 @@ class IdempotencyIT {
     service.execute(
         key,
         String.class,
-        () -> {
+        own -> {
           assertThat(service.isDuplicate(key), is(true));
           assertThat(service.getResult(key, String.class), is(Optional.empty()));
           assertThat(service.storeRequest(key, "other"), is(false));
@@ -133,11 +134,13 @@ class IdempotencyIT {
     Throwable thrown =
         assertThrows(
             Throwable.class,
-            () -> service.execute(key, "f", TypeToken.get(String.class), () -> fail(failure)));
+            () ->
+                service.executeChecked(
+                    Request.of(key), TypeToken.get(String.class), own -> fail(failure)));
     assertThat(thrown, is(sameInstance(failure)));
     assertThat(thrown.getSuppressed().length, is(0));
     assertThat(service.isDuplicate(key), is(false));
-    assertThat(service.execute(key, Integer.class, runs::incrementAndGet), is(1));
+    assertThat(service.execute(key, Integer.class, own -> runs.incrementAndGet()), is(1));
   }
 
   private static String fail(Throwable failure) throws Exception {
@@ -150,10 +153,10 @@ class IdempotencyIT {
   @Test
   void neverProlongsACompletionByReadingIt() {
     String key = redis.unique("key");
-    service.execute(key, Integer.class, () -> 1);
+    service.execute(key, Integer.class, own -> 1);
     StoredRecord record = new StoredRecord(redis.admin(), service, key);
     redis.admin().pexpire(record.redisKey(), 60_000);
-    assertThat(service.execute(key, Integer.class, () -> 2), is(1));
+    assertThat(service.execute(key, Integer.class, own -> 2), is(1));
     assertThat(service.getResult(key, Integer.class), is(Optional.of(1)));
     assertThat(service.isDuplicate(key), is(true));
     assertThat(service.storeRequest(key, 3), is(false));
@@ -164,19 +167,19 @@ class IdempotencyIT {
   void aForgottenKeyRunsAgain() {
     String key = redis.unique("key");
     assertThat(service.forget(key), is(false));
-    service.execute(key, Integer.class, runs::incrementAndGet);
+    service.execute(key, Integer.class, own -> runs.incrementAndGet());
     assertThat(service.forget(key), is(true));
     assertThat(service.isDuplicate(key), is(false));
-    assertThat(service.execute(key, Integer.class, runs::incrementAndGet), is(2));
+    assertThat(service.execute(key, Integer.class, own -> runs.incrementAndGet()), is(2));
   }
 
   @Test
-  void namespacesKeepTheSameKeyApart() {
+  void operationsKeepTheSameKeyApart() {
     String key = redis.unique("key");
-    for (String namespace : new String[] {"payments", "refunds"}) {
-      IdempotencyService own = Services.builder(redis).namespace(namespace).build();
-      assertThat(own.storeRequest(key, namespace), is(true));
-      assertThat(own.getResult(key, String.class), is(Optional.of(namespace)));
+    for (String name : new String[] {"payments", "refunds"}) {
+      IdempotencyService own = Services.builder(redis, name).build();
+      assertThat(own.storeRequest(key, name), is(true));
+      assertThat(own.getResult(key, String.class), is(Optional.of(name)));
     }
     assertThat(service.isDuplicate(key), is(false));
   }
@@ -185,8 +188,7 @@ class IdempotencyIT {
   @ValueSource(
       strings = {" ", "a b", "{", "}", "{}", "a}b{c", "%7B", "\n\r\n", "\0", "ä€\uD83D\uDE00", "*"})
   void takesAnyTextForAKey(String key) {
-    IdempotencyService own =
-        Services.builder(redis).namespace(redis.unique("any").replace(':', '.')).build();
+    IdempotencyService own = Services.builder(redis).prefix(redis.unique("any")).build();
     assertThat(own.storeRequest(key, key), is(true));
     assertThat(own.getResult(key, String.class), is(Optional.of(key)));
     assertThat(own.isDuplicate(key + "x"), is(false));

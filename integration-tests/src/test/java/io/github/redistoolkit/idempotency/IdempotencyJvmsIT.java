@@ -87,7 +87,7 @@ class IdempotencyJvmsIT {
     }
     long told = System.nanoTime();
     InProgressException e =
-        assertThrows(InProgressException.class, () -> service.begin(key, null, TEXT));
+        assertThrows(InProgressException.class, () -> service.begin(Request.of(key), TEXT));
     assertThat(e.retryAfter(), is(lessThanOrEqualTo(lease)));
 
     List<Claim<String>> takers = beginUntilSomebodyOwns(20);
@@ -122,7 +122,7 @@ class IdempotencyJvmsIT {
   private List<Claim<String>> beginWhileNobodyOwns(AtomicInteger owners) {
     while (owners.get() == 0) {
       try {
-        Claim<String> claim = service.begin(key, null, TEXT);
+        Claim<String> claim = service.begin(Request.of(key), TEXT);
         owners.incrementAndGet();
         return List.of(claim);
       } catch (InProgressException e) {
@@ -141,13 +141,13 @@ class IdempotencyJvmsIT {
       Claim<String> next =
           Awaitility.await()
               .ignoreExceptionsInstanceOf(InProgressException.class)
-              .until(() -> service.begin(key, null, TEXT), claim -> true);
+              .until(() -> service.begin(Request.of(key), TEXT), claim -> true);
       assertThat(next.attempt(), is(2));
       next.complete("next");
       jvms.get(0).resume();
-      assertThat(jvms.get(0).receive(), containsString("another caller took over after the lease"));
+      assertThat(jvms.get(0).receive(), containsString("its claim had ended"));
     }
-    assertThat(service.begin(key, null, TEXT).result(), is("next"));
+    assertThat(service.begin(Request.of(key), TEXT).result(), is("next"));
   }
 
   @Test
@@ -160,6 +160,6 @@ class IdempotencyJvmsIT {
       jvms.get(0).resume();
       assertThat(jvms.get(0).receive(), is("completed"));
     }
-    assertThat(service.begin(key, null, TEXT).result(), is("late"));
+    assertThat(service.begin(Request.of(key), TEXT).result(), is("late"));
   }
 }

@@ -16,7 +16,6 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
@@ -37,17 +36,19 @@ import redis.clients.jedis.exceptions.JedisException;
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
 
+  private static final String BEGIN = "SET";
+
   // How many arguments follow the key of a script, by which those that are lost here are told
   // apart.
-  private static final int BEGIN = 4;
-  private static final int COMPLETE = 6;
-  private static final int STORE = 5;
+  private static final int TAKE = 9;
+  private static final int COMPLETE = 3;
   private static final int EXTEND = 3;
-  private static final int ABANDON = 1;
+  private static final int ABANDON = 4;
+  private static final int FORGET = 2;
   private static final int QUESTION = 0;
 
   IdempotencyLostReplyIT(TestRedis redis) {
-    super(redis, Duration.ofSeconds(5), settings -> settings.waitFor(Duration.ofSeconds(30)));
+    super(redis, Duration.ofSeconds(5), settings -> settings.maxWait(Duration.ofSeconds(30)));
   }
 
   /** By default those that do not cost a read timeout each. */
@@ -66,25 +67,21 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   @ParameterizedTest
   @MethodSource("waysToLoseAReply")
   void theWorkRunsOnceThoughTheReplyToBeginIsLost(Then then) {
-    Loss loss = proxy.loseReply(script(BEGIN), 1, then);
+    Loss loss = proxy.loseReply(BEGIN, 1, then);
     assertThat(execute(), is(1));
     assertThat(loss.happened(), is(true));
-    assertThat(stored.word(Word.ATTEMPT), is("1"));
+    assertThat(stored.attempt(), is(1));
     ranOnceAndIsReplayed();
   }
 
   @Test
   void aRecordIsForgottenThoughTheReplyIsLost() {
     assertThat(execute(), is(1));
-    Loss loss = proxy.loseReply("UNLINK", 1, Then.CUT);
-    if (behindProxy.topology() == Topology.CLUSTER) {
-      // Its client sends it again, unseen, and finds nothing left.
-      assertThat(service.forget(key), is(false));
-    } else {
-      assertThrows(JedisConnectionException.class, () -> service.forget(key));
-    }
+    Loss loss = proxy.loseReply(script(FORGET), 1, Then.CUT);
+    assertThat(service.forget(key), is(true));
     assertThat(loss.happened(), is(true));
-    assertThat(stored.exists(), is(false));
+    assertThat(stored.isFree(), is(true));
+    assertThat(service.forget(key), is(false));
   }
 
   @ParameterizedTest
@@ -109,13 +106,13 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
 
   @Test
   void aLateAbandonLeavesTheNextOwnerAlone() {
-    Claim<Integer> first = service.begin(key, null, NUMBER);
+    Claim<Integer> first = service.begin(Request.of(key), NUMBER);
     CountDownLatch taken = new CountDownLatch(1);
     proxy.loseReply(
         request -> {
           // Between the first abandon, executed by now, and its re-send.
           if (script(ABANDON).test(request) && taken.getCount() == 1) {
-            assertThat(direct.begin(key, null, NUMBER).attempt(), is(1));
+            assertThat(direct.begin(Request.of(key), NUMBER).attempt(), is(1));
             taken.countDown();
             return true;
           }
@@ -131,7 +128,7 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   @ParameterizedTest
   @MethodSource("waysToLoseAReply")
   void aStoredResultIsReportedAsKeptThoughTheFirstReplyIsLost(Then then) {
-    Loss loss = proxy.loseReply(script(STORE), 1, then);
+    Loss loss = proxy.loseReply(BEGIN, 1, then);
     assertThat(service.storeRequest(key, 1), is(true));
     assertThat(loss.happened(), is(true));
     assertThat(direct.getResult(key, Integer.class), is(Optional.of(1)));
@@ -140,12 +137,12 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   @ParameterizedTest
   @MethodSource("waysToLoseAReply")
   void anExtensionHoldsThoughTheFirstReplyIsLost(Then then) {
-    Claim<Integer> claim = service.begin(key, null, NUMBER);
+    Claim<Integer> claim = service.begin(Request.of(key), NUMBER);
     Loss loss = proxy.loseReply(script(EXTEND), 1, then);
     assertThat(claim.extend(Duration.ofDays(2)), is(true));
     assertThat(loss.happened(), is(true));
     InProgressException e =
-        assertThrows(InProgressException.class, () -> direct.begin(key, null, NUMBER));
+        assertThrows(InProgressException.class, () -> direct.begin(Request.of(key), NUMBER));
     assertThat(e.retryAfter(), is(greaterThan(Duration.ofDays(1))));
   }
 
@@ -153,30 +150,28 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   @MethodSource("waysToLoseAReply")
   void aQuestionWhoseReplyIsLostThrowsAndMayBeAskedAgain(Then then) {
     assertThat(direct.storeRequest(key, 1), is(true));
-    Map<Supplier<Object>, Object> answers =
-        Map.of(
-            () -> service.isDuplicate(key),
-            true,
-            () -> service.getResult(key, Integer.class),
-            Optional.of(1));
-    answers.forEach(
-        (question, answer) -> {
-          Loss loss = proxy.loseReply(script(QUESTION), 1, then);
-          if (behindProxy.topology() == Topology.CLUSTER) {
-            assertThat(question.get(), is(answer)); // its client asks again, unseen
-          } else {
-            assertThrows(JedisConnectionException.class, question::get);
-          }
-          assertThat(loss.happened(), is(true));
-          assertThat(question.get(), is(answer));
-        });
+    loses(proxy.loseReply(script(QUESTION), 1, then), () -> service.isDuplicate(key), true);
+    loses(
+        proxy.loseReply("GET", 1, then),
+        () -> service.getResult(key, Integer.class),
+        Optional.of(1));
+  }
+
+  private void loses(Loss loss, Supplier<Object> question, Object answer) {
+    if (behindProxy.topology() == Topology.CLUSTER) {
+      assertThat(question.get(), is(answer)); // its client asks again, unseen
+    } else {
+      assertThrows(JedisConnectionException.class, question::get);
+    }
+    assertThat(loss.happened(), is(true));
+    assertThat(question.get(), is(answer));
   }
 
   @ParameterizedTest
   @MethodSource("waysToLoseAReply")
   void aWaiterGetsTheResultThoughTheReplyToAPollIsLost(Then then) throws Exception {
-    Claim<Integer> first = direct.begin(key, null, NUMBER);
-    Loss loss = proxy.loseReply(script(BEGIN), 2, then);
+    Claim<Integer> first = direct.begin(Request.of(key), NUMBER);
+    Loss loss = proxy.loseReply(BEGIN, 2, then);
     CompletableFuture<Integer> waiter = CompletableFuture.supplyAsync(this::execute);
     loss.await();
     first.complete(7);
@@ -187,16 +182,16 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   @ParameterizedTest
   @MethodSource("waysToLoseAReply")
   void aWaiterRunsOnceThoughTheReplyToThePollThatMadeItTheOwnerIsLost(Then then) throws Exception {
-    Claim<Integer> first = direct.begin(key, null, NUMBER);
+    Claim<Integer> first = direct.begin(Request.of(key), NUMBER);
     String owner = stored.word(Word.OWNER);
     CompletableFuture<Integer> waiter = CompletableFuture.supplyAsync(this::execute);
-    Awaitility.await().until(() -> proxy.requests("EVALSHA") >= 2);
+    Awaitility.await().until(() -> proxy.requests(BEGIN) >= 2);
     // Not that the first one's claim is gone: that may be after a poll and before its reply.
-    Loss loss = proxy.loseReply(script(BEGIN).and(request -> isHeldByAnother(owner)), 1, then);
+    Loss loss = proxy.loseReply(script(TAKE).and(request -> isHeldByAnother(owner)), 1, then);
     first.abandon();
     loss.await();
     assertThat(waiter.get(), is(1));
-    assertThat(stored.word(Word.ATTEMPT), is("1"));
+    assertThat(stored.attempt(), is(1));
     ranOnceAndIsReplayed();
   }
 
@@ -206,17 +201,38 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   }
 
   @Test
-  void aBeginWhoseEveryReplyIsLostRunsNothingAndLeavesAClaimThatEndsWithItsLease() {
-    int more = 100; // than any client sends
-    for (int n = 0; n < more; n++) {
-      Loss loss = proxy.loseReply(IdempotencyLostReplyIT::isScript, 1, Then.CUT);
-      assertThat(loss.happened(), is(false));
-    }
+  void aBeginWhoseEveryReplyIsLostRunsNothingAndIsTakenBackSoon() {
+    loseEveryReply();
     assertThrows(JedisException.class, this::execute);
+    assertThat(stored.isFree(), is(false));
     proxy.heal();
     assertThat(runs.get(), is(0));
-    assertThrows(InProgressException.class, () -> direct.begin(key, null, NUMBER));
-    stored.passLease();
-    assertThat(direct.begin(key, null, NUMBER).attempt(), is(2));
+    // Another process, which cannot know.
+    assertThat(
+        Awaitility.await()
+            .ignoreExceptionsInstanceOf(InProgressException.class)
+            .until(() -> direct.begin(Request.of(key), NUMBER), claim -> true)
+            .attempt(),
+        is(1));
+  }
+
+  @Test
+  void theSameCallerBeginsAgainAtOnceAfterABeginWhoseEveryReplyIsLost() {
+    loseEveryReply();
+    assertThrows(JedisException.class, this::execute);
+    proxy.heal();
+    assertThat(
+        service.execute(Request.of(key).maxWait(Duration.ZERO), NUMBER, own -> own.attempt()),
+        is(new Execution<>(1, false, 1)));
+  }
+
+  private void loseEveryReply() {
+    int more = 100; // than any client sends
+    for (int n = 0; n < more; n++) {
+      Loss loss =
+          proxy.loseReply(
+              request -> isScript(request) || request.name().equals(BEGIN), 1, Then.CUT);
+      assertThat(loss.happened(), is(false));
+    }
   }
 }

@@ -47,7 +47,7 @@ class IdempotencyNetworkIT extends IdempotencyFaultSuite {
   void nothingRunsWhileRedisIsStoppedAndEverythingDoesAfterwards() {
     proxy.refuse();
     assertThrows(JedisException.class, this::execute);
-    assertThrows(JedisException.class, () -> service.begin(key, null, NUMBER));
+    assertThrows(JedisException.class, () -> service.begin(Request.of(key), NUMBER));
     assertThrows(JedisException.class, () -> service.isDuplicate(key));
     assertThrows(JedisException.class, () -> service.storeRequest(key, 1));
     assertThrows(JedisException.class, () -> service.getResult(key, Integer.class));
@@ -63,7 +63,7 @@ class IdempotencyNetworkIT extends IdempotencyFaultSuite {
     service.execute(
         key,
         Integer.class,
-        () -> {
+        own -> {
           proxy.refuse();
           assertThrows(JedisException.class, () -> service.isDuplicate(key));
           proxy.accept();
@@ -77,7 +77,7 @@ class IdempotencyNetworkIT extends IdempotencyFaultSuite {
     service.execute(
         key,
         Integer.class,
-        () -> {
+        own -> {
           leaveDeadConnections();
           return runs.incrementAndGet();
         });
@@ -108,7 +108,7 @@ class IdempotencyNetworkIT extends IdempotencyFaultSuite {
 
   @Test
   void aResultThatRedisCannotTakeAfterTheWorkCanBeCompletedLater() {
-    Claim<Integer> claim = service.begin(key, null, NUMBER);
+    Claim<Integer> claim = service.begin(Request.of(key), NUMBER);
     proxy.refuse();
     long start = System.nanoTime();
     ResultNotRecordedException e =
@@ -138,8 +138,8 @@ class IdempotencyNetworkIT extends IdempotencyFaultSuite {
   }
 
   /** False if the outage is too long, as it may be on a busy machine: longer than a second. */
-  private boolean isCompletedInSpiteOfAnOutage(String own) throws Exception {
-    Claim<Integer> claim = service.begin(own, null, NUMBER);
+  private boolean isCompletedInSpiteOfAnOutage(String id) throws Exception {
+    Claim<Integer> claim = service.begin(Request.of(id), NUMBER);
     proxy.refuse();
     ScheduledExecutorService later = Executors.newSingleThreadScheduledExecutor();
     try {
@@ -170,13 +170,13 @@ class IdempotencyNetworkIT extends IdempotencyFaultSuite {
                 service.execute(
                     key,
                     String.class,
-                    () -> {
+                    own -> {
                       proxy.refuse();
                       return result;
                     }));
     assertThat(e.reason(), is(Reason.REDIS_UNAVAILABLE));
     assertThat(e.result(), is(sameInstance(result)));
-    assertThrows(InProgressException.class, () -> direct.begin(key, null, NUMBER));
+    assertThrows(InProgressException.class, () -> direct.begin(Request.of(key), NUMBER));
   }
 
   static Stream<Throwable> failures() {
@@ -193,7 +193,7 @@ class IdempotencyNetworkIT extends IdempotencyFaultSuite {
                 service.execute(
                     key,
                     Integer.class,
-                    () -> {
+                    own -> {
                       proxy.refuse();
                       throw unchecked(failure);
                     }));
@@ -210,7 +210,7 @@ class IdempotencyNetworkIT extends IdempotencyFaultSuite {
 
   @Test
   void aCompletionThatArrivesAfterATakeoverChangesNothing() throws Exception {
-    Claim<Integer> slow = service.begin(key, null, NUMBER);
+    Claim<Integer> slow = service.begin(Request.of(key), NUMBER);
     proxy.blackHole(Direction.TO_SERVER);
     ExecutorService executor = Executors.newSingleThreadExecutor();
     try {
@@ -220,11 +220,11 @@ class IdempotencyNetworkIT extends IdempotencyFaultSuite {
               () -> assertThrows(ResultNotRecordedException.class, () -> slow.complete(1)));
       Awaitility.await().until(() -> proxy.requests("EVALSHA") > sent);
       stored.passLease();
-      Claim<Integer> next = direct.begin(key, null, NUMBER);
+      Claim<Integer> next = direct.begin(Request.of(key), NUMBER);
       assertThat(next.attempt(), is(2));
       String content = stored.content();
       proxy.heal();
-      assertThat(refused.get().reason(), is(Reason.LEASE_LOST));
+      assertThat(refused.get().reason(), is(Reason.CLAIM_LOST));
       assertThat(stored.content(), is(content));
     } finally {
       executor.shutdownNow();

@@ -11,6 +11,7 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.Optional;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import redis.clients.jedis.exceptions.JedisDataException;
@@ -20,6 +21,7 @@ import redis.clients.jedis.exceptions.JedisDataException;
 class IdempotencyOutOfMemoryIT extends IdempotencyServersSuite {
 
   private final String done = redis.unique("done");
+  private final String givenUp = redis.unique("given");
 
   IdempotencyOutOfMemoryIT(TestRedis shared) {
     super(shared, Services::on);
@@ -27,13 +29,14 @@ class IdempotencyOutOfMemoryIT extends IdempotencyServersSuite {
 
   @Test
   void withoutMemoryNothingIsClaimedAndAResultCanBeRecordedLater() {
-    assertThat(service.execute(done, Integer.class, () -> 7), is(7));
-    Claim<Integer> claim = service.begin(key, null, NUMBER);
-    Claim<Integer> given = service.begin(redis.unique("given"), null, NUMBER);
+    assertThat(service.execute(done, Integer.class, own -> 7), is(7));
+    Claim<Integer> claim = service.begin(Request.of(key), NUMBER);
+    Claim<Integer> given = service.begin(Request.of(givenUp), NUMBER);
     StoredRecord.Exactly before = stored.exactly();
     servers.exhaustMemory();
 
-    refusesForLackOfMemory(() -> service.execute("other", Integer.class, runs::incrementAndGet));
+    refusesForLackOfMemory(
+        () -> service.execute("other", Integer.class, own -> runs.incrementAndGet()));
     refusesForLackOfMemory(() -> service.storeRequest("other", 1));
     refusesForLackOfMemory(() -> claim.extend(Duration.ofDays(1)));
     ResultNotRecordedException e =
@@ -41,10 +44,11 @@ class IdempotencyOutOfMemoryIT extends IdempotencyServersSuite {
     assertThat(e.reason(), is(Reason.REDIS_UNAVAILABLE));
     assertThat(stored.exactly(), is(before));
     assertThat(service.isDuplicate("other"), is(false));
-    assertThat(service.execute(done, Integer.class, runs::incrementAndGet), is(7));
-    given.abandon();
+    assertThat(service.execute(done, Integer.class, own -> runs.incrementAndGet()), is(7));
+    refusesForLackOfMemory(given::abandon);
 
     servers.restoreMemory();
+    Awaitility.await().until(() -> !service.isDuplicate(givenUp));
     claim.complete(1);
     assertThat(service.getResult(key, Integer.class), is(Optional.of(1)));
   }

@@ -2,10 +2,10 @@ package io.github.redistoolkit.idempotency;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.empty;
-import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
+import static org.hamcrest.Matchers.nullValue;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.testing.EachClient;
@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.exceptions.JedisDataException;
@@ -26,8 +27,9 @@ class IdempotencyPermissionIT {
 
   private static final Duration LEASE = Duration.ofMinutes(1);
   private static final Duration TTL = Duration.ofHours(1);
-  private static final String ME = "me";
-  private static final ResultCodec.Fit RESULT = new ResultCodec.Fit("1");
+  private static final long KEPT = LEASE.plus(TTL).toMillis();
+  private static final Stored MINE = Marks.claim(Marks.ME, TTL.toMillis());
+  private static final Stored RESULT = Marks.result(Marks.ME, "1");
 
   private final TestRedis redis;
   private final IdempotencyService service;
@@ -52,31 +54,33 @@ class IdempotencyPermissionIT {
   /** Something that a service sends. */
   private interface Sent {
     @CanIgnoreReturnValue
-    Object to(Records records, String redisKey);
+    @Nullable Object to(Records records, String redisKey);
   }
 
   private static Stream<Sent> everything() {
     return Stream.of(
-        (records, redisKey) -> records.begin(redisKey, ME, "body", LEASE.multipliedBy(2)),
-        (records, redisKey) -> records.complete(redisKey, ME, "body", 1, RESULT),
-        (records, redisKey) -> records.store(redisKey, ME, RESULT),
-        (records, redisKey) -> records.extend(redisKey, ME, LEASE.multipliedBy(2)),
+        (records, redisKey) -> records.put(redisKey, MINE, KEPT),
+        (records, redisKey) ->
+            records.take(
+                redisKey, Marks.claim(Marks.YOU, TTL.toMillis()), MINE, KEPT, Records.Over.FREE),
+        (records, redisKey) -> records.settle(redisKey, MINE, RESULT, TTL.toMillis()),
+        (records, redisKey) -> records.extend(redisKey, Marks.ME, 1, KEPT),
         (records, redisKey) -> {
-          records.abandon(redisKey, ME);
-          return "abandoned";
+          records.free(redisKey, Marks.ME, TTL.toMillis());
+          return "free";
         },
-        (records, redisKey) -> records.isTaken(redisKey),
-        (records, redisKey) -> records.result(redisKey),
-        (records, redisKey) -> records.delete(redisKey));
+        (records, redisKey) -> records.look(redisKey),
+        (records, redisKey) -> records.get(redisKey),
+        (records, redisKey) -> records.forget(redisKey, Marks.YOU));
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"evalsha", "get", "set", "time", "del", "unlink"})
+  @ValueSource(strings = {"evalsha", "get", "set", "getrange", "pttl", "exists", "type"})
   void whatAUserMayNotDoHasNoEffectAtAll(String command) {
-    Records complete = Services.records(redis, TTL);
+    Records complete = Services.records(redis);
     List<String> refused = new ArrayList<>();
     try (TestRedis restricted = redis.withoutCommands(command)) {
-      Records records = Services.records(restricted, TTL);
+      Records records = Services.records(restricted);
       for (Found found : Found.values()) {
         for (Sent sent : everything().toList()) {
           prepare(found, complete);
@@ -100,19 +104,13 @@ class IdempotencyPermissionIT {
     String redisKey = stored.redisKey();
     switch (found) {
       case NOTHING -> assertThat(stored.exists(), is(false));
-      case MINE -> assertThat(complete.begin(redisKey, ME, "body", LEASE), is(owned()));
+      case MINE -> assertThat(complete.put(redisKey, MINE, KEPT), is(nullValue()));
       case EXPIRED_CLAIM_OF_ANOTHER -> {
-        assertThat(complete.begin(redisKey, "other", "body", LEASE), is(owned()));
+        Stored other = Marks.claim(Marks.YOU, TTL.toMillis());
+        assertThat(complete.put(redisKey, other, KEPT), is(nullValue()));
         stored.passLease();
       }
-      case RESULT -> {
-        assertThat(complete.store(redisKey, ME, RESULT), is(true));
-        assertThat(stored.ttlMillis(), is(greaterThan(0L)));
-      }
+      case RESULT -> assertThat(complete.put(redisKey, RESULT, TTL.toMillis()), is(nullValue()));
     }
-  }
-
-  private static Records.Begun owned() {
-    return new Records.Owned(1);
   }
 }

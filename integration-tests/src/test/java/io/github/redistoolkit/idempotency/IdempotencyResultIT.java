@@ -60,12 +60,12 @@ class IdempotencyResultIT {
   @Test
   void theDefaultsAreThoseOfTheDocumentation() {
     IdempotencyService plain = Services.on(redis);
-    assertThat(plain.recordKey("k-1"), is("idem:default:{k-1}"));
+    assertThat(plain.redisKey("k-1"), is("idem:tests:{k-1}"));
     StoredRecord record = new StoredRecord(redis.admin(), plain, key);
-    Claim<String> claim = plain.begin(key, null, TypeToken.get(String.class));
+    Claim<String> claim = plain.begin(Request.of(key), TypeToken.get(String.class));
     assertThat(record.keptFor(), is(aboutOrBelow(Duration.ofHours(24).plusSeconds(60))));
     InProgressException e =
-        assertThrows(InProgressException.class, () -> plain.execute(key, String.class, () -> ""));
+        assertThrows(InProgressException.class, () -> plain.execute(key, String.class, own -> ""));
     assertThat(e.retryAfter(), is(aboutOrBelow(Duration.ofSeconds(60))));
     int quotes = 2;
     String largest = "x".repeat((1 << 20) - quotes);
@@ -76,7 +76,7 @@ class IdempotencyResultIT {
     ResultNotRecordedException tooLarge =
         assertThrows(
             ResultNotRecordedException.class,
-            () -> plain.execute(key, String.class, () -> largest + "x"));
+            () -> plain.execute(key, String.class, own -> largest + "x"));
     assertThat(tooLarge.reason(), is(Reason.TOO_LARGE));
   }
 
@@ -90,8 +90,8 @@ class IdempotencyResultIT {
     Gson gson = new GsonBuilder().setFieldNamingPolicy(FieldNamingPolicy.UPPER_CAMEL_CASE).create();
     IdempotencyService other = Services.builder(redis).gson(gson).build();
     Named named = new Named("n");
-    assertThat(other.execute(key, Named.class, () -> named), is(sameInstance(named)));
-    assertThat(stored.word(Word.RESULT), is("{\"Name\":\"n\"}"));
+    assertThat(other.execute(key, Named.class, own -> named), is(sameInstance(named)));
+    assertThat(stored.word(Word.BODY), is("{\"Name\":\"n\"}"));
     assertThat(other.getResult(key, Named.class), is(Optional.of(named)));
   }
 
@@ -132,14 +132,15 @@ class IdempotencyResultIT {
   <T> void replaysEveryResultAsItWas(Typed<T> result) {
     for (int call = 0; call < 2; call++) {
       T got =
-          service.execute(
-              key,
-              "body",
-              result.type(),
-              () -> {
-                runs.incrementAndGet();
-                return result.value();
-              });
+          service
+              .execute(
+                  Request.of(key).fingerprint("body"),
+                  result.type(),
+                  own -> {
+                    runs.incrementAndGet();
+                    return result.value();
+                  })
+              .result();
       assertThat(got, is(result.value()));
     }
     assertThat(runs.get(), is(1));
@@ -193,14 +194,15 @@ class IdempotencyResultIT {
   }
 
   private Object executeFor(Object result) {
-    return service.execute(
-        key,
-        "secret-fingerprint",
-        TypeToken.get(Object.class),
-        () -> {
-          runs.incrementAndGet();
-          return result;
-        });
+    return service
+        .execute(
+            Request.of(key).fingerprint("secret-fingerprint"),
+            TypeToken.get(Object.class),
+            own -> {
+              runs.incrementAndGet();
+              return result;
+            })
+        .result();
   }
 
   private void saysNoSecret(Exception e) {
@@ -232,12 +234,12 @@ class IdempotencyResultIT {
 
   @Test
   void aResultOfAnotherTypeIsKeptAndNothingIsRun() {
-    service.execute(key, String.class, () -> "secret");
+    service.execute(key, String.class, own -> "secret");
     String content = stored.content();
     StoredResultException e =
         assertThrows(
             StoredResultException.class,
-            () -> service.execute(key, LocalDate.class, () -> LocalDate.EPOCH));
+            () -> service.execute(key, LocalDate.class, own -> LocalDate.EPOCH));
     saysNoSecret(e);
     assertThrows(StoredResultException.class, () -> service.getResult(key, Integer.class));
     assertThat(stored.content(), is(content));

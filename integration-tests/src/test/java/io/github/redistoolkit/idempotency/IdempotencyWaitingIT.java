@@ -51,16 +51,21 @@ class IdempotencyWaitingIT {
 
   IdempotencyWaitingIT(TestRedis redis) {
     this.redis = redis;
-    this.service = Services.builder(redis).waitFor(Duration.ofMinutes(1)).build();
+    this.service = Services.builder(redis).maxWait(Duration.ofMinutes(1)).build();
     this.key = redis.unique("key");
   }
 
   @Test
   void aWaiterGetsTheResultOfTheFirstCaller() throws Exception {
-    Claim<String> claim = service.begin(key, "body", TEXT);
+    Claim<String> claim = service.begin(Request.of(key).fingerprint("body"), TEXT);
     Queue<String> results = new ConcurrentLinkedQueue<>();
     Thread waiter =
-        new Thread(() -> results.add(service.execute(key, "body", TEXT, () -> "waiter's own")));
+        new Thread(
+            () ->
+                results.add(
+                    service
+                        .execute(Request.of(key).fingerprint("body"), TEXT, own -> "waiter's own")
+                        .result()));
     waiter.start();
     awaitPolls(3);
     claim.complete("first");
@@ -70,9 +75,9 @@ class IdempotencyWaitingIT {
 
   @Test
   void aWaiterRunsTheWorkItselfWhenTheFirstCallerGivesUp() throws Exception {
-    Claim<String> claim = service.begin(key, null, TEXT);
+    Claim<String> claim = service.begin(Request.of(key), TEXT);
     Queue<Integer> attempts = new ConcurrentLinkedQueue<>();
-    Thread waiter = new Thread(() -> attempts.add(service.begin(key, null, TEXT).attempt()));
+    Thread waiter = new Thread(() -> attempts.add(service.begin(Request.of(key), TEXT).attempt()));
     waiter.start();
     awaitPolls(3);
     claim.abandon();
@@ -82,13 +87,13 @@ class IdempotencyWaitingIT {
 
   @Test
   void theWaitEndsAfterTheTimeGiven() {
-    IdempotencyService brief = Services.builder(redis).waitFor(Duration.ofMillis(500)).build();
-    try (Claim<String> claim = brief.begin(key, null, TEXT)) {
+    IdempotencyService brief = Services.builder(redis).maxWait(Duration.ofMillis(500)).build();
+    try (Claim<String> claim = brief.begin(Request.of(key), TEXT)) {
       assertThat(claim.isReplay(), is(false));
       long start = System.nanoTime();
-      long before = redis.calls("evalsha");
+      long before = redis.calls("set");
       InProgressException e = null;
-      try (Claim<String> second = brief.begin(key, null, TEXT)) {
+      try (Claim<String> second = brief.begin(Request.of(key), TEXT)) {
         throw new AssertionError(second);
       } catch (InProgressException expected) {
         e = expected;
@@ -97,7 +102,7 @@ class IdempotencyWaitingIT {
       assertThat(waited, is(greaterThan(Duration.ofMillis(499).toNanos())));
       assertThat(waited, is(lessThan(Duration.ofSeconds(5).toNanos())));
       assertThat(e.retryAfter(), is(lessThanOrEqualTo(Duration.ofMillis(59_500))));
-      assertThat(redis.calls("evalsha") - before, is(lessThanOrEqualTo(7L)));
+      assertThat(redis.calls("set") - before, is(lessThanOrEqualTo(7L)));
     }
   }
 
@@ -105,8 +110,8 @@ class IdempotencyWaitingIT {
   void manyWaitersAskAtMostTenTimesASecondEachAndLeakNothing() throws Exception {
     int waiters = Matrix.size(100, 1000);
     Duration work = Duration.ofSeconds(Matrix.size(2, 5));
-    Claim<String> claim = service.begin(key, null, TEXT);
-    long before = redis.calls("evalsha");
+    Claim<String> claim = service.begin(Request.of(key), TEXT);
+    long before = redis.calls("set");
     long start = System.nanoTime();
     CompletableFuture<Void> owner =
         CompletableFuture.runAsync(
@@ -115,13 +120,13 @@ class IdempotencyWaitingIT {
               // Else they would not have waited, on a machine that took so long to start them.
               Awaitility.await()
                   .atMost(Duration.ofMinutes(1))
-                  .until(() -> redis.calls("evalsha") - before > waiters * 3L);
+                  .until(() -> redis.calls("set") - before > waiters * 3L);
               claim.complete("done");
             });
     Queue<Object> outcomes = Callers.beginAtOnce(service, key, waiters);
     owner.join();
     double seconds = (System.nanoTime() - start) / 1e9;
-    long polls = redis.calls("evalsha") - before;
+    long polls = redis.calls("set") - before;
 
     for (Object outcome : outcomes) {
       assertThat(outcome, is(instanceOf(Claim.class)));
@@ -135,7 +140,7 @@ class IdempotencyWaitingIT {
 
   @Test
   void anInterruptedWaiterStopsAtOnceWithItsFlagSet() throws Exception {
-    try (Claim<String> claim = service.begin(key, null, TEXT)) {
+    try (Claim<String> claim = service.begin(Request.of(key), TEXT)) {
       assertThat(claim.isReplay(), is(false));
       int waiters = Matrix.size(50, 1000);
       AtomicInteger flagged = new AtomicInteger();
@@ -147,7 +152,7 @@ class IdempotencyWaitingIT {
             new Thread(
                 () -> {
                   try {
-                    service.execute(key, String.class, () -> "never");
+                    service.execute(key, String.class, own -> "never");
                   } catch (RuntimeException e) {
                     stopped.add(System.nanoTime());
                     failures.add(e);
@@ -182,7 +187,7 @@ class IdempotencyWaitingIT {
     int rounds = 20;
     int silent = 0;
     List<Duration> back = new ArrayList<>();
-    try (Claim<String> claim = service.begin(key, null, TEXT);
+    try (Claim<String> claim = service.begin(Request.of(key), TEXT);
         Jedis primary = primary()) {
       assertThat(claim.isReplay(), is(false));
       for (int round = 0; round < rounds; round++) {
@@ -191,7 +196,7 @@ class IdempotencyWaitingIT {
                 () ->
                     assertThrows(
                         InProgressException.class,
-                        () -> service.execute(key, String.class, () -> "never")));
+                        () -> service.execute(key, String.class, own -> "never")));
         Thread waiter = new Thread(told);
         waiter.start();
         Awaitility.await()
@@ -216,7 +221,7 @@ class IdempotencyWaitingIT {
     for (HostAndPort address : redis.primaries()) {
       Jedis primary = redis.open(address);
       try {
-        if (primary.exists(service.recordKey(key))) {
+        if (primary.exists(service.redisKey(key))) {
           return primary;
         }
       } catch (JedisMovedDataException e) {
@@ -231,7 +236,7 @@ class IdempotencyWaitingIT {
     return primary
         .info("commandstats")
         .lines()
-        .filter(line -> line.startsWith("cmdstat_evalsha:"))
+        .filter(line -> line.startsWith("cmdstat_set:"))
         .mapToLong(line -> Long.parseLong(line.replaceAll(".*:calls=(\\d+),.*", "$1")))
         .sum();
   }
@@ -245,7 +250,7 @@ class IdempotencyWaitingIT {
               service.execute(
                   key,
                   String.class,
-                  () -> {
+                  own -> {
                     Thread.currentThread().interrupt();
                     return "done";
                   });
@@ -254,13 +259,13 @@ class IdempotencyWaitingIT {
     worker.start();
     worker.join();
     assertThat(flagged.get(), is(true));
-    assertThat(service.begin(key, null, TEXT).result(), is("done"));
+    assertThat(service.begin(Request.of(key), TEXT).result(), is("done"));
   }
 
   @Test
   void interruptsWhileThereIsNoConnectionNeitherLoseTheResultNorTheFlag() throws Exception {
     try (TestRedis single = redis.withMaxTotal(1)) {
-      Claim<String> claim = Services.on(single).begin(key, null, TEXT);
+      Claim<String> claim = Services.on(single).begin(Request.of(key), TEXT);
       CompletableFuture<Boolean> flagged = new CompletableFuture<>();
       Thread worker =
           new Thread(
@@ -274,7 +279,7 @@ class IdempotencyWaitingIT {
                 }
               });
       try (AbstractPipeline only = single.client().pipelined()) {
-        only.exists(service.recordKey(key));
+        only.exists(service.redisKey(key));
         worker.start();
         // The interrupt that it came with is not a failure of Redis, after which the patience of a
         // second would have begun and ended by now.
@@ -290,7 +295,7 @@ class IdempotencyWaitingIT {
       }
       assertThat(flagged.get(30, TimeUnit.SECONDS), is(true));
     }
-    assertThat(service.begin(key, null, TEXT).result(), is("done"));
+    assertThat(service.begin(Request.of(key), TEXT).result(), is("done"));
   }
 
   @Test
@@ -304,11 +309,11 @@ class IdempotencyWaitingIT {
               () -> {
                 assertThrows(
                     JedisException.class,
-                    () -> narrow.execute(key, Integer.class, runs::incrementAndGet));
+                    () -> narrow.execute(key, Integer.class, own -> runs.incrementAndGet()));
                 flagged.complete(Thread.currentThread().isInterrupted());
               });
       try (AbstractPipeline only = single.client().pipelined()) {
-        only.exists(service.recordKey(key));
+        only.exists(service.redisKey(key));
         caller.start();
         Awaitility.await().until(() -> isWaitingForAConnection(caller));
         caller.interrupt();
@@ -327,7 +332,7 @@ class IdempotencyWaitingIT {
   }
 
   private void awaitPolls(int polls) {
-    long before = redis.calls("evalsha");
-    Awaitility.await().until(() -> redis.calls("evalsha") - before >= polls);
+    long before = redis.calls("set");
+    Awaitility.await().until(() -> redis.calls("set") - before >= polls);
   }
 }

@@ -44,7 +44,7 @@ final class OnceChild {
       if (subject == Subject.CHECK_THEN_SET) {
         return new CheckThenSet(redis.client(), Duration.ofMinutes(5));
       }
-      IdempotencyService service = Services.builder(redis).waitFor(Duration.ofMinutes(2)).build();
+      IdempotencyService service = Services.builder(redis).maxWait(Duration.ofMinutes(2)).build();
       return (key, work) -> service.execute(key, String.class, work);
     }
   }

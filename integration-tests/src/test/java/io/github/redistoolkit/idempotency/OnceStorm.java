@@ -39,7 +39,7 @@ record OnceStorm(int threads, List<String> keys, Duration work) {
                   start.await();
                   for (String key : keys) {
                     long sent = System.nanoTime();
-                    String result = subject.execute(key, () -> doWork(key, history));
+                    String result = subject.execute(key, claim -> doWork(key, history));
                     history.add(RESULT, key, result, sent, System.nanoTime());
                   }
                   return null;
@@ -63,7 +63,7 @@ record OnceStorm(int threads, List<String> keys, Duration work) {
   /** Else the first thread with a connection is done before the second has one. */
   private void warmUp(RunsOnce subject) {
     String own = keys.get(0) + "-warm-" + UUID.randomUUID();
-    assertThat(subject.execute(own, () -> own), is(own));
+    assertThat(subject.execute(own, claim -> own), is(own));
   }
 
   private String doWork(String key, History history) {

@@ -1,15 +1,22 @@
 package io.github.redistoolkit.idempotency;
 
 import io.github.redistoolkit.testing.TestRedis;
-import java.time.Duration;
 
 /** What the suites test, built on the pool or the client that a suite's Redis is reached by. */
 final class Services {
 
+  static final String NAME = "tests";
+
   private Services() {}
 
   static IdempotencyService.Builder builder(TestRedis redis) {
-    return redis.over(IdempotencyService::builder, IdempotencyService::builder);
+    return builder(redis, NAME);
+  }
+
+  static IdempotencyService.Builder builder(TestRedis redis, String name) {
+    return redis.over(
+        pool -> IdempotencyService.builder(pool, name),
+        client -> IdempotencyService.builder(client, name));
   }
 
   /** One with the defaults. */
@@ -18,7 +25,7 @@ final class Services {
   }
 
   /** What a service sends, each of it once. */
-  static Records records(TestRedis redis, Duration ttl) {
-    return new Records(redis.access(), ttl);
+  static Records records(TestRedis redis) {
+    return new Records(redis.access());
   }
 }

@@ -19,7 +19,7 @@ final class StoredRecord {
 
   StoredRecord(UnifiedJedis admin, IdempotencyService service, String key) {
     this.admin = admin;
-    this.key = service.recordKey(key);
+    this.key = service.redisKey(key);
   }
 
   /** The words of a record, in their order. */
@@ -27,10 +27,12 @@ final class StoredRecord {
     FORMAT,
     PHASE,
     OWNER,
-    ATTEMPT,
-    DEADLINE,
+    SEQUENCE,
+    VANISHED,
+    KEEP,
+    STEP,
     FINGERPRINT,
-    RESULT
+    BODY
   }
 
   /** The record without its time to live. */
@@ -90,9 +92,32 @@ final class StoredRecord {
     return admin.pttl(key);
   }
 
+  /** Which attempt a claim or a completion is. */
+  int attempt() {
+    return Integer.parseInt(word(Word.VANISHED)) + 1;
+  }
+
+  /** Whether nobody holds the key, and there is no answer either. */
+  boolean isFree() {
+    return !exists() || word(Word.PHASE).equals("F");
+  }
+
   /** Ends the lease of a claim as time would. */
   void passLease() {
-    overwrite(Word.DEADLINE, "1");
+    admin.pexpire(key, Long.parseLong(word(Word.KEEP)));
+  }
+
+  /** Ends the lease of an owner that vanishes. */
+  void passLeaseOf(Claim<?> vanishing) {
+    if (vanishing.isReplay()) {
+      throw new AssertionError("nobody's to do");
+    }
+    passLease();
+  }
+
+  /** Puts a whole record there, for as long as what is there. */
+  void put(String text) {
+    admin.set(key, text, SetParams.setParams().keepTtl());
   }
 
   /** Evicts the record. */

@@ -18,7 +18,7 @@ final class VanishingChild {
           .execute(
               args[2],
               String.class,
-              () -> {
+              own -> {
                 child.send("working");
                 return uninterruptibly(child);
               });

@@ -62,7 +62,7 @@ final class EvolvingChild {
   private <T> void writeOne(RedisPubSub pubSub, Class<T> type) throws Exception {
     T value = type.cast(type.getMethod("example").invoke(null));
     cache(type).set("v", value, TTL);
-    T stored = service().execute(prefix + type.getName(), type, () -> value);
+    T stored = service().execute(prefix + type.getName(), type, claim -> value);
     pubSub.publish(prefix + type.getName(), stored);
   }
 
@@ -112,7 +112,7 @@ final class EvolvingChild {
           .execute(
               prefix + type.getName(),
               type,
-              () -> {
+              claim -> {
                 throw new IllegalStateException("the work ran again");
               })
           .toString();
@@ -130,6 +130,11 @@ final class EvolvingChild {
   }
 
   private IdempotencyService service() {
-    return redis.over(IdempotencyService::builder, IdempotencyService::builder).ttl(TTL).build();
+    return redis
+        .over(
+            pool -> IdempotencyService.builder(pool, "values"),
+            client -> IdempotencyService.builder(client, "values"))
+        .ttl(TTL)
+        .build();
   }
 }

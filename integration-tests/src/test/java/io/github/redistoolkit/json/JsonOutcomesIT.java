@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.CacheService;
 import io.github.redistoolkit.idempotency.IdempotencyService;
+import io.github.redistoolkit.idempotency.Request;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException;
 import io.github.redistoolkit.idempotency.StoredResultException;
 import io.github.redistoolkit.json.Sample.Animal;
@@ -61,8 +62,8 @@ class JsonOutcomesIT {
 
   private IdempotencyService service() {
     return redis.over(
-        pool -> new IdempotencyService(pool, MINUTE),
-        client -> new IdempotencyService(client, MINUTE));
+        pool -> new IdempotencyService(pool, "values", MINUTE),
+        client -> new IdempotencyService(client, "values", MINUTE));
   }
 
   @Test
@@ -104,10 +105,9 @@ class JsonOutcomesIT {
             IllegalArgumentException.class,
             () ->
                 service.execute(
-                    key,
-                    "the same",
+                    Request.of(key).fingerprint("the same"),
                     new TypeToken<Optional<Thread>>() {},
-                    () -> {
+                    claim -> {
                       runs.incrementAndGet();
                       return Optional.empty();
                     }));
@@ -137,7 +137,7 @@ class JsonOutcomesIT {
     service.execute(
         key,
         Animal.class,
-        () -> {
+        claim -> {
           runs.incrementAndGet();
           return result;
         });

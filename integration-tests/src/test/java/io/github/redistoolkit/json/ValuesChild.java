@@ -2,6 +2,7 @@ package io.github.redistoolkit.json;
 
 import io.github.redistoolkit.cache.CacheService;
 import io.github.redistoolkit.idempotency.IdempotencyService;
+import io.github.redistoolkit.idempotency.Request;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException;
 import io.github.redistoolkit.pubsub.PubSubListener;
 import io.github.redistoolkit.pubsub.RedisPubSub;
@@ -70,7 +71,11 @@ final class ValuesChild {
         "idempotency",
         codec,
         sample,
-        () -> service.execute(key(codec, sample), "the same", sample.type(), sample::value));
+        () ->
+            service.execute(
+                Request.of(key(codec, sample)).fingerprint("the same"),
+                sample.type(),
+                claim -> sample.value()));
     say(
         "stored",
         codec,
@@ -186,7 +191,10 @@ final class ValuesChild {
 
   private IdempotencyService service(Codecs codec) {
     return codec
-        .inIdempotency(redis.over(IdempotencyService::builder, IdempotencyService::builder))
+        .inIdempotency(
+            redis.over(
+                pool -> IdempotencyService.builder(pool, "values"),
+                client -> IdempotencyService.builder(client, "values")))
         .ttl(TTL)
         .build();
   }

@@ -22,6 +22,7 @@ record Branch(
     implements AutoCloseable {
 
   static final int REQUESTS_A_MINUTE = 60;
+  private static final String LOANS = "loans";
 
   private static final Duration WINDOW = Duration.ofMinutes(1);
   private static final Duration RESULTS_LIVE = Duration.ofHours(1);
@@ -33,7 +34,7 @@ record Branch(
         database,
         names,
         CacheService.builder(pool, User.class).prefix(names + "user:").build(),
-        IdempotencyService.builder(pool).ttl(RESULTS_LIVE).waitFor(PATIENCE).build(),
+        IdempotencyService.builder(pool, LOANS).ttl(RESULTS_LIVE).maxWait(PATIENCE).build(),
         new RateLimiter(pool, "lending", REQUESTS_A_MINUTE, WINDOW),
         new RedisLock(pool, names + "fund:main", LEASE),
         new RedisPubSub(pool));
@@ -44,7 +45,7 @@ record Branch(
         database,
         names,
         CacheService.builder(client, User.class).prefix(names + "user:").build(),
-        IdempotencyService.builder(client).ttl(RESULTS_LIVE).waitFor(PATIENCE).build(),
+        IdempotencyService.builder(client, LOANS).ttl(RESULTS_LIVE).maxWait(PATIENCE).build(),
         new RateLimiter(client, "lending", REQUESTS_A_MINUTE, WINDOW),
         new RedisLock(client, names + "fund:main", LEASE),
         new RedisPubSub(client));

@@ -51,7 +51,7 @@ final class LoanService {
     }
     User user = users.get(userId);
     return requests.execute(
-        names + "apply:" + userId + ":" + requestId, Loan.class, () -> grant(user, amountCents));
+        names + "apply:" + userId + ":" + requestId, Loan.class, own -> grant(user, amountCents));
   }
 
   /** Pays a loan; false if it is paid already. */

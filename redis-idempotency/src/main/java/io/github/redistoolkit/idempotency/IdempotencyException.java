@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
 public abstract sealed class IdempotencyException extends RuntimeException
     permits InProgressException,
         FingerprintMismatchException,
+        OutcomeOpenException,
+        ReplayedFailureException,
         ResultNotRecordedException,
         StoredResultException {
 

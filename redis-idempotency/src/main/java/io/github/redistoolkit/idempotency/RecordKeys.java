@@ -1,47 +1,72 @@
 package io.github.redistoolkit.idempotency;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.Arguments;
-import io.github.redistoolkit.core.Digests;
+import io.github.redistoolkit.core.RedisKeys;
+import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import java.util.regex.Pattern;
 
 /**
- * The Redis keys of one namespace. No two keys of callers share one, within a namespace or across.
+ * The Redis keys of one operation, {@code prefix:name:}<code>{key}</code>. No two keys of callers
+ * share one, within an operation or across: a name has no colon, and what stands in braces is
+ * injective.
  */
-final class RecordKeys {
+record RecordKeys(String prefix, String name) {
 
-  private static final int LONGEST_KEY = 255;
-  private static final int LONGEST_NAMESPACE = 64;
-  private static final Pattern READABLE = Pattern.compile("[A-Za-z0-9_.:-]{1,128}");
-  private static final Pattern FORBIDDEN = Pattern.compile("[:{}]");
+  static final String DEFAULT_PREFIX = "idem";
 
-  private final String namespace;
+  private static final int LONGEST_KEY_BYTES = 64 << 10;
+  private static final int LONGEST_PART = 64;
+  private static final Pattern BRACE = Pattern.compile("[{}]");
+
+  /** As many bytes of UTF-8 as a character can take. */
+  private static final int LARGEST_CHARACTER = 3;
 
   /**
-   * Checks and takes a namespace.
+   * Checks and takes the two.
    *
-   * @throws NullPointerException if it is null
-   * @throws IllegalArgumentException if it is empty, too long, or could not be told from what
-   *     follows it
+   * @throws NullPointerException if one is null
+   * @throws IllegalArgumentException if one is empty, too long, or could steer the slot, or the
+   *     name could not be told from the prefix
    */
-  RecordKeys(String namespace) {
-    Arguments.requireText(namespace, "namespace");
-    Arguments.requireRange(namespace.length(), "the length of namespace", 1, LONGEST_NAMESPACE);
-    if (FORBIDDEN.matcher(namespace).find()) {
-      throw new IllegalArgumentException(
-          "namespace must not contain ':', '{' or '}', but is " + namespace);
+  RecordKeys {
+    requirePart(prefix, "prefix");
+    requirePart(name, "name");
+    if (name.indexOf(':') >= 0) {
+      throw new IllegalArgumentException("name must not contain ':', but is " + name);
     }
-    this.namespace = namespace;
+  }
+
+  private static void requirePart(String value, String argument) {
+    Arguments.requireText(value, argument);
+    Arguments.requireRange(value.length(), "the length of " + argument, 1, LONGEST_PART);
+    if (BRACE.matcher(value).find()) {
+      throw new IllegalArgumentException(
+          argument + " must not contain '{' or '}', but is " + value);
+    }
+  }
+
+  RecordKeys withPrefix(String other) {
+    return new RecordKeys(other, name);
   }
 
   /** Returns the Redis key of a caller's key, named so in messages, which never show it. */
-  String of(String key, String name) {
-    Objects.requireNonNull(key, name);
-    Arguments.requireRange(key.length(), "the length of " + name, 1, LONGEST_KEY);
-    if (READABLE.matcher(key).matches()) {
-      return "idem:" + namespace + ":{" + key + "}";
+  String of(String key, String argument) {
+    return prefix + ':' + name + ':' + RedisKeys.hashTag(requireKey(key, argument), argument);
+  }
+
+  /** Checks what a caller names a request. */
+  @CanIgnoreReturnValue
+  static String requireKey(String key, String argument) {
+    Objects.requireNonNull(key, argument);
+    if (key.length() > LONGEST_KEY_BYTES / LARGEST_CHARACTER) {
+      Arguments.requireRange(
+          key.getBytes(StandardCharsets.UTF_8).length,
+          "the length of " + argument + " in bytes",
+          1,
+          LONGEST_KEY_BYTES);
     }
-    Arguments.requireText(key, name);
-    return "idem-sha256:" + namespace + ":{" + Digests.sha256(key) + "}";
+    return Arguments.requireText(key, argument);
   }
 }

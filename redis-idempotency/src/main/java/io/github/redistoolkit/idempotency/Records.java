@@ -1,351 +1,457 @@
 package io.github.redistoolkit.idempotency;
 
+import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.LuaScript;
 import io.github.redistoolkit.core.RedisAccess;
-import io.github.redistoolkit.idempotency.ResultCodec.Encoded;
-import io.github.redistoolkit.idempotency.ResultCodec.Fit;
+import io.github.redistoolkit.core.Renewable;
+import io.github.redistoolkit.core.Renewal;
+import io.github.redistoolkit.core.Renewals;
+import io.github.redistoolkit.idempotency.Stored.Phase;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.AbstractPipeline;
+import redis.clients.jedis.Response;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.params.SetParams;
 
 /**
- * The state machine of a record: one Redis string, changed by one script at a time.
+ * Changes records in Redis, each change one command or one script that writes the record together
+ * with its time to live.
  *
- * <p>It is seven words with a space between: the format, 1; the phase: P in progress, C completed,
- * N completed without a result; the token of the owner; the attempt; in progress the end of the
- * lease, in milliseconds of Redis's clock, else 0; the digest of the fingerprint, empty if none was
- * given; completed: the result, which may have spaces of its own. A string is written together with
- * its time to live, so no failure leaves one without the other.
+ * <p>Claiming takes two steps. {@link #put} writes only where nothing is, and says what is there.
+ * {@link #take} replaces what was seen there, and only that: a record that has got another owner or
+ * sequence since is left alone. So neither has an effect when it arrives after anything else has
+ * happened to the key, as long as that is remembered. That is why the end of a claim leaves a
+ * record, for {@link #TOMBSTONE}, and why a caller that gives up claiming raises the sequence of
+ * whatever is there.
  *
- * <p>Each script may run twice for the same token without a second effect. That is used here: when
- * a connection breaks in a write, so that the outcome is unknown, the script is sent once more. The
- * two that end a claim leave that to their caller, who is more patient.
+ * <p>Each change may arrive twice without a second effect, so a caller who does not know the
+ * outcome may send it again. Nothing here does.
  */
 final class Records {
 
   /**
-   * Names the state of the record {@code KEYS[1]}; ends the script here if the record is not one
-   * that this version can work with.
+   * How long an ended claim is remembered. Linux gives up sending what a closed connection has not
+   * delivered after less than that; clients re-send for some seconds.
    */
-  private static final String STATE =
+  static final Duration TOMBSTONE = Duration.ofMinutes(2);
+
+  /** Takes a record apart; ends the script here if this version cannot work with it. */
+  private static final String PARTS =
       """
-      local record = redis.call('GET', KEYS[1])
-      local state = 'absent'
-      local phase, owner, attempt, deadline, fingerprint, at
-      if record then
-        phase, owner, attempt, deadline, fingerprint, at =
-            record:match('^1 ([PCN]) (%S+) (%d+) (%d+) (%S*) ()')
-        if not phase or #attempt > 9 or #deadline > 15 or phase == 'C' and at > #record then
+      local phase, owner, seq, vanished, keep, step, print, body
+      if head then
+        phase, owner, seq, vanished, keep, step, print, body =
+            head:match('^2 ([PFCNOX]) (%S+) (%d+) (%d+) (%d+) (%d+) ([-.!]%S*) ()')
+        if not phase or #owner ~= 22 or #seq > 15 or #vanished > 9 or #keep > 15 or #step > 9
+            or print ~= '-' and #print ~= 23
+            or (phase == 'C' or phase == 'X') ~= (body <= #head) then
           return {'unreadable'}
         end
-        state = phase == 'P' and 'claimed' or phase == 'C' and 'completed' or 'resultless'
+        seq, vanished, keep, step =
+            tonumber(seq), tonumber(vanished), tonumber(keep), tonumber(step)
       end
       """;
 
-  private static final String NOW =
+  /** The record {@code KEYS[1]} but for most of its body; all is nil if there is none. */
+  private static final String HEAD =
       """
-      local time = redis.call('TIME')
-      local now = time[1] * 1000 + math.floor(time[2] / 1000)
-      """;
+      local left = redis.call('PTTL', KEYS[1])
+      local head = left ~= -2 and redis.call('GETRANGE', KEYS[1], 0, 127)
+      """
+          + PARTS
+          + """
+          if left == -1 and (phase == 'P' or phase == 'F') then return {'unreadable'} end
+          """;
 
-  /** ARGV: token, fingerprint or '', lease and time to keep the record in ms. */
-  private static final LuaScript BEGIN =
+  /**
+   * Replaces what was seen. ARGV: whether anything but an answer may be replaced, 1 or 0; the owner
+   * and the sequence seen; the new owner, phase, time kept beyond the lease, time to live,
+   * fingerprint and body.
+   */
+  private static final LuaScript TAKE =
       LuaScript.of(
-          STATE
+          HEAD
               + """
-              local known = fingerprint or ''
-              if ARGV[2] ~= '' and known ~= '' and known ~= ARGV[2] then return {'mismatch'} end
-              if state == 'completed' then return {state, tonumber(attempt), record:sub(at)} end
-              if state == 'resultless' then return {state} end
-              """
-              + NOW
-              + """
-              local mine = owner == ARGV[1]
-              if state == 'claimed' and not mine and now < tonumber(deadline) then
-                return {'live', deadline - now}
+              local free = phase == 'P' or phase == 'F'
+              if owner == ARGV[4] and phase == ARGV[5] then
+                return {'taken', seq, vanished, print}
               end
-              local tries = mine and tonumber(attempt) or (attempt or 0) + 1
-              local ends = string.format('%.0f', now + ARGV[3])
+              if owner ~= ARGV[2] or seq ~= tonumber(ARGV[3]) then return {'changed'} end
+              if ARGV[1] == '1' and (phase == 'O' or phase == 'N') then free = true end
+              if not free then return {'changed'} end
+              if print ~= '-' and ARGV[8] ~= '-' and print:sub(2) ~= ARGV[8]:sub(2) then
+                return {'mismatch'}
+              end
+              if phase == 'P' and ARGV[1] ~= '1' then
+                if left > keep then return {'live', left - keep} end
+                vanished = vanished + 1
+              end
+              print = print == '-' and ARGV[8] or '!' .. print:sub(2)
+              seq = seq + 1
               redis.call('SET', KEYS[1], table.concat(
-                  {1, 'P', ARGV[1], tries, ends, known ~= '' and known or ARGV[2], ''}, ' '),
-                  'PX', ARGV[4])
-              return {'owned', tries}
+                  {2, ARGV[5], ARGV[4], seq, vanished, ARGV[6], 0, print, ARGV[9]}, ' '),
+                  'PX', ARGV[7])
+              return {'taken', seq, vanished, print}
               """);
 
-  /** Makes the record completed. ARGV: token, fingerprint or '', ttl in ms, phase, result. */
-  private static final String KEEP =
-      """
-      local digest = ARGV[2] ~= '' and ARGV[2] or fingerprint or ''
-      redis.call('SET', KEYS[1], table.concat(
-          {1, ARGV[4], ARGV[1], tries, 0, digest, ARGV[5]}, ' '), 'PX', ARGV[3])
-      return {'kept'}
-      """;
-
-  /** ARGV: as for KEEP, then the attempt. */
-  private static final LuaScript COMPLETE =
+  /**
+   * Ends a claim with an answer. ARGV: the claim, the answer, its time to live. Usually the record
+   * is just that claim; the rest is for claims that others have touched and for re-sending.
+   */
+  private static final LuaScript SETTLE =
       LuaScript.of(
-          STATE
+          """
+          local head = redis.call('GET', KEYS[1])
+          if head == ARGV[1] or not head then
+            redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+            return {'settled'}
+          end
+          if head == ARGV[2] then return {'settled'} end
+          """
+              + PARTS
               + """
-              if state ~= 'absent' and owner ~= ARGV[1] then return {'lost'} end
-              if state == 'completed' or state == 'resultless' then return {'kept'} end
-              local tries = ARGV[6]
-              """
-              + KEEP);
+              if owner ~= ARGV[2]:sub(5, 26) or phase == 'F' then return {'lost'} end
+              if phase ~= 'P' then return {'other'} end
+              redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+              return {'settled'}
+              """);
 
-  /** ARGV: as for KEEP. */
-  private static final LuaScript STORE =
-      LuaScript.of(
-          STATE
-              + """
-              if owner == ARGV[1] then return {'kept'} end
-              if state == 'completed' or state == 'resultless' then return {'taken'} end
-              """
-              + NOW
-              + """
-              if state == 'claimed' and now < tonumber(deadline) then return {'taken'} end
-              local tries = (attempt or 0) + 1
-              """
-              + KEEP);
-
-  /** ARGV: token, lease and time to keep the record in ms. */
+  /** ARGV: the owner, the number of the extension, the time to live. */
   private static final LuaScript EXTEND =
       LuaScript.of(
-          STATE
+          HEAD
               + """
-              if state ~= 'claimed' or owner ~= ARGV[1] then return {'lost'} end
-              """
-              + NOW
-              + """
-              local ends = string.format('%.0f', now + ARGV[2])
-              redis.call('SET', KEYS[1], table.concat(
-                  {1, 'P', owner, attempt, ends, fingerprint, ''}, ' '), 'PX', ARGV[3])
+              if phase ~= 'P' or owner ~= ARGV[1] then return {'lost'} end
+              if step < tonumber(ARGV[2]) then
+                redis.call('SET', KEYS[1], table.concat(
+                    {2, 'P', owner, seq, vanished, keep, ARGV[2], print, ''}, ' '), 'PX', ARGV[3])
+              end
               return {'extended'}
               """);
 
-  /** ARGV: token. */
-  private static final LuaScript ABANDON =
+  /**
+   * Ends a claim without an answer. What the owner has found is kept: that others have vanished,
+   * and their fingerprint. ARGV: the owner; how long to remember it, alone and with those before
+   * it; whether a takeover of its may be under way, 1 or 0.
+   */
+  private static final LuaScript FREE =
       LuaScript.of(
-          STATE
+          HEAD
               + """
-              if state == 'claimed' and owner == ARGV[1] then redis.call('DEL', KEYS[1]) end
-              return {'abandoned'}
+              if not phase then
+                redis.call('SET', KEYS[1], table.concat(
+                    {2, 'F', ARGV[1], 1, 0, 0, 0, '-', ''}, ' '), 'PX', ARGV[2])
+              elseif owner == ARGV[1] then
+                if phase ~= 'F' then
+                  local known = vanished > 0
+                  print = known and print:sub(1, 1) == '!' and print or '-'
+                  redis.call('SET', KEYS[1], table.concat(
+                      {2, 'F', owner, seq + 1, vanished, 0, 0, print, ''}, ' '),
+                      'PX', known and ARGV[3] or ARGV[2])
+                end
+              elseif ARGV[4] == '1' and (phase == 'P' or phase == 'F') then
+                redis.call('SET', KEYS[1], table.concat(
+                    {2, phase, owner, seq + 1, vanished, keep, step, print, ''}, ' '), 'KEEPTTL')
+              end
+              return {'free'}
               """);
 
   private static final LuaScript LOOK =
       LuaScript.of(
-          STATE
-              + NOW
+          HEAD
               + """
-              if state ~= 'claimed' then return {state} end
-              return {now < tonumber(deadline) and 'live' or 'expired'}
+              if not phase then return {'absent'} end
+              return {'found', phase, vanished, left, keep, print ~= '-' and 1 or 0}
               """);
 
-  private static final LuaScript RESULT =
+  /** ARGV: a new owner, how long to remember it. */
+  private static final LuaScript FORGET =
       LuaScript.of(
-          STATE
-              + """
-              return {state, state == 'completed' and record:sub(at) or nil}
-              """);
+          """
+          if redis.call('EXISTS', KEYS[1]) == 0 then return {'absent'} end
+          if redis.call('TYPE', KEYS[1]).ok == 'string' then
+            local head = redis.call('GETRANGE', KEYS[1], 0, 127)
+            if head:sub(1, 26) == '2 F ' .. ARGV[1] then return {'forgotten'} end
+            if head:match('^2 F %S+ %d+ 0 ') then return {'absent'} end
+          end
+          redis.call('SET', KEYS[1], table.concat(
+              {2, 'F', ARGV[1], 1, 0, 0, 0, '-', ''}, ' '), 'PX', ARGV[2])
+          return {'forgotten'}
+          """);
 
   private final RedisAccess redis;
-  private final long ttlMillis;
 
-  Records(RedisAccess redis, Duration ttl) {
+  Records(RedisAccess redis) {
     this.redis = redis;
-    this.ttlMillis = ttl.toMillis();
   }
 
-  /** What a caller finds that wants to do the work. */
-  sealed interface Begun {}
+  /** Whether the pool or client is closed, for good. */
+  boolean isClosed() {
+    return redis.isClosed();
+  }
 
-  /** The work is the caller's to do. */
-  record Owned(int attempt) implements Begun {}
+  /** Whether a call that failed may have had its effect all the same. */
+  boolean mayHaveRun(JedisException failure) {
+    return Failures.mayHaveRun(failure, redis);
+  }
 
-  /** The work was done; its result as JSON. */
-  record Completed(int attempt, String json) implements Begun {}
+  /** What came of trying to replace a record. */
+  sealed interface Taken {}
 
-  /** Another caller does the work. */
-  record Live(Duration remaining) implements Begun {}
+  /** It is replaced. */
+  record Mine(long sequence, int vanished, String fingerprint) implements Taken {}
 
-  /**
-   * Claims the key for a token.
-   *
-   * @throws FingerprintMismatchException if the record has another fingerprint
-   * @throws StoredResultException if the record has no result or is unreadable
-   */
-  Begun begin(String key, String token, String fingerprint, Duration lease) {
-    Reply reply = send(BEGIN, key, token, fingerprint, millis(lease), kept(lease));
-    return switch (reply.state()) {
-      case "owned" -> new Owned(Math.toIntExact(reply.integer(1)));
-      case "completed" -> new Completed(Math.toIntExact(reply.integer(1)), reply.text(2));
-      case "live" -> new Live(Duration.ofMillis(reply.integer(1)));
-      case "resultless" -> throw withoutResult();
-      case "mismatch" -> throw new FingerprintMismatchException();
-      default -> throw reply.unexpected();
-    };
+  /** It is another's claim. */
+  record Live(Duration remaining) implements Taken {}
+
+  /** It is not what was seen any more. */
+  enum Changed implements Taken {
+    CHANGED
+  }
+
+  /** What came of ending a claim with an answer. */
+  enum Settled {
+    /** This is the answer now. */
+    SETTLED,
+    /** The claim has another answer already. */
+    OTHER,
+    /** The claim had ended, or been taken over. */
+    LOST
+  }
+
+  /** What one sees of a record without its body. */
+  record Look(Phase phase, int vanished, long leftMillis, long keepMillis, boolean hasFingerprint) {
+
+    boolean isLive() {
+      return phase == Phase.CLAIMED && leftMillis > keepMillis;
+    }
   }
 
   /**
-   * Completes the claim of a token; records the completion also where the claim is gone.
+   * Writes a record if the key has none.
    *
-   * @return false if another token has the record
+   * @return what it has; null if it had none
+   * @throws StoredResultException if that is unreadable
    */
-  boolean complete(String key, String token, String fingerprint, int attempt, Encoded result) {
-    Reply reply =
-        receive(
-            COMPLETE,
+  @Nullable Stored put(String key, Stored wanted, long ttlMillis) {
+    return parsed(
+        guarded(
+            () -> redis.execute(redis.commands().setGet(key, wanted.text(), ifAbsent(ttlMillis)))));
+  }
+
+  /** As {@link #put}, once for each, in one round trip to each server. */
+  List<Supplier<@Nullable Stored>> putAll(List<Put> puts) {
+    try (AbstractPipeline pipeline = redis.pipelined()) {
+      List<Response<String>> replies =
+          puts.stream()
+              .map(
+                  put -> pipeline.setGet(put.key(), put.wanted().text(), ifAbsent(put.ttlMillis())))
+              .toList();
+      pipeline.sync();
+      return replies.stream()
+          .<Supplier<@Nullable Stored>>map(reply -> () -> parsed(guarded(reply)))
+          .toList();
+    }
+  }
+
+  /** What {@link #putAll} writes. */
+  record Put(String key, Stored wanted, long ttlMillis) {}
+
+  private static @Nullable Stored parsed(@Nullable String found) {
+    return found == null ? null : Stored.parse(found);
+  }
+
+  private static SetParams ifAbsent(long ttlMillis) {
+    return SetParams.setParams().nx().px(ttlMillis);
+  }
+
+  /** Which records may be replaced, but for those that have an answer: never. */
+  enum Over {
+    /** Those that nobody holds. */
+    FREE("0"),
+    /** All. */
+    ANY("1");
+
+    private final String argument;
+
+    Over(String argument) {
+      this.argument = argument;
+    }
+  }
+
+  /**
+   * Replaces a record that was seen.
+   *
+   * @throws FingerprintMismatchException if it has another fingerprint
+   * @throws StoredResultException if it is unreadable
+   */
+  Taken take(String key, Stored seen, Stored wanted, long ttlMillis, Over over) {
+    List<?> reply =
+        run(
+            TAKE,
             key,
-            token,
-            fingerprint,
+            over.argument,
+            seen.owner(),
+            Long.toString(seen.sequence()),
+            wanted.owner(),
+            wanted.phase().letter(),
+            Long.toString(wanted.keepMillis()),
             Long.toString(ttlMillis),
-            phase(result),
-            json(result),
-            Integer.toString(attempt));
-    return reply.isEither("kept", "lost");
-  }
-
-  /** Records a completion that had no claim; false if there is another completion or claim. */
-  boolean store(String key, String token, Encoded result) {
-    return send(STORE, key, token, "", Long.toString(ttlMillis), phase(result), json(result))
-        .isEither("kept", "taken");
-  }
-
-  /** Lets the lease of a token end so long from now; false if the claim is not the token's. */
-  boolean extend(String key, String token, Duration lease) {
-    return send(EXTEND, key, token, millis(lease), kept(lease)).isEither("extended", "lost");
-  }
-
-  /** Deletes the claim of a token, if it is that token's and not completed. */
-  void abandon(String key, String token) {
-    Reply reply = receive(ABANDON, key, token);
-    if (!reply.state().equals("abandoned")) {
-      throw reply.unexpected();
-    }
-  }
-
-  /** Whether there is a completion or a live claim. */
-  boolean isTaken(String key) {
-    Reply reply = receive(LOOK, key);
-    return switch (reply.state()) {
-      case "live", "completed", "resultless" -> true;
-      case "absent", "expired" -> false;
-      default -> throw reply.unexpected();
+            wanted.fingerprint(),
+            wanted.body());
+    return switch (state(reply)) {
+      case "taken" -> new Mine(number(reply, 1), Math.toIntExact(number(reply, 2)), text(reply, 3));
+      case "live" -> new Live(Duration.ofMillis(number(reply, 1)));
+      case "changed" -> Changed.CHANGED;
+      case "mismatch" -> throw new FingerprintMismatchException();
+      default -> throw unexpected(reply);
     };
   }
 
-  /** The result as JSON; null if there is no completion. */
-  @Nullable String result(String key) {
-    Reply reply = receive(RESULT, key);
-    return switch (reply.state()) {
-      case "completed" -> reply.text(1);
-      case "absent", "claimed" -> null;
-      case "resultless" -> throw withoutResult();
-      default -> throw reply.unexpected();
+  /** Ends a claim with an answer, also where the claim is gone without a trace. */
+  Settled settle(String key, Stored claim, Stored answer, long ttlMillis) {
+    List<?> reply = run(SETTLE, key, claim.text(), answer.text(), Long.toString(ttlMillis));
+    return switch (state(reply)) {
+      case "settled" -> Settled.SETTLED;
+      case "other" -> Settled.OTHER;
+      case "lost" -> Settled.LOST;
+      default -> throw unexpected(reply);
     };
   }
 
-  /** Deletes the record, whatever it is; false if there was none. */
-  boolean delete(String key) {
-    return redis.execute(redis.commands().unlink(key)) > 0;
+  /** Extends a claim unless it was by a later step; false if it is over. */
+  boolean extend(String key, String owner, int step, long ttlMillis) {
+    return isExtended(run(extension(key, owner, step, ttlMillis)));
   }
 
-  private static StoredResultException withoutResult() {
-    return new StoredResultException(
-        "the work ran, but its result could not be stored; it runs again only once the record is"
-            + " forgotten or expires");
+  /** What {@link #extend} sends. */
+  static Renewable.Request extension(String key, String owner, int step, long ttlMillis) {
+    return new Renewable.Request(
+        EXTEND, List.of(key), List.of(owner, Integer.toString(step), Long.toString(ttlMillis)));
   }
 
-  private static String phase(Encoded result) {
-    return result instanceof Fit ? "C" : "N";
+  /** What the reply to {@link #extension} says. */
+  static boolean isExtended(@Nullable Object reply) {
+    return isEither((List<?>) Objects.requireNonNull(reply, "reply"), "extended", "lost");
   }
 
-  private static String json(Encoded result) {
-    return result instanceof Fit fit ? fit.json() : "";
+  /**
+   * Ends whatever an owner has there.
+   *
+   * @param ttlMillis how long to remember owners that have vanished
+   */
+  void free(String key, String owner, long ttlMillis) {
+    free(key, owner, ttlMillis, "0");
   }
 
-  private static String millis(Duration duration) {
-    return Long.toString(duration.toMillis());
+  /** As {@link #free}, and keeps what the owner has sent to take over from having an effect. */
+  void withdraw(String key, String owner, long ttlMillis) {
+    free(key, owner, ttlMillis, "1");
   }
 
-  /** How long a claim's record is kept: so that a crash is still known for the ttl after it. */
-  private String kept(Duration lease) {
-    return Long.toString(lease.toMillis() + ttlMillis);
-  }
-
-  private Reply send(LuaScript script, String key, String... args) {
-    try {
-      return receive(script, key, args);
-    } catch (JedisConnectionException first) {
-      if (Thread.currentThread().isInterrupted()) {
-        throw first;
-      }
-      try {
-        return receive(script, key, args);
-      } catch (JedisException second) {
-        if (second != first) {
-          second.addSuppressed(first);
-        }
-        throw second;
-      }
+  private void free(String key, String owner, long ttlMillis, String mayTakeOver) {
+    List<?> reply =
+        run(
+            FREE,
+            key,
+            owner,
+            Long.toString(TOMBSTONE.toMillis()),
+            Long.toString(ttlMillis),
+            mayTakeOver);
+    if (!state(reply).equals("free")) {
+      throw unexpected(reply);
     }
   }
 
-  private Reply receive(LuaScript script, String key, String... args) {
+  /** Has a claim renewed until it is ended. */
+  Renewal keep(String key, long leaseMillis, Renewable claim) {
+    long end = System.nanoTime() + Renewals.certainNanos(leaseMillis);
+    return Renewals.of(redis).keep(key, leaseMillis, end, claim);
+  }
+
+  /** What there is; null if there is nothing. */
+  @Nullable Look look(String key) {
+    List<?> reply = run(LOOK, key);
+    return switch (state(reply)) {
+      case "absent" -> null;
+      case "found" ->
+          new Look(
+              Phase.of(text(reply, 1).charAt(0)),
+              Math.toIntExact(number(reply, 2)),
+              number(reply, 3),
+              number(reply, 4),
+              number(reply, 5) == 1);
+      default -> throw unexpected(reply);
+    };
+  }
+
+  /** The whole record; null if there is none. */
+  @Nullable Stored get(String key) {
+    return parsed(guarded(() -> redis.execute(redis.commands().get(key))));
+  }
+
+  /** Frees the key, whatever it has; false if there was nothing but ended claims. */
+  boolean forget(String key, String owner) {
+    List<?> reply = run(FORGET, key, owner, Long.toString(TOMBSTONE.toMillis()));
+    return isEither(reply, "forgotten", "absent");
+  }
+
+  private List<?> run(LuaScript script, String key, String... args) {
+    return run(new Renewable.Request(script, List.of(key), List.of(args)));
+  }
+
+  private List<?> run(Renewable.Request request) {
+    Object reply = guarded(() -> request.script().run(redis, request.keys(), request.args()));
+    return (List<?>) Objects.requireNonNull(reply, "reply");
+  }
+
+  private static <T extends @Nullable Object> T guarded(Supplier<T> call) {
     try {
-      Object reply = script.run(redis, List.of(key), List.of(args));
-      return new Reply((List<?>) Objects.requireNonNull(reply, "reply"));
+      return call.get();
     } catch (JedisDataException e) {
-      if (String.valueOf(e.getMessage()).startsWith("WRONGTYPE")) {
+      if (Failures.code(e).equals("WRONGTYPE")) {
         throw unreadable();
       }
       throw e;
     }
   }
 
-  private static StoredResultException unreadable() {
+  static StoredResultException unreadable() {
     return new StoredResultException(
         "the record of this key is damaged or of another version; it is left as it is until"
             + " forgotten");
   }
 
-  /** A script's reply: the name of a state, then what belongs to it. */
-  private record Reply(List<?> parts) {
+  private static String state(List<?> reply) {
+    return text(reply, 0);
+  }
 
-    String state() {
-      return text(0);
-    }
+  private static String text(List<?> reply, int index) {
+    return (String) Objects.requireNonNull(reply.get(index));
+  }
 
-    long integer(int index) {
-      return (Long) part(index);
-    }
+  private static long number(List<?> reply, int index) {
+    return (Long) Objects.requireNonNull(reply.get(index));
+  }
 
-    String text(int index) {
-      return (String) part(index);
+  private static boolean isEither(List<?> reply, String yes, String no) {
+    if (state(reply).equals(yes)) {
+      return true;
     }
+    if (state(reply).equals(no)) {
+      return false;
+    }
+    throw unexpected(reply);
+  }
 
-    /** Whether the state is the first of the only two that can be. */
-    boolean isEither(String yes, String no) {
-      if (state().equals(yes)) {
-        return true;
-      }
-      if (state().equals(no)) {
-        return false;
-      }
-      throw unexpected();
-    }
-
-    RuntimeException unexpected() {
-      return state().equals("unreadable")
-          ? unreadable()
-          : new IllegalStateException("a script replied " + state());
-    }
-
-    private Object part(int index) {
-      return Objects.requireNonNull(parts.get(index));
-    }
+  private static RuntimeException unexpected(List<?> reply) {
+    return state(reply).equals("unreadable")
+        ? unreadable()
+        : new IllegalStateException("a script replied " + state(reply));
   }
 }

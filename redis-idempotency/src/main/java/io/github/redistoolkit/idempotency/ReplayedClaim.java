@@ -18,8 +18,18 @@ record ReplayedClaim<T>(@Nullable T result, int attempt) implements Claim<T> {
 
   @Override
   public boolean extend(Duration lease) {
-    IdempotencyService.requireLease(lease);
+    Durations.requireKept(lease, "lease");
     return false;
+  }
+
+  @Override
+  public boolean fail(Throwable failure) {
+    throw new IllegalStateException("a replay cannot fail: the work was done before");
+  }
+
+  @Override
+  public boolean keepOpen() {
+    throw new IllegalStateException("a replay has no open outcome: the work was done before");
   }
 
   @Override

@@ -15,10 +15,16 @@ public final class ResultNotRecordedException extends IdempotencyException {
   /** Why a result was not recorded. */
   public enum Reason {
     /**
-     * The work took longer than its lease and another caller took over. Their record is untouched;
-     * the work has run or is running a second time.
+     * The claim had ended before: the work took longer than its lease and another caller took over,
+     * or somebody recorded a result or forgot the key. What they have left is untouched; the work
+     * may have run or be running a second time.
      */
-    LEASE_LOST("another caller took over after the lease had passed"),
+    CLAIM_LOST("its claim had ended, by a takeover after the lease or by an operator"),
+    /**
+     * The claim was already completed with another result, by an earlier call whose own outcome was
+     * unknown. That result is the one replayed.
+     */
+    OTHER_RESULT("another result of the same claim was recorded before"),
     /**
      * The result has no JSON, or would come back different; the cause names the type and the path.
      * Recorded as completed without a result: the work never runs again for this key, and callers
@@ -33,7 +39,7 @@ public final class ResultNotRecordedException extends IdempotencyException {
     /**
      * Redis could not be reached or refused to write, also when asked again. Unless a late write
      * came through, another caller runs the work after the lease, with {@link Claim#attempt} above
-     * 1.
+     * 1; {@link IdempotencyService#record} prevents that, in any JVM.
      */
     REDIS_UNAVAILABLE("Redis could not be reached or refused to write"),
     /**

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.commons.pool2.BasePooledObjectFactory;
 import org.apache.commons.pool2.PooledObject;
@@ -28,6 +29,7 @@ class IdempotencyServiceTest {
   private static final Duration HOUR = Duration.ofHours(1);
   private static final TypeToken<String> TEXT = TypeToken.get(String.class);
 
+  private final Thread caller = Thread.currentThread();
   private final AtomicInteger connects = new AtomicInteger();
   private final JedisConnectionException refused = new JedisConnectionException("refused");
 
@@ -36,7 +38,10 @@ class IdempotencyServiceTest {
           new BasePooledObjectFactory<Jedis>() {
             @Override
             public Jedis create() {
-              connects.incrementAndGet();
+              // Claims are taken back in the background.
+              if (Thread.currentThread() == caller) {
+                connects.incrementAndGet();
+              }
               throw refused;
             }
 
@@ -46,7 +51,7 @@ class IdempotencyServiceTest {
             }
           });
 
-  private final IdempotencyService service = new IdempotencyService(pool, HOUR);
+  private final IdempotencyService service = new IdempotencyService(pool, "tests", HOUR);
 
   @AfterEach
   void closePool() {
@@ -55,27 +60,54 @@ class IdempotencyServiceTest {
 
   @Test
   void refusesNullArgumentsByName() {
-    refusesNull("pool", () -> new IdempotencyService((Pool<Jedis>) null, HOUR));
-    refusesNull("client", () -> new IdempotencyService((UnifiedJedis) null, HOUR));
-    refusesNull("pool", () -> IdempotencyService.builder((Pool<Jedis>) null));
-    refusesNull("client", () -> IdempotencyService.builder((UnifiedJedis) null));
-    refusesNull("ttl", () -> new IdempotencyService(pool, null));
+    refusesNull("pool", () -> new IdempotencyService((Pool<Jedis>) null, "n", HOUR));
+    refusesNull("client", () -> new IdempotencyService((UnifiedJedis) null, "n", HOUR));
+    refusesNull("pool", () -> IdempotencyService.builder((Pool<Jedis>) null, "n"));
+    refusesNull("client", () -> IdempotencyService.builder((UnifiedJedis) null, "n"));
+    refusesNull("ttl", () -> new IdempotencyService(pool, "n", null));
     refusesNull("lease", () -> builder().lease(null));
-    refusesNull("waitFor", () -> builder().waitFor(null));
-    refusesNull("namespace", () -> builder().namespace(null));
+    refusesNull("maxWait", () -> builder().maxWait(null));
+    refusesNull("name", () -> new IdempotencyService(pool, null, HOUR));
+    refusesNull("name", () -> IdempotencyService.builder(pool, null));
+    refusesNull("atMost", () -> builder().keepAlive(null));
+    refusesNull("atMost", () -> Request.of("id").keepAlive(null));
+    refusesNull("prefix", () -> builder().prefix(null));
+    refusesNull("listener", () -> builder().listener(null));
+    refusesNull("type", () -> builder().onFailure(null, FailureOutcome.KEEP_OPEN));
+    refusesNull("outcome", () -> builder().onFailure(Exception.class, null));
+    refusesNull("decide", () -> builder().onFailure(null));
     refusesNull("gson", () -> builder().gson(null));
     refusesNull("requestId", () -> service.isDuplicate(null));
     refusesNull("requestId", () -> service.storeRequest(null, "x"));
     refusesNull("requestId", () -> service.getResult(null, String.class));
     refusesNull("type", () -> service.getResult("id", (Class<String>) null));
     refusesNull("type", () -> service.getResult("id", (TypeToken<String>) null));
-    refusesNull("key", () -> service.execute(null, String.class, () -> "x"));
-    refusesNull("type", () -> service.execute("id", (Class<String>) null, () -> "x"));
+    refusesNull("key", () -> service.execute(null, String.class, own -> "x"));
+    refusesNull("type", () -> service.execute("id", (Class<String>) null, own -> "x"));
     refusesNull("work", () -> service.execute("id", String.class, null));
-    refusesNull("fingerprint", () -> service.execute("id", null, TEXT, () -> "x"));
-    refusesNull("type", () -> service.execute("id", "f", null, () -> "x"));
-    refusesNull("key", () -> service.begin(null, null, TEXT));
-    refusesNull("type", () -> service.begin("id", null, null));
+    refusesNull(
+        "fingerprint",
+        () -> service.execute(Request.of("id").fingerprint(null), TEXT, own -> "x").result());
+    refusesNull(
+        "type",
+        () -> service.execute(Request.of("id").fingerprint("f"), null, own -> "x").result());
+    refusesNull("key", () -> service.begin(Request.of(null), TEXT));
+    refusesNull("type", () -> service.begin(Request.of("id"), null));
+    refusesNull("request", () -> service.begin(null, TEXT));
+    refusesNull("request", () -> service.execute((Request) null, TEXT, own -> "x"));
+    refusesNull("work", () -> service.execute(Request.of("id"), TEXT, null));
+    refusesNull("work", () -> service.execute("id", null));
+    refusesNull("work", () -> service.executeChecked(Request.of("id"), TEXT, null));
+    refusesNull("executor", () -> service.executeAsync(Request.of("id"), TEXT, null, own -> null));
+    refusesNull("work", () -> service.executeAsync(Request.of("id"), TEXT, Runnable::run, null));
+    refusesNull("requests", () -> service.beginAll(null, TEXT));
+    refusesNull("type", () -> service.beginAll(List.of(), null));
+    refusesNull("ttl", () -> Request.of("id").ttl(null));
+    refusesNull("lease", () -> Request.of("id").lease(null));
+    refusesNull("maxWait", () -> Request.of("id").maxWait(null));
+    refusesNull("key", () -> service.record(null, "x"));
+    refusesNull("key", () -> service.status(null));
+    refusesNull("key", () -> service.redisKey(null));
     refusesNull("key", () -> service.forget(null));
   }
 
@@ -88,18 +120,23 @@ class IdempotencyServiceTest {
   @ValueSource(strings = {"PT0S", "PT-1S", "PT0.000999999S", "P3651D", "PT2562047788015215H"})
   void refusesDurationsThatRedisCannotKeep(String text) {
     Duration wrong = Duration.parse(text);
-    refuses("ttl must be from 1 ms", () -> new IdempotencyService(pool, wrong));
+    refuses("ttl must be from 1 ms", () -> new IdempotencyService(pool, "n", wrong));
     refuses("ttl must be from 1 ms", () -> builder().ttl(wrong));
     refuses("lease must be from 1 ms", () -> builder().lease(wrong));
+    refuses("atMost must be from 1 ms", () -> builder().keepAlive(wrong));
+    refuses("atMost must be from 1 ms", () -> Request.of("id").keepAlive(wrong));
+    refuses("ttl must be from 1 ms", () -> Request.of("id").ttl(wrong));
+    refuses("lease must be from 1 ms", () -> Request.of("id").lease(wrong));
   }
 
   @Test
   void takesTheShortestAndTheLongestDuration() {
     Duration longest = Duration.ofDays(3650);
-    builder().ttl(Duration.ofMillis(1)).lease(Duration.ofMillis(1)).waitFor(Duration.ZERO);
-    builder().ttl(longest).lease(longest).waitFor(longest);
-    refuses("waitFor", () -> builder().waitFor(longest.plusNanos(1)));
-    refuses("waitFor", () -> builder().waitFor(Duration.ofNanos(-1)));
+    builder().ttl(Duration.ofMillis(1)).lease(Duration.ofMillis(1)).maxWait(Duration.ZERO);
+    builder().ttl(longest).lease(longest).maxWait(longest);
+    refuses("maxWait", () -> builder().maxWait(longest.plusNanos(1)));
+    refuses("maxWait", () -> builder().maxWait(Duration.ofNanos(-1)));
+    refuses("maxWait", () -> Request.of("id").maxWait(Duration.ofNanos(-1)));
   }
 
   @ParameterizedTest
@@ -114,12 +151,18 @@ class IdempotencyServiceTest {
     refuses("requestId", () -> service.isDuplicate(text));
     refuses("requestId", () -> service.storeRequest(text, 1));
     refuses("requestId", () -> service.getResult(text, String.class));
-    refuses("key", () -> service.execute(text, String.class, () -> "x"));
-    refuses("key", () -> service.begin(text, null, TEXT));
+    refuses("key", () -> service.execute(text, String.class, own -> "x"));
+    refuses("key", () -> service.begin(Request.of(text), TEXT));
     refuses("key", () -> service.forget(text));
-    refuses("fingerprint", () -> service.begin("id", text, TEXT));
-    refuses("fingerprint", () -> service.execute("id", text, TEXT, () -> "x"));
-    refuses("namespace", () -> builder().namespace(text));
+    refuses("fingerprint", () -> service.begin(Request.of("id").fingerprint(text), TEXT));
+    refuses(
+        "fingerprint",
+        () -> service.execute(Request.of("id").fingerprint(text), TEXT, own -> "x").result());
+    refuses("prefix", () -> builder().prefix(text));
+    refuses("name", () -> IdempotencyService.builder(pool, text));
+    refuses("key", () -> service.record(text, 1));
+    refuses("key", () -> service.status(text));
+    refuses("key", () -> service.redisKey(text));
   }
 
   private void refuses(String name, Executable call) {
@@ -134,14 +177,14 @@ class IdempotencyServiceTest {
     Exception e =
         assertThrows(
             JedisConnectionException.class,
-            () -> service.execute("id", Integer.class, runs::incrementAndGet));
+            () -> service.execute("id", Integer.class, own -> runs.incrementAndGet()));
     assertThat(e, is(sameInstance(refused)));
     assertThat(runs.get(), is(0));
   }
 
   @Test
   void asksOnceMoreWhenAWriteIsInDoubtButNotWhenARead() {
-    assertThrows(JedisConnectionException.class, () -> service.begin("id", null, TEXT));
+    assertThrows(JedisConnectionException.class, () -> service.begin(Request.of("id"), TEXT));
     assertThat(connects.getAndSet(0), is(2));
     assertThrows(JedisConnectionException.class, () -> service.storeRequest("id", 1));
     assertThat(connects.getAndSet(0), is(2));
@@ -150,6 +193,6 @@ class IdempotencyServiceTest {
   }
 
   private IdempotencyService.Builder builder() {
-    return IdempotencyService.builder(pool);
+    return IdempotencyService.builder(pool, "tests");
   }
 }

@@ -23,7 +23,7 @@ fun main() {
             check(cache.getOrLoad("2", minute) { User("2", "Ann") } == User("2", "Ann"))
         }
 
-        val requests = IdempotencyService(client, minute)
+        val requests = IdempotencyService(client, "receipts", minute)
         var charged = 0
         repeat(2) {
             val receipt = requests.execute("k", User::class.java) { User("receipt", "${++charged}") }

@@ -1,0 +1,142 @@
+package io.github.redistoolkit.idempotency;
+
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * Claims that were asked for and never heard of, or given up in vain, and are taken back as soon as
+ * Redis can be asked again. Else an outage would leave keys claimed by nobody for a lease, and the
+ * next caller would take it for a crash.
+ *
+ * <p>A daemon thread works as long as there are any; a caller that comes for such a key is quicker.
+ */
+final class Withdrawals {
+
+  private static final Logger LOG = LoggerFactory.getLogger(IdempotencyService.class);
+  private static final int MOST = 10_000;
+  private static final Duration PATIENCE = Duration.ofHours(1);
+  private static final long LEAST_PAUSE_MILLIS = 50;
+  private static final long MOST_PAUSE_MILLIS = 1000;
+
+  private final Records records;
+  private final Map<String, List<Withdrawal>> byKey = new ConcurrentHashMap<>();
+  private final AtomicBoolean running = new AtomicBoolean();
+
+  /** What is taken back: an owner that does not know of its claim. */
+  private record Withdrawal(String owner, long ttlMillis, long since) {
+
+    boolean isTooOld() {
+      return System.nanoTime() - since > PATIENCE.toNanos();
+    }
+  }
+
+  Withdrawals(Records records) {
+    this.records = records;
+  }
+
+  /** Takes back whatever an owner may have there, later. */
+  void add(String redisKey, String owner, long ttlMillis) {
+    if (byKey.size() >= MOST) {
+      LOG.warn("More than {} claims to take back; one is left to its lease", MOST);
+      return;
+    }
+    Withdrawal added = new Withdrawal(owner, ttlMillis, System.nanoTime());
+    byKey.compute(
+        redisKey,
+        (key, others) -> {
+          List<Withdrawal> all = others == null ? new CopyOnWriteArrayList<>() : others;
+          all.add(added);
+          return all;
+        });
+    start();
+  }
+
+  /**
+   * Takes back now what is left of a key.
+   *
+   * @throws JedisException if Redis fails
+   */
+  void settle(String redisKey) {
+    List<Withdrawal> left = byKey.isEmpty() ? null : byKey.get(redisKey);
+    if (left == null) {
+      return;
+    }
+    for (Withdrawal each : left) {
+      try {
+        records.withdraw(redisKey, each.owner(), each.ttlMillis());
+      } catch (StoredResultException e) {
+        LOG.debug("A claim need not be taken back: its record is damaged", e);
+      }
+      remove(redisKey, each);
+    }
+  }
+
+  private void remove(String redisKey, Withdrawal settled) {
+    byKey.computeIfPresent(
+        redisKey,
+        (key, all) -> {
+          all.remove(settled);
+          return all.isEmpty() ? null : all;
+        });
+  }
+
+  private void start() {
+    if (running.compareAndSet(false, true)) {
+      Thread thread = new Thread(this::settleAll, "redis-idempotency-withdrawals");
+      thread.setDaemon(true);
+      thread.start();
+    }
+  }
+
+  private void settleAll() {
+    try {
+      long pauseMillis = LEAST_PAUSE_MILLIS;
+      while (!byKey.isEmpty()) {
+        MILLISECONDS.sleep(pauseMillis);
+        if (records.isClosed()) {
+          byKey.clear();
+        }
+        pauseMillis = Math.min(pauseMillis * 2, MOST_PAUSE_MILLIS);
+        settleEach();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      running.set(false);
+    }
+    // One may have been added between the last look and the end.
+    if (!byKey.isEmpty() && !Thread.currentThread().isInterrupted()) {
+      start();
+    }
+  }
+
+  private void settleEach() {
+    for (String redisKey : List.copyOf(byKey.keySet())) {
+      try {
+        settle(redisKey);
+      } catch (RuntimeException e) {
+        LOG.debug("Claims cannot be taken back yet", e);
+        giveUpOnOld(redisKey);
+        return;
+      }
+    }
+  }
+
+  private void giveUpOnOld(String redisKey) {
+    for (Withdrawal each : byKey.getOrDefault(redisKey, List.of())) {
+      if (each.isTooOld()) {
+        LOG.warn("A claim could not be taken back for {}; it is left to its lease", PATIENCE);
+        remove(redisKey, each);
+      }
+    }
+  }
+}

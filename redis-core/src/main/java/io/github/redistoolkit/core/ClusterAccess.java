@@ -13,6 +13,7 @@ import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionPool;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.providers.ClusterConnectionProvider;
@@ -104,11 +105,7 @@ final class ClusterAccess extends ClientAccess {
 
   @Override
   Opened connectAt(HostAndPort node) {
-    ConnectionPool pool = provider.getNodes().get(node.toString());
-    if (pool == null) {
-      throw new JedisConnectionException("The cluster client does not know node " + node + " yet");
-    }
-    return new Opened(make(pool.getFactory()), node.toString());
+    return connectTo(node.toString());
   }
 
   @Override
@@ -123,6 +120,49 @@ final class ClusterAccess extends ClientAccess {
       throw new JedisConnectionException("The cluster client knows no node for the slot");
     }
     return new Opened(make(pool.getFactory()), String.valueOf(node));
+  }
+
+  @Override
+  Opened connectTo(String node) {
+    ConnectionPool pool = provider.getNodes().get(node);
+    if (pool == null) {
+      throw new JedisConnectionException("The cluster client does not know node " + node + " yet");
+    }
+    return new Opened(make(pool.getFactory()), node);
+  }
+
+  @Override
+  @SuppressWarnings("deprecation") // what routes by a key that is no argument, in every version
+  public long publish(ProtocolCommand command, byte[] channel, byte[] message) {
+    try {
+      return (Long) client.sendCommand(channel, command, channel, message);
+    } catch (JedisException e) {
+      keepInterrupt(e);
+      throw e;
+    }
+  }
+
+  @Override
+  public @Nullable String nodeForChannel(String channel) {
+    HostAndPort node = nodeOf(channel);
+    return node == null ? null : node.toString();
+  }
+
+  @Override
+  public Set<String> primaries() {
+    Set<String> owners = new HashSet<>();
+    for (int slot = 0; slot < SLOTS; slot++) {
+      HostAndPort node = provider.getNode(slot);
+      if (node != null) {
+        owners.add(node.toString());
+      }
+    }
+    return owners;
+  }
+
+  @Override
+  public void refresh() {
+    learnNodes();
   }
 
   private @Nullable HostAndPort nodeOf(String prefixedKey) {
@@ -164,12 +204,8 @@ final class ClusterAccess extends ClientAccess {
   Collection<Scanner> scanners() {
     provider.renewSlotCache();
     // Jedis's own list of primaries keeps those that were demoted.
-    Set<String> owners = new HashSet<>();
-    for (int slot = 0; slot < SLOTS; slot++) {
-      owners.add(String.valueOf(provider.getNode(slot)));
-    }
     Map<String, ConnectionPool> nodes = new HashMap<>(provider.getNodes());
-    nodes.keySet().retainAll(owners);
+    nodes.keySet().retainAll(primaries());
     return nodes.values().stream().map(ClusterAccess::scanner).toList();
   }
 

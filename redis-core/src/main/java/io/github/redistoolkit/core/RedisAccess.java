@@ -257,6 +257,19 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
     return ready(connectAt(node), silenceMillis);
   }
 
+  /**
+   * Opens a connection of our own to a node, as {@link #nodeForChannel} or {@link #primaries} call it. The
+   * same as {@link #open(int)} where there is one server.
+   *
+   * @param node the node
+   * @param silenceMillis the read timeout from then on: more than 0
+   * @return the connection, ready for commands
+   * @throws JedisException if no connection can be had, or the client knows no such node
+   */
+  public final Opened openTo(String node, int silenceMillis) {
+    return ready(connectTo(node), silenceMillis);
+  }
+
   private static Opened ready(Opened opened, int silenceMillis) {
     Connection connection = opened.connection();
     boolean ready = false;
@@ -282,6 +295,37 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
     return connect();
   }
 
+  /** Connects to a node of a Cluster, or the one server. */
+  Opened connectTo(String node) {
+    return connect();
+  }
+
+  /**
+   * Publishes a message, in a Cluster by the owner of the channel's slot, so that the messages of
+   * one publisher to one channel take one way. Channels have no key prefix.
+   *
+   * @param command {@code PUBLISH} or {@code SPUBLISH}
+   * @param channel where to
+   * @param message what
+   * @return to how many subscribers the node handed it
+   * @throws JedisException as Jedis throws it
+   */
+  public long publish(ProtocolCommand command, byte[] channel, byte[] message) {
+    return execute(
+        new CommandObject<>(
+            new CommandArguments(command).add(channel).add(message), BuilderFactory.LONG));
+  }
+
+  /**
+   * Returns the node of a Cluster that has a channel's slot, as far as the client knows.
+   *
+   * @param channel the channel, which has no key prefix
+   * @return the node; null if the client knows none, and empty where there is one server
+   */
+  public @Nullable String nodeForChannel(String channel) {
+    return "";
+  }
+
   /** Connects to a node that a redirection named. */
   Opened connectAt(HostAndPort node) {
     throw new JedisConnectionException("There are no other nodes than the one server");
@@ -305,6 +349,23 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
    * @param opened a connection to the node that said so
    */
   public void learnNodes(Opened opened) {}
+
+  /**
+   * Returns the nodes of a Cluster that have slots, as far as the client knows.
+   *
+   * @return the nodes; one that is empty where there is one server
+   */
+  public Set<String> primaries() {
+    return Set.of("");
+  }
+
+  /**
+   * Asks a Cluster anew which node has what. A client hears of changes only from the answers to its
+   * commands. Takes no connection of the pool. Does nothing where there is one server.
+   *
+   * @throws JedisException if no node answers
+   */
+  public void refresh() {}
 
   /**
    * Tells whether a connection opened now could go to the same node. False after a failover, when

@@ -168,7 +168,7 @@ class ReadmeIT {
 
     assertThat(handled.poll(5, TimeUnit.SECONDS), is(new UserEvent("user_created", "123")));
     assertThat(subscription.isActive(), is(true));
-    pubsub.close();
+    assertThat(pubsub.close(Duration.ofSeconds(10)), is(true));
   }
 
   @Test

@@ -71,7 +71,7 @@ final class EvolvingChild {
     PubSubListener listener =
         new PubSubListener() {
           @Override
-          public void onError(
+          public void onMalformed(
               Subscription subscription, String channel, byte[] payload, Throwable error) {
             heard.put(channel, "undecodable, counted " + subscription.undecodable());
           }

@@ -203,7 +203,7 @@ final class ValuesChild {
     PubSubListener counting =
         new PubSubListener() {
           @Override
-          public void onError(
+          public void onMalformed(
               Subscription subscription, String channel, byte[] payload, Throwable error) {
             messages.put(channel, error.getClass().getSimpleName());
             arrived.incrementAndGet();

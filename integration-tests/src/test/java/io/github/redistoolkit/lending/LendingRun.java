@@ -232,7 +232,7 @@ final class LendingRun implements AutoCloseable {
     report.add(
         "pub/sub",
         "%,d events published, %,d received, %,d dropped"
-            .formatted(expected, heard.size(), subscription.dropped()),
+            .formatted(expected, heard.size(), subscription.stats().dropped()),
         new Expectation("received events", heard.size(), expected),
         new Expectation("different grants heard of", granted, expected / 2));
   }

@@ -3,6 +3,7 @@ package io.github.redistoolkit.pubsub;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
+import java.util.List;
 
 /**
  * A JVM of several, which is subscribed to a channel until it is killed. It sends each number that
@@ -40,12 +41,12 @@ final class ListeningChild {
   private record Telling(Child child) implements PubSubListener {
 
     @Override
-    public void onDisconnected(Throwable cause) {
+    public void onDisconnected(List<Subscription> subscriptions, Throwable cause) {
       child.send(LOST);
     }
 
     @Override
-    public void onReconnected(Duration gap) {
+    public void onReconnected(List<Subscription> subscriptions, Duration gap) {
       child.send(BACK);
     }
   }

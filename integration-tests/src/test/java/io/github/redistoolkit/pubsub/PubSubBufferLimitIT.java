@@ -94,7 +94,7 @@ class PubSubBufferLimitIT extends PubSubFaultSuite {
       goOn.countDown();
       Wire.await("reported").until(() -> recorder.connection, is(List.of("lost", "back")));
       assertReceivesAgain(2);
-      assertThat(stuck.dropped(), is(0L));
+      assertThat(stuck.stats().dropped(), is(0L));
     }
     assertThat(recorder.connection, contains("lost", "back"));
     assertThat(recorder.failures, is(empty()));

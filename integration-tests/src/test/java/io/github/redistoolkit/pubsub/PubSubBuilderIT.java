@@ -3,8 +3,11 @@ package io.github.redistoolkit.pubsub;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.everyItem;
+import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.not;
+import static org.hamcrest.Matchers.startsWith;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
@@ -75,7 +78,9 @@ class PubSubBuilderIT extends PubSubSuite {
     }
     executor.shutdown();
     assertThat(received.get(1), is(List.of("6 ct")));
-    assertThat(amounts.decodedBy, contains("given"));
+    // Publishing reads back what it is about to send, on the thread that publishes.
+    assertThat(amounts.decodedBy, hasItem("given"));
+    assertThat(amounts.decodedBy, not(hasItem(startsWith("redis-pubsub-"))));
   }
 
   @Test
@@ -106,10 +111,10 @@ class PubSubBuilderIT extends PubSubSuite {
                 .build()) {
       pubSub.subscribe(channel, Integer.class, this::keep);
       Publisher.publish(redis, channel, "no number");
-      Wire.await("error").until(() -> log.warnsOf("Failed on 9 bytes from channel " + channel));
+      Wire.await("error").until(() -> log.warnsOf("A message from channel " + channel));
       assertThat(redis.killClients("pubsub"), is(1));
-      Wire.await("loss").until(() -> log.warnsOf("Lost the connection of the subscriptions"));
-      Wire.await("return").until(() -> log.warnsOf("All subscriptions are confirmed again"));
+      Wire.await("loss").until(() -> log.warnsOf("Lost the connection of 1 subscriptions"));
+      Wire.await("return").until(() -> log.warnsOf("1 subscriptions are confirmed again"));
       Subscription stuck =
           pubSub.subscribe(channel + ":stuck", Integer.class, message -> goOn.await());
       Publisher.publish(redis, stuck.topic(), "1", "2", "3");
@@ -123,19 +128,19 @@ class PubSubBuilderIT extends PubSubSuite {
     PubSubListener throwing =
         new PubSubListener() {
           @Override
-          public void onDisconnected(Throwable cause) {
+          public void onDisconnected(List<Subscription> subscriptions, Throwable cause) {
             throw new IllegalStateException("on purpose, in onDisconnected");
           }
 
           @Override
-          public void onReconnected(Duration gap) {
+          public void onReconnected(List<Subscription> subscriptions, Duration gap) {
             throw new AssertionError("on purpose, in onReconnected");
           }
 
           @Override
-          public void onError(
+          public void onMalformed(
               Subscription subscription, String to, byte[] payload, Throwable error) {
-            throw new IllegalStateException("on purpose, in onError");
+            throw new UnsupportedOperationException("on purpose, in onMalformed");
           }
         };
     try (CapturedLog log = new CapturedLog();
@@ -145,7 +150,7 @@ class PubSubBuilderIT extends PubSubSuite {
       Wire.await("received").until(() -> kept.contains(1));
       assertThat(redis.killClients("pubsub"), is(1));
       assertReceivesAgain(2);
-      for (String method : List.of("onError", "onDisconnected", "onReconnected")) {
+      for (String method : List.of("onMalformed", "onDisconnected", "onReconnected")) {
         Wire.await(method).until(() -> log.text().contains("on purpose, in " + method));
       }
       assertThat(log.warnsOf("The listener threw"), is(true));
@@ -158,7 +163,7 @@ class PubSubBuilderIT extends PubSubSuite {
     PubSubListener counting =
         new PubSubListener() {
           @Override
-          public void onReconnected(Duration gap) {
+          public void onReconnected(List<Subscription> subscriptions, Duration gap) {
             returns.incrementAndGet();
           }
         };

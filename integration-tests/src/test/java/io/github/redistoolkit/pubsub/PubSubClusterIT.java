@@ -10,6 +10,7 @@ import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Loss;
 import io.github.redistoolkit.testing.FaultProxy.Then;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.util.ArrayList;
@@ -17,6 +18,7 @@ import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** What is otherwise in a Cluster: its nodes pass each other what is published. */
@@ -42,6 +44,20 @@ class PubSubClusterIT extends PubSubSuite {
       Wire.await("all received").until(() -> kept.size() == expected.size());
       assertThat(kept, containsInAnyOrder(expected.toArray()));
     }
+  }
+
+  /** Nodes pass messages on to each other, some slower than others. */
+  @Test
+  void whatOneThreadPublishesToOneChannelArrivesInThatOrder() {
+    int count = Matrix.size(1_000, 10_000);
+    try (RedisPubSub pubSub = builder().build()) {
+      pubSub.subscribe(channel, Integer.class, this::keep);
+      for (int i = 0; i < count; i++) {
+        pubSub.publish(channel, i);
+      }
+      Wire.await("all received").until(kept::size, is(count));
+    }
+    assertThat(kept, is(IntStream.range(0, count).boxed().toList()));
   }
 
   /** This is why it is documented. */

@@ -58,14 +58,14 @@ class PubSubHeapIT extends PubSubSuite {
       long queued = instances("io.github.redistoolkit.pubsub.Delivery$Arrived");
       assertThat(queued, is(greaterThan(0L)));
       assertThat(queued, is(lessThan((long) QUEUE_BYTES / PAYLOAD_BYTES + 2)));
-      assertThat("handled + dropped + queued", slow.dropped() + queued, is((long) count));
+      assertThat("handled + dropped + queued", slow.stats().dropped() + queued, is((long) count));
       assertThat(usedHeap() - before, is(lessThan(10L * QUEUE_BYTES)));
-      assertThat(quick.dropped(), is(0L));
+      assertThat(quick.stats().dropped(), is(0L));
 
       goOn.countDown();
-      Wire.await("the rest is handled").until(() -> slowly.get() + slow.dropped() == count);
+      Wire.await("the rest is handled").until(() -> slowly.get() + slow.stats().dropped() == count);
       assertThat(slowly.get(), is(queued));
-      assertThat(slow.received(), is((long) count));
+      assertThat(slow.stats().received(), is((long) count));
     }
     assertThat(recorder.connection, is(empty()));
   }

@@ -62,17 +62,18 @@ class PubSubOverflowIT extends PubSubSuite {
         Publisher.flood(redis, channel, 500, i -> String.valueOf(from + i));
         Wire.await("the quick one keeps up").until(quick::get, is(from + 500));
       }
-      assertThat(fine.dropped(), is(0L));
-      assertThat(fine.received(), is((long) count));
-      assertThat(stuck.received(), is((long) count));
-      assertThat(stuck.dropped(), is(greaterThan(0L)));
-      Wire.await("all drops are reported").until(() -> recorder.dropped.get() == stuck.dropped());
+      assertThat(fine.stats().dropped(), is(0L));
+      assertThat(fine.stats().received(), is((long) count));
+      assertThat(stuck.stats().received(), is((long) count));
+      assertThat(stuck.stats().dropped(), is(greaterThan(0L)));
+      Wire.await("all drops are reported")
+          .until(() -> recorder.dropped.get() == stuck.stats().dropped());
       long queuedAtMost = QUEUE_BYTES / Delivery.BYTES_PER_MESSAGE + 1L;
-      assertThat(stuck.received() - stuck.dropped(), is(lessThan(queuedAtMost)));
+      assertThat(stuck.stats().received() - stuck.stats().dropped(), is(lessThan(queuedAtMost)));
 
       goOn.countDown();
       Wire.await("handled + dropped = published")
-          .until(() -> kept.size() + stuck.dropped() == count);
+          .until(() -> kept.size() + stuck.stats().dropped() == count);
       // The first one was being handled; the rest are the newest, in order and without a hole.
       assertThat(kept.get(0), is(0));
       int newest = kept.size() - 1;
@@ -101,10 +102,10 @@ class PubSubOverflowIT extends PubSubSuite {
       pubSub.publish(channel, 0);
       inside.await();
       Publisher.flood(redis, channel, count, i -> String.valueOf(i + 1));
-      Wire.await("all received").until(() -> stuck.received() == count + 1);
+      Wire.await("all received").until(() -> stuck.stats().received() == count + 1);
       goOn.countDown();
       Wire.await("handled + dropped = published")
-          .until(() -> kept.size() + stuck.dropped() == count + 1);
+          .until(() -> kept.size() + stuck.stats().dropped() == count + 1);
       assertThat(kept, is(IntStream.range(0, kept.size()).boxed().toList()));
       assertThat(kept.size(), is(lessThan(count)));
     }
@@ -116,11 +117,11 @@ class PubSubOverflowIT extends PubSubSuite {
     try (RedisPubSub pubSub = builder(Overflow.BLOCK).build()) {
       Subscription stuck = pubSub.subscribe(channel, Integer.class, this::keepSlowly);
       Publisher.flood(redis, channel, count, String::valueOf);
-      Wire.await("some received").until(stuck::received, is(not(0L)));
+      Wire.await("some received").until(() -> stuck.stats().received(), is(not(0L)));
       goOn.countDown();
       Wire.await("all handled").until(kept::size, is(count));
       assertThat(kept, is(IntStream.range(0, count).boxed().toList()));
-      assertThat(stuck.dropped(), is(0L));
+      assertThat(stuck.stats().dropped(), is(0L));
     }
     assertThat(recorder.connection, is(empty()));
   }

@@ -1,10 +1,10 @@
 package io.github.redistoolkit.pubsub;
 
 import static org.hamcrest.MatcherAssert.assertThat;
-import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 
 import io.github.redistoolkit.core.RedisAccess.Opened;
+import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.pubsub.Session.Request;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
@@ -20,6 +20,7 @@ import redis.clients.jedis.Connection;
 import redis.clients.jedis.DefaultJedisSocketFactory;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.JedisSocketFactory;
+import redis.clients.jedis.exceptions.JedisDataException;
 
 /**
  * A connection that dies while it is written to: Jedis would open another socket for the command,
@@ -72,30 +73,61 @@ class PubSubSessionIT extends PubSubSuite {
     }
   }
 
+  private static final Session.Events NO_EVENTS =
+      new Session.Events() {
+        @Override
+        public void onMessage(
+            Session at, Topic.Kind kind, String topic, String channel, byte[] payload) {}
+
+        @Override
+        public void onReply(Session.Verb verb, Topic topic) {}
+
+        @Override
+        public void onError(Session.Verb verb, Topic topic, JedisDataException error) {}
+
+        @Override
+        public void onEnd(Topic.Kind kind, String topic) {}
+
+        @Override
+        public void onPong(long sentNanos) {}
+
+        @Override
+        public void onDeath() {}
+      };
+
+  /** Ends a session whose writer stands still in the middle of a write. */
+  private Stopping dieInTheMiddleOfAWrite(Duration waitForWriter) throws Exception {
+    Stopping connection = new Stopping(new Stopping.Sockets(redis.address()));
+    Session session =
+        new Session(new Opened(connection, ""), NO_EVENTS, Ticker.system(), waitForWriter);
+    Future<?> write = threads.submit(() -> session.send(List.of(Request.PING)));
+    connection.writing.await();
+    Thread dying = new Thread(() -> session.die(new IllegalStateException("on purpose")));
+    dying.start();
+    if (waitForWriter.isZero()) {
+      dying.join();
+    } else {
+      Wire.await("it waits for the writer")
+          .until(() -> dying.getState() == Thread.State.TIMED_WAITING);
+    }
+    connection.goOn.countDown();
+    write.get();
+    dying.join();
+    return connection;
+  }
+
   @Test
   void opensNoOtherSocketWhenItDiesWhileItIsWrittenToAndTheWriterGetsOn() throws Exception {
-    int inTime = 0;
-    for (int round = 0; round < ROUNDS; round++) {
-      Stopping connection = new Stopping(new Stopping.Sockets(redis.address()));
-      Session session = new Session(new Opened(connection, ""));
-      Future<?> write = threads.submit(() -> session.send(List.of(Request.PING)));
-      connection.writing.await();
-      long start = System.nanoTime();
-      Thread dying = new Thread(() -> session.die(new IllegalStateException("on purpose")));
-      dying.start();
-      Wire.await("it has closed the socket, or waits for the writer")
-          .until(() -> connection.isBroken() || dying.getState() == Thread.State.TIMED_WAITING);
-      connection.goOn.countDown();
-      write.get();
-      Duration wrote = Duration.ofNanos(System.nanoTime() - start);
-      dying.join();
-      assertThat(connection.isConnected(), is(false));
-      if (wrote.compareTo(Duration.ofMillis(Session.WAIT_FOR_WRITER_MILLIS)) < 0) {
-        inTime++;
-        assertThat("sockets", connection.sockets.made.get(), is(1));
-      }
-    }
-    // It waits for the writer, but not for ever, and on a busy machine that may not get on.
-    assertThat(inTime, is(greaterThan(0)));
+    Stopping connection = dieInTheMiddleOfAWrite(Duration.ofMinutes(10));
+    assertThat(connection.isConnected(), is(false));
+    assertThat("sockets", connection.sockets.made.get(), is(1));
+  }
+
+  /** Then Jedis may open another one, which is not to stay. */
+  @Test
+  void leavesNoSocketOpenWhenItDoesNotWaitForTheWriter() throws Exception {
+    Stopping connection = dieInTheMiddleOfAWrite(Duration.ZERO);
+    assertThat(connection.isConnected(), is(false));
+    assertThat("sockets", connection.sockets.made.get(), is(2));
   }
 }

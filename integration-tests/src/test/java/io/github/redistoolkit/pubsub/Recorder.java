@@ -15,7 +15,13 @@ final class Recorder implements PubSubListener {
 
   final List<String> connection = new CopyOnWriteArrayList<>();
   final List<Throwable> causes = new CopyOnWriteArrayList<>();
+
+  /** When the last return was told. */
+  volatile long backNanos;
+
+  final List<Subscription> reconnected = new CopyOnWriteArrayList<>();
   final List<Duration> gaps = new CopyOnWriteArrayList<>();
+  final List<Throwable> connectFailures = new CopyOnWriteArrayList<>();
   final List<Failure> failures = new CopyOnWriteArrayList<>();
   final List<Long> drops = new CopyOnWriteArrayList<>();
   final AtomicLong dropped = new AtomicLong();
@@ -28,15 +34,33 @@ final class Recorder implements PubSubListener {
   }
 
   @Override
-  public void onDisconnected(Throwable cause) {
+  public void onDisconnected(List<Subscription> subscriptions, Throwable cause) {
     causes.add(cause);
     connection.add("lost");
   }
 
   @Override
-  public void onReconnected(Duration gap) {
+  public void onReconnected(List<Subscription> subscriptions, Duration gap) {
+    backNanos = System.nanoTime();
+    reconnected.addAll(subscriptions);
     gaps.add(gap);
     connection.add("back");
+  }
+
+  @Override
+  public void onConnectFailed(Throwable cause) {
+    connectFailures.add(cause);
+  }
+
+  @Override
+  public void onRefused(Subscription subscription, Exception error) {
+    failures.add(new Failure(subscription, subscription.topic(), "", error));
+  }
+
+  @Override
+  public void onMalformed(
+      Subscription subscription, String channel, byte[] payload, Throwable error) {
+    failures.add(new Failure(subscription, channel, new String(payload, UTF_8), error));
   }
 
   @Override

@@ -72,7 +72,7 @@ class RedisPubSubIT extends PubSubSuite {
     assertThat(message.get("user_id"), is("123"));
     subscription.close();
     assertThat(received, is(empty()));
-    assertThat(subscription.received(), is(1L));
+    assertThat(subscription.stats().received(), is(1L));
   }
 
   @Test
@@ -136,10 +136,10 @@ class RedisPubSubIT extends PubSubSuite {
     pubSub.subscribe(channel + ":a", String.class, message -> exact.add(message.body()));
 
     pubSub.publish(channel + ":a", "x");
-    assertThat(next(received), is(new Message<>(channel + ":a", "x")));
+    assertThat(next(received), is(new Message<>(channel + ":a", "x", subscription)));
     pubSub.publish(channel, "not matched");
     pubSub.publish(channel + ":b", "y");
-    assertThat(next(received), is(new Message<>(channel + ":b", "y")));
+    assertThat(next(received), is(new Message<>(channel + ":b", "y", subscription)));
     assertThat(next(exact), is("x"));
     subscription.close();
     Wire.await("no pattern left").until(() -> wire.patterns() == 0);
@@ -229,8 +229,8 @@ class RedisPubSubIT extends PubSubSuite {
       assertThat(failure.error(), is(instanceOf(JsonParseException.class)));
       assertThat(failure.subscription(), is(sameInstance(subscription)));
     }
-    assertThat(subscription.received(), is(8L));
-    assertThat(subscription.dropped(), is(0L));
+    assertThat(subscription.stats().received(), is(8L));
+    assertThat(subscription.stats().dropped(), is(0L));
   }
 
   @Test
@@ -251,7 +251,7 @@ class RedisPubSubIT extends PubSubSuite {
     List<Long> inOrder = LongStream.range(0, count).boxed().toList();
     assertThat(List.copyOf(exact), is(inOrder));
     assertThat(List.copyOf(byPattern), is(inOrder));
-    assertThat(subscription.dropped() + pattern.dropped(), is(0L));
+    assertThat(subscription.stats().dropped() + pattern.stats().dropped(), is(0L));
     assertThat(recorder.connection, is(empty()));
     assertThat(recorder.failures, is(empty()));
     subscription.close();
@@ -265,7 +265,8 @@ class RedisPubSubIT extends PubSubSuite {
     assertThrows(NullPointerException.class, () -> pubSub.publish(channel, null));
     assertThrows(IllegalArgumentException.class, () -> pubSub.publish("", "x"));
     assertThrows(IllegalArgumentException.class, () -> pubSub.publish(channel, new Object() {}));
-    assertThrows(NullPointerException.class, () -> pubSub.subscribe(null, String.class, handler));
+    assertThrows(
+        NullPointerException.class, () -> pubSub.subscribe((String) null, String.class, handler));
     assertThrows(IllegalArgumentException.class, () -> pubSub.subscribe("", String.class, handler));
     assertThrows(
         IllegalArgumentException.class, () -> pubSub.subscribe("\uD83D", String.class, handler));
@@ -298,7 +299,7 @@ class RedisPubSubIT extends PubSubSuite {
       BlockingQueue<Message<String>> received = new LinkedBlockingQueue<>();
       Subscription subscription = pubSub.subscribe(channel + name, String.class, received::add);
       pubSub.publish(channel + name, "m");
-      assertThat(next(received), is(new Message<>(channel + name, "m")));
+      assertThat(next(received), is(new Message<>(channel + name, "m", subscription)));
       subscription.close();
     }
   }

@@ -8,19 +8,22 @@ import java.util.Objects;
  * @param channel the channel it was published to; for a pattern, the one that matched. Bytes of the
  *     channel that are not UTF-8 appear as {@code U+FFFD}
  * @param body the decoded message, never null
- * @param <T> its type
+ * @param subscription the subscription that it came by, so that a handler can close its own
+ * @param <T> the type of the body
  */
-public record Message<T>(String channel, T body) {
+public record Message<T>(String channel, T body, Subscription subscription) {
 
   /**
    * Checks that nothing is missing.
    *
    * @param channel the channel it was published to
    * @param body the decoded message
-   * @throws NullPointerException if either is null
+   * @param subscription the subscription that it came by
+   * @throws NullPointerException if one is null
    */
   public Message {
     Objects.requireNonNull(channel, "channel");
     Objects.requireNonNull(body, "body");
+    Objects.requireNonNull(subscription, "subscription");
   }
 }

@@ -17,7 +17,7 @@ public interface MessageHandler<T> {
    *
    * @param message the message
    * @throws Exception whatever goes wrong; it is given to {@link PubSubListener#onError} and the
-   *     subscription goes on, after an {@link Error} too
+   *     subscription goes on, after an {@link Error} or an interrupt too
    */
   void onMessage(Message<T> message) throws Exception;
 }

@@ -15,8 +15,9 @@ public enum Overflow {
    * Nothing more is read from Redis until there is room, for <em>any</em> subscription of the
    * {@link RedisPubSub}. Messages then pile up in Redis, which cuts the connection at its {@code
    * client-output-buffer-limit pubsub} (by default 32 MiB, or 8 MiB for 60 s); what it held is lost
-   * and reported as a disconnection, once the handler goes on. While stalled, a dead server is not
-   * noticed either. Only for handlers that are slow for moments.
+   * and reported as a disconnection, within a few heartbeats. While stalled, a server that just
+   * falls silent is not noticed, and no other thread can subscribe; the handler that stalls can:
+   * meanwhile its queue may grow beyond the bound. Only for handlers that are slow for moments.
    */
   BLOCK
 }

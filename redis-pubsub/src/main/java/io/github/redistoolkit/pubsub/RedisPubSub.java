@@ -6,14 +6,20 @@ import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.json.JsonCodec;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.Protocol.Command;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
@@ -29,10 +35,12 @@ import redis.clients.jedis.util.Pool;
  *
  * <p>When {@code subscribe} returns, Redis has confirmed: whatever is published from then on
  * arrives. When it throws, nothing is subscribed. Messages of a subscription are handled one at a
- * time and in the order in which Redis sent them; subscriptions are independent of each other. A
- * lost connection is noticed within two and a half heartbeats even if the peer just falls silent,
- * is re-established with all its subscriptions for as long as it takes, and the gap is reported to
- * the {@link PubSubListener}.
+ * time and in the order in which Redis sent them; subscriptions are independent of each other.
+ *
+ * <p>A lost connection is noticed within two and a half heartbeats even if the peer just falls
+ * silent, and one that leads where nobody publishes any more within four. It is re-established with
+ * all its subscriptions for as long as it takes. The gap, in which messages may have been lost, is
+ * reported to the {@link PubSubListener}.
  *
  * <p>Limits: Redis delivers at most once. Messages published while the connection is down, and
  * those dropped because a handler is too slow ({@link Overflow}), are lost; both are reported. A
@@ -45,15 +53,23 @@ import redis.clients.jedis.util.Pool;
  * both versions hear each other. A field that a message lacks is null or zero; one that the class
  * lacks is ignored; one that was renamed is both, unless {@code @SerializedName} names the old one
  * as an alternate. A message with a constant that the enum lacks, with a field that no longer fits
- * its type, or that the constructor refuses goes to {@link PubSubListener#onError} and is counted
- * by {@link Subscription#undecodable}. This is how Gson reads; see {@link
+ * its type, or that the constructor refuses goes to {@link PubSubListener#onMalformed} and is
+ * counted by {@link Subscription#undecodable}. This is how Gson reads; see {@link
  * io.github.redistoolkit.json.JsonCodec} for other mappers.
+ *
+ * <p>That a connection is where messages are published is proven by a probe: with each heartbeat,
+ * but not more than once a second, a small message is published through the pool or client to a
+ * channel of its own, {@code redis-toolkit:probe:} and a UUID, and has to come back. A user with
+ * restricted channels needs {@code &redis-toolkit:probe:*}; without it all else works, and a
+ * warning says what is not noticed. Sharded channels and key events are not probed; in a Cluster
+ * the client is asked anew instead, as often, which node has which slots.
  *
  * <p>All subscriptions share one connection of its own, made like those of the pool or client
  * (address, credentials, TLS, client name, database, timeouts) but not taken from it, so even a
- * pool of one connection stays usable. Two daemon threads, started with the first subscription, and
- * the threads of the executor serve them; {@link #close()} ends them. The pool or client is never
- * closed here; once the caller closes it, this closes itself within about a second.
+ * pool of one connection stays usable. In a Cluster there is one more for each primary with sharded
+ * channels or key events. Two daemon threads for each connection and one for all, started when
+ * needed, and the threads of the executor serve them; {@link #close()} ends them. The pool or
+ * client is never closed here; once the caller closes it, this closes itself within about a second.
  *
  * <p>Thread-safe. {@link #publish} is one round trip on a connection of the pool, the first {@code
  * subscribe} to a topic one on the own connection, further ones none. A {@link
@@ -107,7 +123,8 @@ public final class RedisPubSub implements AutoCloseable {
             builder.subscribeTimeout,
             builder.queueBytes,
             builder.overflow,
-            builder.listener);
+            builder.listener,
+            Ticker.system());
     this.subscriber =
         new Subscriber(builder.redis, settings, own == null ? () -> {} : own::shutdown);
   }
@@ -141,15 +158,21 @@ public final class RedisPubSub implements AutoCloseable {
    * Publishes a message: one {@code PUBLISH}, which is never repeated here. (A {@code
    * RedisClusterClient} itself repeats a command whose reply was lost.)
    *
-   * @param channel where to
-   * @param message what; a {@code byte[]} goes as it is, anything else as JSON, as its own class
-   *     has it and not what it is declared as: a {@code String} in quotes, an element of a plain
-   *     {@code List} as what it is. For one that is JSON already, give its bytes. A subscriber to
-   *     its class gets one that is equal; one to {@code Object}, what JSON has
+   * <p>In a Cluster it goes by the node that owns the channel's slot. So what one thread publishes
+   * to one channel arrives in that order, at subscribers of any node, until the slot moves or its
+   * owner is replaced; around that moment messages may change places.
+   *
+   * @param channel where to; a client's key prefix is not put before it
+   * @param message what; a {@code byte[]} goes as it is, a {@link Text} as its UTF-8, anything else
+   *     as JSON, as its own class has it and not what it is declared as: a {@code String} in
+   *     quotes, an element of a plain {@code List} as what it is. For one that is JSON already,
+   *     give a {@code Text}. A subscriber to its class gets one that is equal; one to {@code
+   *     Object}, what JSON has
    * @return how many subscriptions Redis handed it to; in a Cluster only those on the node that was
    *     asked, though it reaches those on all nodes
    * @throws NullPointerException if either is null
-   * @throws IllegalArgumentException if {@code channel} is empty or has an unpaired surrogate, or
+   * @throws IllegalArgumentException if {@code channel} is empty, {@code channel} or a message that
+   *     is a {@code String} or {@code Text} has an unpaired surrogate, which UTF-8 cannot carry, or
    *     nobody could read the message back as its own class; names the type and the path
    * @throws IllegalStateException if this is closed
    * @throws redis.clients.jedis.exceptions.JedisException if Redis fails; the message may have been
@@ -157,12 +180,45 @@ public final class RedisPubSub implements AutoCloseable {
    */
   @CanIgnoreReturnValue
   public long publish(String channel, Object message) {
+    return publish(Command.PUBLISH, channel, message);
+  }
+
+  /**
+   * Publishes a message to a sharded channel: one {@code SPUBLISH}, which only the shard that owns
+   * the channel's slot hears of. It reaches those who {@linkplain #subscribeSharded(String, Class,
+   * MessageHandler) subscribed sharded}, and no others. Otherwise as {@link #publish}.
+   *
+   * @param channel where to; all channels with the same hash tag are in the same shard
+   * @param message what
+   * @return how many subscriptions the owner of the slot handed it to
+   * @throws NullPointerException as there
+   * @throws IllegalArgumentException as there
+   * @throws IllegalStateException as there
+   * @throws redis.clients.jedis.exceptions.JedisException as there
+   */
+  @CanIgnoreReturnValue
+  public long publishSharded(String channel, Object message) {
+    return publish(Command.SPUBLISH, channel, message);
+  }
+
+  private long publish(Command command, String channel, Object message) {
     Arguments.requireText(channel, "channel");
-    Objects.requireNonNull(message, "message");
-    subscriber.requireOpen();
-    byte[] payload = settings.payloads().encode(message);
-    byte[] to = channel.getBytes(StandardCharsets.UTF_8);
-    return redis.execute(redis.commands().publish(to, payload));
+    byte[] payload = encode(message);
+    subscriber.requireNotClosed();
+    return redis.publish(command, channel.getBytes(StandardCharsets.UTF_8), payload);
+  }
+
+  /**
+   * Returns what {@link #publish} sends for a message, for a {@code PUBLISH} of your own: in a
+   * transaction, a pipeline or a script. No round trip.
+   *
+   * @param message what to encode
+   * @return the bytes; a {@code byte[]} is returned as it is
+   * @throws NullPointerException if it is null
+   * @throws IllegalArgumentException as {@link #publish} does
+   */
+  public byte[] encode(Object message) {
+    return Bodies.encode(settings.payloads(), Objects.requireNonNull(message, "message"));
   }
 
   /**
@@ -173,7 +229,8 @@ public final class RedisPubSub implements AutoCloseable {
    * over. While there is no connection it waits for one.
    *
    * @param channel the channel
-   * @param type what its messages are decoded to; {@code byte[].class} leaves them as they are
+   * @param type what its messages are decoded to from JSON; {@code byte[].class} leaves them as
+   *     they are, {@code Text.class} takes them as text
    * @param handler what to do with each message; the same handler may be given more than once
    * @param <T> the type of the messages
    * @return the subscription, which lasts until it or this is closed
@@ -257,19 +314,206 @@ public final class RedisPubSub implements AutoCloseable {
     return subscribe(Topic.Kind.PATTERN, glob, type, handler);
   }
 
+  /**
+   * Subscribes a handler to many channels at once, in about one round trip for all; otherwise as
+   * {@link #subscribe(String, Class, MessageHandler)} for each. Either all are subscribed, or this
+   * throws and none is. Each has a queue of its own, so the handler may run for several channels at
+   * the same time.
+   *
+   * @param channels the channels; one that is given twice counts once
+   * @param type what the messages are decoded to
+   * @param handler what to do with each message
+   * @param <T> the type of the messages
+   * @return the subscriptions, in the order of the channels
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code channels} is empty, or a channel is empty or has an
+   *     unpaired surrogate
+   * @throws IllegalStateException as there
+   * @throws redis.clients.jedis.exceptions.JedisException as there
+   */
+  @CanIgnoreReturnValue
+  public <T> List<Subscription> subscribe(
+      Collection<String> channels, Class<T> type, MessageHandler<? super T> handler) {
+    return subscribe(channels, token(type), handler);
+  }
+
+  /**
+   * Subscribes a handler to many channels whose messages have a generic type; otherwise as {@link
+   * #subscribe(Collection, Class, MessageHandler)}.
+   *
+   * @param channels the channels; one that is given twice counts once
+   * @param type what the messages are decoded to
+   * @param handler what to do with each message
+   * @param <T> the type of the messages
+   * @return the subscriptions, in the order of the channels
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code channels} is empty, or a channel is empty or has an
+   *     unpaired surrogate
+   * @throws IllegalStateException as there
+   * @throws redis.clients.jedis.exceptions.JedisException as there
+   */
+  @CanIgnoreReturnValue
+  public <T> List<Subscription> subscribe(
+      Collection<String> channels, TypeToken<T> type, MessageHandler<? super T> handler) {
+    return subscribeAll(Topic.Kind.CHANNEL, channels, type, handler);
+  }
+
+  /**
+   * Subscribes a handler to a sharded channel, whose messages come by {@link #publishSharded};
+   * otherwise as {@link #subscribe(String, Class, MessageHandler)}.
+   *
+   * <p>In a Cluster this takes a connection and two threads to each primary that owns one of the
+   * channels, shared by all of them. When a slot moves or a primary is replaced, the subscription
+   * follows; the gap is reported for the channels that were moved. Where there is one server, it is
+   * on the connection of all others.
+   *
+   * @param channel the channel
+   * @param type what the messages are decoded to
+   * @param handler what to do with each message
+   * @param <T> the type of the messages
+   * @return the subscription
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code channel} is empty or has an unpaired surrogate
+   * @throws IllegalStateException as there
+   * @throws redis.clients.jedis.exceptions.JedisException as there
+   */
+  @CanIgnoreReturnValue
+  public <T> Subscription subscribeSharded(
+      String channel, Class<T> type, MessageHandler<? super T> handler) {
+    return subscribeSharded(channel, token(type), handler);
+  }
+
+  /**
+   * Subscribes a handler to a sharded channel whose messages have a generic type; otherwise as
+   * {@link #subscribeSharded(String, Class, MessageHandler)}.
+   *
+   * @param channel the channel
+   * @param type what the messages are decoded to
+   * @param handler what to do with each message
+   * @param <T> the type of the messages
+   * @return the subscription
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code channel} is empty or has an unpaired surrogate
+   * @throws IllegalStateException as there
+   * @throws redis.clients.jedis.exceptions.JedisException as there
+   */
+  @CanIgnoreReturnValue
+  public <T> Subscription subscribeSharded(
+      String channel, TypeToken<T> type, MessageHandler<? super T> handler) {
+    Arguments.requireText(channel, "channel");
+    return subscribe(Topic.Kind.SHARDED, channel, type, handler);
+  }
+
+  /**
+   * Subscribes a handler to many sharded channels at once, in about one round trip to each primary
+   * concerned; otherwise as {@link #subscribe(Collection, Class, MessageHandler)} and {@link
+   * #subscribeSharded(String, Class, MessageHandler)}.
+   *
+   * @param channels the channels; one that is given twice counts once
+   * @param type what the messages are decoded to
+   * @param handler what to do with each message
+   * @param <T> the type of the messages
+   * @return the subscriptions, in the order of the channels
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code channels} is empty, or a channel is empty or has an
+   *     unpaired surrogate
+   * @throws IllegalStateException as there
+   * @throws redis.clients.jedis.exceptions.JedisException as there
+   */
+  @CanIgnoreReturnValue
+  public <T> List<Subscription> subscribeSharded(
+      Collection<String> channels, Class<T> type, MessageHandler<? super T> handler) {
+    return subscribeSharded(channels, token(type), handler);
+  }
+
+  /**
+   * Subscribes a handler to many sharded channels whose messages have a generic type; otherwise as
+   * {@link #subscribeSharded(Collection, Class, MessageHandler)}.
+   *
+   * @param channels the channels; one that is given twice counts once
+   * @param type what the messages are decoded to
+   * @param handler what to do with each message
+   * @param <T> the type of the messages
+   * @return the subscriptions, in the order of the channels
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code channels} is empty, or a channel is empty or has an
+   *     unpaired surrogate
+   * @throws IllegalStateException as there
+   * @throws redis.clients.jedis.exceptions.JedisException as there
+   */
+  @CanIgnoreReturnValue
+  public <T> List<Subscription> subscribeSharded(
+      Collection<String> channels, TypeToken<T> type, MessageHandler<? super T> handler) {
+    return subscribeAll(Topic.Kind.SHARDED, channels, type, handler);
+  }
+
+  /**
+   * Subscribes a handler to what happens to keys of the client's database, on all primaries of a
+   * Cluster: Redis's <a
+   * href="https://redis.io/docs/latest/develop/pubsub/keyspace-notifications/">keyspace
+   * notifications</a>. Each server is asked before whether its {@code notify-keyspace-events} has
+   * these events, and again once a minute; if it has them no more, {@link PubSubListener#onRefused}
+   * is called. Where {@code CONFIG GET} is not permitted, that is taken on trust, and logged.
+   *
+   * <p>In a Cluster this takes a connection and two threads to each primary, shared with sharded
+   * channels. Primaries that join or replace others are found with the next heartbeat; the gap is
+   * reported. Events of one key come in order. Limits: they are lost as messages are; {@code
+   * expired} comes when Redis removes the key, which may be long after its time; and a server sends
+   * them for every key, so choose the events with care.
+   *
+   * @param events what, as Redis calls it: {@code set}, {@code del}, {@code expired}, {@code
+   *     evicted} …
+   * @param handler what to do with each
+   * @return the subscription
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if there is no event, or one has other characters than a-z,
+   *     0-9, {@code -} and {@code _}
+   * @throws IllegalStateException if a server does not send them, or as {@link #subscribe(String,
+   *     Class, MessageHandler)}
+   * @throws redis.clients.jedis.exceptions.JedisException as there
+   */
+  @CanIgnoreReturnValue
+  public Subscription subscribeKeyEvents(
+      Collection<String> events, MessageHandler<? super KeyEvent> handler) {
+    List<String> wanted = List.copyOf(events);
+    Objects.requireNonNull(handler, "handler");
+    subscriber.requireOpen();
+    List<String> channels = subscriber.keyEvents().channels(wanted);
+    Delivery<KeyEvent> delivery =
+        subscriber.delivery(Topic.Kind.CHANNEL, channels, KeyEvents::decode, handler);
+    subscriber.subscribe(List.of(delivery), Reach.EACH_PRIMARY);
+    subscriber.keyEvents().watch(delivery, wanted);
+    return delivery;
+  }
+
   private static <T> TypeToken<T> token(Class<T> type) {
     return TypeToken.get(Objects.requireNonNull(type, "type"));
   }
 
   private <T> Subscription subscribe(
       Topic.Kind kind, String topic, TypeToken<T> type, MessageHandler<? super T> handler) {
+    return subscribeAll(kind, List.of(topic), type, handler).get(0);
+  }
+
+  private <T> List<Subscription> subscribeAll(
+      Topic.Kind kind,
+      Collection<String> topics,
+      TypeToken<T> type,
+      MessageHandler<? super T> handler) {
+    if (topics.isEmpty()) {
+      throw new IllegalArgumentException("channels must not be empty");
+    }
+    topics.forEach(topic -> Arguments.requireText(topic, "channel"));
     Objects.requireNonNull(type, "type");
     Objects.requireNonNull(handler, "handler");
-    settings.payloads().requireReadable(type);
     subscriber.requireOpen();
-    Delivery<T> delivery = new Delivery<>(subscriber, kind, topic, type, handler, settings);
-    subscriber.subscribe(delivery);
-    return delivery;
+    Delivery.Decoder<T> decoder = Bodies.decoder(settings.payloads(), type);
+    List<Delivery<?>> deliveries = new ArrayList<>();
+    for (String topic : new LinkedHashSet<>(topics)) {
+      deliveries.add(subscriber.delivery(kind, List.of(topic), decoder, handler));
+    }
+    subscriber.subscribe(deliveries, Reach.USUAL);
+    return List.copyOf(deliveries);
   }
 
   /**
@@ -284,14 +528,42 @@ public final class RedisPubSub implements AutoCloseable {
   }
 
   /**
-   * Ends all subscriptions, the connection and the threads, within a second whatever Redis does. No
-   * invocation of a handler starts afterwards; those under way are not waited for, and a connection
-   * attempt under way ends by the timeouts of the pool or client, in a Cluster by those for each
-   * node in turn. Does nothing when already closed.
+   * Returns what became of the messages of all subscriptions, closed ones included.
+   *
+   * @return the counts since this was made; a message counts once for each subscription that got it
+   */
+  public PubSubStats stats() {
+    return subscriber.stats();
+  }
+
+  /**
+   * Ends all subscriptions, the connections and the threads, within a second whatever Redis does.
+   * No message is taken for a handler afterwards, and what is queued is discarded. One that was
+   * taken before is not waited for: it may still be handled, or reach the handler a moment after
+   * this returns; {@link #close(Duration)} waits for it. A connection attempt under way ends by the
+   * timeouts of the pool or client, in a Cluster by those for each node in turn. Does nothing when
+   * already closed.
    */
   @Override
   public void close() {
     subscriber.close();
+  }
+
+  /**
+   * Closes once all that has arrived is handled: takes no further messages, waits for those that
+   * are queued or being handled, and then does what {@link #close()} does. Handlers can publish
+   * meanwhile, but nothing can be subscribed any more. When this returns true, no handler is
+   * running and none will run again, but the one that called this, if any.
+   *
+   * @param maxWait how long to wait for handlers at most, from 1 ms to 1 hour; an interrupt ends
+   *     the wait too, and stays set
+   * @return whether all was handled; this is closed in any case
+   * @throws NullPointerException if {@code maxWait} is null
+   * @throws IllegalArgumentException if it is out of bounds
+   */
+  @CanIgnoreReturnValue
+  public boolean close(Duration maxWait) {
+    return subscriber.close(Arguments.requireDuration(maxWait, "maxWait", Delivery.LONGEST_CLOSE));
   }
 
   /** How to make a {@link RedisPubSub}. Not thread-safe. */
@@ -309,7 +581,7 @@ public final class RedisPubSub implements AutoCloseable {
     private Duration subscribeTimeout = Duration.ofSeconds(5);
     private long queueBytes = 32L << 20;
     private Overflow overflow = Overflow.DROP_OLDEST;
-    private PubSubListener listener = Reports.TO_LOG;
+    private PubSubListener listener = PubSubListener.logging();
 
     private Builder(RedisAccess redis) {
       this.redis = redis;
@@ -348,7 +620,9 @@ public final class RedisPubSub implements AutoCloseable {
      * or of one thread; it is never shut down here. One that runs its tasks on the thread that
      * hands them over lets handlers hold up the connection, and they cannot subscribe.
      *
-     * @param executor default: daemon threads made as needed, one for each handler at work
+     * @param executor default: daemon threads made as needed, at most 64. When as many handlers are
+     *     at work, messages of other subscriptions wait; give an executor of your own if handlers
+     *     may block for long
      * @return this
      * @throws NullPointerException if {@code executor} is null
      */
@@ -359,8 +633,10 @@ public final class RedisPubSub implements AutoCloseable {
     }
 
     /**
-     * Sets how often Redis is asked whether it is there. A connection on which nothing comes for
-     * two heartbeats is given up; a stall of this JVM for as long looks the same.
+     * Sets how often Redis is asked whether it is there, and a probe is published through the pool
+     * (at most once a second). A connection on which nothing comes for two heartbeats is given up;
+     * a stall of this JVM for as long looks the same. One on which answers come, but not the probe,
+     * is given up within four heartbeats.
      *
      * @param heartbeat from 1 ms to 10 minutes; default 5 s
      * @return this
@@ -426,10 +702,10 @@ public final class RedisPubSub implements AutoCloseable {
     }
 
     /**
-     * Sets who is told of gaps, drops and errors. Whoever is told, nothing is logged any more, what
-     * the listener does not override included.
+     * Sets who is told of gaps, drops and errors, in place of the log. To have both, give {@code
+     * listener.andThen(PubSubListener.logging())}.
      *
-     * @param listener default: each event is logged as a warning
+     * @param listener default: {@link PubSubListener#logging}
      * @return this
      * @throws NullPointerException if {@code listener} is null
      */

@@ -1,89 +1,148 @@
 package io.github.redistoolkit.pubsub;
 
+import io.github.redistoolkit.core.EventLog;
+import io.github.redistoolkit.core.SerialTask;
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
-import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Executor;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Tells the listener, never on a thread that reads or writes, and in order where order matters.
- * Thread-safe.
+ *
+ * <p>Bounded, should the executor not run them: at most one report of drops per subscription, one
+ * of failures to connect per link, and where connections are lost and come back again and again, a
+ * few of these and then one for all. Thread-safe.
  */
 final class Reports implements SerialTask.Work {
 
-  private static final Logger LOG = LoggerFactory.getLogger(RedisPubSub.class);
+  /** Where is said what no listener is to be told. */
+  final EventLog log = EventLog.of(RedisPubSub.class);
 
-  /** What listens if nobody else does. */
-  static final PubSubListener TO_LOG =
-      new PubSubListener() {
-        @Override
-        public void onDisconnected(Throwable cause) {
-          LOG.warn("Lost the connection of the subscriptions; reconnecting", cause);
-        }
+  /** From so many on, a loss right after a return is one with the loss before it. */
+  static final int MANY = 32;
 
-        @Override
-        public void onReconnected(Duration gap) {
-          LOG.warn("All subscriptions are confirmed again; messages of the last {} are lost", gap);
-        }
+  private sealed interface Report {}
 
-        @Override
-        public void onError(
-            Subscription subscription, String channel, byte[] payload, Throwable error) {
-          if (error instanceof Payloads.UndecodableException undecodable) {
-            undecodable(subscription, channel, undecodable);
-            return;
-          }
-          LOG.warn(
-              "Failed on {} bytes from channel {}, subscribed as {}",
-              payload.length,
-              channel,
-              subscription.topic(),
-              error);
-        }
+  private record Lost(Object link, List<Delivery<?>> deliveries, Throwable cause)
+      implements Report {}
 
-        /** Once per type, and without the cause, which may quote the message. */
-        private void undecodable(
-            Subscription subscription, String channel, Payloads.UndecodableException error) {
-          if (error.isFirst()) {
-            LOG.warn(
-                "A message from channel {}, subscribed as {}, {}; further ones are only counted",
-                channel,
-                subscription.topic(),
-                error.getMessage());
-          }
-        }
+  private record Back(Object link, List<Delivery<?>> deliveries, long sinceNanos, long untilNanos)
+      implements Report {
 
-        @Override
-        public void onDropped(Subscription subscription, long count) {
-          LOG.warn("The handler of {} is too slow: dropped {}", subscription.topic(), count);
-        }
-      };
+    /** The same with what was lost before and is lost again. */
+    Back after(Back earlier) {
+      Set<Delivery<?>> all = new LinkedHashSet<>(earlier.deliveries);
+      all.addAll(deliveries);
+      return new Back(link, List.copyOf(all), earlier.sinceNanos, untilNanos);
+    }
+  }
+
+  private record ConnectFailed(Object link, Throwable cause) implements Report {}
+
+  private record Refused(Delivery<?> delivery, Exception error) implements Report {}
+
+  private record Dropped(Delivery<?> delivery) implements Report {}
 
   private final PubSubListener listener;
-  private final Queue<Runnable> queue = new ConcurrentLinkedQueue<>();
   private final SerialTask task;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Deque<Report> queue = new ArrayDeque<>();
 
-  Reports(PubSubListener listener, Executor executor) {
+  /** Returns that were not told before the next loss, by link. */
+  private final Map<Object, Back> untold = new HashMap<>();
+
+  Reports(PubSubListener listener, Executor executor, Ticker ticker) {
     this.listener = listener;
-    this.task = new SerialTask(executor, this);
+    this.task = new SerialTask(executor, this, log, ticker);
   }
 
-  void disconnected(Throwable cause) {
-    queue.add(() -> listener.onDisconnected(cause));
+  void disconnected(Object link, List<Delivery<?>> deliveries, Throwable cause) {
+    lock.lock();
+    try {
+      Back last = queue.size() < MANY ? null : takeLast(Back.class, link);
+      if (last == null) {
+        queue.add(new Lost(link, deliveries, cause));
+      } else {
+        untold.merge(link, last, (earlier, later) -> later.after(earlier));
+      }
+    } finally {
+      lock.unlock();
+    }
   }
 
-  void reconnected(Duration gap) {
-    queue.add(() -> listener.onReconnected(gap));
+  void reconnected(Object link, List<Delivery<?>> deliveries, long sinceNanos, long nowNanos) {
+    lock.lock();
+    try {
+      Back back = new Back(link, deliveries, sinceNanos, nowNanos);
+      Back earlier = untold.remove(link);
+      queue.add(earlier == null ? back : back.after(earlier));
+    } finally {
+      lock.unlock();
+    }
+    deliveries.forEach(Delivery::countReconnect);
   }
 
-  void refused(Subscription subscription, Throwable error) {
-    queue.add(() -> listener.onError(subscription, subscription.topic(), new byte[0], error));
+  void connectFailed(Object link, Throwable cause) {
+    lock.lock();
+    try {
+      ConnectFailed unused = takeLast(ConnectFailed.class, link);
+      queue.add(new ConnectFailed(link, cause));
+    } finally {
+      lock.unlock();
+    }
   }
 
-  void dropped(Subscription subscription, long count) {
-    queue.add(() -> listener.onDropped(subscription, count));
+  /** Takes back the last report of a kind about a link, if it is still to be told. */
+  private <R extends Report> @Nullable R takeLast(Class<R> kind, Object link) {
+    Iterator<Report> newestFirst = queue.descendingIterator();
+    while (newestFirst.hasNext()) {
+      Report each = newestFirst.next();
+      boolean same =
+          (each instanceof Lost lost && lost.link == link)
+              || (each instanceof Back back && back.link == link)
+              || (each instanceof ConnectFailed failed && failed.link == link);
+      if (same && kind.isInstance(each)) {
+        newestFirst.remove();
+        return kind.cast(each);
+      }
+      if (same && !(each instanceof ConnectFailed)) {
+        return null;
+      }
+    }
+    return null;
+  }
+
+  void refused(Delivery<?> delivery, Exception error) {
+    add(new Refused(delivery, error));
+  }
+
+  void dropped(Delivery<?> delivery) {
+    add(new Dropped(delivery));
+    wake();
+  }
+
+  private void add(Report report) {
+    lock.lock();
+    try {
+      queue.add(report);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** To be called on the executor already. */
+  void malformed(Subscription subscription, String channel, byte[] payload, Throwable error) {
+    guarded(() -> listener.onMalformed(subscription, channel, payload.clone(), error));
   }
 
   /** To be called on the executor already. */
@@ -96,26 +155,67 @@ final class Reports implements SerialTask.Work {
     task.wake();
   }
 
+  /** Once a second: goes on with what the executor refused or lost before. */
+  void tick() {
+    task.revive();
+    log.tick();
+  }
+
   @Override
   public boolean doNext() {
-    Runnable report = queue.poll();
+    Report report;
+    lock.lock();
+    try {
+      report = queue.poll();
+    } finally {
+      lock.unlock();
+    }
     if (report == null) {
       return false;
     }
-    guarded(report);
+    guarded(() -> tell(report));
     return true;
   }
 
   @Override
   public boolean isEmpty() {
-    return queue.isEmpty();
+    lock.lock();
+    try {
+      return queue.isEmpty();
+    } finally {
+      lock.unlock();
+    }
   }
 
-  private static void guarded(Runnable report) {
+  private void tell(Report report) {
+    if (report instanceof Lost lost) {
+      listener.onDisconnected(List.copyOf(lost.deliveries), lost.cause);
+    } else if (report instanceof Back back) {
+      List<Subscription> open = open(back.deliveries);
+      if (!open.isEmpty()) {
+        listener.onReconnected(open, Duration.ofNanos(back.untilNanos - back.sinceNanos));
+      }
+    } else if (report instanceof ConnectFailed failed) {
+      listener.onConnectFailed(failed.cause);
+    } else if (report instanceof Refused refused) {
+      listener.onRefused(refused.delivery, refused.error);
+    } else if (report instanceof Dropped dropped) {
+      long count = dropped.delivery.takeDrops();
+      if (count > 0) {
+        listener.onDropped(dropped.delivery, count);
+      }
+    }
+  }
+
+  private static List<Subscription> open(List<Delivery<?>> deliveries) {
+    return deliveries.stream().filter(Delivery::isActive).map(Subscription.class::cast).toList();
+  }
+
+  private void guarded(Runnable report) {
     try {
       report.run();
     } catch (Throwable t) {
-      LOG.warn("The listener threw", t);
+      log.warn(t, "The listener threw");
     }
   }
 }

@@ -1,18 +1,20 @@
 package io.github.redistoolkit.pubsub;
 
 import io.github.redistoolkit.core.RedisAccess.Opened;
+import io.github.redistoolkit.core.Ticker;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.Protocol.Command;
 import redis.clients.jedis.exceptions.JedisConnectionException;
@@ -38,37 +40,69 @@ final class Session {
     UNSUBSCRIBE
   }
 
-  /** Whom the reader tells. */
+  /** Who is told, on the thread that reads unless it is said otherwise. */
   interface Events {
-    void onMessage(Topic.Kind kind, String topic, String channel, byte[] payload);
+    void onMessage(Session at, Topic.Kind kind, String topic, String channel, byte[] payload);
 
     void onReply(Verb verb, Topic topic);
 
     void onError(Verb verb, Topic topic, JedisDataException error);
+
+    /** Redis has ended a subscription by itself, since its slot is at another node now. */
+    void onEnd(Topic.Kind kind, String topic);
+
+    /** A PING was answered that was sent at this time. */
+    void onPong(long sentNanos);
+
+    /** On whatever thread. */
+    void onDeath();
   }
 
-  private static final Logger LOG = LoggerFactory.getLogger(Session.class);
+  /** A request and when it was sent. */
+  private record Sent(Request request, long nanos) {}
 
   private static final byte[] PONG = ascii("pong");
   private static final byte[] PONG_WHEN_NOT_SUBSCRIBED = ascii("PONG");
   private static final byte[] MESSAGE = ascii("message");
   private static final byte[] PATTERN_MESSAGE = ascii("pmessage");
+  private static final byte[] SHARDED_MESSAGE = ascii("smessage");
+  private static final byte[] SHARDED_END = ascii("sunsubscribe");
+
+  /** How soon a PING follows one that is not answered, which tells if the connection was cut. */
+  private static final long PING_AGAIN_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   /** How long a death waits for a writer to get out of harm's way. */
-  static final long WAIT_FOR_WRITER_MILLIS = 100;
+  private static final Duration WAIT_FOR_WRITER = Duration.ofMillis(100);
 
   private final Opened opened;
   private final Connection connection;
-  private final Queue<Request> expected = new ConcurrentLinkedQueue<>();
+  private final Events events;
+  private final Ticker ticker;
+  private final Duration waitForWriter;
+
+  /** {@link #isAlive}, made once. */
+  final BooleanSupplier alive = this::isAlive;
+
+  private final Queue<Sent> expected = new ConcurrentLinkedQueue<>();
   private final ReentrantLock writing = new ReentrantLock();
   private final AtomicReference<@Nullable Throwable> death = new AtomicReference<>();
-  private volatile boolean pinging;
-  private volatile long lastReadNanos = System.nanoTime();
-  private volatile long lastCurrentNanos = lastReadNanos;
+  private final AtomicInteger pings = new AtomicInteger();
+  private volatile long lastPingNanos;
+  private volatile long answeredNanos;
+  private volatile long lastCurrentNanos;
 
-  Session(Opened opened) {
+  Session(Opened opened, Events events, Ticker ticker) {
+    this(opened, events, ticker, WAIT_FOR_WRITER);
+  }
+
+  Session(Opened opened, Events events, Ticker ticker, Duration waitForWriter) {
+    this.waitForWriter = waitForWriter;
     this.opened = opened;
     this.connection = opened.connection();
+    this.events = events;
+    this.ticker = ticker;
+    this.answeredNanos = ticker.nanoTime();
+    this.lastCurrentNanos = answeredNanos;
   }
 
   Opened opened() {
@@ -79,19 +113,26 @@ final class Session {
     return death.get() == null;
   }
 
-  /** Until when messages are known to have come: the peer was there, and the right one. */
+  /**
+   * Until when everything is known to have come: when the last request was sent that was answered,
+   * since what Redis sent before its answer came before it. What was read last says nothing: it may
+   * have waited here, and what followed have been thrown away, while this JVM stood still.
+   */
   long goodUntilNanos() {
-    return Math.min(lastReadNanos - lastCurrentNanos, 0) + lastCurrentNanos;
+    return Math.min(answeredNanos - lastCurrentNanos, 0) + lastCurrentNanos;
   }
 
   /** Notes that the peer is still the one to be subscribed at. */
   void markCurrent() {
-    lastCurrentNanos = System.nanoTime();
+    lastCurrentNanos = ticker.nanoTime();
   }
 
-  /** Whether a PING is still to be answered. */
-  boolean isPinging() {
-    return pinging;
+  /**
+   * Whether a PING is due: none is to be answered, or the last one for so long that it may be the
+   * reader that stands still, so that only writing shows whether there still is a connection.
+   */
+  boolean wantsPing() {
+    return pings.get() == 0 || ticker.nanoTime() - lastPingNanos >= PING_AGAIN_NANOS;
   }
 
   /**
@@ -103,10 +144,10 @@ final class Session {
    * a write, which only closing can end.
    */
   void die(Throwable cause) {
-    death.compareAndSet(null, cause);
+    boolean first = death.compareAndSet(null, cause);
     boolean locked = false;
     try {
-      locked = writing.tryLock(WAIT_FOR_WRITER_MILLIS, TimeUnit.MILLISECONDS);
+      locked = writing.tryLock(waitForWriter.toMillis(), TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -116,6 +157,9 @@ final class Session {
       if (locked) {
         writing.unlock();
       }
+      if (first) {
+        events.onDeath();
+      }
     }
   }
 
@@ -123,7 +167,7 @@ final class Session {
     try {
       connection.forceDisconnect();
     } catch (IOException e) {
-      LOG.debug("Failed to close {}", connection, e);
+      // It is of no use any more, and nobody could do anything about it.
     }
   }
 
@@ -145,10 +189,12 @@ final class Session {
       if (!isAlive()) {
         return;
       }
+      long now = ticker.nanoTime();
       if (request.verb() == Verb.PING) {
-        pinging = true;
+        lastPingNanos = now;
+        pings.incrementAndGet();
       }
-      expected.add(request);
+      expected.add(new Sent(request, now));
       Topic topic = request.topic();
       if (topic == null) {
         connection.sendCommand(Command.PING);
@@ -187,10 +233,10 @@ final class Session {
    *
    * @return the cause of death
    */
-  Throwable readUntilDead(Events events) {
+  Throwable readUntilDead() {
     try {
       while (isAlive()) {
-        read(events);
+        read();
       }
     } catch (Throwable t) { // an Error too: there is no other way on than a new connection
       die(t);
@@ -200,23 +246,21 @@ final class Session {
     return cause != null ? cause : new IllegalStateException("not dead");
   }
 
-  private void read(Events events) {
+  private void read() {
     Object frame;
     try {
       frame = connection.getUnflushedObject();
     } catch (JedisDataException e) {
       if (isAlive()) {
-        lastReadNanos = System.nanoTime();
-        onError(events, e);
+        onError(e);
       }
       return;
     }
     if (!isAlive()) {
       return;
     }
-    lastReadNanos = System.nanoTime();
     if (frame instanceof List<?> list && !list.isEmpty() && list.get(0) instanceof byte[] type) {
-      onFrame(events, type, list);
+      onFrame(type, list);
     } else if (frame instanceof byte[] reply && Arrays.equals(reply, PONG_WHEN_NOT_SUBSCRIBED)) {
       onPong();
     } else {
@@ -224,30 +268,50 @@ final class Session {
     }
   }
 
-  private void onFrame(Events events, byte[] type, List<?> frame) {
+  private void onFrame(byte[] type, List<?> frame) {
     if (Arrays.equals(type, MESSAGE)) {
       String channel = text(frame.get(1));
-      events.onMessage(Topic.Kind.CHANNEL, channel, channel, bytes(frame.get(2)));
+      events.onMessage(this, Topic.Kind.CHANNEL, channel, channel, bytes(frame.get(2)));
     } else if (Arrays.equals(type, PATTERN_MESSAGE)) {
       events.onMessage(
-          Topic.Kind.PATTERN, text(frame.get(1)), text(frame.get(2)), bytes(frame.get(3)));
+          this, Topic.Kind.PATTERN, text(frame.get(1)), text(frame.get(2)), bytes(frame.get(3)));
+    } else if (Arrays.equals(type, SHARDED_MESSAGE)) {
+      String channel = text(frame.get(1));
+      events.onMessage(this, Topic.Kind.SHARDED, channel, channel, bytes(frame.get(2)));
     } else if (Arrays.equals(type, PONG)) {
       onPong();
     } else {
-      onSubscriptionReply(events, type, frame);
+      onSubscriptionReply(type, frame);
     }
+  }
+
+  /** Takes the request that is answered next. */
+  private @Nullable Request answered() {
+    Sent sent = expected.poll();
+    if (sent == null) {
+      return null;
+    }
+    answeredNanos = sent.nanos();
+    if (sent.request().verb() == Verb.PING) {
+      pings.decrementAndGet();
+    }
+    return sent.request();
   }
 
   private void onPong() {
-    Request request = expected.poll();
+    Request request = answered();
     if (request == null || request.verb() != Verb.PING) {
       throw unexpected("PONG");
     }
-    pinging = false;
+    events.onPong(answeredNanos);
   }
 
-  private void onSubscriptionReply(Events events, byte[] type, List<?> frame) {
-    Request request = expected.poll();
+  private void onSubscriptionReply(byte[] type, List<?> frame) {
+    if (Arrays.equals(type, SHARDED_END) && !isNextFor(frame.get(1))) {
+      events.onEnd(Topic.Kind.SHARDED, text(frame.get(1)));
+      return;
+    }
+    Request request = answered();
     Topic topic = request == null ? null : request.topic();
     if (request == null || topic == null || !topic.isNamed(frame.get(1))) {
       throw unexpected(text(type));
@@ -260,16 +324,26 @@ final class Session {
     events.onReply(request.verb(), topic);
   }
 
-  private void onError(Events events, JedisDataException error) {
-    Request request = expected.poll();
+  /** Whether what is to be answered next is the end of a sharded topic. */
+  private boolean isNextFor(@Nullable Object name) {
+    Sent next = expected.peek();
+    Topic topic = next == null ? null : next.request().topic();
+    return next != null
+        && topic != null
+        && next.request().verb() == Verb.UNSUBSCRIBE
+        && topic.kind == Topic.Kind.SHARDED
+        && topic.isNamed(name);
+  }
+
+  private void onError(JedisDataException error) {
+    Request request = answered();
     if (request == null) {
       throw new JedisConnectionException("An error that answers nothing", error);
     }
     Topic topic = request.topic();
+    // Whatever it says about a PING, such as that a data set is being loaded: the peer is there.
     if (topic == null) {
-      // Whatever it says about the PING, such as that a data set is being loaded: the peer is
-      // there.
-      pinging = false;
+      events.onPong(answeredNanos);
     } else {
       events.onError(request.verb(), topic, error);
     }

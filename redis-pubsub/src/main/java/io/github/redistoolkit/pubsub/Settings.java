@@ -1,5 +1,6 @@
 package io.github.redistoolkit.pubsub;
 
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.concurrent.Executor;
 
@@ -12,4 +13,5 @@ record Settings(
     Duration subscribeTimeout,
     long queueBytes,
     Overflow overflow,
-    PubSubListener listener) {}
+    PubSubListener listener,
+    Ticker ticker) {}

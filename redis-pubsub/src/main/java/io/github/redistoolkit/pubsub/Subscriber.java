@@ -1,484 +1,258 @@
 package io.github.redistoolkit.pubsub;
 
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.RedisAccess;
-import io.github.redistoolkit.pubsub.Session.Request;
-import io.github.redistoolkit.pubsub.Session.Verb;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.locks.Condition;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.BooleanSupplier;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-import redis.clients.jedis.exceptions.JedisAccessControlException;
 import redis.clients.jedis.exceptions.JedisConnectionException;
-import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 
-/**
- * What is subscribed to, and the one session on which Redis is held to it.
- *
- * <p>Two daemon threads, started with the first subscription: {@link Reader} connects and reads,
- * {@link Writer} sends and keeps time. All state that they share with callers is guarded by one
- * lock, which is never held during I/O or while code of others runs. Thread-safe.
- */
-final class Subscriber implements Session.Events {
-
-  private static final Logger LOG = LoggerFactory.getLogger(Subscriber.class);
+/** All subscriptions of one {@link RedisPubSub}, from the first to the end. Thread-safe. */
+final class Subscriber implements Link.Hub {
 
   /** Time for the threads to end, where they can: no handshake can be cut short. */
   private static final long CLOSE_WAIT_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
 
+  /** How far this is. Only ever goes on. */
+  private enum Life {
+    OPEN,
+    /** No more subscriptions; those that there are work off what has arrived. */
+    DRAINING,
+    CLOSED
+  }
+
   private final Settings settings;
   private final Reports reports;
-  private final Thread reader;
-  private final Thread writer;
+  private final Routes routes;
+  private final Keeper keeper;
+  private final KeyEvents keyEvents;
   private final Runnable onClosed;
+  private final AtomicReference<Life> life = new AtomicReference<>(Life.OPEN);
+
+  /** All whose counts may still change. */
+  private final Set<Delivery<?>> deliveries = ConcurrentHashMap.newKeySet();
 
   private final ReentrantLock lock = new ReentrantLock();
 
-  /** Signalled when there is something to connect for or to send, and at the end. */
-  private final Condition changed = lock.newCondition();
+  /** The counts of all others. */
+  private PubSubStats ended = PubSubStats.NONE;
 
-  // By name; looked at by the reader without the lock, for every message.
-  private final Map<String, Topic> channels = new ConcurrentHashMap<>();
-  private final Map<String, Topic> patterns = new ConcurrentHashMap<>();
-
-  private final List<Request> outgoing = new ArrayList<>();
-  private @Nullable Session session;
-  private int unrestored;
-  private boolean established;
-  private @Nullable Long outageStartNanos;
-  private @Nullable Throwable lastFailure;
-  private boolean started;
-  private volatile boolean closed;
+  private @Nullable Thread keeping;
 
   Subscriber(RedisAccess redis, Settings settings, Runnable onClosed) {
     this.settings = settings;
     this.onClosed = onClosed;
-    this.reports = new Reports(settings.listener(), settings.executor());
-    this.reader = Threads.daemon("reader", new Reader(redis, this, settings.longestSilence()));
-    this.writer = Threads.daemon("writer", new Writer(redis, this, settings.heartbeat()));
+    this.reports = new Reports(settings.listener(), settings.executor(), settings.ticker());
+    this.routes = new Routes(redis, settings, reports, this);
+    this.keyEvents = new KeyEvents(redis, reports, settings);
+    this.keeper = new Keeper(redis, routes, keyEvents, this::forgetEnded, settings);
   }
 
   Reports reports() {
     return reports;
   }
 
+  KeyEvents keyEvents() {
+    return keyEvents;
+  }
+
+  void requireNotClosed() {
+    if (life.get() == Life.CLOSED) {
+      throw new IllegalStateException("This RedisPubSub is closed");
+    }
+  }
+
   void requireOpen() {
-    if (closed) {
+    if (life.get() != Life.OPEN) {
       throw new IllegalStateException("This RedisPubSub is closed");
     }
   }
 
   boolean isConnected() {
-    lock.lock();
+    return life.get() != Life.CLOSED && routes.isConnected();
+  }
+
+  /** Makes what hands messages of these topics to a handler; to be given to {@link #subscribe}. */
+  <T> Delivery<T> delivery(
+      Topic.Kind kind,
+      List<String> names,
+      Delivery.Decoder<T> decoder,
+      MessageHandler<? super T> handler) {
+    return new Delivery<>(kind, names, decoder, handler, settings, reports, this::remove);
+  }
+
+  /**
+   * Registers handlers and waits until Redis has confirmed all, or throws and has nothing left.
+   *
+   * @param reach where in a Cluster is to be listened
+   */
+  void subscribe(Collection<? extends Delivery<?>> wanted, Reach reach) {
+    requireOpen();
+    requireNoOwnThread();
+    Delivery<?> inside = Delivery.current();
+    if (inside != null) {
+      inside.subscribingInside(1);
+    }
+    boolean done = false;
     try {
-      return established && session != null && session.isAlive();
+      startKeeping();
+      List<CompletableFuture<@Nullable Void>> confirmations = new ArrayList<>();
+      for (Delivery<?> delivery : wanted) {
+        deliveries.add(delivery);
+        confirmations.addAll(routes.add(delivery, reach));
+      }
+      await(wanted, confirmations);
+      done = true;
     } finally {
-      lock.unlock();
+      if (inside != null) {
+        inside.subscribingInside(-1);
+      }
+      if (!done) {
+        wanted.forEach(Delivery::close);
+      }
+    }
+    if (life.get() == Life.CLOSED) { // meanwhile, perhaps without having seen these
+      wanted.forEach(Delivery::close);
+      requireOpen();
     }
   }
 
-  // Asked for by callers.
-
-  /** Registers a handler and waits until Redis has confirmed, or throws and has nothing left. */
-  void subscribe(Delivery<?> delivery) {
+  private void requireNoOwnThread() {
     Thread caller = Thread.currentThread();
-    if (caller == reader || caller == writer) {
+    if (routes.links().stream().anyMatch(link -> link.isOwnThread(caller))) {
       throw new IllegalStateException(
           "Cannot wait for a confirmation on the thread that reads it: subscribing in a handler or"
               + " listener takes an executor with threads of its own");
     }
+  }
+
+  /** Starts the keeper's thread; one that could not be started is made anew the next time. */
+  private void startKeeping() {
     lock.lock();
     try {
-      requireOpen();
-      add(delivery);
+      if (keeping == null) {
+        Thread started = Threads.daemon("keeper", keeper);
+        started.start();
+        keeping = started;
+      }
     } finally {
       lock.unlock();
     }
-    awaitConfirmation(delivery);
   }
 
-  private void add(Delivery<?> delivery) {
-    if (!started) {
-      reader.start();
-      writer.start();
-      started = true;
-    }
-    Topic topic =
-        topicsOf(delivery.kind)
-            .computeIfAbsent(delivery.topic(), name -> new Topic(delivery.kind, name));
-    topic.add(delivery);
-    if (session == null) {
-      changed.signalAll();
-    } else if (topic.status == Topic.Status.CONFIRMED && session.isAlive()) {
-      delivery.confirmation.complete(null);
-    } else if (topic.status == Topic.Status.UNSENT || topic.status == Topic.Status.REFUSED) {
-      ask(Verb.SUBSCRIBE, topic);
-    }
-  }
-
-  private void ask(Verb verb, Topic topic) {
-    topic.status = Topic.Status.SENT;
-    outgoing.add(new Request(verb, topic));
-    changed.signalAll();
-  }
-
-  private void awaitConfirmation(Delivery<?> delivery) {
+  private void await(
+      Collection<? extends Delivery<?>> wanted,
+      List<CompletableFuture<@Nullable Void>> confirmations) {
     Duration timeout = settings.subscribeTimeout();
+    long deadline = System.nanoTime() + timeout.toNanos();
     try {
-      delivery.confirmation.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
+      for (CompletableFuture<@Nullable Void> each : confirmations) {
+        each.get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
+      }
     } catch (ExecutionException e) {
-      throw asThrown(e);
+      throw e.getCause() instanceof RuntimeException cause ? cause : new JedisException(e);
     } catch (TimeoutException e) {
-      withdraw(delivery);
       throw new JedisConnectionException(
-          "Redis did not confirm the subscription to " + delivery.topic() + " within " + timeout,
-          lastFailure());
+          "Redis did not confirm the subscription to " + named(wanted) + " within " + timeout,
+          routes.lastFailure());
     } catch (InterruptedException e) {
-      withdraw(delivery);
       Thread.currentThread().interrupt();
-      throw new JedisException("Interrupted while subscribing to " + delivery.topic(), e);
+      throw new JedisException("Interrupted while subscribing to " + named(wanted), e);
     }
   }
 
-  private void withdraw(Delivery<?> delivery) {
-    delivery.end();
-    remove(delivery);
+  private static String named(Collection<? extends Delivery<?>> wanted) {
+    String first = EventLog.escape(wanted.iterator().next().topic());
+    return wanted.size() == 1 ? first : first + " and " + (wanted.size() - 1) + " more";
   }
 
-  private static RuntimeException asThrown(ExecutionException e) {
-    return e.getCause() instanceof RuntimeException cause ? cause : new JedisException(e);
+  /** Forgets a handler that was closed. */
+  private void remove(Delivery<?> delivery) {
+    routes.remove(delivery);
+    keyEvents.forget(delivery);
+    forgetIfEnded(delivery);
   }
 
-  private @Nullable Throwable lastFailure() {
+  private void forgetEnded() {
+    deliveries.forEach(this::forgetIfEnded);
+  }
+
+  /** Keeps only the counts of what is closed and no longer handles anything. */
+  private void forgetIfEnded(Delivery<?> delivery) {
     lock.lock();
     try {
-      return lastFailure;
+      PubSubStats last = delivery.stats();
+      if (!delivery.isActive() && last.queued() == 0 && deliveries.remove(delivery)) {
+        ended = ended.plus(last);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  PubSubStats stats() {
+    lock.lock();
+    try {
+      PubSubStats sum = ended;
+      for (Delivery<?> delivery : deliveries) {
+        sum = sum.plus(delivery.stats());
+      }
+      return sum;
     } finally {
       lock.unlock();
     }
   }
 
-  /** Forgets a handler; tells Redis if it was the last one of its topic. */
-  void remove(Delivery<?> delivery) {
-    lock.lock();
-    try {
-      Map<String, Topic> sameKind = topicsOf(delivery.kind);
-      Topic topic = sameKind.get(delivery.topic());
-      if (topic == null || !topic.remove(delivery) || !topic.handlers().isEmpty()) {
-        return;
-      }
-      sameKind.remove(topic.name);
-      if (topic.status == Topic.Status.SENT || topic.status == Topic.Status.CONFIRMED) {
-        outgoing.add(new Request(Verb.UNSUBSCRIBE, topic));
-        changed.signalAll();
-      }
-    } finally {
-      lock.unlock();
+  @Override
+  public void misplaced() {
+    keeper.call();
+  }
+
+  /** Lets all that has arrived be handled, within a time, and closes. */
+  boolean close(Duration maxWait) {
+    long deadline = System.nanoTime() + maxWait.toNanos();
+    boolean unused = life.compareAndSet(Life.OPEN, Life.DRAINING);
+    deliveries.forEach(Delivery::drain);
+    boolean all = true;
+    for (Delivery<?> delivery : deliveries) {
+      all &= delivery.awaitIdle(deadline);
     }
+    close();
+    return all;
   }
 
   /** Ends everything; waits, within bounds, for the threads unless it is called on one of them. */
-  void close() {
-    Session last;
-    List<Delivery<?>> deliveries;
+  @Override
+  public void close() {
+    if (life.getAndSet(Life.CLOSED) == Life.CLOSED) {
+      return;
+    }
+    deliveries.forEach(Delivery::end);
+    List<Thread> threads = new ArrayList<>();
+    keeper.close();
     lock.lock();
     try {
-      if (closed) {
-        return;
+      if (keeping != null) {
+        keeping.interrupt(); // it may be waiting for a connection of the pool
+        threads.add(keeping);
       }
-      closed = true;
-      last = session;
-      deliveries = deliveries();
-      channels.clear();
-      patterns.clear();
-      changed.signalAll();
     } finally {
       lock.unlock();
     }
-    IllegalStateException why = new IllegalStateException("This RedisPubSub was closed");
-    for (Delivery<?> delivery : deliveries) {
-      delivery.end();
-      delivery.confirmation.completeExceptionally(why);
-    }
-    if (last != null) {
-      last.die(why);
-    }
+    routes.close();
+    routes.links().forEach(link -> threads.addAll(link.threads()));
     onClosed.run();
-    Threads.awaitEnd(List.of(reader, writer), CLOSE_WAIT_NANOS);
-  }
-
-  private List<Delivery<?>> deliveries() {
-    return topics().<Delivery<?>>flatMap(topic -> topic.handlers().stream()).toList();
-  }
-
-  private Stream<Topic> topics() {
-    return Stream.concat(channels.values().stream(), patterns.values().stream());
-  }
-
-  private Map<String, Topic> topicsOf(Topic.Kind kind) {
-    return switch (kind) {
-      case CHANNEL -> channels;
-      case PATTERN -> patterns;
-    };
-  }
-
-  // Asked for by the reader.
-
-  /**
-   * Waits for a time, then until there is something to connect for.
-   *
-   * @return false if closed
-   */
-  boolean awaitWanted(Duration delay) {
-    lock.lock();
-    try {
-      awaitChange(() -> false, System.nanoTime() + delay.toNanos());
-      while (!closed && channels.isEmpty() && patterns.isEmpty()) {
-        changed.awaitUninterruptibly();
-      }
-      return !closed;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Waits until the condition holds, the time is reached, or this is closed. */
-  private void awaitChange(BooleanSupplier condition, long deadlineNanos) {
-    long left = deadlineNanos - System.nanoTime();
-    while (!closed && left > 0 && !condition.getAsBoolean()) {
-      try {
-        left = changed.awaitNanos(left);
-      } catch (InterruptedException e) {
-        // Only a handler on a same-thread executor can have left this behind.
-        LOG.debug("Interrupted", e);
-        left = deadlineNanos - System.nanoTime();
-      }
-    }
-  }
-
-  void failedToConnect(Throwable failure) {
-    lock.lock();
-    try {
-      lastFailure = failure;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Takes a new session into use and has all topics subscribed on it; ends it if closed. */
-  void begin(Session begun) {
-    lock.lock();
-    try {
-      if (!closed) {
-        session = begun;
-        topics().forEach(topic -> ask(Verb.RESTORE, topic));
-        unrestored = outgoing.size();
-        establishIfRestored();
-      }
-    } finally {
-      lock.unlock();
-    }
-    if (closed) { // meanwhile perhaps, when close() has seen this session or not
-      begun.die(new IllegalStateException("This RedisPubSub was closed"));
-    }
-    reports.wake();
-  }
-
-  private void establishIfRestored() {
-    if (unrestored > 0 || established) {
-      return;
-    }
-    established = true;
-    lastFailure = null;
-    if (outageStartNanos != null) {
-      reports.reconnected(Duration.ofNanos(System.nanoTime() - outageStartNanos));
-      outageStartNanos = null;
-    }
-  }
-
-  /**
-   * Takes a dead session out of use.
-   *
-   * @return whether all topics had been confirmed on it
-   */
-  boolean end(Session ended, Throwable cause) {
-    boolean wasEstablished;
-    lock.lock();
-    try {
-      wasEstablished = established;
-      session = null;
-      established = false;
-      lastFailure = cause;
-      outgoing.clear();
-      topics().forEach(topic -> topic.status = Topic.Status.UNSENT);
-      if (wasEstablished && !closed) {
-        outageStartNanos = ended.goodUntilNanos();
-        reports.disconnected(cause);
-      }
-    } finally {
-      lock.unlock();
-    }
-    reports.wake();
-    return wasEstablished;
-  }
-
-  @Override
-  public void onMessage(Topic.Kind kind, String name, String channel, byte[] payload) {
-    Topic topic = topicsOf(kind).get(name);
-    if (topic != null) { // else its UNSUBSCRIBE is on the way
-      // The same name for all that are queued, where it is known beforehand.
-      String from = kind == Topic.Kind.CHANNEL ? topic.name : channel;
-      for (Delivery<?> delivery : topic.handlers()) {
-        delivery.offer(from, payload);
-      }
-    }
-  }
-
-  @Override
-  public void onReply(Verb verb, Topic topic) {
-    if (verb == Verb.UNSUBSCRIBE) {
-      return;
-    }
-    lock.lock();
-    try {
-      topic.status = Topic.Status.CONFIRMED;
-      topic.refusalReported = false;
-      topic.handlers().forEach(delivery -> delivery.confirmation.complete(null));
-      answered(verb);
-    } finally {
-      lock.unlock();
-    }
-    reports.wake();
-  }
-
-  @Override
-  public void onError(Verb verb, Topic topic, JedisDataException error) {
-    if (verb == Verb.UNSUBSCRIBE) {
-      LOG.warn("Redis refuses to end the subscription to {}", topic.name, error);
-      return;
-    }
-    lock.lock();
-    try {
-      failUnconfirmed(topic, error);
-      if (topic.handlers().isEmpty()) {
-        topicsOf(topic.kind).remove(topic.name, topic);
-      } else if (isRefusalOfTopic(error)) {
-        refused(topic, error);
-      } else {
-        throw error; // ends the session: there is something about the server that may pass
-      }
-      answered(verb);
-    } finally {
-      lock.unlock();
-    }
-    reports.wake();
-  }
-
-  private void answered(Verb verb) {
-    if (verb == Verb.RESTORE) {
-      unrestored--;
-      establishIfRestored();
-    }
-  }
-
-  private static void failUnconfirmed(Topic topic, JedisDataException error) {
-    for (Delivery<?> delivery : topic.handlers()) {
-      if (delivery.confirmation.completeExceptionally(error)) {
-        topic.remove(delivery);
-        delivery.end();
-      }
-    }
-  }
-
-  private static boolean isRefusalOfTopic(JedisDataException error) {
-    return error instanceof JedisAccessControlException
-        && String.valueOf(error.getMessage()).startsWith("NOPERM");
-  }
-
-  private void refused(Topic topic, JedisDataException error) {
-    topic.status = Topic.Status.REFUSED;
-    if (!topic.refusalReported) {
-      topic.refusalReported = true;
-      topic.handlers().forEach(delivery -> reports.refused(delivery, error));
-    }
-  }
-
-  // Asked for by the writer.
-
-  /**
-   * Waits until there is something to send, or for the given time.
-   *
-   * @return false if closed
-   */
-  boolean awaitOutgoing(long deadlineNanos) {
-    lock.lock();
-    try {
-      awaitChange(() -> !outgoing.isEmpty(), deadlineNanos);
-      return !closed;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Sends what is to be sent. The one method here that may block, on the writer's thread only. */
-  void sendOutgoing() {
-    Session to;
-    List<Request> requests;
-    lock.lock();
-    try {
-      to = session;
-      requests = List.copyOf(outgoing);
-      outgoing.clear();
-    } finally {
-      lock.unlock();
-    }
-    if (to != null && !requests.isEmpty()) {
-      to.send(requests);
-    }
-  }
-
-  /** Has the peer asked whether it is there, and whether it still refuses what it refused. */
-  void beat() {
-    lock.lock();
-    try {
-      if (session == null) {
-        return;
-      }
-      if (!session.isPinging()) {
-        outgoing.add(Request.PING);
-      }
-      topics()
-          .filter(topic -> topic.status == Topic.Status.REFUSED)
-          .forEach(topic -> ask(Verb.SUBSCRIBE, topic));
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** The session of the moment, for a look at its peer. */
-  @Nullable Session session() {
-    lock.lock();
-    try {
-      return session;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Once a second: reports drops, and goes on with what the executor refused before. */
-  void tick() {
-    deliveries().forEach(Delivery::tick);
-    reports.wake();
+    Threads.awaitEnd(threads, CLOSE_WAIT_NANOS);
   }
 }

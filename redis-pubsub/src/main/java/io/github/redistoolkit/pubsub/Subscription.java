@@ -1,15 +1,18 @@
 package io.github.redistoolkit.pubsub;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import java.time.Duration;
+
 /**
- * One handler's subscription to a channel or pattern. Thread-safe; no method does I/O on the
- * calling thread.
+ * One handler's subscription. Thread-safe; no method does I/O on the calling thread, and only
+ * {@link #close(Duration)} waits.
  */
 public interface Subscription extends AutoCloseable {
 
   /**
    * Returns what is subscribed to.
    *
-   * @return the channel or the pattern
+   * @return the channel or the pattern; for key events their channels, separated by commas
    */
   String topic();
 
@@ -22,32 +25,41 @@ public interface Subscription extends AutoCloseable {
   boolean isActive();
 
   /**
-   * Returns how many messages arrived.
+   * Returns what became of this subscription's messages.
    *
-   * @return the count since the subscription was made, dropped and malformed messages included
+   * @return the counts since the subscription was made
    */
-  long received();
-
-  /**
-   * Returns how many messages were dropped because the handler was too slow.
-   *
-   * @return the count since the subscription was made
-   */
-  long dropped();
+  PubSubStats stats();
 
   /**
    * Returns how many messages could not be decoded to the type of the subscription. Each was given
-   * to {@link PubSubListener#onError}.
+   * to {@link PubSubListener#onMalformed}, and is among those that failed.
    *
    * @return the count since the subscription was made
    */
   long undecodable();
 
   /**
-   * Ends the subscription. No invocation of the handler starts afterwards; one that is under way is
-   * not waited for. Queued messages are discarded. Redis is told when the last subscription to the
-   * topic ends. Does nothing when already closed.
+   * Ends the subscription at once. No message is taken for the handler afterwards, and what is
+   * queued is discarded and counts as dropped. One that was taken before is not waited for: it may
+   * still be handled, or reach the handler a moment after this returns. Redis is told when the last
+   * subscription to the topic ends. Does nothing when already closed.
    */
   @Override
   void close();
+
+  /**
+   * Ends the subscription once what has arrived is handled: takes no further messages, waits for
+   * those that are queued or being handled, and closes. When this returns true, the handler is not
+   * running and will not run again, unless it is the caller: called by the handler itself, this
+   * does not wait for the message of that moment, and discards the rest.
+   *
+   * @param maxWait how long to wait at most, from 1 ms to 1 hour; an interrupt ends it too, and
+   *     stays set
+   * @return whether all was handled; it is closed in any case
+   * @throws NullPointerException if {@code maxWait} is null
+   * @throws IllegalArgumentException if it is out of bounds
+   */
+  @CanIgnoreReturnValue
+  boolean close(Duration maxWait);
 }

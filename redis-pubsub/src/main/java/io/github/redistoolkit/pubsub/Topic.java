@@ -1,21 +1,24 @@
 package io.github.redistoolkit.pubsub;
 
-import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Protocol.Command;
 
 /**
  * One subscription as Redis sees it, however many handlers share it. All but {@link #handlers} is
- * guarded by the lock of the {@link Subscriber}.
+ * guarded by the lock of the {@link Link} that it is on.
  */
 final class Topic {
 
-  /** Channels and patterns are apart in Redis. */
+  /** These are apart in Redis. */
   enum Kind {
     CHANNEL(Command.SUBSCRIBE, Command.UNSUBSCRIBE),
-    PATTERN(Command.PSUBSCRIBE, Command.PUNSUBSCRIBE);
+    PATTERN(Command.PSUBSCRIBE, Command.PUNSUBSCRIBE),
+    SHARDED(Command.SSUBSCRIBE, Command.SUNSUBSCRIBE);
 
     final Command subscribe;
     final Command unsubscribe;
@@ -34,15 +37,25 @@ final class Topic {
     REFUSED
   }
 
+  /**
+   * One who is to get the messages.
+   *
+   * @param confirmation completed when Redis has confirmed; failed when it refuses before
+   */
+  record Handler(Delivery<?> delivery, CompletableFuture<@Nullable Void> confirmation) {}
+
   final Kind kind;
   final String name;
   final byte[] rawName;
   Status status = Status.UNSENT;
 
+  /** Since when messages may have been lost; null once that was reported, and at first. */
+  @Nullable Long lostSinceNanos;
+
   /** Set at a refusal, until the next confirmation: a refusal is reported once. */
   boolean refusalReported;
 
-  private volatile List<Delivery<?>> handlers = List.of();
+  private volatile List<Handler> handlers = List.of();
 
   Topic(Kind kind, String name) {
     this.kind = kind;
@@ -50,26 +63,27 @@ final class Topic {
     this.rawName = name.getBytes(StandardCharsets.UTF_8);
   }
 
-  boolean isNamed(Object raw) {
+  boolean isNamed(@Nullable Object raw) {
     return raw instanceof byte[] bytes && Arrays.equals(bytes, rawName);
   }
 
   /** An immutable snapshot, safe to read without the lock. */
-  List<Delivery<?>> handlers() {
+  List<Handler> handlers() {
     return handlers;
   }
 
-  void add(Delivery<?> delivery) {
-    Delivery<?>[] grown = handlers.toArray(new Delivery<?>[handlers.size() + 1]);
-    grown[grown.length - 1] = delivery;
-    handlers = List.of(grown);
+  Handler add(Delivery<?> delivery) {
+    Handler handler = new Handler(delivery, new CompletableFuture<>());
+    List<Handler> grown = new ArrayList<>(handlers);
+    grown.add(handler);
+    handlers = List.copyOf(grown);
+    return handler;
   }
 
   /** Removes a handler; false if it is not here. */
-  @CanIgnoreReturnValue
   boolean remove(Delivery<?> delivery) {
-    List<Delivery<?>> before = handlers;
-    handlers = before.stream().filter(other -> other != delivery).toList();
+    List<Handler> before = handlers;
+    handlers = before.stream().filter(other -> other.delivery() != delivery).toList();
     return handlers.size() < before.size();
   }
 }

@@ -1,75 +1,53 @@
 package io.github.redistoolkit.pubsub;
 
-import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-import redis.clients.jedis.exceptions.JedisConnectionException;
 
 /** Sends what the reader awaits replies to, and keeps time, until closed. */
 final class Writer implements Runnable {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Writer.class);
-
   private static final long TICK_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  private final RedisAccess redis;
-  private final Subscriber subscriber;
+  private final Link link;
   private final long heartbeatNanos;
+  private final Ticker ticker;
+  private long nextBeat;
+  private long nextTick;
 
-  Writer(RedisAccess redis, Subscriber subscriber, Duration heartbeat) {
-    this.redis = redis;
-    this.subscriber = subscriber;
+  Writer(Link link, Duration heartbeat, Ticker ticker) {
+    this.link = link;
     this.heartbeatNanos = heartbeat.toNanos();
+    this.ticker = ticker;
   }
 
   @Override
   public void run() {
-    long nextBeat = System.nanoTime() + heartbeatNanos;
-    long nextTick = System.nanoTime() + TICK_NANOS;
-    while (subscriber.awaitOutgoing(nextBeat - nextTick < 0 ? nextBeat : nextTick)) {
-      subscriber.sendOutgoing();
-      long now = System.nanoTime();
-      if (now - nextBeat >= 0) {
-        subscriber.beat();
-        nextBeat = now + heartbeatNanos;
-      }
-      if (now - nextTick >= 0) {
-        tick();
-        nextTick = now + TICK_NANOS;
+    nextBeat = ticker.nanoTime() + heartbeatNanos;
+    nextTick = ticker.nanoTime() + TICK_NANOS;
+    while (link.awaitOutgoing(untilNext())) {
+      try {
+        sendAndKeepTime();
+      } catch (Throwable t) { // without this thread nothing would be sent or noticed
+        link.log().warn(t, "Failed to look after the subscriptions; trying again in a moment");
       }
     }
   }
 
-  private void tick() {
-    try {
-      lookAtPool();
-      subscriber.tick();
-    } catch (RuntimeException | Error e) { // without this thread nothing would be noticed
-      LOG.warn("Failed to look after the subscriptions; trying again in a second", e);
-    }
+  private long untilNext() {
+    return (nextBeat - nextTick < 0 ? nextBeat : nextTick) - ticker.nanoTime();
   }
 
-  /**
-   * What the connection itself does not tell: that the caller has closed the pool, and that after a
-   * failover the demoted primary still answers.
-   */
-  private void lookAtPool() {
-    if (redis.isClosed()) {
-      subscriber.close();
-      return;
+  private void sendAndKeepTime() {
+    link.sendOutgoing();
+    long now = ticker.nanoTime();
+    if (now - nextBeat >= 0) {
+      nextBeat = now + heartbeatNanos;
+      link.beat();
     }
-    Session session = subscriber.session();
-    if (session == null) {
-      return;
-    }
-    if (redis.isCurrent(session.opened())) {
-      session.markCurrent();
-    } else {
-      session.die(
-          new JedisConnectionException(
-              "Connected to " + session.opened().node() + ", which the client no longer uses"));
+    if (now - nextTick >= 0) {
+      nextTick = now + TICK_NANOS;
+      link.tick();
     }
   }
 }

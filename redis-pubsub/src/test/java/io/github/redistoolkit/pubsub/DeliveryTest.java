@@ -4,23 +4,25 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Json;
-import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import redis.clients.jedis.Jedis;
-import redis.clients.jedis.util.Pool;
 
 @Timeout(20)
 class DeliveryTest {
@@ -28,19 +30,19 @@ class DeliveryTest {
   /** What a message with one digit takes in the queue. */
   private static final long ONE = 1L + "channel".length() + Delivery.BYTES_PER_MESSAGE;
 
-  private final Pool<Jedis> pool = Offline.pool();
+  private final AtomicLong nowNanos = new AtomicLong();
   private final Queue<Runnable> tasks = new ArrayDeque<>();
   private final List<Integer> handled = new ArrayList<>();
   private final List<Long> reported = new ArrayList<>();
 
-  @AfterEach
-  void close() {
-    pool.close();
-  }
-
-  private Subscriber subscriber;
+  private Reports reports;
 
   private Delivery<Integer> delivery(Overflow overflow, long queueBytes) {
+    return delivery(overflow, queueBytes, tasks::add, message -> handled.add(message.body()));
+  }
+
+  private Delivery<Integer> delivery(
+      Overflow overflow, long queueBytes, Executor executor, MessageHandler<Integer> handler) {
     PubSubListener listener =
         new PubSubListener() {
           @Override
@@ -51,26 +53,28 @@ class DeliveryTest {
     Settings settings =
         new Settings(
             new Payloads(Json.standard()),
-            tasks::add,
+            executor,
             Duration.ofSeconds(5),
             Duration.ofSeconds(10),
             Duration.ofSeconds(5),
             queueBytes,
             overflow,
-            listener);
-    subscriber = new Subscriber(RedisAccess.of(pool), settings, () -> {});
+            listener,
+            nowNanos::get);
+    reports = new Reports(listener, executor, nowNanos::get);
     return new Delivery<>(
-        subscriber,
         Topic.Kind.CHANNEL,
-        "channel",
-        TypeToken.get(Integer.class),
-        message -> handled.add(message.body()),
-        settings);
+        List.of("channel"),
+        Bodies.decoder(settings.payloads(), TypeToken.get(Integer.class)),
+        handler,
+        settings,
+        reports,
+        closed -> {});
   }
 
   private static void offer(Delivery<?> delivery, int... bodies) {
     for (int body : bodies) {
-      delivery.offer("channel", String.valueOf(body).getBytes(UTF_8));
+      delivery.offer("channel", String.valueOf(body).getBytes(UTF_8), () -> true);
     }
   }
 
@@ -86,8 +90,8 @@ class DeliveryTest {
     offer(delivery, 1, 2, 3, 4, 5);
     runTasks();
     assertThat(handled, contains(3, 4, 5));
-    assertThat(delivery.received(), is(5L));
-    assertThat(delivery.dropped(), is(2L));
+    assertThat(delivery.stats().received(), is(5L));
+    assertThat(delivery.stats().dropped(), is(2L));
   }
 
   @Test
@@ -98,15 +102,15 @@ class DeliveryTest {
     offer(delivery, 6);
     runTasks();
     assertThat(handled, contains(1, 2, 3, 6));
-    assertThat(delivery.received(), is(6L));
-    assertThat(delivery.dropped(), is(2L));
+    assertThat(delivery.stats().received(), is(6L));
+    assertThat(delivery.stats().dropped(), is(2L));
   }
 
   @Test
   void countsBytesNotMessages() {
     Delivery<Integer> delivery = delivery(Overflow.DROP_OLDEST, 3 * ONE + 4);
     offer(delivery, 1, 2, 30_000);
-    assertThat(delivery.dropped(), is(0L));
+    assertThat(delivery.stats().dropped(), is(0L));
     offer(delivery, 4);
     runTasks();
     assertThat(handled, contains(2, 30_000, 4));
@@ -118,7 +122,7 @@ class DeliveryTest {
     offer(delivery, 1, 2, 3);
     runTasks();
     assertThat(handled, contains(3));
-    assertThat(delivery.dropped(), is(2L));
+    assertThat(delivery.stats().dropped(), is(2L));
   }
 
   @Test
@@ -135,7 +139,7 @@ class DeliveryTest {
     while (reader.getState() != Thread.State.WAITING) {
       Thread.onSpinWait();
     }
-    assertThat(delivery.received(), is(3L));
+    assertThat(delivery.stats().received(), is(2L));
     assertThat(offered.getCount(), is(1L));
     boolean any = false;
     while (reader.isAlive()) {
@@ -145,7 +149,7 @@ class DeliveryTest {
     reader.join();
     runTasks();
     assertThat(handled, contains(1, 2, 3, 4));
-    assertThat(delivery.dropped(), is(0L));
+    assertThat(delivery.stats().dropped(), is(0L));
   }
 
   @Test
@@ -176,9 +180,13 @@ class DeliveryTest {
     offer(delivery, 1, 2, 3);
     delivery.tick();
     delivery.tick();
-    offer(delivery, 4);
+    runTasks();
+    offer(delivery, 4, 5);
     delivery.tick();
-    subscriber.reports().wake();
+    runTasks();
+    assertThat("not within a second", reported, contains(2L));
+    nowNanos.addAndGet(1_000_000_000);
+    delivery.tick();
     runTasks();
     assertThat(reported, contains(2L, 1L));
   }
@@ -203,7 +211,149 @@ class DeliveryTest {
     offer(delivery, 4);
     runTasks();
     assertThat(handled, is(empty()));
-    assertThat(delivery.received(), is(3L));
-    assertThat(delivery.dropped(), is(0L));
+    assertThat(delivery.stats(), is(new PubSubStats(3, 0, 0, 3, 0, 0)));
+  }
+
+  @Test
+  void countsAddUpAtEveryMoment() throws Exception {
+    ExecutorService executor = Executors.newFixedThreadPool(2);
+    for (Overflow overflow : List.of(Overflow.DROP_OLDEST, Overflow.DROP_NEWEST)) {
+      Delivery<Integer> delivery =
+          delivery(
+              overflow,
+              5 * ONE,
+              executor,
+              message -> {
+                if (message.body() % 3 == 0) {
+                  throw new IllegalStateException("on purpose");
+                }
+              });
+      CountDownLatch offered = new CountDownLatch(1);
+      executor.execute(
+          () -> {
+            for (int i = 0; i < 50_000; i++) {
+              delivery.offer(
+                  "channel", (i % 5 == 0 ? "x" : "" + i % 10).getBytes(UTF_8), () -> true);
+            }
+            offered.countDown();
+          });
+      boolean over = false;
+      while (!over) {
+        over = offered.getCount() == 0;
+        assertAddsUp(delivery.stats());
+      }
+      delivery.close();
+      assertThat(delivery.awaitIdle(System.nanoTime() + 10_000_000_000L), is(true));
+      assertAddsUp(delivery.stats());
+      assertThat(delivery.stats().received(), is(50_000L));
+      assertThat(delivery.stats().queued(), is(0L));
+      assertThat(delivery.stats().handled(), is(greaterThan(0L)));
+      assertThat(delivery.stats().failed(), is(greaterThan(0L)));
+    }
+    executor.shutdown();
+  }
+
+  private static void assertAddsUp(PubSubStats stats) {
+    assertThat(
+        stats.toString(),
+        stats.handled() + stats.failed() + stats.dropped() + stats.queued(),
+        is(stats.received()));
+  }
+
+  @Test
+  void aReaderThatWaitsForRoomGoesOnWhenItsConnectionIsDead() throws Exception {
+    Delivery<Integer> delivery = delivery(Overflow.BLOCK, ONE);
+    AtomicBoolean alive = new AtomicBoolean(true);
+    Thread reader =
+        new Thread(
+            () -> {
+              for (int i = 1; i <= 3; i++) {
+                delivery.offer("channel", String.valueOf(i).getBytes(UTF_8), alive::get);
+              }
+            });
+    reader.start();
+    while (reader.getState() != Thread.State.WAITING) {
+      Thread.onSpinWait();
+    }
+    alive.set(false);
+    delivery.wakeReader();
+    reader.join();
+    runTasks();
+    assertThat("what had come is not lost", handled, contains(1, 2, 3));
+  }
+
+  @Test
+  void aReaderThatWaitsForRoomGoesOnWhileTheHandlerSubscribes() throws Exception {
+    Delivery<Integer> delivery = delivery(Overflow.BLOCK, ONE);
+    Thread reader = new Thread(() -> offer(delivery, 1, 2, 3));
+    reader.start();
+    while (reader.getState() != Thread.State.WAITING) {
+      Thread.onSpinWait();
+    }
+    delivery.subscribingInside(1);
+    reader.join();
+    delivery.subscribingInside(-1);
+    runTasks();
+    assertThat(handled, contains(1, 2, 3));
+  }
+
+  @Test
+  void closingWithTimeHandlesWhatIsQueuedAndTakesNothingMore() throws Exception {
+    Delivery<Integer> delivery = delivery(Overflow.DROP_OLDEST, 100 * ONE);
+    offer(delivery, 1, 2, 3);
+    Thread closing = new Thread(() -> assertThat(delivery.close(Duration.ofSeconds(10)), is(true)));
+    closing.start();
+    while (closing.getState() != Thread.State.TIMED_WAITING) {
+      Thread.onSpinWait();
+    }
+    offer(delivery, 4);
+    assertThat(delivery.isActive(), is(true));
+    runTasks();
+    closing.join();
+    assertThat(handled, contains(1, 2, 3));
+    assertThat(delivery.isActive(), is(false));
+    assertThat(delivery.stats(), is(new PubSubStats(3, 3, 0, 0, 0, 0)));
+  }
+
+  @Test
+  void closingWithTimeSaysWhenItWasTooShort() {
+    Delivery<Integer> delivery = delivery(Overflow.DROP_OLDEST, 100 * ONE);
+    offer(delivery, 1);
+    assertThat(delivery.close(Duration.ofMillis(1)), is(false));
+    assertThat(delivery.isActive(), is(false));
+    runTasks();
+    assertThat(handled, is(empty()));
+    assertThat(delivery.stats(), is(new PubSubStats(1, 0, 0, 1, 0, 0)));
+  }
+
+  @Test
+  void aHandlerCanCloseItsOwnSubscription() {
+    List<Boolean> closed = new ArrayList<>();
+    Delivery<Integer> delivery =
+        delivery(
+            Overflow.DROP_OLDEST,
+            100 * ONE,
+            tasks::add,
+            message -> closed.add(message.subscription().close(Duration.ofMinutes(1))));
+    offer(delivery, 1);
+    runTasks();
+    assertThat(closed, contains(true));
+    assertThat(delivery.stats(), is(new PubSubStats(1, 1, 0, 0, 0, 0)));
+  }
+
+  @Test
+  void isDeafToNoErrorOfTheLogOrTheListener() {
+    Delivery<Integer> delivery =
+        delivery(
+            Overflow.DROP_OLDEST,
+            100 * ONE,
+            tasks::add,
+            message -> {
+              handled.add(message.body());
+              throw new OutOfMemoryError("on purpose");
+            });
+    offer(delivery, 1, 2, 3);
+    runTasks();
+    assertThat(handled, contains(1, 2, 3));
   }
 }

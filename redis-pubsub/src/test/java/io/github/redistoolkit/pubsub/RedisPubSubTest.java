@@ -2,6 +2,7 @@ package io.github.redistoolkit.pubsub;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -82,7 +83,7 @@ class RedisPubSubTest {
       assertThat(settings.queueBytes(), is(32L * 1024 * 1024));
       assertThat(settings.overflow(), is(Overflow.DROP_OLDEST));
       assertThat(settings.payloads().json, is(sameInstance(Json.standard())));
-      assertThat(settings.listener(), is(sameInstance(Reports.TO_LOG)));
+      assertThat(settings.listener(), is(instanceOf(LoggingListener.class)));
       pubSub.close();
     }
   }

@@ -1,0 +1,691 @@
+package io.github.redistoolkit.pubsub;
+
+import io.github.redistoolkit.core.EventLog;
+import io.github.redistoolkit.core.Failures;
+import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.RedisAccess.Opened;
+import io.github.redistoolkit.core.Ticker;
+import io.github.redistoolkit.pubsub.Registry.Gap;
+import io.github.redistoolkit.pubsub.Session.Request;
+import io.github.redistoolkit.pubsub.Session.Verb;
+import io.github.redistoolkit.pubsub.Topic.Handler;
+import io.github.redistoolkit.pubsub.Topic.Kind;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.exceptions.JedisDataException;
+
+/**
+ * One connection, again and again: keeps Redis to what its registry says, and tells of losses and
+ * gaps.
+ *
+ * <p>Two daemon threads, started with the first subscription: {@link Reader} connects and reads,
+ * {@link Writer} sends and keeps time. All state that they share with callers is guarded by one
+ * lock, which is never held during I/O or while code of others runs. Thread-safe.
+ */
+final class Link implements Session.Events {
+
+  /** Whom a link tells what it cannot settle by itself. No lock is held then. */
+  interface Hub {
+    /** A topic is at another node than this link's. */
+    void misplaced();
+
+    /** The pool or client was closed. */
+    void close();
+  }
+
+  /** A connection that lived for so long was a good one: the next is tried at once. */
+  static final long STABLE_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+  private static final long REPORT_FAILURE_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+  /** The node it leads to; empty for any of a Cluster, or the only one. */
+  final String node;
+
+  private final RedisAccess redis;
+  private final Settings settings;
+  private final Reports reports;
+  private final Hub hub;
+  private final Ticker ticker;
+  private final @Nullable Probe probe;
+
+  private @Nullable Thread reader;
+  private @Nullable Thread writer;
+
+  private final ReentrantLock lock = new ReentrantLock();
+
+  /** Signalled when there is something to connect for or to send, and at the end. */
+  private final Condition changed = lock.newCondition();
+
+  private final Registry registry = new Registry();
+  private @Nullable Session session;
+  private @Nullable Long restoredNanos;
+  private @Nullable Throwable lastFailure;
+  private String reportedFailure = "";
+  private long reportedFailureNanos;
+  private boolean misled;
+  private volatile boolean closed;
+
+  private Link(
+      String node,
+      RedisAccess redis,
+      Settings settings,
+      Reports reports,
+      Hub hub,
+      @Nullable Probe probe) {
+    this.node = node;
+    this.redis = redis;
+    this.settings = settings;
+    this.reports = reports;
+    this.hub = hub;
+    this.ticker = settings.ticker();
+    this.probe = probe;
+  }
+
+  /** A link to any node, which has probes published through the pool. */
+  static Link toAny(RedisAccess redis, Settings settings, Reports reports, Hub hub) {
+    return new Link("", redis, settings, reports, hub, new Probe(settings, reports.log));
+  }
+
+  /** A link to a primary of a Cluster. */
+  static Link toNode(String node, RedisAccess redis, Settings settings, Reports reports, Hub hub) {
+    return new Link(node, redis, settings, reports, hub, null);
+  }
+
+  boolean isConnected() {
+    lock.lock();
+    try {
+      return registry.isRestored() && session != null && session.isAlive();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  EventLog log() {
+    return reports.log;
+  }
+
+  boolean isOwnThread(Thread thread) {
+    lock.lock();
+    try {
+      return thread == reader || thread == writer;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  // Asked for by callers.
+
+  /**
+   * Registers a handler; what is returned completes when Redis has confirmed.
+   *
+   * @throws IllegalStateException if this is closed
+   * @throws OutOfMemoryError if there is no thread to be had; nothing is registered then, and the
+   *     next call tries again
+   */
+  CompletableFuture<@Nullable Void> add(Delivery<?> delivery, Kind kind, String name) {
+    lock.lock();
+    try {
+      if (closed) {
+        throw new IllegalStateException("This RedisPubSub is closed");
+      }
+      startThreads();
+      CompletableFuture<@Nullable Void> confirmation = registry.add(delivery, kind, name);
+      changed.signalAll();
+      return confirmation;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** A thread that could not be started is made anew the next time: it starts but once. */
+  private void startThreads() {
+    if (reader == null) {
+      Thread started = Threads.daemon("reader", new Reader(this));
+      started.start();
+      reader = started;
+    }
+    if (writer == null) {
+      Thread started = Threads.daemon("writer", new Writer(this, settings.heartbeat(), ticker));
+      started.start();
+      writer = started;
+    }
+  }
+
+  boolean has(Kind kind, String name) {
+    return registry.find(kind, name) != null;
+  }
+
+  /** Registers a handler that should have been here since some time, unless it is here. */
+  void addLate(Delivery<?> delivery, Kind kind, String name, long sinceNanos) {
+    lock.lock();
+    try {
+      if (closed || registry.has(delivery, kind, name)) {
+        return;
+      }
+      startThreads();
+      registry.addLate(delivery, kind, name, sinceNanos);
+      changed.signalAll();
+      tellLost(
+          List.of(delivery),
+          new JedisConnectionException(node + " has slots now and was not listened to before"));
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Asks once more for what Redis ended or had elsewhere, and should be here after all. */
+  void askAgainForEnded() {
+    lock.lock();
+    try {
+      registry.askAgainForEnded();
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Takes in a topic from another link. */
+  void adopt(Topic topic) {
+    lock.lock();
+    try {
+      startThreads();
+      registry.adopt(topic);
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Gives a topic away; those who had it confirmed are told of the loss. */
+  @Nullable Topic release(Kind kind, String name) {
+    lock.lock();
+    try {
+      Topic topic = registry.find(kind, name);
+      if (topic == null) {
+        return null;
+      }
+      tellLost(registry.release(topic, goodUntilNanos()), moved(topic));
+      changed.signalAll();
+      return topic;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private JedisConnectionException moved(Topic topic) {
+    return new JedisConnectionException(
+        "The slot of " + EventLog.escape(topic.name) + " is no longer at " + node);
+  }
+
+  /** Forgets a handler; tells Redis if it was the last one of its topic. */
+  void remove(Delivery<?> delivery, Kind kind, String name) {
+    lock.lock();
+    try {
+      registry.remove(delivery, kind, name);
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The topics of a kind, as of this moment. */
+  List<String> names(Kind kind) {
+    lock.lock();
+    try {
+      return registry
+          .topics()
+          .filter(topic -> topic.kind == kind)
+          .map(topic -> topic.name)
+          .toList();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  boolean isEmpty() {
+    lock.lock();
+    try {
+      return registry.isEmpty();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Why there is no connection, if there is none. */
+  @Nullable Throwable lastFailure() {
+    lock.lock();
+    try {
+      return lastFailure;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Ends the connection and the threads, without waiting for them. */
+  void close() {
+    Session last;
+    List<Handler> handlers;
+    IllegalStateException why = new IllegalStateException("This RedisPubSub was closed");
+    lock.lock();
+    try {
+      closed = true;
+      last = session;
+      handlers = registry.topics().flatMap(topic -> topic.handlers().stream()).toList();
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    handlers.forEach(handler -> handler.confirmation().completeExceptionally(why));
+    if (last != null) {
+      last.die(why);
+    }
+  }
+
+  List<Thread> threads() {
+    lock.lock();
+    try {
+      return Stream.of(reader, writer).filter(thread -> thread != null).toList();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  // Asked for by the reader.
+
+  /**
+   * Waits for a time, then until there is something to connect for.
+   *
+   * @return false if closed
+   */
+  boolean awaitWanted(Duration delay) {
+    lock.lock();
+    try {
+      awaitChange(() -> false, delay.toNanos());
+      while (!closed && registry.isEmpty()) {
+        changed.awaitUninterruptibly();
+      }
+      return !closed;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Waits until the condition holds, so much time has passed, or this is closed. */
+  private void awaitChange(BooleanSupplier condition, long nanos) {
+    long deadline = System.nanoTime() + nanos;
+    boolean interrupted = false;
+    long left = nanos;
+    while (!closed && left > 0 && !condition.getAsBoolean()) {
+      try {
+        left = changed.awaitNanos(left);
+      } catch (InterruptedException e) {
+        interrupted = true; // only a handler on a same-thread executor can have left this behind
+        left = deadline - System.nanoTime();
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Connects, after the nodes were asked for anew if the last connection led astray. */
+  @Nullable Session connect() {
+    try {
+      if (takeMisled() && !redis.isClosed()) {
+        redis.refresh();
+      }
+      int silenceMillis = (int) settings.longestSilence().toMillis();
+      Opened opened =
+          node.isEmpty() ? redis.open(silenceMillis) : redis.openTo(node, silenceMillis);
+      return new Session(opened, this, ticker);
+    } catch (Throwable t) { // an Error too: without this thread nothing would ever come back
+      failedToConnect(t);
+      return null;
+    }
+  }
+
+  private boolean takeMisled() {
+    lock.lock();
+    try {
+      boolean before = misled;
+      misled = false;
+      return before;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void failedToConnect(Throwable failure) {
+    lock.lock();
+    try {
+      lastFailure = failure;
+      String kind = EventLog.kind(failure);
+      long now = ticker.nanoTime();
+      if (!closed
+          && (!kind.equals(reportedFailure)
+              || now - reportedFailureNanos >= REPORT_FAILURE_NANOS)) {
+        reportedFailure = kind;
+        reportedFailureNanos = now;
+        reports.connectFailed(this, failure);
+      }
+    } finally {
+      lock.unlock();
+    }
+    reports.wake();
+    if (!node.isEmpty()) {
+      hub.misplaced(); // perhaps there is no such node any more
+    }
+  }
+
+  /** Takes a new session into use and has all topics subscribed on it; ends it if closed. */
+  void begin(Session begun) {
+    lock.lock();
+    try {
+      if (!closed) {
+        session = begun;
+        registry.begin();
+        if (probe != null) {
+          probe.begin(ticker.nanoTime());
+          registry.ask(new Request(Verb.SUBSCRIBE, probe.topic));
+        }
+        noteIfRestored();
+        changed.signalAll();
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (closed) { // meanwhile perhaps, when close() has seen this session or not
+      begun.die(new IllegalStateException("This RedisPubSub was closed"));
+    }
+  }
+
+  private void noteIfRestored() {
+    if (restoredNanos == null && registry.isRestored()) {
+      restoredNanos = ticker.nanoTime();
+      lastFailure = null;
+      reportedFailure = "";
+    }
+  }
+
+  private long goodUntilNanos() {
+    Session at = session;
+    long now = ticker.nanoTime();
+    if (at == null) {
+      return now;
+    }
+    return probe == null ? at.goodUntilNanos() : probe.goodUntilNanos(at.goodUntilNanos(), now);
+  }
+
+  /**
+   * Takes a dead session out of use.
+   *
+   * @return whether it was a good one, after which the next need not be waited for
+   */
+  boolean end(Throwable cause) {
+    boolean stable;
+    lock.lock();
+    try {
+      stable = restoredNanos != null && ticker.nanoTime() - restoredNanos >= STABLE_NANOS;
+      List<Delivery<?>> lost = registry.end(goodUntilNanos());
+      session = null;
+      restoredNanos = null;
+      lastFailure = cause;
+      tellLost(lost, cause);
+    } finally {
+      lock.unlock();
+    }
+    reports.wake();
+    return stable;
+  }
+
+  private void tellLost(List<Delivery<?>> lost, Throwable cause) {
+    if (!lost.isEmpty() && !closed) {
+      reports.disconnected(this, lost, cause);
+    }
+  }
+
+  @Override
+  public void onMessage(Session at, Kind kind, String name, String channel, byte[] payload) {
+    Topic topic = registry.find(kind, name);
+    if (topic != null) {
+      // The same name for all that are queued, where it is known beforehand.
+      String from = kind == Kind.PATTERN ? channel : topic.name;
+      for (Handler handler : topic.handlers()) {
+        handler.delivery().offer(from, payload, at.alive);
+      }
+      // What a handler did to this thread is no business of the next one.
+      boolean unused = Thread.interrupted();
+    } else if (probe != null && probe.isFor(kind, name)) {
+      lock.lock();
+      try {
+        probe.arrived(payload);
+      } finally {
+        lock.unlock();
+      }
+    } // else its UNSUBSCRIBE is on the way
+  }
+
+  @Override
+  public void onReply(Verb verb, Topic topic) {
+    if (verb == Verb.UNSUBSCRIBE) {
+      return;
+    }
+    lock.lock();
+    try {
+      if (probe != null && topic == probe.topic) {
+        probe.confirmed();
+      } else {
+        tellBack(registry.confirmed(verb, topic));
+      }
+    } finally {
+      lock.unlock();
+    }
+    reports.wake();
+  }
+
+  private void tellBack(@Nullable Gap gap) {
+    noteIfRestored();
+    if (gap != null && !closed) {
+      reports.reconnected(this, gap.deliveries(), gap.sinceNanos(), ticker.nanoTime());
+    }
+  }
+
+  @Override
+  public void onError(Verb verb, Topic topic, JedisDataException error) {
+    if (probe != null && topic == probe.topic) {
+      probe.warnOfRefusal(error);
+      return;
+    }
+    if (verb == Verb.UNSUBSCRIBE) {
+      reports.log.warn(error, "Redis refuses to end the subscription to {}", topic.name);
+      return;
+    }
+    boolean misplaced = Failures.code(error).equals("MOVED");
+    lock.lock();
+    try {
+      if (misplaced) {
+        tellBack(registry.misplaced(verb, topic));
+      } else {
+        refused(verb, topic, error);
+      }
+    } finally {
+      lock.unlock();
+    }
+    reports.wake();
+    if (misplaced) {
+      hub.misplaced();
+    }
+  }
+
+  private void refused(Verb verb, Topic topic, JedisDataException error) {
+    if (!Failures.code(error).equals("NOPERM")) {
+      registry.failUnconfirmed(topic, error);
+      if (!topic.handlers().isEmpty()) {
+        throw error; // ends the session: there is something about the server that may pass
+      }
+    }
+    List<Delivery<?>> told = new ArrayList<>();
+    tellBack(registry.refused(verb, topic, error, told));
+    told.forEach(delivery -> reports.refused(delivery, error));
+  }
+
+  @Override
+  public void onEnd(Kind kind, String name) {
+    lock.lock();
+    try {
+      Topic topic = registry.find(kind, name);
+      if (topic == null) {
+        return;
+      }
+      tellLost(registry.ended(topic, goodUntilNanos()), moved(topic));
+    } finally {
+      lock.unlock();
+    }
+    reports.wake();
+    hub.misplaced();
+  }
+
+  @Override
+  public void onPong(long sentNanos) {
+    lock.lock();
+    try {
+      if (probe == null || !probe.isLost(sentNanos)) {
+        return;
+      }
+      misled = true;
+    } finally {
+      lock.unlock();
+    }
+    throw new JedisConnectionException(
+        "A probe that was published through the pool or client has not arrived: the subscriptions"
+            + " are not where it publishes");
+  }
+
+  /** A reader that waits for room would wait in vain. */
+  @Override
+  public void onDeath() {
+    List<Delivery<?>> deliveries;
+    lock.lock();
+    try {
+      deliveries = Registry.deliveriesOf(registry.topics());
+    } finally {
+      lock.unlock();
+    }
+    deliveries.forEach(Delivery::wakeReader);
+  }
+
+  // Asked for by the writer.
+
+  /**
+   * Waits until there is something to send, or for the given time.
+   *
+   * @return false if closed
+   */
+  boolean awaitOutgoing(long nanos) {
+    lock.lock();
+    try {
+      awaitChange(() -> session != null && registry.hasOutgoing(), nanos);
+      return !closed;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Sends what is to be sent. The one method here that may block, on the writer's thread only. */
+  void sendOutgoing() {
+    Session to;
+    List<Request> requests;
+    lock.lock();
+    try {
+      to = session;
+      requests = to == null ? List.of() : registry.takeOutgoing();
+    } finally {
+      lock.unlock();
+    }
+    if (to != null && !requests.isEmpty()) {
+      to.send(requests);
+    }
+  }
+
+  /** Has the peer asked whether it is there, and whether it still refuses what it refused. */
+  void beat() {
+    lock.lock();
+    try {
+      if (session == null) {
+        return;
+      }
+      if (session.wantsPing()) {
+        registry.ask(Request.PING);
+      }
+      registry.askAgainForRefused();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Once a second: sees what the connection itself does not tell, that the caller has closed the
+   * pool, and that after a failover the demoted primary still answers; has drops reported, and what
+   * the executor refused before.
+   */
+  void tick() {
+    if (redis.isClosed()) {
+      hub.close();
+      return;
+    }
+    Session at;
+    List<Delivery<?>> deliveries;
+    lock.lock();
+    try {
+      at = session;
+      deliveries = Registry.deliveriesOf(registry.topics());
+    } finally {
+      lock.unlock();
+    }
+    if (at != null) {
+      if (redis.isCurrent(at.opened())) {
+        at.markCurrent();
+      } else {
+        at.die(
+            new JedisConnectionException(
+                "Connected to " + at.opened().node() + ", which the client no longer uses"));
+      }
+    }
+    deliveries.forEach(Delivery::tick);
+    reports.tick();
+  }
+
+  // Asked for by the keeper.
+
+  /** Publishes a probe through the pool, unless one is on its way. May block. */
+  void probe() {
+    Session at;
+    lock.lock();
+    try {
+      at = session;
+      if (probe == null || at == null || !probe.start(ticker.nanoTime())) {
+        return;
+      }
+    } finally {
+      lock.unlock();
+    }
+    boolean published = probe.publish(redis);
+    lock.lock();
+    try {
+      if (session == at) {
+        probe.published(published, ticker.nanoTime());
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+}

@@ -51,7 +51,8 @@ public final class Benchmarks {
     this.asked = asked;
     Predicate<String> included = included(asked.getIncludes());
     for (Harness harness :
-        List.of(new LockHandOver(), new PubSubLatency(), new PubSubThroughput())) {
+        List.of(
+            new LockHandOver(), new PubSubPublish(), new PubSubLatency(), new PubSubThroughput())) {
       if (included.test(harness.getClass().getSimpleName())) {
         harnesses.add(harness);
       }

@@ -128,7 +128,7 @@ final class LogPlot {
   private static String kind(Through through) {
     return switch (through) {
       case RAW -> "raw";
-      case POOL, CLIENT -> "ours";
+      case POOL, CLIENT, ON_READER -> "ours";
       default -> "peer";
     };
   }
@@ -139,6 +139,7 @@ final class LogPlot {
       case RAW -> "#8c959f";
       case POOL -> "#2f81f7";
       case CLIENT -> "#1f9e8f";
+      case ON_READER -> "#8250df";
       case REDISSON -> "#e5534b";
       case SPRING_JEDIS -> "#57a639";
       case SPRING_LETTUCE -> "#a0a000";

@@ -22,6 +22,7 @@ final class PubSubTurns {
           Through.RAW,
           Through.POOL,
           Through.CLIENT,
+          Through.ON_READER,
           Through.REDISSON,
           Through.SPRING_JEDIS,
           Through.SPRING_LETTUCE,
@@ -49,6 +50,11 @@ final class PubSubTurns {
 
     void publish(Receiver.Event event) {
       receiver.publish(access.name(), event);
+    }
+
+    /** Where nobody is subscribed. */
+    void publishToNobody(Receiver.Event event) {
+      receiver.publish(access.name() + "-nobody", event);
     }
 
     @Override

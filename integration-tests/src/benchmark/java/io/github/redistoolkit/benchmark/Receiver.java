@@ -34,6 +34,8 @@ interface Receiver extends AutoCloseable {
     return switch (access.through()) {
       case RAW -> new Raw(access.pool());
       case POOL, CLIENT -> new Ours(access.over(RedisPubSub::new, RedisPubSub::new));
+      case ON_READER ->
+          new Ours(RedisPubSub.builder(access.pool()).executor(Runnable::run).build());
       case REDISSON -> new PeerReceivers.OfRedisson(Peers.redisson(access));
       case SPRING_JEDIS, SPRING_LETTUCE -> PeerReceivers.OfSpring.over(Peers.spring(access));
       case LETTUCE -> PeerReceivers.OfLettuce.over(Peers.lettuce(access));

@@ -10,6 +10,10 @@ public enum Through {
   POOL("ours, JedisPool", ClientKind.POOL),
   /** The toolkit over a {@code RedisClient}. */
   CLIENT("ours, RedisClient", ClientKind.CLIENT),
+  /**
+   * The toolkit's subscriptions over a {@code JedisPool}, handlers run by the thread that reads.
+   */
+  ON_READER("ours, JedisPool, handler on the reader", ClientKind.POOL),
   /** Redisson, with a client of its own. */
   REDISSON("Redisson", ClientKind.POOL),
   /** Spring Data Redis or Spring Integration, over Jedis. */

@@ -3,6 +3,7 @@ package io.github.redistoolkit.core;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.CommandObject;
+import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisNoScriptException;
 
 /**
@@ -65,15 +66,23 @@ public final class LuaScript {
   public @Nullable Object run(
       RedisAccess redis, List<String> keys, List<String> args, Sends sends) {
     try {
-      return redis.execute(counted(bySha1(redis, keys, args), sends));
+      return counted(redis, bySha1(redis, keys, args), sends);
     } catch (JedisNoScriptException e) {
-      return redis.execute(counted(bySource(redis, keys, args), sends));
+      return counted(redis, bySource(redis, keys, args), sends);
     }
   }
 
-  private static CommandObject<Object> counted(CommandObject<Object> command, Sends sends) {
-    command.getArguments().add(sends);
-    return command;
+  private static @Nullable Object counted(
+      RedisAccess redis, CommandObject<Object> command, Sends sends) {
+    var unused = command.getArguments().add(sends);
+    try {
+      Object reply = redis.execute(command);
+      sends.answer();
+      return reply;
+    } catch (JedisDataException e) {
+      sends.answer();
+      throw e;
+    }
   }
 
   /** Returns the command for a server that knows the script. */

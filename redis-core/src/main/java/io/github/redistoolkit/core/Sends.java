@@ -5,27 +5,34 @@ import java.util.concurrent.atomic.AtomicInteger;
 import redis.clients.jedis.args.Rawable;
 
 /**
- * Counts how often a command was written to a connection. The client of a Cluster sends a command
- * again by itself, without a word, when its reply does not come; what it sent before may then still
- * be under way.
+ * Counts how often a command was written to a connection, and how often it was answered. The client
+ * of a Cluster sends a command again by itself, without a word, when its reply does not come; what
+ * it sent before may then still be under way.
  *
  * <p>It is an argument of the command, since an argument is asked for its bytes each time.
  */
 public final class Sends implements Rawable {
 
-  private final AtomicInteger count = new AtomicInteger();
+  private final AtomicInteger sent = new AtomicInteger();
+  private final AtomicInteger answered = new AtomicInteger();
 
   @Override
   public byte[] getRaw() {
-    return String.valueOf(count.incrementAndGet()).getBytes(StandardCharsets.US_ASCII);
+    return String.valueOf(sent.incrementAndGet()).getBytes(StandardCharsets.US_ASCII);
+  }
+
+  /** Takes note that a reply has come, be it an error. */
+  void answer() {
+    answered.incrementAndGet();
   }
 
   /**
-   * Returns how often commands with this argument were sent up to now.
+   * Tells whether a command with this argument may have been executed without our knowledge, or may
+   * be yet. True also after a redirection in a Cluster, which cannot be told apart.
    *
-   * @return the number, redirections included
+   * @return whether it was sent more often than it was answered
    */
-  public int count() {
-    return count.get();
+  public boolean anyUnanswered() {
+    return sent.get() > answered.get();
   }
 }

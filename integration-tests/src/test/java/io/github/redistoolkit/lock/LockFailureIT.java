@@ -2,8 +2,10 @@ package io.github.redistoolkit.lock;
 
 import static org.awaitility.Awaitility.await;
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -18,6 +20,8 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.function.ToLongFunction;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisDataException;
@@ -76,41 +80,96 @@ class LockFailureIT extends LockFaultSuite {
 
   @Test
   void aKeyOfAForeignTypeIsReportedAndLeftUntouched() {
-    for (String part : List.of("", ":s")) {
-      String name = redis.unique("foreign");
-      String key = Locks.key(name) + part;
-      redis.admin().sadd(key, "theirs");
-      RedisLock lock = lock(name, LEASE);
-      assertThat(
-          assertThrows(JedisDataException.class, lock::tryAcquire).getMessage(),
-          startsWith("WRONGTYPE"));
-      assertThrows(JedisDataException.class, () -> lock.acquire(LEASE));
-      assertThat(redis.admin().smembers(key).contains("theirs"), is(true));
-      assertThat(redis.admin().exists(Locks.key(name)), is(part.isEmpty()));
-      assertThat(redis.borrowed(), is(0));
-    }
+    String name = redis.unique("foreign");
+    redis.admin().sadd(Locks.key(name), "theirs");
+    RedisLock lock = lock(name, LEASE);
+    assertThat(
+        assertThrows(JedisDataException.class, lock::tryAcquire).getMessage(),
+        startsWith("WRONGTYPE"));
+    assertThrows(JedisDataException.class, () -> lock.acquire(LEASE));
+    assertThat(redis.admin().smembers(Locks.key(name)).contains("theirs"), is(true));
+    assertThat(redis.borrowed(), is(0));
   }
 
   @Test
-  void aWakeListOfAForeignTypeIsReportedToWhoeverNeedsItAndLeftUntouched() {
+  void aWakeListOfAForeignTypeIsReportedToWhoeverWaitsAndTheHolderReleasesAllTheSame() {
     String name = redis.unique("foreign");
     redis.admin().sadd(Locks.key(name) + ":q", "theirs");
     RedisLock lock = lock(name, LEASE);
     Lease lease = lock.tryAcquire().orElseThrow();
     assertThrows(JedisDataException.class, () -> lock.acquire(LEASE));
-    assertThrows(JedisDataException.class, lease::release);
+    assertThat(lease.release(), is(true));
     assertThat(redis.admin().smembers(Locks.key(name) + ":q").contains("theirs"), is(true));
     assertThat(redis.borrowed(), is(0));
   }
 
-  @Test
-  void aForeignStringCountsAsAHolderThatNeverLeaves() throws Exception {
-    String name = redis.unique("string");
-    redis.admin().set(Locks.key(name), "theirs");
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "theirs",
+        " 1",
+        "1 ",
+        "0x1",
+        "9007199254740993",
+        "inf",
+        "abc 0 - 0 0 0",
+        "inf 0 - 0 0 0",
+        "nan 0 - 0 0 0",
+        "-1 0 - 0 0 0",
+        "9007199254740993 0 - 0 0 0",
+        "9000000000000000000 0 - 0 0 0",
+        "9e18 0 - 0 0 0",
+        "1 9000000000000000000 owner 0 0 0",
+        "1 5000000000000000 owner 0 0 0",
+        "1 0",
+        "1 0 - 0 0",
+      })
+  void whatCannotBeTheStateOfALockIsReportedAtOnceAndLeftUntouched(String stored) {
+    String name = redis.unique("state");
     RedisLock lock = lock(name, LEASE);
-    assertThat(lock.tryAcquire(), is(Optional.empty()));
-    assertThat(lock.tryAcquire(Duration.ofMillis(300)), is(Optional.empty()));
+    redis.admin().set(Locks.key(name), stored);
+    LockStateException e = assertThrows(LockStateException.class, lock::tryAcquire);
+    assertThat(e.getMessage(), containsString(Locks.key(name)));
+    long start = System.nanoTime();
+    assertThrows(LockStateException.class, () -> lock.acquire(LEASE));
+    assertThat(System.nanoTime() - start, is(lessThan(LEASE.toNanos())));
+    assertThat(redis.admin().get(Locks.key(name)), is(stored));
+    redis.admin().del(Locks.key(name));
+    lock.tryAcquire().orElseThrow().close();
+  }
+
+  @Test
+  void aStateThatIsWrittenOverWhileItIsHeldIsReportedToTheHolder() {
+    String name = redis.unique("state");
+    Lease lease = lock(name, LEASE).tryAcquire().orElseThrow();
+    redis.admin().set(Locks.key(name), "theirs");
+    assertThrows(LockStateException.class, () -> lease.extend(LEASE));
+    assertThrows(LockStateException.class, lease::release);
     assertThat(redis.admin().get(Locks.key(name)), is("theirs"));
+  }
+
+  @Test
+  void aPromiseThatLiesAheadAfterTheClockWasSetBackRefusesNobody() throws Exception {
+    String name = redis.unique("clock");
+    long ahead = Locks.state(redis, name).now() + 60_000_000;
+    Locks.put(redis, name, "5 0 - 0 " + ahead + " " + ahead);
+    lock(name, LEASE).acquire(LEASE).close();
+  }
+
+  @Test
+  void namesCannotForgeALineOfTheLog() {
+    String name = redis.unique("forged") + "\n\u001b[31mWARN all is lost\u202e";
+    Lease lease = lock(name, LEASE).tryAcquire().orElseThrow();
+    LockTimeoutException e =
+        assertThrows(
+            LockTimeoutException.class, () -> lock(name, LEASE).acquire(Duration.ofMillis(20)));
+    for (String text : List.of(String.valueOf(e.getMessage()), lease.toString())) {
+      assertThat(text, containsString("\\u000a\\u001b[31mWARN all is lost\\u202e"));
+      assertThat(text.chars().noneMatch(Character::isISOControl), is(true));
+    }
+    assertThat(lease.name(), is(name));
+    lease.close();
   }
 
   @Test
@@ -118,8 +177,8 @@ class LockFailureIT extends LockFaultSuite {
     String name = prepared("late");
     long before = proxy.requests("EVALSHA");
     assertThat(whenTheFirstGrantIsLate(name, RedisLock::tryAcquire), is(Optional.empty()));
-    assertThat("with a release", proxy.requests("EVALSHA") - before, is(2L));
-    assertThat(redis.admin().exists(Locks.key(name)), is(false));
+    assertThat("with a look and a release", proxy.requests("EVALSHA") - before, is(3L));
+    assertThat(Locks.isHeld(redis, name), is(false));
   }
 
   @Test
@@ -135,8 +194,8 @@ class LockFailureIT extends LockFaultSuite {
               boolean unused = lease.release(); // it may be over on a busy machine
               return requests;
             });
-    // Of the late one the request and the release, and at least one further request.
-    assertThat(sent, is(greaterThanOrEqualTo(3L)));
+    // A look; of the late one the request and the release; and at least one further request.
+    assertThat(sent, is(greaterThanOrEqualTo(4L)));
   }
 
   private interface Acquiring<T> {

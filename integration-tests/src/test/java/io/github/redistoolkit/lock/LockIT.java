@@ -3,14 +3,13 @@ package io.github.redistoolkit.lock;
 import static org.awaitility.Awaitility.await;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.allOf;
-import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.greaterThan;
-import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.not;
+import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.testing.EachClient;
@@ -55,9 +54,9 @@ class LockIT {
     String name = redis.unique("expire");
     Lease lease = lock(name, Duration.ofSeconds(3)).tryAcquire().orElseThrow();
     assertThat(
-        redis.admin().pttl(Locks.key(name)), is(allOf(greaterThan(0L), lessThanOrEqualTo(3_000L))));
+        Locks.millisLeft(redis, name), is(allOf(greaterThan(0L), lessThanOrEqualTo(3_000L))));
     assertThat(lock(name, LEASE).tryAcquire(), is(Optional.empty()));
-    await().atMost(Duration.ofSeconds(10)).until(() -> !redis.admin().exists(Locks.key(name)));
+    await().atMost(Duration.ofSeconds(10)).until(() -> !Locks.isHeld(redis, name));
     assertThat(lease.isHeld(), is(false));
     Lease next = lock(name, LEASE).tryAcquire().orElseThrow();
     assertThat(next.release(), is(true));
@@ -119,7 +118,7 @@ class LockIT {
         tokens.add(lease.token());
       }
       if (i % 5 == 0) {
-        redis.admin().del(Locks.key(name) + ":s");
+        redis.admin().del(Locks.key(name));
       }
     }
     List<Long> sorted = new ArrayList<>(tokens);
@@ -132,10 +131,15 @@ class LockIT {
   void aTokenIsGreaterThanTheRememberedOneEvenIfTheServersClockWentBack() {
     String name = redis.unique("clock");
     long farAhead = 5_000_000_000_000_000L;
-    redis.admin().hset(Locks.key(name) + ":s", "token", String.valueOf(farAhead));
+    Locks.put(redis, name, farAhead + " 0 - 0 0 0");
     try (Lease lease = lock(name, LEASE).tryAcquire().orElseThrow()) {
       assertThat(lease.token(), is(farAhead + 1));
     }
+    // It is remembered until the clock is there.
+    long microsAhead = farAhead - Locks.state(redis, name).now();
+    assertThat(redis.admin().pttl(Locks.key(name)), is(greaterThan(microsAhead / 1_000)));
+    lock(name, LEASE).tryAcquire().orElseThrow().close();
+    assertThat(redis.admin().pttl(Locks.key(name)), is(greaterThan(microsAhead / 1_000)));
   }
 
   @Test
@@ -147,7 +151,7 @@ class LockIT {
     assertThat(
         lease.remaining(),
         is(allOf(greaterThan(LEASE.minusSeconds(5)), lessThan(LEASE.minusMillis(300)))));
-    long inRedis = redis.admin().pttl(Locks.key(name));
+    long inRedis = Locks.millisLeft(redis, name);
     assertThat(lease.remaining().toMillis(), is(lessThan(inRedis)));
     assertThat(lease.release(), is(true));
     assertThat(lease.isHeld(), is(false));
@@ -161,50 +165,50 @@ class LockIT {
     Lease lease = lock(name, LEASE).tryAcquire().orElseThrow();
     assertThat(lease.extend(Duration.ofMinutes(10)), is(true));
     assertThat(lease.remaining(), is(greaterThan(Duration.ofMinutes(9))));
-    assertThat(redis.admin().pttl(Locks.key(name)), is(greaterThan(590_000L)));
+    assertThat(Locks.millisLeft(redis, name), is(greaterThan(590_000L)));
     assertThat(lease.extend(Duration.ofSeconds(10)), is(true));
     assertThat(lease.remaining(), is(lessThan(Duration.ofSeconds(10))));
-    assertThat(redis.admin().pttl(Locks.key(name)), is(lessThanOrEqualTo(10_000L)));
+    assertThat(Locks.millisLeft(redis, name), is(lessThanOrEqualTo(10_000L)));
     lease.close();
   }
 
   @Test
   void anExtensionThatArrivesAfterALaterOneIsRefused() {
     String name = redis.unique("moves");
-    LockCommands commands = new LockCommands(redis.access(), name);
-    assertThat(commands.acquire("owner", 30_000, 0, LockCommands.NOT_WOKEN) > 0, is(true));
-    assertThat(commands.extend("owner", 60_000, 2), is(true));
-    assertThat(commands.extend("owner", 1_000, 1), is(false));
-    assertThat(redis.admin().pttl(Locks.key(name)), is(greaterThan(50_000L)));
+    Requests requests = new Requests(redis, name);
+    assertThat(requests.acquire("owner", 30_000) > 0, is(true));
+    assertThat(requests.commands().extend("owner", 60_000, 2), is(2L));
+    assertThat(requests.commands().extend("owner", 1_000, 1), is(-1L));
+    assertThat(Locks.millisLeft(redis, name), is(greaterThan(50_000L)));
     // Sent twice by a client that did not hear of the first.
-    assertThat(commands.extend("owner", 40_000, 2), is(true));
-    assertThat(commands.renew("owner", 20_000, 3), is(true));
-    assertThat(redis.admin().pttl(Locks.key(name)), is(greaterThan(30_000L)));
-    assertThat(commands.extend("other", 1_000, 9), is(false));
+    assertThat(requests.commands().extend("owner", 40_000, 2), is(2L));
+    assertThat(requests.renew("owner", 20_000, 3), is(3L));
+    assertThat(Locks.millisLeft(redis, name), is(greaterThan(30_000L)));
+    assertThat(requests.commands().extend("other", 1_000, 9), is(0L));
   }
 
   @Test
   void anAcquisitionThatArrivesAgainAfterAnExtensionDoesNotShortenIt() {
     String name = redis.unique("resent");
-    LockCommands commands = new LockCommands(redis.access(), name);
-    long token = commands.acquire("owner", 20_000, 0, LockCommands.NOT_WOKEN);
-    assertThat(commands.extend("owner", 60_000, 1), is(true));
-    assertThat(commands.acquire("owner", 20_000, 0, LockCommands.NOT_WOKEN), is(token));
-    assertThat(redis.admin().pttl(Locks.key(name)), is(greaterThan(30_000L)));
+    Requests requests = new Requests(redis, name);
+    long token = requests.acquire("owner", 20_000);
+    assertThat(requests.commands().extend("owner", 60_000, 1), is(1L));
+    assertThat(requests.acquire("owner", 20_000), is(token));
+    assertThat(Locks.millisLeft(redis, name), is(greaterThan(30_000L)));
   }
 
   @Test
   void requestsThatAreSentTwiceAreGrantedOnce() {
     String name = redis.unique("resent");
-    LockCommands commands = new LockCommands(redis.access(), name);
-    long token = commands.acquire("owner", 30_000, 0, LockCommands.NOT_WOKEN);
-    assertThat(commands.acquire("owner", 30_000, 0, LockCommands.NOT_WOKEN), is(token));
-    assertThat(commands.release("owner", 30_000), is(true));
+    Requests requests = new Requests(redis, name);
+    long token = requests.acquire("owner", 30_000);
+    assertThat(requests.acquire("owner", 30_000), is(token));
+    LockCommands.Claim sentTwice = new LockCommands.Claim("owner", token, false, true);
+    assertThat(requests.commands().release(sentTwice, 0), is(true));
     lock(name, LEASE).tryAcquire().orElseThrow().close();
-    assertThat(commands.release("owner", 30_000), is(true));
     // A request that was on its way all that time does not lock what nobody will release.
-    assertThat(commands.acquire("owner", 30_000, 0, LockCommands.NOT_WOKEN), is(-1L));
-    assertThat(redis.admin().exists(Locks.key(name)), is(false));
+    assertThat(requests.acquire("owner", 30_000), is(-1L));
+    assertThat(Locks.isHeld(redis, name), is(false));
   }
 
   @Test
@@ -274,13 +278,15 @@ class LockIT {
   }
 
   @Test
-  void everyKeyOfTheLockHasATimeToLive() {
+  void everyKeyOfTheLockHasATimeToLiveThatIsNoLongerThanItIsNeeded() {
     String name = redis.unique("ttl");
-    RedisLock lock = lock(name, LEASE);
-    Lease lease = lock.tryAcquire().orElseThrow();
-    long day = Duration.ofHours(24).toMillis();
-    String inAMinute = String.valueOf(System.currentTimeMillis() + 60_000);
-    redis.admin().hset(Locks.key(name) + ":s", "waitersUntil", inAMinute);
+    Lease lease = lock(name, LEASE).tryAcquire().orElseThrow();
+    long memory = LockCommands.MEMORY_MILLIS;
+    assertThat(
+        redis.admin().pttl(Locks.key(name)),
+        is(allOf(greaterThan(LEASE.toMillis()), lessThanOrEqualTo(LEASE.toMillis() + memory))));
+    // Somebody who waits.
+    assertThat(new Requests(redis, name).wait("other", 30_000, 2_000), is(lessThan(0L)));
     lease.close();
     // First of all, since it is there for two seconds only.
     assertThat(redis.admin().llen(Locks.key(name) + ":q"), is(1L));
@@ -288,22 +294,9 @@ class LockIT {
     assertThat(wake, is(lessThanOrEqualTo(2_000L)));
     // Gone meanwhile on a busy machine, if this is -2.
     assertThat(wake, is(not(-1L)));
-    assertThat(redis.admin().pttl(Locks.key(name) + ":s"), is(greaterThan(day - 60_000)));
-    assertThat(redis.admin().pttl(Locks.key(name) + ":s"), is(lessThanOrEqualTo(day)));
-  }
-
-  @Test
-  void theStateIsRememberedForTwiceALongLease() {
-    String name = redis.unique("long");
-    Duration lease = Duration.ofDays(365);
-    Lease held = lock(name, lease).tryAcquire().orElseThrow();
     assertThat(
-        redis.admin().pttl(Locks.key(name) + ":s"),
-        is(greaterThanOrEqualTo(2 * lease.toMillis() - 60_000)));
-    held.close();
-    // A short one does not forget what a long one had to remember.
-    lock(name, LEASE).tryAcquire().orElseThrow().close();
-    assertThat(redis.admin().pttl(Locks.key(name) + ":s"), is(greaterThan(lease.toMillis())));
+        redis.admin().pttl(Locks.key(name)),
+        is(allOf(greaterThan(memory - 30_000), lessThanOrEqualTo(memory))));
   }
 
   @Test
@@ -326,11 +319,11 @@ class LockIT {
     RedisLock lock = lock(name, LEASE);
     try (Lease lease = lock.tryAcquire().orElseThrow()) {
       long before = redis.calls("evalsha");
-      List<String> state = redis.admin().hmget(Locks.key(name) + ":s", "token", "waitersUntil");
+      String state = redis.admin().get(Locks.key(name));
       assertThat(lock.tryAcquire(), is(Optional.empty()));
       assertThat(redis.calls("evalsha") - before, is(1L));
-      assertThat(state, contains(String.valueOf(lease.token()), null));
-      assertThat(redis.admin().hmget(Locks.key(name) + ":s", "token", "waitersUntil"), is(state));
+      assertThat(state, startsWith(lease.token() + " "));
+      assertThat(redis.admin().get(Locks.key(name)), is(state));
     }
   }
 

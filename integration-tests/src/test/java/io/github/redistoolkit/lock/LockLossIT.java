@@ -56,11 +56,11 @@ class LockLossIT {
     Lease lease = acquire(name, 30_000).keepAlive(LONG, this::tell);
     long start = System.nanoTime();
     assertThat(lease.extend(Duration.ofSeconds(4)), is(true));
-    redis.admin().del(Locks.key(name), Locks.key(name) + ":s");
+    redis.admin().del(Locks.key(name));
     await().until(() -> losses.get() == 1);
     // And not when its time was over, which is 42 ms before it is so in Redis.
     assertThat(toldAt.get() - start, is(lessThan(TimeUnit.MILLISECONDS.toNanos(3_900))));
-    assertThat(redis.admin().exists(Locks.key(name)), is(false));
+    assertThat(Locks.isHeld(redis, name), is(false));
     assertLost(lease);
   }
 
@@ -100,9 +100,9 @@ class LockLossIT {
     String name = redis.unique("cleared");
     Lease lease = acquire(name, 30_000).keepAlive(Duration.ofMillis(50), losses::incrementAndGet);
     await().until(() -> losses.get() == 1);
-    assertThat(redis.admin().exists(Locks.key(name)), is(true));
+    assertThat(Locks.isHeld(redis, name), is(true));
     assertLost(lease);
-    assertThat(redis.admin().exists(Locks.key(name)), is(false));
+    await().until(() -> !Locks.isHeld(redis, name));
   }
 
   @Test
@@ -139,7 +139,7 @@ class LockLossIT {
   void closingAfterExpiryLeavesTheNextHolderAlone() {
     String name = redis.unique("next");
     Lease lease = acquire(name, 300);
-    await().until(() -> !redis.admin().exists(Locks.key(name)));
+    await().until(() -> !Locks.isHeld(redis, name));
     Lease next = acquire(name, 30_000);
     assertThrows(LockLostException.class, lease::close);
     assertThat(next.release(), is(true));
@@ -178,7 +178,7 @@ class LockLossIT {
     long extension = lastMove(name);
     await().until(() -> lastMove(name) > extension);
     assertThat(lock(name, 3_000).tryAcquire(), is(Optional.empty()));
-    assertThat(redis.admin().pttl(Locks.key(name)), is(greaterThan(50_000L)));
+    assertThat(Locks.millisLeft(redis, name), is(greaterThan(50_000L)));
     assertThat(lease.remaining().toSeconds(), is(greaterThan(50L)));
     lease.close();
   }
@@ -217,13 +217,16 @@ class LockLossIT {
       pauseAtRandom(TimeUnit.MILLISECONDS.toNanos(millis) / 2);
       extended &= lease.extend(Duration.ofMillis(millis));
       pauseAtRandom(TimeUnit.MILLISECONDS.toNanos(millis) / 2);
+      long lastMove = lastMove(name);
       boolean ours = lease.release();
-      assertThat(redis.admin().exists(Locks.key(name)), is(false));
       if (ours) {
+        assertThat(Locks.isHeld(redis, name), is(false));
         assertThat(extended, is(true));
         toldToReleased.add(told);
         // Two were the extensions.
-        renewals += lastMove(name) - 2;
+        renewals += lastMove - 2;
+      } else {
+        await().pollInterval(Duration.ofMillis(1)).until(() -> !Locks.isHeld(redis, name));
       }
     }
     assertThat("renewals", renewals, is(greaterThan(rounds / 10L)));
@@ -249,7 +252,7 @@ class LockLossIT {
               .until(
                   () -> {
                     System.gc();
-                    return !redis.admin().exists(Locks.key(name));
+                    return !Locks.isHeld(redis, name);
                   });
           final long gone = System.nanoTime();
           // Whoever forgot the lease may still be working under it.
@@ -299,8 +302,7 @@ class LockLossIT {
 
   /** Which of its holder's moves of the end was the last that Redis has made; renewals count. */
   private long lastMove(String name) {
-    String moved = redis.admin().hget(Locks.key(name) + ":s", "moved");
-    return Long.parseLong(moved.substring(moved.lastIndexOf(':') + 1));
+    return Locks.state(redis, name).move();
   }
 
   private Lease acquire(String name, long leaseMillis) {

@@ -16,8 +16,6 @@ import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
-import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
@@ -44,12 +42,12 @@ class LockNetworkIT extends LockFaultSuite {
       assertThat(loss.happened(), is(true));
       assertThat(System.nanoTime() - start, is(lessThan(seconds(10))));
       // Its lease began with the second request, so that what it believes is true.
-      long inRedis = redis.admin().pttl(Locks.key(name));
+      long inRedis = Locks.millisLeft(redis, name);
       assertThat(lease.remaining().toMillis(), is(lessThan(inRedis)));
-      String token = redis.admin().hget(Locks.key(name) + ":s", "token");
+      String token = String.valueOf(Locks.state(redis, name).token());
       assertThat(token, is(String.valueOf(lease.token())));
     }
-    assertThat(redis.admin().exists(Locks.key(name)), is(false));
+    assertThat(Locks.isHeld(redis, name), is(false));
   }
 
   @Test
@@ -100,7 +98,8 @@ class LockNetworkIT extends LockFaultSuite {
   void renewalsThatFailAreTriedAgainOftenBeforeTheLeaseIsOver() {
     Lease lease = acquired("renewal", Duration.ofSeconds(6));
     lease.keepAlive(LEASE, losses::incrementAndGet);
-    // Each a tenth of the lease after the one before: after a third of it, only one were in time.
+    // Each over another connection, a tenth of the lease after the one before: after a third of it,
+    // only one were in time.
     assertHeldAfterRenewalsThatFailed(lease, 3);
   }
 
@@ -122,22 +121,11 @@ class LockNetworkIT extends LockFaultSuite {
   }
 
   private void assertHeldAfterRenewalsThatFailed(Lease lease, int renewals) {
-    List<Long> executed = new CopyOnWriteArrayList<>();
-    FaultProxy.Loss never =
-        proxy.loseReply(
-            request -> isRenewal(request) && !executed.add(System.nanoTime()), 1, Then.CUT);
     for (int nth = 1; nth <= renewals; nth++) {
-      FaultProxy.Loss loss = proxy.loseReply(LockNetworkIT::isRenewal, 1, Then.CUT);
+      FaultProxy.Loss loss = proxy.loseReply(LockNetworkIT::isRenewal, 1, Then.SILENCE);
       await().until(loss::happened);
     }
     await().until(() -> lease.remaining().compareTo(Duration.ofSeconds(5)) > 0);
-    assertThat(never.happened(), is(false));
-    for (int nth = 1; nth <= renewals; nth++) {
-      // The lock pauses for longer, and a client that sends again does not.
-      assertThat(
-          executed.get(nth) - executed.get(nth - 1),
-          is(greaterThan(TimeUnit.MILLISECONDS.toNanos(100))));
-    }
     assertThat(lease.release(), is(true));
     assertThat(losses.get(), is(0));
   }

@@ -107,7 +107,7 @@ class LockRenewalIT {
 
   private static long renewalThreads() {
     return Thread.getAllStackTraces().keySet().stream()
-        .filter(thread -> thread.getName().startsWith("redis-lock-"))
+        .filter(thread -> thread.getName().startsWith("redis-toolkit-"))
         .count();
   }
 

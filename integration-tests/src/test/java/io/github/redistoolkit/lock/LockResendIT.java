@@ -39,13 +39,13 @@ class LockResendIT extends LockFaultSuite {
       try (Lease lease = lock.tryAcquire().orElseThrow()) {
         assertThat(loss.happened(), is(true));
         assertThat(proxy.requests("EVALSHA") - sent, is(2L));
-        String token = redis.admin().hget(Locks.key(name) + ":s", "token");
+        String token = String.valueOf(Locks.state(redis, name).token());
         assertThat(token, is(String.valueOf(lease.token())));
         // Counted from before the first request, so that what it believes is true.
-        long inRedis = redis.admin().pttl(Locks.key(name));
+        long inRedis = Locks.millisLeft(redis, name);
         assertThat(lease.remaining().toMillis(), is(lessThan(inRedis)));
       }
-      assertThat(redis.admin().exists(Locks.key(name)), is(false));
+      assertThat(Locks.isHeld(redis, name), is(false));
     }
   }
 
@@ -58,7 +58,7 @@ class LockResendIT extends LockFaultSuite {
     try (Crew crew = new Crew()) {
       Crew.Started<Boolean> release = crew.start(lease::release);
       loss.await();
-      for (int i = 0; i < 7; i++) {
+      for (int i = 0; i < 200; i++) {
         Locks.lock(redis, name, LEASE).tryAcquire().orElseThrow().close();
       }
       try (Lease successor = Locks.lock(redis, name, LEASE).tryAcquire().orElseThrow()) {
@@ -78,7 +78,7 @@ class LockResendIT extends LockFaultSuite {
         assertThat(lease.extend(Duration.ofMinutes(minutes)), is(true));
         assertThat(loss.happened(), is(true));
         assertThat(lease.remaining(), is(greaterThan(Duration.ofMinutes(minutes - 1))));
-        long inRedis = redis.admin().pttl(Locks.key(name));
+        long inRedis = Locks.millisLeft(redis, name);
         assertThat(lease.remaining().toMillis(), is(lessThan(inRedis)));
       }
     }
@@ -121,7 +121,7 @@ class LockResendIT extends LockFaultSuite {
         waiter.thread().interrupt();
         waiter.get().ifPresent(Lease::close);
       }
-      assertThat("round " + round, redis.admin().exists(Locks.key(name)), is(false));
+      assertThat("round " + round, Locks.isHeld(redis, name), is(false));
     }
   }
 
@@ -135,13 +135,16 @@ class LockResendIT extends LockFaultSuite {
       JedisException e =
           assertThrows(JedisException.class, Locks.lock(hasty, name, LEASE)::tryAcquire);
       assertThat(e.getSuppressed().length, is(0));
-      assertThat(redis.admin().exists(Locks.key(name)), is(false));
+      assertThat(Locks.isHeld(redis, name), is(false));
     }
   }
 
-  /** Of the scripts for three keys, it has the most arguments. */
+  /** The last of its arguments is how often it was sent. */
   private static boolean isAcquisition(FaultProxy.Request request) {
-    return request.name().equals("EVALSHA") && request.arguments().size() == 2 + 3 + 5;
+    List<String> arguments = request.arguments();
+    return request.name().equals("EVALSHA")
+        && arguments.size() == 2 + 1 + 6 + 1
+        && arguments.get(arguments.size() - 1).matches("\\d+");
   }
 
   @Test
@@ -154,7 +157,7 @@ class LockResendIT extends LockFaultSuite {
       assertThrows(JedisException.class, lease::close);
       assertThat(lease.isHeld(), is(false));
       proxy.accept();
-      await().until(() -> !redis.admin().exists(Locks.key(name)));
+      await().until(() -> !Locks.isHeld(redis, name));
       // It was held when the release was tried.
       assertThat(lease.release(), is(true));
       assertThat(losses.get(), is(0));

@@ -1,6 +1,9 @@
 package io.github.redistoolkit.lock;
 
 import io.github.redistoolkit.core.Failures;
+import io.github.redistoolkit.core.Renewals;
+import io.github.redistoolkit.core.Sends;
+import io.github.redistoolkit.lock.LockCommands.Claim;
 import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.Optional;
@@ -8,6 +11,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.exceptions.JedisRedirectionException;
 
 /**
  * One caller's way to the lock, from its first request to its lease.
@@ -19,6 +23,9 @@ final class Acquisition {
 
   /** Redis looks for blocked clients whose time is over only about ten times a second. */
   private static final long BLOCK_OVERSHOOT_MILLIS = 120;
+
+  /** A block of 500 ms, which Redis may end so late. */
+  private static final long LONGEST_WAIT_MILLIS = 500 + BLOCK_OVERSHOOT_MILLIS;
 
   /** Shorter blocks are not worth their round trip. */
   private static final long SHORTEST_BLOCK_MILLIS = 20;
@@ -34,21 +41,36 @@ final class Acquisition {
 
   private final LockCommands commands;
   private final long leaseMillis;
-  private final Seats seats;
+  private final LockSettings settings;
+  private final WaitingConnections connections;
   private final long start = System.nanoTime();
   private final long maxWaitNanos;
 
   private String owner = newOwner();
+  private Sends sends = new Sends();
   private @Nullable String late;
   private String wake = LockCommands.NOT_WOKEN;
+  private WaitingConnections.@Nullable Seat seat;
+
+  /** Whether a request may have been executed whose answer did not come. */
   private boolean outcomeUnknown;
-  private boolean seated;
+
+  /** Whether there was one, so that it may still be under way. */
+  private boolean suspect;
+
+  private boolean refused;
   private int failures;
 
-  Acquisition(LockCommands commands, long leaseMillis, Seats seats, long maxWaitNanos) {
+  Acquisition(
+      LockCommands commands,
+      long leaseMillis,
+      LockSettings settings,
+      WaitingConnections connections,
+      long maxWaitNanos) {
     this.commands = commands;
     this.leaseMillis = leaseMillis;
-    this.seats = seats;
+    this.settings = settings;
+    this.connections = connections;
     this.maxWaitNanos = maxWaitNanos;
   }
 
@@ -70,8 +92,8 @@ final class Acquisition {
       withdraw(e);
       throw e;
     } finally {
-      if (seated) {
-        seats.leave();
+      if (seat != null) {
+        seat.close();
       }
     }
   }
@@ -81,13 +103,15 @@ final class Acquisition {
       if (Thread.interrupted()) {
         throw new InterruptedException();
       }
-      seated = seated || seats.tryTake();
       try {
         Reply reply = askAsWaiter();
         if (reply.lease().isPresent() || millisLeft() <= 0) {
           return reply.lease();
         }
         failures = 0;
+        if (seat == null) {
+          seat = connections.tryTake();
+        }
         pause(reply.heldMillis());
       } catch (JedisException e) {
         if (Interrupts.clear(e)) {
@@ -102,15 +126,16 @@ final class Acquisition {
   }
 
   private Reply askAsWaiter() {
-    if (!seated) {
-      return ask(0, LockCommands.PROMISED_OR_NOT);
-    }
-    return ask(Math.min(millisLeft(), WAITER_MEMORY_MILLIS), wake);
+    // Also before it has a seat: it asks for one only if it is refused, and then mostly gets it.
+    boolean favoured = seat == null && refused;
+    return favoured
+        ? ask(0, LockCommands.PROMISED_OR_NOT)
+        : ask(Math.min(millisLeft(), WAITER_MEMORY_MILLIS), wake);
   }
 
   private Reply ask(long waitMillis, String wakeValue) {
     if (late != null) {
-      commands.release(late, leaseMillis);
+      commands.withdraw(late);
       late = null;
     }
     boolean unknownBefore = outcomeUnknown;
@@ -122,24 +147,32 @@ final class Acquisition {
       return reply;
     } catch (JedisException e) {
       outcomeUnknown = unknownBefore || commands.mayHaveRun(e);
+      suspect |= outcomeUnknown;
+      throw e;
+    } catch (LockStateException e) {
+      outcomeUnknown = unknownBefore;
       throw e;
     }
   }
 
   private Reply replyTo(long waitMillis, String wakeValue, long asked) {
-    long reply = commands.acquire(owner, leaseMillis, waitMillis, wakeValue);
+    long reply = commands.acquire(owner, leaseMillis, waitMillis, wakeValue, sends);
     if (reply < 0) {
+      refused = true;
       return new Reply(Optional.empty(), -1 - reply);
     }
-    Hold hold = new Hold(commands, owner, reply, leaseMillis, asked);
-    if (hold.isHeld()) {
+    Claim claim = new Claim(owner, reply, refused, suspect || sends.anyUnanswered());
+    if (System.nanoTime() - asked < Renewals.certainNanos(leaseMillis)) {
+      Hold hold = Hold.of(commands, claim, leaseMillis, asked, settings);
       return new Reply(Optional.of(new Lease(hold)), 0);
     }
     // The reply took longer than the lease lasts. Who asks next is another owner, whom a release
     // of this one cannot harm that arrives late itself.
     late = owner;
     owner = newOwner();
-    commands.release(late, leaseMillis);
+    sends = new Sends();
+    suspect = false;
+    commands.withdraw(late);
     late = null;
     return new Reply(Optional.empty(), SHORTEST_PAUSE_MILLIS);
   }
@@ -147,30 +180,30 @@ final class Acquisition {
   /** Waits until it is worth asking again. */
   private void pause(long heldMillis) throws InterruptedException {
     long most = Math.min(heldMillis + 1, millisLeft());
-    if (seated) {
-      long block = Math.min(most, seats.longestWaitMillis()) - BLOCK_OVERSHOOT_MILLIS;
+    if (seat != null) {
+      long block = Math.min(most, LONGEST_WAIT_MILLIS) - BLOCK_OVERSHOOT_MILLIS;
       if (block >= SHORTEST_BLOCK_MILLIS) {
-        block(block);
+        block(seat, block);
         return;
       }
     }
     // Nothing else would ever favour one that cannot block.
     wake = LockCommands.PROMISED_OR_NOT;
-    boolean soonOver = seated && most <= BLOCK_OVERSHOOT_MILLIS + SHORTEST_BLOCK_MILLIS;
+    boolean soonOver = seat != null && most <= BLOCK_OVERSHOOT_MILLIS + SHORTEST_BLOCK_MILLIS;
     long pause = between(SHORTEST_PAUSE_MILLIS, soonOver ? 20 : LONGEST_PAUSE_MILLIS);
     TimeUnit.MILLISECONDS.sleep(Math.min(pause, most));
   }
 
-  private void block(long millis) throws InterruptedException {
+  private void block(WaitingConnections.Seat taken, long millis) throws InterruptedException {
     wake = LockCommands.NOT_WOKEN;
     try {
-      @Nullable String value = commands.awaitWake(millis);
+      @Nullable String value = taken.await(commands.wakeKey(), millis);
       wake = value != null ? value : LockCommands.NOT_WOKEN;
     } catch (JedisException e) {
       if (Interrupts.clear(e)) {
         throw interrupted(e);
       }
-      if (!Failures.isPassing(e)) {
+      if (!Failures.isPassing(e) && !(e instanceof JedisRedirectionException)) {
         throw e;
       }
       backOff();
@@ -196,7 +229,7 @@ final class Acquisition {
 
   private void giveBack(String grantee, Throwable failure) {
     try {
-      var unused = Interrupts.complete(() -> commands.release(grantee, leaseMillis));
+      var unused = Interrupts.complete(() -> commands.withdraw(grantee));
     } catch (JedisException e) {
       failure.addSuppressed(e);
     }
@@ -219,7 +252,7 @@ final class Acquisition {
   }
 
   private static String newOwner() {
-    byte[] id = new byte[16];
+    byte[] id = new byte[12];
     RANDOM.nextBytes(id);
     return TEXT.encodeToString(id);
   }

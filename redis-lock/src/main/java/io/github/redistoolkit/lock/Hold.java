@@ -1,83 +1,81 @@
 package io.github.redistoolkit.lock;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.github.redistoolkit.core.Alarms;
+import io.github.redistoolkit.core.Callbacks;
+import io.github.redistoolkit.core.Renewable;
+import io.github.redistoolkit.core.Renewal;
+import io.github.redistoolkit.core.Renewals;
+import io.github.redistoolkit.lock.LeaseLife.Event;
+import io.github.redistoolkit.lock.LeaseLife.Phase;
+import io.github.redistoolkit.lock.LockCommands.Claim;
+import java.lang.ref.WeakReference;
+import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
- * What is behind a {@link Lease}: until when it is certain, and how it ended.
+ * What is behind a {@link Lease}: its {@linkplain LeaseLife life}, and the I/O around it.
  *
- * <p>It is certain until its lease, counted from before the request was sent, less what two clocks
- * may differ in that time. Once that is over it is lost for good, whatever Redis would still say,
- * so that nobody who was told of the loss finds the lock held again.
+ * <p>Requests that move the end are numbered, and Redis refuses those that a later one has
+ * overtaken. Here, the reply to a renewal counts only if no extension was begun after its number.
  */
-final class Hold {
+final class Hold implements Renewable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RedisLock.class);
 
-  private enum Phase {
-    HELD,
-    LOST,
-    RELEASED
-  }
+  /** For how long it is tried to clear away what was lost and is still in Redis. */
+  private static final long CLEARING_MILLIS = 5_000;
 
   private final LockCommands commands;
-  private final String owner;
-  private final long token;
+  private final Claim claim;
   private final long leaseMillis;
+  private final LockSettings settings;
+  private final long since;
 
-  /** Held while the server is asked to move the end, so that the last answer is the last word. */
-  private final ReentrantLock moving = new ReentrantLock();
+  /** Held while the server is asked to extend, so that the last answer is the last word. */
+  private final ReentrantLock extending = new ReentrantLock();
 
-  /** How often the end was moved; guarded by {@link #moving}. */
-  private long moves;
+  private final AtomicLong moves = new AtomicLong();
+  private final AtomicReference<LeaseLife> life;
+  private final AtomicReference<@Nullable Keeping> keeping = new AtomicReference<>();
 
-  private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.HELD);
-  private final AtomicReference<@Nullable Boolean> released = new AtomicReference<>();
-  private final AtomicReference<@Nullable KeepAlive> keepAlive = new AtomicReference<>();
+  /** The number of the last extension; guarded, with the change of the end, by this monitor. */
+  private long lastExtension;
 
-  /** On the clock of {@link System#nanoTime}; written under this object's monitor. */
-  private volatile long deadline;
-
-  /** Whether a release was tried and failed. */
-  private volatile boolean triedBefore;
-
-  /** Whether one of these may have been executed nevertheless. */
-  private volatile boolean mayBeReleased;
-
-  /** Whether the server has said that the lock is not ours any more. */
-  private volatile boolean gone;
-
-  Hold(LockCommands commands, String owner, long token, long leaseMillis, long asked) {
+  private Hold(
+      LockCommands commands, Claim claim, long leaseMillis, long asked, LockSettings settings) {
     this.commands = commands;
-    this.owner = owner;
-    this.token = token;
+    this.claim = claim;
     this.leaseMillis = leaseMillis;
-    this.deadline = asked + certainNanos(leaseMillis);
+    this.settings = settings;
+    this.since = System.nanoTime();
+    this.life =
+        new AtomicReference<>(LeaseLife.heldUntil(asked + Renewals.certainNanos(leaseMillis)));
   }
 
-  /** Returns how long a lease is certain: less by 1 % and 2 ms, since clocks run and tick apart. */
-  static long certainNanos(long leaseMillis) {
-    long nanos = TimeUnit.MILLISECONDS.toNanos(leaseMillis);
-    return nanos - nanos / 100 - TimeUnit.MILLISECONDS.toNanos(2);
+  static Hold of(
+      LockCommands commands, Claim claim, long leaseMillis, long asked, LockSettings settings) {
+    return new Hold(commands, claim, leaseMillis, asked, settings);
   }
 
   String name() {
     return commands.name();
   }
 
-  long token() {
-    return token;
+  String shownName() {
+    return commands.shownName();
   }
 
-  long leaseMillis() {
-    return leaseMillis;
+  long token() {
+    return claim.token();
   }
 
   boolean isHeld() {
@@ -86,24 +84,80 @@ final class Hold {
 
   /** Returns for how long it is certain to be held: 0 once it is not. */
   long nanosLeft() {
-    if (phase.get() != Phase.HELD) {
-      return 0;
-    }
-    long left = deadline - System.nanoTime();
-    if (left > 0) {
-      return left;
-    }
-    return loseIfOver() ? 0 : Math.max(0, deadline - System.nanoTime());
+    long now = System.nanoTime();
+    long left = life().nanosLeft(now);
+    return left > 0 ? left : happen(new Event.Look(now)).nanosLeft(now);
+  }
+
+  /** Whether its release has begun, while it was held, or succeeded. */
+  boolean isReleased() {
+    Phase phase = life().phase();
+    return phase == Phase.RELEASING || phase == Phase.RELEASED;
   }
 
   /** Sets the end of the lease; false if it is not ours any more. */
   boolean extend(long millis) {
-    return move(millis, move -> commands.extend(owner, millis, move), Shortening.ALLOWED);
+    extending.lock();
+    try {
+      while (true) {
+        if (!isHeld()) {
+          return false;
+        }
+        long end = System.nanoTime() + Renewals.certainNanos(millis);
+        long move = beginExtension(end);
+        long answer = Interrupts.complete(() -> commands.extend(claim.owner(), millis, move));
+        if (answer == 0) {
+          happen(new Event.Gone());
+          return false;
+        }
+        if (answer > 0) {
+          boolean held = happen(new Event.Moved(System.nanoTime(), end)).phase() == Phase.HELD;
+          tellOfEnd();
+          return held;
+        }
+        // A renewal was first that was begun after it: asked again, this is the last word.
+      }
+    } finally {
+      extending.unlock();
+    }
   }
 
-  /** Puts off the end of the lease to a whole lease from now; false if it is not ours any more. */
-  boolean renew() {
-    return move(leaseMillis, move -> commands.renew(owner, leaseMillis, move), Shortening.NEVER);
+  private long beginExtension(long end) {
+    long move;
+    synchronized (this) {
+      move = moves.incrementAndGet();
+      lastExtension = move;
+      happen(new Event.Moving(System.nanoTime(), end));
+    }
+    tellOfEnd();
+    return move;
+  }
+
+  /** Starts the renewal, unless there is one already or nothing is left to be renewed. */
+  void keepAlive(Lease handle, long maxHoldNanos, Runnable onLost) {
+    switch (life().phase()) {
+      case RELEASING, RELEASED, GONE ->
+          throw new IllegalStateException(
+              "the lease on lock " + shownName() + " has been released");
+      case HELD, LOST -> {
+        // Renewed, or told at once.
+      }
+    }
+    Keeping mine = new Keeping(this, handle, onLost);
+    if (!keeping.compareAndSet(null, mine)) {
+      throw new IllegalStateException(
+          "the lease on lock " + shownName() + " is kept alive already");
+    }
+    LeaseLife now = happen(new Event.KeepUntil(System.nanoTime() + maxHoldNanos));
+    if (now.phase() == Phase.HELD) {
+      mine.start(now);
+    }
+    // It may have ended before there was anyone to be told.
+    if (life().phase() == Phase.LOST) {
+      mine.tell();
+    } else if (life().phase() != Phase.HELD) {
+      mine.stop();
+    }
   }
 
   /**
@@ -111,146 +165,266 @@ final class Hold {
    * again.
    */
   boolean release() {
-    loseIfOver();
-    phase.compareAndSet(Phase.HELD, Phase.RELEASED);
-    KeepAlive renewal = keepAlive.get();
-    if (renewal != null) {
-      renewal.stop();
+    LeaseLife now = happen(new Event.Release(System.nanoTime()));
+    Keeping kept = keeping.get();
+    if (kept != null) {
+      kept.stop();
     }
-    Boolean answer = released.get();
-    if (answer != null) {
-      return answer;
-    }
-    released.compareAndSet(null, phase.get() == Phase.LOST ? clearAway() : giveBack());
-    return Boolean.TRUE.equals(released.get());
-  }
-
-  /** Starts the renewal, unless there is one already or nothing is left to be renewed. */
-  void keepAlive(KeepAlive renewal) {
-    if (phase.get() == Phase.RELEASED) {
-      throw new IllegalStateException("the lease on " + name() + " has been released");
-    }
-    if (!keepAlive.compareAndSet(null, renewal)) {
-      throw new IllegalStateException("the lease on " + name() + " is kept alive already");
-    }
-    renewal.schedule();
-    // It may have ended before there was anyone to be told.
-    if (phase.get() == Phase.LOST) {
-      renewal.lost("its time had passed before it was kept alive");
-    } else if (phase.get() == Phase.RELEASED) {
-      renewal.stop();
-    }
-  }
-
-  /** Ends the hold, unless it has ended; the reason is for the log. */
-  void lose(String why) {
-    if (phase.compareAndSet(Phase.HELD, Phase.LOST)) {
-      KeepAlive renewal = keepAlive.get();
-      if (renewal != null) {
-        renewal.lost(why);
+    return switch (now.phase()) {
+      case RELEASED -> true;
+      case GONE -> false;
+      case HELD, RELEASING -> giveBack();
+      case LOST -> {
+        clearAway(now);
+        yield false;
       }
-    }
-  }
-
-  private boolean move(long millis, LongPredicate request, Shortening shortening) {
-    moving.lock();
-    try {
-      if (!isHeld()) {
-        return false;
-      }
-      long end = System.nanoTime() + certainNanos(millis);
-      if (shortening == Shortening.ALLOWED) {
-        bringForward(end);
-      }
-      long move = ++moves;
-      if (!Interrupts.complete(() -> request.test(move))) {
-        gone = true;
-        lose("Redis has it no more");
-        return false;
-      }
-      boolean held = putOff(end);
-      if (shortening == Shortening.ALLOWED) {
-        tellOfMove();
-      }
-      return held;
-    } finally {
-      moving.unlock();
-    }
-  }
-
-  /** Moves the deadline before the request, whose effect may come without a reply. */
-  private void bringForward(long end) {
-    synchronized (this) {
-      if (end - deadline < 0) {
-        deadline = end;
-      }
-    }
-    tellOfMove();
-  }
-
-  /** Moves the deadline after the reply, if that came before the deadline. */
-  private boolean putOff(long end) {
-    synchronized (this) {
-      if (deadline - System.nanoTime() > 0 && end - deadline > 0) {
-        deadline = end;
-      }
-    }
-    return isHeld();
-  }
-
-  private void tellOfMove() {
-    KeepAlive renewal = keepAlive.get();
-    if (renewal != null) {
-      renewal.endMoved();
-    }
-  }
-
-  @CanIgnoreReturnValue
-  private boolean loseIfOver() {
-    synchronized (this) {
-      if (deadline - System.nanoTime() > 0) {
-        return false;
-      }
-    }
-    lose("its time passed");
-    return true;
+    };
   }
 
   private boolean giveBack() {
     try {
-      boolean ours = Interrupts.complete(() -> commands.release(owner, leaseMillis));
-      return ours || isGoneThroughUs();
+      boolean ours = Interrupts.complete(() -> commands.release(claim, keepMillis()));
+      boolean released =
+          happen(new Event.Answered(System.nanoTime(), ours)).phase() == Phase.RELEASED;
+      if (released) {
+        settings.tellReleased(name(), Duration.ofNanos(System.nanoTime() - since));
+      } else {
+        settings.tellLost(name(), LeaseLife.Cause.TAKEN.text());
+      }
+      return released;
     } catch (JedisException e) {
-      triedBefore = true;
-      mayBeReleased = mayBeReleased || commands.mayHaveRun(e);
+      happen(new Event.Failed(commands.mayHaveRun(e)));
       throw e;
     }
   }
 
-  /**
-   * Tells whether a lock that Redis says is not ours need not have been lost: it was held when its
-   * release was first tried, and has since been released by that, or its time has passed. What is
-   * gone before its time was lost.
-   */
-  private boolean isGoneThroughUs() {
-    return mayBeReleased || (triedBefore && deadline - System.nanoTime() <= 0);
+  /** For how long from now nobody may have the lock yet. */
+  private long keepMillis() {
+    long left = settings.keepAtLeastNanos() - (System.nanoTime() - since);
+    return left <= 0 ? 0 : TimeUnit.NANOSECONDS.toMillis(left) + 1;
   }
 
-  /** Spares the next holder the wait for a key that is ours, though we may not rely on it. */
-  private boolean clearAway() {
-    if (!gone) {
-      try {
-        boolean cleared = giveBack();
-        LOG.debug("Lock {} was lost before its release; key deleted: {}", name(), cleared);
-      } catch (JedisException e) {
-        LOG.warn("Lock {} was lost and could not be released; it expires by itself", name(), e);
+  /**
+   * Spares the next holder the wait for what is ours in Redis, though we may not rely on it. Nobody
+   * waits for that: Redis may be what has gone.
+   */
+  private void clearAway(LeaseLife lost) {
+    if (lost.cause() != LeaseLife.Cause.TAKEN && keepMillis() == 0) {
+      Renewals.of(commands.redis())
+          .send(commands.key(), CLEARING_MILLIS, new Clearing(commands, claim));
+    }
+  }
+
+  @Override
+  public @Nullable Request request() {
+    Keeping kept = keeping.get();
+    if (kept == null || life().phase() != Phase.HELD || !kept.isReachable()) {
+      return null;
+    }
+    return commands.renewal(claim.owner(), leaseMillis, moves.incrementAndGet());
+  }
+
+  @Override
+  public Answer answered(@Nullable Object reply, long asked) {
+    long move = reply instanceof Long number ? number : 0;
+    if (move == 0) {
+      happen(new Event.Gone());
+      return Answer.GONE;
+    }
+    LeaseLife after;
+    synchronized (this) {
+      if (move < lastExtension) {
+        return Answer.OVERTAKEN;
+      }
+      long end = asked + Renewals.certainNanos(leaseMillis);
+      after = happen(new Event.Moved(System.nanoTime(), end));
+    }
+    Keeping kept = keeping.get();
+    if (kept != null) {
+      kept.failing = false;
+    }
+    return after.phase() == Phase.HELD ? Answer.RENEWED : Answer.GONE;
+  }
+
+  @Override
+  public void failed(RuntimeException why) {
+    Keeping kept = keeping.get();
+    if (kept == null || life().phase() != Phase.HELD) {
+      return;
+    }
+    if (kept.failing) {
+      LOG.debug("Lock {} could not be renewed", shownName(), why);
+    } else {
+      kept.failing = true;
+      LOG.warn("Lock {} could not be renewed; trying until its lease ends", shownName(), why);
+    }
+  }
+
+  @Override
+  public void over() {
+    happen(new Event.Look(System.nanoTime()));
+  }
+
+  private void tellOfEnd() {
+    Keeping kept = keeping.get();
+    if (kept != null) {
+      kept.endsAt(life());
+    }
+  }
+
+  private LeaseLife life() {
+    return Objects.requireNonNull(life.get());
+  }
+
+  @CanIgnoreReturnValue
+  private LeaseLife happen(Event event) {
+    while (true) {
+      LeaseLife before = life();
+      LeaseLife after = before.after(event);
+      if (life.compareAndSet(before, after)) {
+        if (after.isLossAfter(before)) {
+          lost(after);
+        }
+        return after;
       }
     }
-    return false;
   }
 
-  private enum Shortening {
-    ALLOWED,
-    NEVER
+  private void lost(LeaseLife after) {
+    Keeping kept = keeping.get();
+    if (kept != null) {
+      kept.tell();
+    }
+    settings.tellLost(name(), after.cause().text());
+  }
+
+  /** The renewal of a hold, the watch over its end, and who is told of it. */
+  private static final class Keeping implements Runnable {
+
+    private final Hold hold;
+
+    /** Weak: nobody can release what nobody can reach, so that is not renewed either. */
+    private final WeakReference<Lease> handle;
+
+    private final Runnable onLost;
+
+    /** Whether the last renewal failed. */
+    private volatile boolean failing;
+
+    // Guarded by this object's monitor.
+    private @Nullable Renewal renewal;
+    private Alarms.@Nullable Alarm watch;
+    private boolean stopped;
+    private boolean told;
+
+    private Keeping(Hold hold, Lease handle, Runnable onLost) {
+      this.hold = hold;
+      this.handle = new WeakReference<>(handle);
+      this.onLost = onLost;
+    }
+
+    private synchronized void start(LeaseLife life) {
+      renewal =
+          Renewals.of(hold.commands.redis())
+              .keep(hold.commands.key(), hold.leaseMillis, life.end(), hold);
+      watch(life);
+    }
+
+    private synchronized void endsAt(LeaseLife life) {
+      if (renewal != null && !stopped) {
+        renewal.endsAt(life.end());
+        watch(life);
+      }
+    }
+
+    private synchronized void watch(LeaseLife life) {
+      if (watch != null) {
+        watch.cancel();
+      }
+      if (!stopped && life.phase() == Phase.HELD) {
+        long end = life.bounded() && life.last() - life.end() < 0 ? life.last() : life.end();
+        watch = Alarms.shared().at(end, this::look);
+      }
+    }
+
+    /** By the timer, which waits for nothing: a renewal that hangs does not delay the news. */
+    private void look() {
+      LeaseLife now = hold.happen(new Event.Look(System.nanoTime()));
+      if (now.phase() == Phase.HELD) {
+        watch(now); // It was renewed.
+      }
+    }
+
+    private boolean isReachable() {
+      boolean reachable = handle.get() != null;
+      if (!reachable) {
+        LOG.warn(
+            "The lease on lock {} was dropped without a release; it expires", hold.shownName());
+      }
+      return reachable;
+    }
+
+    private synchronized void stop() {
+      stopped = true;
+      if (renewal != null) {
+        renewal.end();
+      }
+      if (watch != null) {
+        watch.cancel();
+      }
+    }
+
+    /** Has the holder told by another thread, once. */
+    private void tell() {
+      synchronized (this) {
+        if (told) {
+          return;
+        }
+        told = true;
+      }
+      Callbacks.shared().run(this);
+      stop();
+    }
+
+    @Override
+    public void run() {
+      try {
+        onLost.run();
+      } catch (Throwable e) {
+        LOG.warn("The callback for the loss of lock {} failed", hold.shownName(), e);
+      }
+      // After the holder, who must not wait for a log.
+      LOG.warn("The lease on lock {} was lost: {}", hold.shownName(), cause());
+    }
+
+    private String cause() {
+      return hold.life().cause().text();
+    }
+  }
+
+  /** A release that nobody waits for. */
+  private record Clearing(LockCommands commands, Claim claim) implements Renewable {
+
+    @Override
+    public @Nullable Request request() {
+      return commands.redis().isClosed() ? null : commands.releaseRequest(claim);
+    }
+
+    @Override
+    public Answer answered(@Nullable Object reply, long asked) {
+      LOG.debug("Lock {} was lost before its release; given back: {}", commands.shownName(), reply);
+      return Answer.GONE;
+    }
+
+    @Override
+    public void failed(RuntimeException why) {
+      LOG.debug("Lock {} was lost and could not be released", commands.shownName(), why);
+    }
+
+    @Override
+    public void over() {
+      LOG.warn(
+          "Lock {} was lost and could not be released; it expires by itself", commands.shownName());
+    }
   }
 }

@@ -4,7 +4,9 @@ import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.Arguments;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A lease on a name, held by at most one caller until it is released or its time passes.
@@ -12,8 +14,8 @@ import java.util.concurrent.TimeUnit;
  * <p>It is <em>held</em> until it is released, its time passes, Redis says that it is somebody
  * else's, or {@code maxHold} of {@link #keepAlive} is over. Unless it was released it is then
  * <em>lost</em>, and stays so: nothing makes a lost lease held again. Its time passes here a little
- * before it passes in Redis, by 1 % and 2 ms, so that whoever looks at {@link #isHeld} knows before
- * anyone else can acquire the lock.
+ * before it passes in Redis, by 1 % and 2 ms (a quarter of a lease below 8 ms), so that whoever
+ * looks at {@link #isHeld} knows before anyone else can acquire the lock.
  *
  * <p>Limits: a holder that is paused beyond its lease, by the garbage collector or a stopped
  * machine, overlaps the next one between two looks at {@link #isHeld}; so may the holders before
@@ -75,7 +77,8 @@ public final class Lease implements AutoCloseable {
   }
 
   /**
-   * Returns for how long this lease is certain to be held if nothing extends it. Makes no I/O.
+   * Returns for how long this lease is certain to be held if nothing extends it, and at most for
+   * what is left of {@code maxHold}. Makes no I/O.
    *
    * @return a lower bound; zero once it was released or lost
    */
@@ -106,13 +109,14 @@ public final class Lease implements AutoCloseable {
    * is lost.
    *
    * <p>A third of the lease after each renewal follows the next, to a whole lease from then. One
-   * that fails is tried again after a tenth of the lease, until the lease is over; both come sooner
-   * if less is left of it. How long one that hangs takes to fail is up to the timeouts of the pool
-   * or client, and in a Cluster to its repetitions (10 s by default): let them be well below the
-   * lease. A renewal never re-creates a lock that is gone from Redis. It ends when {@code maxHold}
-   * is over, so that a holder that hangs cannot keep the lock for ever, and when this object
-   * becomes unreachable; the lock then expires by itself. ({@code onLost} should not refer to this
-   * lease, or that never happens before {@code maxHold}.)
+   * that is not answered is tried again after a tenth of the lease, while the first may still be
+   * answered, until the lease is over; both come sooner if less is left of it. Renewals take no
+   * connection of the pool: all that are due go to Redis in one pipeline, over a connection of
+   * their own for each node, and a second one if the first is silent. A renewal never re-creates a
+   * lock that is gone from Redis. It ends when {@code maxHold} is over, so that a holder that hangs
+   * cannot keep the lock for ever, and when this object becomes unreachable; the lock then expires
+   * by itself. ({@code onLost} should not refer to this lease, or that never happens before {@code
+   * maxHold}.)
    *
    * <p>{@code onLost} runs exactly once if the lease is lost, in a thread that does nothing else
    * meanwhile: when a renewal or extension finds it gone, when its time passes or when {@code
@@ -122,8 +126,9 @@ public final class Lease implements AutoCloseable {
    * throws, be it an {@link Error}. If no thread can be started for it, that is tried again until
    * one can.
    *
-   * <p>All leases share one daemon thread for the time, and daemon threads for the renewals and
-   * callbacks that run at the same moment; they end when there is nothing to do.
+   * <p>All leases share one daemon thread for the time, two for the renewals over each node of a
+   * pool or client at most, and 32 for callbacks at most, of which one that hangs keeps one; they
+   * end when there is nothing to do.
    *
    * @param maxHold for how long from now the lease is kept alive, from 1 ms to 365 days
    * @param onLost what to do when the lease is lost, such as to stop the work it protects
@@ -136,8 +141,88 @@ public final class Lease implements AutoCloseable {
   public Lease keepAlive(Duration maxHold, Runnable onLost) {
     Arguments.requireDuration(maxHold, "maxHold", RedisLock.LONGEST_LEASE);
     Objects.requireNonNull(onLost, "onLost");
-    hold.keepAlive(new KeepAlive(hold, this, maxHold.toNanos(), onLost));
+    hold.keepAlive(this, maxHold.toNanos(), onLost);
     return this;
+  }
+
+  /**
+   * Keeps this lease alive while some work runs in the calling thread, and interrupts that thread
+   * if the lease is lost meanwhile.
+   *
+   * <p>It never interrupts the thread after the work has ended, and what it has set of the
+   * interrupt flag it clears. The lease is not released here. Work that does not react to
+   * interrupts should look at {@link #isHeld}.
+   *
+   * @param maxHold for how long from now the lease is kept alive, from 1 ms to 365 days
+   * @param work what to do while the lease is held
+   * @param <T> what the work returns
+   * @return what the work returned
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code maxHold} is out of range
+   * @throws IllegalStateException if the lease was released, or is kept alive already
+   * @throws LockLostException if the lease was lost before the work ended, whatever that returned;
+   *     what it threw is suppressed in it
+   * @throws Exception what the work threw, if the lease was not lost
+   */
+  public <T extends @Nullable Object> T runWhileHeld(Duration maxHold, Callable<T> work)
+      throws Exception {
+    Objects.requireNonNull(work, "work");
+    Interrupter interrupter = new Interrupter(Thread.currentThread());
+    keepAlive(maxHold, interrupter);
+    T result;
+    try {
+      result = work.call();
+    } catch (Throwable e) {
+      if (interrupter.end() || !isHeldOrReleased()) {
+        LockLostException lost = lostWhileItRan();
+        lost.addSuppressed(e);
+        throw lost;
+      }
+      throw e;
+    }
+    if (interrupter.end() || !isHeldOrReleased()) {
+      throw lostWhileItRan();
+    }
+    return result;
+  }
+
+  /** Whether it was not lost: the work itself may have released it. */
+  private boolean isHeldOrReleased() {
+    return hold.isHeld() || hold.isReleased();
+  }
+
+  private LockLostException lostWhileItRan() {
+    return new LockLostException(
+        "the lease on lock " + hold.shownName() + " was lost while the work ran");
+  }
+
+  /** Interrupts a thread, unless that has ended what it was to be interrupted in. */
+  private static final class Interrupter implements Runnable {
+
+    private final Thread thread;
+    private boolean ended;
+    private boolean interrupted;
+
+    private Interrupter(Thread thread) {
+      this.thread = thread;
+    }
+
+    @Override
+    public synchronized void run() {
+      if (!ended) {
+        interrupted = true;
+        thread.interrupt();
+      }
+    }
+
+    /** Interrupts no more; returns whether it has, and clears the flag then. */
+    private synchronized boolean end() {
+      ended = true;
+      if (interrupted) {
+        boolean unused = Thread.interrupted();
+      }
+      return interrupted;
+    }
   }
 
   /**
@@ -148,6 +233,15 @@ public final class Lease implements AutoCloseable {
    * ended, {@link #isHeld} is false, and the lock is free at the latest when the lease is over; it
    * may be tried again, and then returns true even if the lease has meanwhile passed, whether or
    * not Redis got the first try, since it was held when the release was first tried.
+   *
+   * <p>In a Cluster, whose client sends again by itself what is not answered, it also returns true
+   * if Redis does not have the lease any more after such a repetition or a redirection: the first
+   * try may have been what released it.
+   *
+   * <p>Of a lease that is known to be lost it returns at once; what is left of it in Redis is
+   * cleared away in the background. Two round trips if somebody has begun to wait since it was
+   * acquired. With {@code keepAtLeast} the lease ends, but nobody can acquire the lock before its
+   * time.
    *
    * @return false if the lease had been lost, so that somebody else may have held the lock at the
    *     same time
@@ -166,7 +260,8 @@ public final class Lease implements AutoCloseable {
   @Override
   public void close() {
     if (!release()) {
-      throw new LockLostException("the lease on lock " + name() + " was lost before its release");
+      throw new LockLostException(
+          "the lease on lock " + hold.shownName() + " was lost before its release");
     }
   }
 
@@ -174,6 +269,6 @@ public final class Lease implements AutoCloseable {
   @Override
   public String toString() {
     long millis = TimeUnit.NANOSECONDS.toMillis(hold.nanosLeft());
-    return "Lease[" + name() + ", token " + token() + ", " + millis + " ms left]";
+    return "Lease[" + hold.shownName() + ", token " + token() + ", " + millis + " ms left]";
   }
 }

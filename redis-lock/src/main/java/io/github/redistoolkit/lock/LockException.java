@@ -8,4 +8,8 @@ public class LockException extends RuntimeException {
   LockException(String message) {
     super(message);
   }
+
+  LockException(String message, Throwable cause) {
+    super(message, cause);
+  }
 }

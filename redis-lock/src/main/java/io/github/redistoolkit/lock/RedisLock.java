@@ -20,32 +20,58 @@ import redis.clients.jedis.util.Pool;
  * lease is over. Each lease has a greater {@link Lease#token} than the ones before.
  *
  * <p><b>Limits.</b> Redis replicates asynchronously, so a failover can grant a lock twice; a holder
- * that is paused beyond its lease overlaps the next one; {@link System#nanoTime} may stand still
- * while a machine is suspended. Where that would do harm, guard writes with the token. A lease of
- * less than about 10 ms is mostly over before its holder hears of it. Not reentrant: a thread that
- * holds the lock is refused like anyone else, and waits for itself in vain.
+ * that is paused beyond its lease overlaps the next one; so it does if the server's clock is set
+ * forward while it holds the lock, and set back, the clock keeps a lock that nobody releases for
+ * longer, both by as much; {@link System#nanoTime} may stand still while a machine is suspended.
+ * Where that would do harm, guard writes with the token. A lease of less than about 10 ms is mostly
+ * over before its holder hears of it. Not reentrant: a thread that holds the lock is refused like
+ * anyone else, and waits for itself in vain.
  *
  * <p><b>Waiting.</b> Threads that wait on the same object are served in their order, and only the
  * first of them talks to Redis, each other one once when its time is over; so keep one object per
- * name, not one per use. That one blocks in Redis until a release wakes it; waiters of several
- * objects and JVMs are woken in about the order in which they came. They hold no more than a
- * quarter of the connections of their pool: further waiters, and all waiters over a pool of fewer
- * than four connections or over a client that does not show its pool, ask again every 10 to 100 ms
- * instead.
+ * name, or take them from {@link RedisLocks}, which does. That one blocks in Redis until a release
+ * wakes it; waiters of several objects and JVMs are woken in about the order in which they came.
+ * They block on connections of their own, up to 16 for each pool or client, which are kept for some
+ * seconds for the next one; beyond that, waiters ask again every 10 to 100 ms. Requests to acquire
+ * and to release take a connection of the pool for a moment, and wait for one as long as the pool
+ * lets them: while it is exhausted, a wait may last longer than {@code maxWait} by that.
  *
  * <p><b>Cost.</b> Acquiring a free lock and releasing it take one round trip each; an acquisition
  * from many waiters takes about four commands, and a waiter that blocks sends about four a second
  * while it waits on; one that asks again every 10 to 100 ms sends as many as that makes. The lock
- * is the key <code>lock:{name}</code>; with it, in the same Cluster slot, go a hash for the last
- * token, which is forgotten after about 24 hours or twice the lease without use, and a list of 2
- * seconds' life for waking.
+ * is one key, <code>lock:{name}</code>, below a prefix if there is one, which is forgotten a minute
+ * after the last lease; only while somebody waits there is another one, <code>lock:{name}:q</code>,
+ * for two seconds at most.
  *
- * <p><b>Failure.</b> What Jedis throws passes through. A waiting form tries again until its time is
- * over if Redis cannot be reached, is changing its role or is moving the lock to another node;
- * other errors it throws at once. When it cannot be known whether a lock was granted, what may have
- * been granted is released, and the failure thrown; should that release fail too, nobody holds the
- * lock until its lease is over. While a Cluster moves the lock's slot, the forms that do not wait,
- * and a release, may throw {@code TRYAGAIN}: nothing was done, and it may be tried again.
+ * <p><b>Late requests.</b> A request that the network delivers late, or a client sends again,
+ * changes nothing that a later one has settled, for a minute: a lock that was given up is not
+ * granted to whoever gave it up, an extension does not undo a later one, and a release that is sent
+ * again is told that it has succeeded, whoever has held the lock since.
+ *
+ * <p><b>Failure.</b>
+ *
+ * <table>
+ *   <caption>What happens when something goes wrong</caption>
+ *   <tr><th>situation</th><th>outcome</th></tr>
+ *   <tr><td>held by another</td><td>empty, or {@link LockTimeoutException}</td></tr>
+ *   <tr><td>Redis cannot be reached, changes its role, or moves the lock to another node</td>
+ *     <td>a waiting form tries again until its time is over; the others throw what Jedis throws</td>
+ *   </tr>
+ *   <tr><td>it cannot be known whether a lock was granted</td><td>what may have been granted is
+ *     released, and the failure thrown; should that release fail too, nobody holds the lock until
+ *     its lease is over</td></tr>
+ *   <tr><td>the lease was lost</td><td>{@link Lease#isHeld}, {@link Lease#extend} and {@link
+ *     Lease#release} are false, {@link Lease#close} throws, and the callback of {@link
+ *     Lease#keepAlive} runs</td></tr>
+ *   <tr><td>the key holds another type</td><td>{@code JedisDataException}, and it is left
+ *     untouched</td></tr>
+ *   <tr><td>the key holds a text that is no state of a lock, or numbers that no lock has</td>
+ *     <td>{@link LockStateException} at once, and it is left untouched</td></tr>
+ *   <tr><td>Redis is out of memory</td><td>nothing is granted; what is held is renewed, extended and
+ *     released</td></tr>
+ *   <tr><td>a thread is interrupted</td><td>a waiting form throws {@link InterruptedException} and
+ *     holds nothing; every other call is completed, and the flag kept</td></tr>
+ * </table>
  *
  * <p>Stateless but for the waiting threads, and thread-safe. It owns no thread and needs no
  * closing.
@@ -62,8 +88,9 @@ public final class RedisLock {
 
   private final LockCommands commands;
   private final long leaseMillis;
-  private final Seats seats;
-  private final Semaphore queue = new Semaphore(1, /* fair= */ true);
+  private final LockSettings settings;
+  private final WaitingConnections connections;
+  private final Semaphore queue;
 
   /**
    * Creates a lock over a pool. Makes no I/O.
@@ -77,7 +104,7 @@ public final class RedisLock {
    *     {@code lease} is out of range
    */
   public RedisLock(Pool<Jedis> pool, String name, Duration lease) {
-    this(RedisAccess.of(pool), name, lease);
+    this(RedisAccess.of(pool), "", name, lease, LockSettings.NONE, newQueue());
   }
 
   /**
@@ -92,13 +119,131 @@ public final class RedisLock {
    *     {@code lease} is out of range
    */
   public RedisLock(UnifiedJedis client, String name, Duration lease) {
-    this(RedisAccess.of(client), name, lease);
+    this(RedisAccess.of(client), "", name, lease, LockSettings.NONE, newQueue());
   }
 
-  private RedisLock(RedisAccess redis, String name, Duration lease) {
-    this.commands = new LockCommands(redis, name);
+  RedisLock(
+      RedisAccess redis,
+      String prefix,
+      String name,
+      Duration lease,
+      LockSettings settings,
+      Semaphore queue) {
+    this.commands = new LockCommands(redis, prefix, name);
     this.leaseMillis = Arguments.requireDuration(lease, "lease", LONGEST_LEASE).toMillis();
-    this.seats = Seats.of(redis);
+    this.settings = settings;
+    this.connections = WaitingConnections.of(redis);
+    this.queue = queue;
+  }
+
+  /** Where the threads wait in their order of which only the first one asks. */
+  static Semaphore newQueue() {
+    return new Semaphore(1, /* fair= */ true);
+  }
+
+  /**
+   * Begins a lock over a pool with options.
+   *
+   * @param pool where connections come from; not closed here
+   * @param name what to lock; any text but the empty one
+   * @param lease how long a lease lasts unless it is extended or kept alive, from 1 ms to 365 days,
+   *     counted in whole milliseconds
+   * @return the builder
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code name} is empty or has an unpaired surrogate, or
+   *     {@code lease} is out of range
+   */
+  public static Builder builder(Pool<Jedis> pool, String name, Duration lease) {
+    return new Builder(RedisAccess.of(pool), name, lease);
+  }
+
+  /**
+   * Begins a lock over a client with options.
+   *
+   * @param client how to reach Redis; not closed here
+   * @param name what to lock; any text but the empty one
+   * @param lease how long a lease lasts unless it is extended or kept alive, from 1 ms to 365 days,
+   *     counted in whole milliseconds
+   * @return the builder
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code name} is empty or has an unpaired surrogate, or
+   *     {@code lease} is out of range
+   */
+  public static Builder builder(UnifiedJedis client, String name, Duration lease) {
+    return new Builder(RedisAccess.of(client), name, lease);
+  }
+
+  /** What may be chosen for a lock. Not thread-safe. */
+  public static final class Builder {
+
+    private final RedisAccess redis;
+    private final String name;
+    private final Duration lease;
+    private String prefix = "";
+    private LockSettings settings = LockSettings.NONE;
+
+    private Builder(RedisAccess redis, String name, Duration lease) {
+      this.redis = redis;
+      this.name = Arguments.requireText(name, "name");
+      this.lease = Arguments.requireDuration(lease, "lease", LONGEST_LEASE);
+    }
+
+    /**
+     * Puts all keys of the lock below a prefix, such as that of a tenant, or one that the user of
+     * Redis is restricted to. Locks with different prefixes are different locks. Empty by default.
+     *
+     * @param prefix what the keys begin with, as in {@code "orders:"}
+     * @return this builder
+     * @throws NullPointerException if {@code prefix} is null
+     * @throws IllegalArgumentException if it has a brace, by which a Cluster would choose the slot,
+     *     or an unpaired surrogate
+     */
+    public Builder prefix(String prefix) {
+      this.prefix = LockSettings.requirePrefix(prefix);
+      return this;
+    }
+
+    /**
+     * Keeps the lock for at least so long after each acquisition: a release that comes earlier ends
+     * the lease, and nobody can acquire the lock before that time is over. For a job that several
+     * JVMs start at about the same time, so that one whose clock is late does not run it again. Not
+     * set by default.
+     *
+     * <p>Counted from when the caller hears of the grant. The holder's crash does not cut it short,
+     * as long as the lease has not been.
+     *
+     * @param minimum the time, from 1 ms to the lease
+     * @return this builder
+     * @throws NullPointerException if {@code minimum} is null
+     * @throws IllegalArgumentException if it is out of range
+     */
+    public Builder keepAtLeast(Duration minimum) {
+      Arguments.requireDuration(minimum, "keepAtLeast", lease);
+      settings = new LockSettings(minimum.toNanos(), settings.listener());
+      return this;
+    }
+
+    /**
+     * Has somebody told what becomes of the lock. Nobody by default.
+     *
+     * @param listener who is told
+     * @return this builder
+     * @throws NullPointerException if {@code listener} is null
+     */
+    public Builder listener(LockListener listener) {
+      Objects.requireNonNull(listener, "listener");
+      settings = new LockSettings(settings.keepAtLeastNanos(), listener);
+      return this;
+    }
+
+    /**
+     * Creates the lock. Makes no I/O.
+     *
+     * @return the lock
+     */
+    public RedisLock build() {
+      return new RedisLock(redis, prefix, name, lease, settings, newQueue());
+    }
   }
 
   /**
@@ -111,7 +256,8 @@ public final class RedisLock {
    * @throws redis.clients.jedis.exceptions.JedisException if Redis cannot be asked
    */
   public Optional<Lease> tryAcquire() {
-    return acquisition(0).once();
+    long start = System.nanoTime();
+    return told(acquisition(0).once(), start);
   }
 
   /**
@@ -136,6 +282,10 @@ public final class RedisLock {
       return tryAcquire();
     }
     long start = System.nanoTime();
+    return told(inTurn(start, maxWaitNanos), start);
+  }
+
+  private Optional<Lease> inTurn(long start, long maxWaitNanos) throws InterruptedException {
     if (!queue.tryAcquire(maxWaitNanos, TimeUnit.NANOSECONDS)) {
       // Whether the lock was held or Redis not there, nobody but Redis can say.
       return acquisition(0).patiently();
@@ -145,6 +295,16 @@ public final class RedisLock {
     } finally {
       queue.release();
     }
+  }
+
+  private Optional<Lease> told(Optional<Lease> lease, long start) {
+    long waited = System.nanoTime() - start;
+    if (lease.isPresent()) {
+      settings.tellAcquired(commands.name(), waited);
+    } else {
+      settings.tellRefused(commands.name(), waited);
+    }
+    return lease;
   }
 
   /**
@@ -164,7 +324,7 @@ public final class RedisLock {
         .orElseThrow(
             () ->
                 new LockTimeoutException(
-                    "lock " + commands.name() + " was not free within " + maxWait));
+                    "lock " + commands.shownName() + " was not free within " + maxWait));
   }
 
   /**
@@ -179,7 +339,7 @@ public final class RedisLock {
   }
 
   private Acquisition acquisition(long maxWaitNanos) {
-    return new Acquisition(commands, leaseMillis, seats, maxWaitNanos);
+    return new Acquisition(commands, leaseMillis, settings, connections, maxWaitNanos);
   }
 
   private static long nanos(Duration maxWait) {

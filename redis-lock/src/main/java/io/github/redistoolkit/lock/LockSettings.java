@@ -1,0 +1,67 @@
+package io.github.redistoolkit.lock;
+
+import io.github.redistoolkit.core.Arguments;
+import io.github.redistoolkit.core.Callbacks;
+import java.time.Duration;
+import java.util.Objects;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What may be chosen for a lock.
+ *
+ * @param keepAtLeastNanos for how long after it was acquired nobody else may have it; 0 if it does
+ *     not matter
+ * @param listener who is told
+ */
+record LockSettings(long keepAtLeastNanos, LockListener listener) {
+
+  private static final Logger LOG = LoggerFactory.getLogger(RedisLock.class);
+
+  private static final LockListener NOBODY = new LockListener() {};
+
+  static final LockSettings NONE = new LockSettings(0, NOBODY);
+
+  static String requirePrefix(String prefix) {
+    Objects.requireNonNull(prefix, "prefix");
+    if (prefix.indexOf('{') >= 0 || prefix.indexOf('}') >= 0) {
+      throw new IllegalArgumentException(
+          "prefix must not have braces, by which a Cluster would choose the slot, but is "
+              + Names.shown(prefix));
+    }
+    return prefix.isEmpty() ? prefix : Arguments.requireText(prefix, "prefix");
+  }
+
+  void tellAcquired(String name, long waitedNanos) {
+    if (listener != NOBODY) {
+      guarded(() -> listener.acquired(name, Duration.ofNanos(waitedNanos)));
+    }
+  }
+
+  void tellRefused(String name, long waitedNanos) {
+    if (listener != NOBODY) {
+      guarded(() -> listener.refused(name, Duration.ofNanos(waitedNanos)));
+    }
+  }
+
+  void tellReleased(String name, Duration heldFor) {
+    if (listener != NOBODY) {
+      guarded(() -> listener.released(name, heldFor));
+    }
+  }
+
+  /** By another thread: it may be the timer that has seen the loss. */
+  void tellLost(String name, String why) {
+    if (listener != NOBODY) {
+      Callbacks.shared().run(() -> guarded(() -> listener.lost(name, why)));
+    }
+  }
+
+  private static void guarded(Runnable telling) {
+    try {
+      telling.run();
+    } catch (Throwable e) {
+      LOG.warn("A lock's listener failed", e);
+    }
+  }
+}

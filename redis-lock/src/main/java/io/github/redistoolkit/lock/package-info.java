@@ -3,7 +3,8 @@
  *
  * <p>Use {@link io.github.redistoolkit.lock.RedisLock} so that of several JVMs one at a time does
  * something: runs a job, refreshes an index, moves money between accounts that a database then
- * checks with {@link io.github.redistoolkit.lock.Lease#token}.
+ * checks with {@link io.github.redistoolkit.lock.Lease#token}. Take the locks from {@link
+ * io.github.redistoolkit.lock.RedisLocks} if their names are known only when they are needed.
  *
  * <p>Do not use it where the database that is written to can lock or compare by itself, which is
  * safer; nor within one JVM, where {@code java.util.concurrent} is faster; nor to count or limit

@@ -1,0 +1,198 @@
+package io.github.redistoolkit.lock;
+
+import io.github.redistoolkit.core.RedisAccess;
+import java.lang.ref.ReferenceQueue;
+import java.lang.ref.WeakReference;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.Semaphore;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.util.Pool;
+
+/**
+ * Makes locks for names that are known only when they are needed, such as one per order.
+ *
+ * <p>Those of one name share what orders their waiting threads, so that only the first of these
+ * talks to Redis, however many objects there are. A name that is not in use any more leaves nothing
+ * behind: what it needs is held by the locks and leases of that name alone.
+ *
+ * <pre>{@code
+ * RedisLocks locks = RedisLocks.over(pool);
+ * try (Lease lease = locks.lock("order:" + id, Duration.ofSeconds(5)).acquire(maxWait)) {
+ *   ship(id);
+ * }
+ * }</pre>
+ *
+ * <p>The guarantees, limits and failures are those of {@link RedisLock}. Thread-safe; keep one for
+ * each pool or client. It owns no thread and needs no closing.
+ */
+public final class RedisLocks {
+
+  private final RedisAccess redis;
+  private final String prefix;
+  private final LockSettings settings;
+  private final ConcurrentMap<String, Queue> queues = new ConcurrentHashMap<>();
+  private final ReferenceQueue<Semaphore> unused = new ReferenceQueue<>();
+
+  private RedisLocks(RedisAccess redis, String prefix, LockSettings settings) {
+    this.redis = redis;
+    this.prefix = prefix;
+    this.settings = settings;
+  }
+
+  /** Where the threads wait that want one name; goes with the last lock of that name. */
+  private static final class Queue extends WeakReference<Semaphore> {
+
+    private final String name;
+
+    private Queue(String name, Semaphore semaphore, ReferenceQueue<Semaphore> unused) {
+      super(semaphore, unused);
+      this.name = name;
+    }
+  }
+
+  /**
+   * Returns what makes locks over a pool.
+   *
+   * @param pool where connections come from; not closed here
+   * @return locks without a prefix and without a listener
+   * @throws NullPointerException if {@code pool} is null
+   */
+  public static RedisLocks over(Pool<Jedis> pool) {
+    return builder(pool).build();
+  }
+
+  /**
+   * Returns what makes locks over a client.
+   *
+   * @param client how to reach Redis; not closed here
+   * @return locks without a prefix and without a listener
+   * @throws NullPointerException if {@code client} is null
+   */
+  public static RedisLocks over(UnifiedJedis client) {
+    return builder(client).build();
+  }
+
+  /**
+   * Begins what makes locks over a pool, with options.
+   *
+   * @param pool where connections come from; not closed here
+   * @return the builder
+   * @throws NullPointerException if {@code pool} is null
+   */
+  public static Builder builder(Pool<Jedis> pool) {
+    return new Builder(RedisAccess.of(pool));
+  }
+
+  /**
+   * Begins what makes locks over a client, with options.
+   *
+   * @param client how to reach Redis; not closed here
+   * @return the builder
+   * @throws NullPointerException if {@code client} is null
+   */
+  public static Builder builder(UnifiedJedis client) {
+    return new Builder(RedisAccess.of(client));
+  }
+
+  /** What may be chosen for all locks that are made. Not thread-safe. */
+  public static final class Builder {
+
+    private final RedisAccess redis;
+    private String prefix = "";
+    private LockSettings settings = LockSettings.NONE;
+
+    private Builder(RedisAccess redis) {
+      this.redis = redis;
+    }
+
+    /**
+     * Puts all keys of the locks below a prefix, such as that of a tenant, or one that the user of
+     * Redis is restricted to. Empty by default.
+     *
+     * @param prefix what the keys begin with, as in {@code "orders:"}
+     * @return this builder
+     * @throws NullPointerException if {@code prefix} is null
+     * @throws IllegalArgumentException if it has a brace, by which a Cluster would choose the slot,
+     *     or an unpaired surrogate
+     */
+    public Builder prefix(String prefix) {
+      this.prefix = LockSettings.requirePrefix(prefix);
+      return this;
+    }
+
+    /**
+     * Has somebody told what becomes of the locks. Nobody by default.
+     *
+     * @param listener who is told
+     * @return this builder
+     * @throws NullPointerException if {@code listener} is null
+     */
+    public Builder listener(LockListener listener) {
+      this.settings = new LockSettings(0, Objects.requireNonNull(listener, "listener"));
+      return this;
+    }
+
+    /**
+     * Creates what makes locks. Makes no I/O.
+     *
+     * @return what makes locks
+     */
+    public RedisLocks build() {
+      return new RedisLocks(redis, prefix, settings);
+    }
+  }
+
+  /**
+   * Returns the lock of a name. Makes no I/O.
+   *
+   * @param name what to lock; any text but the empty one
+   * @param lease how long a lease lasts unless it is extended or kept alive, from 1 ms to 365 days,
+   *     counted in whole milliseconds
+   * @return the lock
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code name} is empty or has an unpaired surrogate, or
+   *     {@code lease} is out of range
+   */
+  public RedisLock lock(String name, Duration lease) {
+    Objects.requireNonNull(name, "name");
+    forgetUnused();
+    return new RedisLock(redis, prefix, name, lease, settings, queueOf(name));
+  }
+
+  /** How many names are remembered. */
+  int names() {
+    forgetUnused();
+    return queues.size();
+  }
+
+  private Semaphore queueOf(String name) {
+    while (true) {
+      Queue known = queues.get(name);
+      Semaphore queue = known == null ? null : known.get();
+      if (queue != null) {
+        return queue;
+      }
+      Semaphore fresh = RedisLock.newQueue();
+      Queue mine = new Queue(name, fresh, unused);
+      boolean entered =
+          known == null
+              ? queues.putIfAbsent(name, mine) == null
+              : queues.replace(name, known, mine);
+      if (entered) {
+        return fresh;
+      }
+    }
+  }
+
+  private void forgetUnused() {
+    for (@Nullable Object gone = unused.poll(); gone != null; gone = unused.poll()) {
+      Queue queue = (Queue) gone;
+      queues.remove(queue.name, queue);
+    }
+  }
+}

@@ -7,15 +7,23 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionPool;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.exceptions.JedisRedirectionException;
 import redis.clients.jedis.providers.ClusterConnectionProvider;
 import redis.clients.jedis.util.JedisClusterCRC16;
 import redis.clients.jedis.util.Pool;
@@ -24,6 +32,9 @@ import redis.clients.jedis.util.Pool;
 final class ClusterAccess extends ClientAccess {
 
   private static final int SLOTS = 16_384;
+
+  /** Pipelined rounds after which what is still redirected is run singly. */
+  private static final int MOST_ROUNDS = 32;
 
   private final ClusterConnectionProvider provider;
 
@@ -167,6 +178,139 @@ final class ClusterAccess extends ClientAccess {
 
   private @Nullable HostAndPort nodeOf(String prefixedKey) {
     return provider.getNode(JedisClusterCRC16.getSlot(prefixedKey));
+  }
+
+  @Override
+  public <T> List<Outcome<T>> executeAll(List<Keyed<T>> commands) {
+    Map<Integer, Outcome<T>> outcomes = new HashMap<>();
+    List<Integer> rest =
+        runOnNodes(IntStream.range(0, commands.size()).boxed(), commands, outcomes);
+    for (int round = 1; !rest.isEmpty(); round++) {
+      // By running one singly Jedis learns where its slot went.
+      int first = rest.get(0);
+      outcomes.put(first, runSingly(commands.get(first)));
+      List<Integer> others = rest.subList(1, rest.size());
+      if (round < MOST_ROUNDS) {
+        others.forEach(outcomes::remove);
+        rest = runOnNodes(others.stream(), commands, outcomes);
+        others.forEach(i -> outcomes.computeIfPresent(i, (same, outcome) -> outcome.redirected()));
+      } else {
+        rest = others;
+      }
+    }
+    return IntStream.range(0, commands.size())
+        .mapToObj(i -> Objects.requireNonNull(outcomes.get(i)))
+        .toList();
+  }
+
+  /** Returns which commands were redirected. */
+  private <T> List<Integer> runOnNodes(
+      Stream<Integer> which, List<Keyed<T>> commands, Map<Integer, Outcome<T>> outcomes) {
+    Map<String, List<Integer>> byNode =
+        which.collect(
+            Collectors.groupingBy(
+                i -> nodeFor(commands.get(i).key()), TreeMap::new, Collectors.toList()));
+    List<NodeRun<T>> runs = new ArrayList<>();
+    try {
+      byNode.forEach(
+          (node, mine) -> {
+            NodeRun<T> run = new NodeRun<>(mine, commands, outcomes);
+            runs.add(run);
+            run.send(provider.getNodes().get(node));
+          });
+      runs.forEach(NodeRun::receive);
+    } finally {
+      runs.forEach(NodeRun::giveBack);
+    }
+    return byNode.values().stream()
+        .flatMap(List::stream)
+        .filter(i -> isRedirected(outcomes.get(i)))
+        .sorted()
+        .toList();
+  }
+
+  private static boolean isRedirected(@Nullable Outcome<?> outcome) {
+    return outcome != null && outcome.failure() instanceof JedisRedirectionException;
+  }
+
+  private <T> Outcome<T> runSingly(Keyed<T> keyed) {
+    try {
+      return new Outcome<>(execute(keyed.command()), null, false);
+    } catch (JedisException e) {
+      return new Outcome<>(null, e, false);
+    }
+  }
+
+  /** The part of many commands that goes to one node. */
+  private static final class NodeRun<T> {
+
+    private final List<Integer> mine;
+    private final List<Keyed<T>> commands;
+    private final Map<Integer, Outcome<T>> outcomes;
+    private @Nullable Connection connection;
+    private boolean aligned = true;
+
+    NodeRun(List<Integer> mine, List<Keyed<T>> commands, Map<Integer, Outcome<T>> outcomes) {
+      this.mine = mine;
+      this.commands = commands;
+      this.outcomes = outcomes;
+    }
+
+    void send(@Nullable ConnectionPool pool) {
+      try {
+        if (pool == null) {
+          throw new JedisConnectionException("The cluster client knows no node for the slot");
+        }
+        Connection borrowed = pool.getResource();
+        connection = borrowed;
+        aligned = false;
+        for (int i : mine) {
+          borrowed.sendCommand(commands.get(i).command().getArguments());
+        }
+        List<Object> none = borrowed.getMany(0); // which sends what is still buffered
+        assert none.isEmpty();
+      } catch (JedisException e) {
+        keepInterrupt(e);
+        fail(e);
+      }
+    }
+
+    void receive() {
+      Connection asked = connection;
+      if (asked == null || asked.isBroken()) {
+        return;
+      }
+      try {
+        for (int i : mine) {
+          outcomes.put(i, read(asked, commands.get(i).command()));
+        }
+        aligned = true;
+      } catch (JedisException e) {
+        fail(e);
+      }
+    }
+
+    private static <T> Outcome<T> read(Connection asked, CommandObject<T> command) {
+      try {
+        return new Outcome<>(command.getBuilder().build(asked.getOne()), null, true);
+      } catch (JedisDataException e) {
+        return Outcome.failed(e);
+      }
+    }
+
+    /** What has no reply yet has failed with this. */
+    private void fail(JedisException e) {
+      mine.forEach(i -> outcomes.putIfAbsent(i, Outcome.failed(e)));
+    }
+
+    void giveBack() {
+      if (connection != null) {
+        if (!aligned) {
+          connection.setBroken(); // replies may still come
+        }
+        connection.close();
+      }
+    }
   }
 
   @Override

@@ -1,6 +1,9 @@
 package io.github.redistoolkit.core;
 
+import io.github.redistoolkit.core.RedisAccess.Keyed;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.exceptions.JedisDataException;
@@ -83,6 +86,51 @@ public final class LuaScript {
       sends.answer();
       throw e;
     }
+  }
+
+  /**
+   * One of many runs.
+   *
+   * @param keys every key that the run touches, all in one Cluster slot; at least one
+   * @param args what the script finds in {@code ARGV}
+   */
+  public record Run(List<String> keys, List<String> args) {}
+
+  /**
+   * Runs the script many times, as {@link RedisAccess#executeAll} runs commands. What a server that
+   * does not know the script has refused is sent once more with the source, all together.
+   *
+   * @param redis where to run it
+   * @param runs the keys and arguments of each run
+   * @return what became of each, in their order
+   */
+  public List<Outcome<Object>> runAll(RedisAccess redis, List<Run> runs) {
+    List<Outcome<Object>> outcomes =
+        new ArrayList<>(redis.executeAll(all(redis, runs, this::bySha1)));
+    List<Integer> unknown =
+        IntStream.range(0, runs.size())
+            .filter(i -> outcomes.get(i).failure() instanceof JedisNoScriptException)
+            .boxed()
+            .toList();
+    if (!unknown.isEmpty()) {
+      List<Outcome<Object>> second =
+          redis.executeAll(all(redis, unknown.stream().map(runs::get).toList(), this::bySource));
+      for (int i = 0; i < unknown.size(); i++) {
+        outcomes.set(unknown.get(i), second.get(i));
+      }
+    }
+    return outcomes;
+  }
+
+  private static List<Keyed<Object>> all(RedisAccess redis, List<Run> runs, Sending sending) {
+    return runs.stream()
+        .map(run -> new Keyed<>(run.keys().get(0), sending.command(redis, run.keys(), run.args())))
+        .toList();
+  }
+
+  @FunctionalInterface
+  private interface Sending {
+    CommandObject<Object> command(RedisAccess redis, List<String> keys, List<String> args);
   }
 
   /** Returns the command for a server that knows the script. */

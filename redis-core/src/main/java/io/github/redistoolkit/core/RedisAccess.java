@@ -3,6 +3,7 @@ package io.github.redistoolkit.core;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
@@ -23,6 +24,7 @@ import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol.Command;
 import redis.clients.jedis.RedisProtocol;
+import redis.clients.jedis.Response;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisConnectionException;
@@ -197,6 +199,61 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
    * @throws JedisException if there is no connection to be had
    */
   public abstract AbstractPipeline pipelined();
+
+  /**
+   * A command and where it goes.
+   *
+   * @param key a key of it as the caller knows it, which decides on the node
+   * @param command made by {@link #commands}
+   * @param <T> what it answers
+   */
+  public record Keyed<T>(String key, CommandObject<T> command) {}
+
+  /**
+   * Runs many commands: they are all sent before the first reply is awaited. One round trip, in a
+   * Cluster one to all nodes at the same time, and more for keys that have moved.
+   *
+   * <p>Borrows one connection, in a Cluster one for each node, always in the order of their
+   * addresses: so no two callers wait for connections of each other. Runs on the caller's thread.
+   * An interrupt has no effect while replies are awaited.
+   *
+   * @param commands the commands; how much they send and answer is the caller's concern
+   * @param <T> what each answers
+   * @return what became of each, in their order; where a connection fails all of its commands that
+   *     have no reply yet have failed
+   */
+  public <T> List<Outcome<T>> executeAll(List<Keyed<T>> commands) {
+    List<Response<T>> responses = new ArrayList<>();
+    @Nullable JedisException broken = null;
+    try (AbstractPipeline pipeline = pipelined()) {
+      for (Keyed<T> keyed : commands) {
+        responses.add(pipeline.executeCommand(keyed.command()));
+      }
+      pipeline.sync();
+    } catch (JedisException e) {
+      broken = e;
+    }
+    List<Outcome<T>> outcomes = new ArrayList<>();
+    for (int i = 0; i < commands.size(); i++) {
+      outcomes.add(outcome(i < responses.size() ? responses.get(i) : null, broken));
+    }
+    return outcomes;
+  }
+
+  private static <T> Outcome<T> outcome(
+      @Nullable Response<T> response, @Nullable JedisException broken) {
+    try {
+      if (response != null) {
+        return new Outcome<>(response.get(), null, true);
+      }
+    } catch (JedisException e) {
+      return Outcome.failed(e);
+    } catch (IllegalStateException unset) {
+      // Jedis's way to say that the connection ended before this reply.
+    }
+    return Outcome.failed(
+        broken != null ? broken : new JedisConnectionException("no reply to this command"));
+  }
 
   /**
    * Returns a key as the server knows it, for what is sent over a connection of our own.

@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.fail;
 
 import io.github.redistoolkit.cache.CacheAside;
+import io.github.redistoolkit.cache.CacheGroup;
 import io.github.redistoolkit.cache.CacheService;
 import io.github.redistoolkit.idempotency.IdempotencyService;
 import io.github.redistoolkit.json.JsonCodec;
@@ -104,7 +105,7 @@ class ReadmeIT {
 
   @Test
   void cache() {
-    CacheService<User> cache = CacheService.builder(pool, User.class).prefix("user:").build();
+    CacheService<User> cache = new CacheService<>(pool, "user:", User.class);
     cache.set("123", new User("123", "John"), Duration.ofMinutes(10));
     Optional<User> hit = cache.get("123");
 
@@ -114,6 +115,12 @@ class ReadmeIT {
         new CacheAside<>(cache, Duration.ofMinutes(10), id -> id, database::find);
     users.update("123", () -> database.rename("123", "Jane"));
 
+    CacheGroup<User> household = cache.group("customer:7");
+    User head = household.getOrLoad("head", Duration.ofMinutes(10), () -> database.find("123"));
+    cache.invalidateGroup("customer:7");
+
+    assertThat(head, is(new User("123", "Jane")));
+    assertThat(household.get("head"), is(Optional.empty()));
     assertThat(hit, is(Optional.of(new User("123", "John"))));
     assertThat(loaded, is(new User("456", "Ann")));
     assertThat(users.get("123"), is(new User("123", "Jane")));
@@ -188,7 +195,7 @@ class ReadmeIT {
     }
 
     CacheService<User> cache =
-        CacheService.builder(pool, User.class).codec(new JacksonCodec()).build();
+        CacheService.builder(pool, "user:", User.class).codec(new JacksonCodec()).build();
 
     cache.set(requestId, new User("123", "John"), Duration.ofMinutes(10));
     assertThat(cache.get(requestId), is(Optional.of(new User("123", "John"))));

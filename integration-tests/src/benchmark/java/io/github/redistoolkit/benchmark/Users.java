@@ -62,9 +62,8 @@ interface Users {
           new Ours(
               access
                   .over(
-                      pool -> CacheService.builder(pool, User.class),
-                      client -> CacheService.builder(client, User.class))
-                  .prefix(access.name())
+                      pool -> CacheService.builder(pool, access.name(), User.class),
+                      client -> CacheService.builder(client, access.name(), User.class))
                   .build());
       case REDISSON ->
           new OfRedisson(Peers.redisson(access), Peers.jsonCodec(User.class), access.name());

@@ -29,7 +29,7 @@ public final class Exercise {
   private Exercise() {}
 
   public static void run(Pool<Jedis> pool) throws InterruptedException {
-    cache(CacheService.builder(pool, User.class).prefix("pool:user:").build());
+    cache(CacheService.builder(pool, "pool:user:", User.class).build());
     idempotency(new IdempotencyService(pool, "receipts", MINUTE), "pool");
     lock(new RedisLock(pool, "pool", MINUTE));
     rateLimit(RateLimiter.builder(pool, "calls").limit(Limit.of(1, MINUTE)).build(), "pool");
@@ -39,7 +39,7 @@ public final class Exercise {
   }
 
   public static void run(UnifiedJedis client) throws InterruptedException {
-    cache(CacheService.builder(client, User.class).prefix("client:user:").build());
+    cache(CacheService.builder(client, "client:user:", User.class).build());
     idempotency(new IdempotencyService(client, "receipts", MINUTE), "client");
     lock(new RedisLock(client, "client", MINUTE));
     rateLimit(RateLimiter.builder(client, "calls").limit(Limit.of(1, MINUTE)).build(), "client");

@@ -19,6 +19,7 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
@@ -59,8 +60,8 @@ class CacheAsideIT {
   CacheAsideIT(TestRedis redis) {
     this.redis = redis;
     this.prefix = redis.unique("user:");
-    this.cache = Fixtures.builder(redis, User.class).prefix(prefix).build();
-    this.otherJvm = Fixtures.builder(redis, User.class).prefix(prefix).build();
+    this.cache = Fixtures.builder(redis, prefix, User.class).build();
+    this.otherJvm = Fixtures.builder(redis, prefix, User.class).build();
     this.users = new CacheAside<>(cache, MINUTE, id -> id, this::select);
     this.elsewhere = new CacheAside<>(otherJvm, MINUTE, id -> id, this::select);
   }
@@ -212,8 +213,9 @@ class CacheAsideIT {
   void aCrashBetweenCommitAndInvalidationLeavesNothingStaleAndCachingResumes() throws Exception {
     assertThat(users.get("1"), is(new User("1", "John")));
     // A JVM that ends there leaves its hold, which nobody renews or ends.
-    CacheService<User> crashing = Fixtures.builder(redis, User.class).prefix(prefix).build();
-    Hold abandoned = crashing.hold("1", SHORT_HOLD);
+    CacheService<User> crashing =
+        Fixtures.builder(redis, prefix, User.class).hold(SHORT_HOLD).build();
+    Hold abandoned = crashing.hold(List.of("1"), MINUTE.toMillis());
     crashing.close();
     assertThat(abandoned, is(sameInstance(abandoned)));
     assertThat(elsewhere.get("1"), is(new User("1", "John")));
@@ -255,12 +257,12 @@ class CacheAsideIT {
 
   @Test
   void anUpdateThatCrashedDoesNotKeepOthersFromExpiring() {
-    CacheService<User> crashing = Fixtures.builder(redis, User.class).prefix(prefix).build();
-    Hold abandoned = crashing.hold("1", SHORT_HOLD);
+    CacheService<User> crashing =
+        Fixtures.builder(redis, prefix, User.class).hold(SHORT_HOLD).build();
+    Hold abandoned = crashing.hold(List.of("1"), MINUTE.toMillis());
     crashing.close();
     assertThat(abandoned, is(sameInstance(abandoned)));
-    CacheAside<String, User> frequent =
-        new CacheAside<>(cache, MINUTE, id -> id, this::select, Duration.ofSeconds(10));
+    CacheAside<String, User> frequent = new CacheAside<>(cache, MINUTE, id -> id, this::select);
     Awaitility.await()
         .pollInterval(Duration.ofMillis(10))
         .atMost(Duration.ofSeconds(10))
@@ -273,8 +275,9 @@ class CacheAsideIT {
 
   @Test
   void aSlowWriteKeepsItsHold() {
-    CacheAside<String, User> slow =
-        new CacheAside<>(cache, MINUTE, id -> id, this::select, Duration.ofSeconds(3));
+    CacheService<User> brief =
+        Fixtures.builder(redis, prefix, User.class).hold(Duration.ofSeconds(3)).build();
+    CacheAside<String, User> slow = new CacheAside<>(brief, MINUTE, id -> id, this::select);
     slow.update(
         "1",
         () -> {
@@ -322,9 +325,8 @@ class CacheAsideIT {
       CacheService<User> limited =
           restricted
               .over(
-                  p -> CacheService.builder(p, User.class),
-                  c -> CacheService.builder(c, User.class))
-              .prefix(prefix)
+                  p -> CacheService.builder(p, prefix, User.class),
+                  c -> CacheService.builder(c, prefix, User.class))
               .build();
       CacheAside<String, User> aside = new CacheAside<>(limited, MINUTE, id -> id, this::select);
       int updated =
@@ -348,7 +350,7 @@ class CacheAsideIT {
   @Test
   void aFailedInvalidationCarriesTheResultOfTheDatabase() {
     try (TestRedis user = redis.withoutCommands()) {
-      CacheService<User> limited = Fixtures.builder(user, User.class).prefix(prefix).build();
+      CacheService<User> limited = Fixtures.builder(user, prefix, User.class).build();
       CacheAside<String, User> aside = new CacheAside<>(limited, MINUTE, id -> id, this::select);
       CacheInvalidationException failure =
           assertThrows(

@@ -51,7 +51,7 @@ class CacheClearIT {
   }
 
   private CacheService<Integer> cache(String name) {
-    return Fixtures.builder(redis, Integer.class).prefix(redis.unique(name)).build();
+    return Fixtures.builder(redis, redis.unique(name), Integer.class).build();
   }
 
   private static void fill(CacheService<Integer> cache, int count) {

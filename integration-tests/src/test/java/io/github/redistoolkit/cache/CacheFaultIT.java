@@ -44,7 +44,7 @@ class CacheFaultIT extends CacheFaultSuite {
   CacheFaultIT(TestRedis redis) {
     super(redis);
     this.prefix = redis.unique("fault:");
-    this.cache = Fixtures.builder(behind, Integer.class).prefix(prefix).build();
+    this.cache = Fixtures.builder(behind, prefix, Integer.class).build();
   }
 
   @AfterEach
@@ -114,18 +114,19 @@ class CacheFaultIT extends CacheFaultSuite {
     network.accept();
     // The lease of the first load may still be there.
     Awaitility.await()
-        .untilAsserted(() -> assertThat(cache.getOrLoad("k", MINUTE, () -> 3), is(3)));
-    assertThat(cache.get("k"), is(Optional.of(3)));
+        .atMost(Duration.ofSeconds(30))
+        .untilAsserted(
+            () -> {
+              assertThat(cache.getOrLoad("k", MINUTE, () -> 3), is(3));
+              assertThat(cache.get("k"), is(Optional.of(3)));
+            });
   }
 
   @Test
   void asManyLoadsAsThereAreKeepTheirLeasesOverASlowNetwork() throws Exception {
     int count = 100;
     try (CacheService<Integer> slow =
-        Fixtures.builder(behind, Integer.class)
-            .prefix(prefix)
-            .leaseTtl(Duration.ofSeconds(12))
-            .build()) {
+        Fixtures.builder(behind, prefix, Integer.class).lease(Duration.ofSeconds(12)).build()) {
       CountDownLatch begun = new CountDownLatch(count);
       CountDownLatch finish = new CountDownLatch(1);
       List<Future<Integer>> loads = new ArrayList<>();
@@ -165,29 +166,8 @@ class CacheFaultIT extends CacheFaultSuite {
   private List<String> stored(int count) {
     return IntStream.range(0, count)
         .mapToObj(i -> String.valueOf(redis.admin().get(prefix + "k" + i)))
+        .map(mark -> mark.substring(0, mark.indexOf('@') + 1))
         .toList();
-  }
-
-  @Test
-  void aRenewalThatComesAfterTheUpdateHasEndedDoesNotBringTheHoldBack() {
-    CacheAside<String, Integer> aside =
-        new CacheAside<>(cache, MINUTE, id -> id, id -> 1, Duration.ofSeconds(6));
-    aside.update(
-        "k",
-        () -> {
-          network.latency(Duration.ofSeconds(2));
-          long before = network.requests("EVALSHA");
-          Awaitility.await("a renewal is on its way")
-              .until(() -> network.requests("EVALSHA") > before);
-          network.latency(Duration.ZERO);
-          return 2;
-        });
-    assertThat(redis.admin().exists(prefix + "k"), is(false));
-    Awaitility.await("it has come").until(() -> behind.borrowed() == 0);
-    // Sooner than it would expire.
-    Awaitility.await()
-        .atMost(Duration.ofSeconds(3))
-        .until(() -> !redis.admin().exists(prefix + "k"));
   }
 
   @Test

@@ -116,7 +116,7 @@ class CacheJvmsIT {
       Child child = Child.of(args);
       try (TestRedis redis = child.redis();
           CacheService<Integer> cache =
-              Fixtures.builder(redis, Integer.class).leaseTtl(Duration.ofSeconds(3)).build()) {
+              Fixtures.builder(redis, Integer.class).lease(Duration.ofSeconds(3)).build()) {
         Integer never =
             cache.getOrLoad(
                 args[2],
@@ -218,14 +218,12 @@ class CacheJvmsIT {
     public static void main(String[] args) throws Exception {
       Child child = Child.of(args);
       try (TestRedis redis = child.redis();
-          CacheService<Integer> cache = Fixtures.cache(redis, Integer.class)) {
+          CacheService<Integer> cache =
+              Fixtures.builder(redis, Integer.class)
+                  .hold(Duration.ofSeconds(Long.parseLong(args[3])))
+                  .build()) {
         CacheAside<String, Integer> aside =
-            new CacheAside<>(
-                cache,
-                MINUTE,
-                id -> id,
-                id -> database(redis, id),
-                Duration.ofSeconds(Long.parseLong(args[3])));
+            new CacheAside<>(cache, MINUTE, id -> id, id -> database(redis, id));
         aside.update(
             args[2],
             () -> {

@@ -78,7 +78,7 @@ class CacheLoadIT {
   }
 
   private CacheService<String> jvm(Duration leaseTtl) {
-    CacheService<String> cache = Fixtures.builder(redis, String.class).leaseTtl(leaseTtl).build();
+    CacheService<String> cache = Fixtures.builder(redis, String.class).lease(leaseTtl).build();
     made.add(cache);
     return cache;
   }
@@ -126,9 +126,9 @@ class CacheLoadIT {
     long gets = redis.calls("get");
     long scripts = redis.calls("evalsha");
     assertThat(cache.getOrLoad(key, MINUTE, () -> "loaded"), is("loaded"));
-    // Two scripts, each with a GET inside.
+    // Two scripts, the first with a GET inside.
     assertThat(redis.calls("evalsha") - scripts, is(2L));
-    assertThat(redis.calls("get") - gets, is(3L));
+    assertThat(redis.calls("get") - gets, is(2L));
   }
 
   @Test
@@ -205,7 +205,7 @@ class CacheLoadIT {
   void anotherJvmTakesOverWhenTheLoadersJvmHasEnded() {
     // What such a JVM leaves behind: a lease that nobody renews.
     long start = System.nanoTime();
-    redis.admin().set(key, "#lease:ended", SetParams.setParams().px(1000));
+    redis.admin().set(key, Fixtures.lease(Duration.ofSeconds(1)), SetParams.setParams().px(60_000));
     assertThat(jvm().getOrLoad(key, MINUTE, () -> "taken over"), is("taken over"));
     long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
     assertThat(millis, is(both(greaterThanOrEqualTo(990L)).and(lessThan(9000L))));
@@ -216,7 +216,7 @@ class CacheLoadIT {
     CacheService<String> loading = jvm();
     CacheService<String> writing = jvm();
     CacheService<String> clearing =
-        Fixtures.builder(redis, String.class).prefix(key.substring(0, key.length() - 1)).build();
+        Fixtures.builder(redis, key.substring(0, key.length() - 1), String.class).build();
     made.add(clearing);
     List<Runnable> writes =
         List.of(
@@ -309,7 +309,7 @@ class CacheLoadIT {
                       throw new IllegalStateException("no database");
                     }));
     Awaitility.await().until(() -> cache.stats().misses() == 101);
-    Awaitility.await().until(() -> Fixtures.waitingIn(LoaderRuns.class, "join") == 100);
+    Awaitility.await().until(() -> Fixtures.waitingIn(FleetLoads.class, "join") == 100);
     fail.countDown();
     Set<Throwable> failures = Collections.newSetFromMap(new IdentityHashMap<>());
     for (Future<String> caller : callers) {
@@ -422,7 +422,8 @@ class CacheLoadIT {
       // Whoever came before the first load began takes part in it, and everyone else in the next.
       assertThat(loads.get(), is(lessThanOrEqualTo(2)));
       assertThat(cache.stats().uncachedLoads(), is((long) loads.get()));
-      assertThat(cache.stats().redisFailures(), is(30L));
+      assertThat(cache.stats().redisFailures(), is(greaterThan(0L)));
+      assertThat(cache.stats().coolDowns(), is(greaterThan(0L)));
       cache.close();
     }
   }
@@ -512,7 +513,7 @@ class CacheLoadIT {
   }
 
   @Test
-  void loadingTakesOneThreadUntilItIsRenewedAndNoneAfterClose() throws Exception {
+  void loadingTakesNoThreadOfTheCaches() throws Exception {
     // Those of the caches before are told to end when they are closed.
     Awaitility.await().until(() -> threads("redis-cache-.*") == 0);
     List<CacheService<String>> jvms = List.of(jvm());
@@ -533,7 +534,7 @@ class CacheLoadIT {
                           return "x";
                         }));
     begun.await();
-    assertThat(threads("redis-cache-timer"), is(1L));
+    assertThat(threads("redis-cache-.*"), is(0L));
     finish.countDown();
     assertThat(results(callers), everyItem(is("x")));
     jvms.get(0).close();
@@ -562,5 +563,64 @@ class CacheLoadIT {
         .filter(thread -> thread.getName().matches(name))
         .filter(Thread::isDaemon)
         .count();
+  }
+
+  @Test
+  void loadersThatAskForEachOthersKeyAreToldSo() throws Exception {
+    CacheService<String> cache = Fixtures.cache(redis, String.class);
+    made.add(cache);
+    CountDownLatch bothLoad = new CountDownLatch(2);
+    Callable<String> first = () -> crossed(cache, key + "a", key + "b", bothLoad);
+    Callable<String> second = () -> crossed(cache, key + "b", key + "a", bothLoad);
+    List<Future<String>> callers = threads.invokeAll(List.of(first, second), 1, TimeUnit.MINUTES);
+    for (Future<String> caller : callers) {
+      ExecutionException failure = assertThrows(ExecutionException.class, caller::get);
+      assertThat(failure.getCause(), is(instanceOf(IllegalStateException.class)));
+    }
+  }
+
+  private static String crossed(
+      CacheService<String> cache, String mine, String other, CountDownLatch bothLoad) {
+    return cache.getOrLoad(
+        mine,
+        MINUTE,
+        () -> {
+          bothLoad.countDown();
+          bothLoad.await();
+          return cache.getOrLoad(other, MINUTE, () -> "not reached");
+        });
+  }
+
+  @Test
+  void aCallerWaitsForAnotherOnesLoadNoLongerThanItWantsTo() throws Exception {
+    CacheService<String> cache = Fixtures.cache(redis, String.class);
+    CacheService<String> otherJvm = Fixtures.cache(redis, String.class);
+    made.addAll(List.of(cache, otherJvm));
+    CountDownLatch begun = new CountDownLatch(1);
+    CountDownLatch end = new CountDownLatch(1);
+    Future<String> load =
+        threads.submit(
+            () ->
+                cache.getOrLoad(
+                    key,
+                    MINUTE,
+                    () -> {
+                      begun.countDown();
+                      end.await();
+                      return "v";
+                    }));
+    assertThat(begun.await(1, TimeUnit.MINUTES), is(true));
+    Duration maxWait = Duration.ofMillis(100);
+    for (CacheService<String> waiting : List.of(cache, otherJvm)) {
+      CacheTimeoutException failure =
+          assertThrows(
+              CacheTimeoutException.class,
+              () -> waiting.getOrLoad(key, MINUTE, maxWait, () -> "not reached"));
+      assertThat(failure.getMessage(), containsString(key));
+      assertThat(waiting.stats().waits(), is(1L));
+    }
+    end.countDown();
+    assertThat(load.get(1, TimeUnit.MINUTES), is("v"));
+    assertThat(otherJvm.getOrLoad(key, MINUTE, () -> "not reached"), is("v"));
   }
 }

@@ -39,7 +39,7 @@ class CacheNearFaultIT extends CacheFaultSuite {
   }
 
   private CacheService<Long> near(TestRedis through) {
-    return Fixtures.builder(through, Long.class).prefix(prefix).nearCache(100).build();
+    return Fixtures.builder(through, prefix, Long.class).nearCache(100).build();
   }
 
   /** Waits until k0 is answered without Redis. */

@@ -16,6 +16,7 @@ import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
+import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
@@ -37,6 +38,7 @@ import redis.clients.jedis.BuilderFactory;
 import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.DefaultJedisClientConfig;
+import redis.clients.jedis.Jedis;
 import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.params.SetParams;
@@ -70,8 +72,7 @@ class CacheNearIT {
   }
 
   private <V> CacheService<V> near(TypeToken<V> type, int maxEntries) {
-    CacheService<V> cache =
-        Fixtures.builder(redis, type).prefix(prefix).nearCache(maxEntries).build();
+    CacheService<V> cache = Fixtures.builder(redis, prefix, type).nearCache(maxEntries).build();
     made.add(cache);
     return cache;
   }
@@ -414,7 +415,7 @@ class CacheNearIT {
   void aUserWhoMayNotTrackReadsFromRedis() {
     try (TestRedis user = redis.withoutCommands("client|tracking")) {
       CacheService<Integer> cache =
-          Fixtures.builder(user, Integer.class).prefix(prefix).nearCache(10).build();
+          Fixtures.builder(user, prefix, Integer.class).nearCache(10).build();
       cache.set("k", 1);
       Awaitility.await()
           .pollDelay(Duration.ofMillis(700))
@@ -425,22 +426,121 @@ class CacheNearIT {
   }
 
   @Test
-  void aClientThatRenamesKeysGetsNoNearCacheRatherThanAStaleOne() {
+  void aClientThatPutsAPrefixBeforeKeysHasANearCacheToo() {
     DefaultJedisClientConfig config =
         DefaultJedisClientConfig.builder()
             .commandKeyArgumentPreProcessor(new PrefixedKeyArgumentPreProcessor(prefix + "tenant:"))
             .build();
     try (UnifiedJedis renaming =
-        RedisClient.builder().hostAndPort(redis.address()).clientConfig(config).build()) {
-      CacheService<Integer> cache =
-          CacheService.builder(renaming, Integer.class).prefix(prefix).nearCache(10).build();
+            RedisClient.builder().hostAndPort(redis.address()).clientConfig(config).build();
+        CacheService<Integer> cache =
+            CacheService.builder(renaming, prefix, Integer.class).nearCache(10).build()) {
+      cache.set("k", 1);
+      awaitNear(cache, "k");
+      redis.admin().set(prefix + "tenant:" + prefix + "k", "2");
+      Awaitility.await().until(() -> cache.get("k").equals(Optional.of(2)));
+    }
+  }
+
+  @Test
+  void aDatabaseThatIsSwappedForAnotherIsSeenWithinASecond() {
+    PrivateRedis own = redis.privateServers();
+    try (CacheService<Integer> cache =
+        Fixtures.builder(own.redis(), prefix, Integer.class).nearCache(10).build()) {
+      cache.set("k", 1);
+      awaitNear(cache, "k");
+      try (Jedis admin = own.redis().open(own.redis().address())) {
+        assertThat(admin.swapDB(0, 1), is("OK"));
+      }
+      Duration stale = StalenessWatch.untilFresh(Optional.empty(), () -> cache.get("k"));
+      assertThat(stale, is(lessThan(Duration.ofMillis(1500))));
+    }
+  }
+
+  @Test
+  void thisJvmNeverReadsWhatWasThereBeforeAWriteOfAnyCacheOfIts() {
+    CacheService<Integer> reading = near(Integer.class);
+    try (TestRedis other = redis.withMaxTotal(2);
+        CacheService<Integer> writing = Fixtures.builder(other, prefix, Integer.class).build()) {
+      writing.set("k", 0);
+      awaitNear(reading, "k");
+      for (int i = 1; i <= Matrix.size(300, 5000); i++) {
+        writing.set("k", i);
+        assertThat(reading.get("k"), is(Optional.of(i)));
+      }
+    }
+  }
+
+  @Test
+  void nearCachesOfOneClientShareTwoThreadsAndOneConnection() {
+    CacheService<Integer> first = near(Integer.class);
+    CacheService<Integer> second =
+        Fixtures.builder(redis, prefix + "more:", Integer.class).nearCache(10).build();
+    first.set("k", 1, MINUTE);
+    second.set("k", 1, MINUTE);
+    awaitNear(first, "k");
+    awaitNear(second, "k");
+    assertThat(nearThreads(), is(2L));
+    assertThat(subscribers(), is(1L));
+    redis.admin().set(prefix + "more:k", "2");
+    Awaitility.await().until(() -> second.get("k").equals(Optional.of(2)));
+    second.close();
+    awaitNear(first, "k");
+    first.close();
+    Awaitility.await().until(() -> nearThreads() == 0 && subscribers() == 0);
+  }
+
+  @Test
+  void whatOthersPublishOnItsChannelsIsIgnoredAndCounted() {
+    CacheService<Integer> cache = near(Integer.class);
+    cache.set("k", 1, MINUTE);
+    awaitNear(cache, "k");
+    for (String channel : probeChannels()) {
+      for (String message : List.of("x", "", "9223372036854775807", "-1", "[\"k\"]")) {
+        redis.admin().publish(channel, message);
+      }
+    }
+    Awaitility.await().until(() -> cache.stats().near().ignored() >= 5);
+    awaitNear(cache, "k");
+    assertThat(cache.stats().near().state(), is(CacheStats.NearState.ON));
+    assertThat(subscribers(), is(1L));
+    redis.admin().set(prefix + "k", "2");
+    Awaitility.await().until(() -> cache.get("k").equals(Optional.of(2)));
+  }
+
+  private List<String> probeChannels() {
+    List<?> names = (List<?>) admin("PUBSUB", "CHANNELS", "*");
+    return names.stream().map(name -> new String((byte[]) name, UTF_8)).toList();
+  }
+
+  @Test
+  void aUserWhoMayNotPublishReadsFromRedis() {
+    try (TestRedis user = redis.withoutCommands("publish");
+        CacheService<Integer> cache =
+            Fixtures.builder(user, prefix, Integer.class).nearCache(10).build()) {
       cache.set("k", 1);
       Awaitility.await()
           .pollDelay(Duration.ofMillis(1200))
           .until(() -> cache.get("k").equals(Optional.of(1)));
       assertThat(cache.stats().nearHits(), is(0L));
-      cache.close();
+      assertThat(cache.stats().near().state(), is(CacheStats.NearState.UNSURE));
     }
+  }
+
+  @Test
+  void copiesAreBoundByBytes() {
+    CacheService<String> cache =
+        Fixtures.builder(redis, prefix, String.class).nearCache(10_000, 1 << 20).build();
+    String large = "x".repeat(100_000);
+    cache.set("k", large);
+    awaitNear(cache, "k");
+    for (int i = 0; i < 100; i++) {
+      cache.set("k" + i, large);
+      assertThat(cache.get("k" + i).isPresent(), is(true));
+      assertThat(cache.stats().near().bytes(), is(lessThanOrEqualTo(1L << 20)));
+    }
+    assertThat(cache.stats().near().entries(), is(greaterThan(1L)));
+    cache.close();
   }
 
   @Test
@@ -464,7 +564,7 @@ class CacheNearIT {
   void itsThreadsEndWhenThePoolIsClosed() {
     TestRedis own = redis.withMaxTotal(4);
     CacheService<Integer> cache =
-        Fixtures.builder(own, Integer.class).prefix(prefix).nearCache(10).build();
+        Fixtures.builder(own, prefix, Integer.class).nearCache(10).build();
     cache.set("k", 1, MINUTE);
     awaitNear(cache, "k");
     own.close();
@@ -472,11 +572,10 @@ class CacheNearIT {
   }
 
   @Test
-  void itNeedsAPrefixAndASensibleSize() {
-    CacheBuilder<Integer> builder = Fixtures.builder(redis, Integer.class);
+  void itNeedsASensibleSize() {
+    CacheService.Builder<Integer> builder = Fixtures.builder(redis, Integer.class);
     assertThrows(IllegalArgumentException.class, () -> builder.nearCache(0));
     assertThrows(IllegalArgumentException.class, () -> builder.nearCache(10_000_001));
-    builder.nearCache(10);
-    assertThrows(IllegalStateException.class, builder::build);
+    assertThrows(IllegalArgumentException.class, () -> builder.nearCache(10, 1023));
   }
 }

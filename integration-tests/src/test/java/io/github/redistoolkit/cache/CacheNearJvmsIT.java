@@ -37,7 +37,7 @@ class CacheNearJvmsIT {
       Child child = Child.of(args);
       try (TestRedis redis = child.redis();
           CacheService<Integer> cache =
-              Fixtures.builder(redis, Integer.class).prefix(args[2]).nearCache(10).build()) {
+              Fixtures.builder(redis, args[2], Integer.class).nearCache(10).build()) {
         while (true) {
           child.receive();
           long before = cache.stats().nearHits();

@@ -101,7 +101,7 @@ class CacheNearLinkIT extends CacheFaultSuite {
     try (TestRedis moving =
             redis.with(config -> config.hostAndPortMapper(address -> target.get()));
         CacheService<Long> near =
-            Fixtures.builder(moving, Long.class).prefix(prefix).nearCache(100).build()) {
+            Fixtures.builder(moving, prefix, Long.class).nearCache(100).build()) {
       awaitNear(near);
       target.set(other.address());
       int killed = moving.killClients("normal");

@@ -13,7 +13,10 @@ import static org.hamcrest.Matchers.sameInstance;
 import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.LuaScript;
+import io.github.redistoolkit.core.Renewable;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
@@ -70,7 +73,7 @@ class CacheScriptsIT extends CacheFaultSuite {
   CacheScriptsIT(TestRedis redis) {
     super(redis);
     this.key = redis.unique("script");
-    this.cache = Fixtures.builder(behind, Integer.class).leaseTtl(LEASE).build();
+    this.cache = Fixtures.builder(behind, Integer.class).lease(LEASE).hold(LEASE).build();
     this.otherJvm = Fixtures.cache(redis, Integer.class);
   }
 
@@ -119,7 +122,7 @@ class CacheScriptsIT extends CacheFaultSuite {
   @Test
   void aDeleteThatIsExecutedTwiceDeletesAndNoLongerKnowsThatThereWasAnEntry() throws Exception {
     cache.set(key, 1);
-    assertThat(runTwice(Entries.DELETE, () -> cache.delete(key)), is(false));
+    assertThat(runTwice(Scripts.DELETE, () -> cache.delete(key)), is(false));
     assertThat(redis.admin().exists(key), is(false));
   }
 
@@ -127,7 +130,7 @@ class CacheScriptsIT extends CacheFaultSuite {
   void aBatchDeleteWhoseReplyIsLostNamesKeysAndCanBeRepeated() {
     Map<String, Integer> values = numbers(1000);
     cache.setAll(values, MINUTE);
-    Loss loss = loseReplyTo(Entries.DELETE);
+    Loss loss = loseReplyTo(Scripts.DELETE);
     CacheBatchException failure =
         assertThrows(CacheBatchException.class, () -> cache.deleteAll(values.keySet()));
     assertThat(loss.happened(), is(true));
@@ -144,7 +147,7 @@ class CacheScriptsIT extends CacheFaultSuite {
   @Test
   void aTouchThatIsExecutedTwiceSetsTheSameLife() throws Exception {
     cache.set(key, 1);
-    assertThat(runTwice(Entries.TOUCH, () -> cache.touch(key, MINUTE)), is(true));
+    assertThat(runTwice(Scripts.TOUCH, () -> cache.touch(key, MINUTE)), is(true));
     assertThat(
         redis.admin().pttl(key), is(allOf(greaterThan(30_000L), lessThanOrEqualTo(60_000L))));
   }
@@ -153,7 +156,7 @@ class CacheScriptsIT extends CacheFaultSuite {
   void aTtlIsReadAgain() throws Exception {
     cache.set(key, 1, MINUTE);
     assertThat(
-        runTwice(Entries.TTL, () -> cache.ttl(key)).orElseThrow(),
+        runTwice(Scripts.TTL, () -> cache.ttl(key)).orElseThrow(),
         is(greaterThan(Duration.ofSeconds(50))));
   }
 
@@ -162,8 +165,8 @@ class CacheScriptsIT extends CacheFaultSuite {
     // Whoever sends again and takes its own lease for another's would wait for the end of it.
     Duration lease = sendsAgain() ? MINUTE : Duration.ofMillis(500);
     try (CacheService<Integer> claiming =
-        Fixtures.builder(behind, Integer.class).leaseTtl(lease).build()) {
-      Loss loss = loseReplyTo(Entries.CLAIM);
+        Fixtures.builder(behind, Integer.class).lease(lease).build()) {
+      Loss loss = loseReplyTo(Scripts.CLAIM);
       long start = System.nanoTime();
       assertThat(claiming.getOrLoad(key, MINUTE, () -> 1), is(1));
       assertThat(System.nanoTime() - start, is(lessThan(TimeUnit.SECONDS.toNanos(30))));
@@ -177,7 +180,7 @@ class CacheScriptsIT extends CacheFaultSuite {
 
   @Test
   void aRenewalWhoseReplyIsLostIsFollowedByAnotherAndTheLeaseIsKept() throws Exception {
-    Loss loss = loseReplyTo(Entries.RENEW);
+    Loss loss = loseReplyTo(Scripts.RENEW);
     AtomicInteger loads = new AtomicInteger();
     int value =
         cache.getOrLoad(
@@ -211,7 +214,7 @@ class CacheScriptsIT extends CacheFaultSuite {
 
   @Test
   void aFillThatIsExecutedTwiceStoresAndTheValueIsReturned() {
-    Loss loss = loseReplyTo(Entries.FILL);
+    Loss loss = loseReplyTo(Scripts.FILL);
     assertThat(cache.getOrLoad(key, MINUTE, () -> 1), is(1));
     assertThat(loss.happened(), is(true));
     assertThat(cache.stats().redisFailures(), is(sendsAgain() ? 0L : 1L));
@@ -220,7 +223,7 @@ class CacheScriptsIT extends CacheFaultSuite {
 
   @Test
   void aReleaseThatIsExecutedTwiceLetsTheNextCallerLoadAtOnce() {
-    Loss loss = loseReplyTo(Entries.RELEASE);
+    Loss loss = loseReplyTo(Scripts.RELEASE);
     IllegalStateException failure = new IllegalStateException("no database");
     IllegalStateException thrown =
         assertThrows(
@@ -242,9 +245,9 @@ class CacheScriptsIT extends CacheFaultSuite {
   void aHoldThatIsPlacedTwiceIsOneAndOneThatMayNotBePlacedKeepsTheDatabaseUnwritten()
       throws Exception {
     AtomicInteger database = new AtomicInteger(1);
-    CacheAside<String, Integer> aside = aside(cache, database, MINUTE);
+    CacheAside<String, Integer> aside = aside(cache, database);
     assertThat(aside.get(key), is(1));
-    Loss loss = loseReplyTo(Entries.HOLD);
+    Loss loss = loseReplyTo(Scripts.HOLD);
     Callable<Integer> write = database::incrementAndGet;
     if (sendsAgain()) {
       assertThat(aside.update(key, write), is(2));
@@ -252,7 +255,8 @@ class CacheScriptsIT extends CacheFaultSuite {
     } else {
       assertThrows(JedisConnectionException.class, () -> aside.update(key, write));
       assertThat(database.get(), is(1));
-      assertThat(redis.admin().get(key), startsWith("#hold:"));
+      // It is removed in the background.
+      Awaitility.await().until(() -> !redis.admin().exists(key));
     }
     assertThat(loss.happened(), is(true));
     assertThat(aside.get(key), is(database.get()));
@@ -261,7 +265,7 @@ class CacheScriptsIT extends CacheFaultSuite {
   @Test
   void aHoldThatIsEndedTwiceIsGoneAndAReplyThatIsMissedBringsTheResult() {
     AtomicInteger database = new AtomicInteger(1);
-    CacheAside<String, Integer> aside = aside(cache, database, MINUTE);
+    CacheAside<String, Integer> aside = aside(cache, database);
     assertThat(aside.get(key), is(1));
     Loss loss = network.loseReply(CacheScriptsIT::isEndOfHold, 1, Then.CUT);
     if (sendsAgain()) {
@@ -279,7 +283,7 @@ class CacheScriptsIT extends CacheFaultSuite {
   }
 
   private static boolean isEndOfHold(Request request) {
-    return isRunOf(Entries.HOLD, request) && lastOf(request).equals("0");
+    return isRunOf(Scripts.HOLD, request) && lastOf(request).equals("0"); // which a key lives then
   }
 
   private static String lastOf(Request request) {
@@ -289,11 +293,11 @@ class CacheScriptsIT extends CacheFaultSuite {
   @Test
   void aRenewalOfAHoldWhoseReplyIsLostIsFollowedByAnother() {
     AtomicInteger database = new AtomicInteger(1);
-    CacheAside<String, Integer> aside = aside(cache, database, LEASE);
+    CacheAside<String, Integer> aside = aside(cache, database);
     aside.update(
         key,
         () -> {
-          loseReplyTo(Entries.HOLD).await();
+          loseReplyTo(Scripts.RENEW_HOLD).await();
           awaitRenewal();
           assertThat(redis.admin().get(key), startsWith("#hold:"));
           return database.incrementAndGet();
@@ -302,8 +306,58 @@ class CacheScriptsIT extends CacheFaultSuite {
   }
 
   private static CacheAside<String, Integer> aside(
-      CacheService<Integer> cache, AtomicInteger database, Duration hold) {
-    return new CacheAside<>(cache, MINUTE, id -> id, id -> database.get(), hold);
+      CacheService<Integer> cache, AtomicInteger database) {
+    return new CacheAside<>(cache, MINUTE, id -> id, id -> database.get());
+  }
+
+  @Test
+  void aRenewalOfAHoldThatArrivesAfterItsEndDoesNotBringItBack() {
+    RedisStore<Integer> store =
+        new RedisStore<>(
+            redis.access(),
+            new Codec<>(Json.standard(), TypeToken.get(Integer.class)),
+            new Names(""),
+            RedisStore.Reading.VALUE_ALONE);
+    store.hold(List.of(key), "mine", 10_000, 60_000);
+    store.hold(List.of(key), "other", 10_000, 60_000);
+    assertThat(renewed(store), is(1L));
+    store.unhold(List.of(key), "mine");
+    assertThat(renewed(store), is(0L));
+    assertThat(redis.admin().get(key), startsWith("#hold:other@"));
+    store.unhold(List.of(key), "other");
+    assertThat(renewed(store), is(0L));
+    assertThat(redis.admin().exists(key), is(false));
+  }
+
+  private Object renewed(RedisStore<Integer> store) {
+    Renewable.Request request = store.holdRenewal(key, "mine", 30_000, 60_000);
+    return request.script().run(redis.access(), request.keys(), request.args());
+  }
+
+  /** What a JVM knows to be dead it does not wait for; others wait until it says so. */
+  @Test
+  void afterAFillThatDidNotArriveNobodyWaitsForTheLease() {
+    CacheService<Integer> lasting =
+        Fixtures.builder(behind, Integer.class).lease(Duration.ofMinutes(10)).build();
+    AtomicInteger loads = new AtomicInteger();
+    assertThat(
+        lasting.getOrLoad(
+            key,
+            MINUTE,
+            () -> {
+              network.refuse();
+              return loads.incrementAndGet();
+            }),
+        is(1));
+    assertThat(redis.admin().get(key), startsWith("#lease:"));
+    network.accept();
+    network.heal();
+    Awaitility.await()
+        .atMost(Duration.ofMinutes(1))
+        .until(() -> !String.valueOf(redis.admin().get(key)).startsWith("#lease:"));
+    assertThat(otherJvm.getOrLoad(key, MINUTE, loads::incrementAndGet), is(2));
+    assertThat(lasting.getOrLoad(key, MINUTE, loads::incrementAndGet), is(2));
+    lasting.close();
   }
 
   @Test
@@ -340,7 +394,7 @@ class CacheScriptsIT extends CacheFaultSuite {
   void leasesAndHoldsAreRenewedByServersThatForgetTheirScriptsAllTheTime() throws Exception {
     AtomicInteger database = new AtomicInteger(1);
     try (CacheService<Integer> renewing =
-            Fixtures.builder(behind, Integer.class).leaseTtl(RENEWED).build();
+            Fixtures.builder(behind, Integer.class).lease(RENEWED).hold(RENEWED).build();
         Disturbance flushing = redis.flushScriptsEvery(Duration.ofMillis(2))) {
       Future<Integer> load =
           threads.submit(
@@ -349,17 +403,17 @@ class CacheScriptsIT extends CacheFaultSuite {
                       key + "-loaded",
                       MINUTE,
                       () -> {
-                        awaitTwoForgotten(Entries.RENEW);
+                        awaitTwoForgotten(Scripts.RENEW);
                         return 7;
                       }));
       Future<Integer> update =
           threads.submit(
               () ->
-                  aside(renewing, database, RENEWED)
+                  aside(renewing, database)
                       .update(
                           key + "-held",
                           () -> {
-                            awaitTwoForgotten(Entries.HOLD);
+                            awaitTwoForgotten(Scripts.RENEW_HOLD);
                             assertThat(redis.admin().get(key + "-held"), startsWith("#hold:"));
                             return database.incrementAndGet();
                           }));
@@ -416,7 +470,7 @@ class CacheScriptsIT extends CacheFaultSuite {
                   throw new IllegalStateException("no database");
                 }));
     AtomicInteger database = new AtomicInteger(1);
-    CacheAside<String, Integer> aside = aside(otherJvm, database, MINUTE);
+    CacheAside<String, Integer> aside = aside(otherJvm, database);
     assertThat(aside.get(own), is(1));
     assertThat(aside.update(own, database::incrementAndGet), is(2));
     assertThat(third.get(own), is(Optional.empty()));

@@ -117,6 +117,18 @@ class CacheSlotMoveIT extends CacheServersSuite {
   }
 
   @Test
+  void clearingFindsWhatHasMovedSinceTheClientLastLooked() {
+    String prefix = "{" + key + "}:";
+    try (CacheService<Integer> moved = Fixtures.builder(redis, prefix, Integer.class).build()) {
+      Map<String, Integer> values = values(300);
+      moved.setAll(values, MINUTE);
+      servers.moveSlot(prefix);
+      assertThat(moved.clear(), is(300L));
+      assertThat(moved.getAll(values.keySet()).isEmpty(), is(true));
+    }
+  }
+
+  @Test
   void batchesAreCompleteInEachStepOfAMove() {
     // Some of the keys are in the slot that moves, most are not.
     Map<String, Integer> values = values(300);

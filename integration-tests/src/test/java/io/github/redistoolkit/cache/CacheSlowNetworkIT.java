@@ -29,7 +29,7 @@ class CacheSlowNetworkIT extends CacheFaultSuite {
   CacheSlowNetworkIT(TestRedis redis) {
     super(redis);
     TestRedis patient = behind.with(config -> config.socketTimeoutMillis(60_000));
-    this.cache = Fixtures.builder(patient, Integer.class).prefix(redis.unique("slow:")).build();
+    this.cache = Fixtures.builder(patient, redis.unique("slow:"), Integer.class).build();
     IntStream.range(0, KEYS).forEach(i -> values.put("k" + i, i));
   }
 

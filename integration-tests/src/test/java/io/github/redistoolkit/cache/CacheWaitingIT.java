@@ -75,7 +75,7 @@ class CacheWaitingIT extends CacheFaultSuite {
 
   @Test
   void oneCallerAsksForAllWhileAnotherJvmLoads() throws Exception {
-    redis.admin().set(key, "#lease:elsewhere", SetParams.setParams().px(60_000));
+    redis.admin().set(key, Fixtures.lease(Duration.ofMinutes(1)), SetParams.setParams().px(60_000));
     long before = network.requests("GET");
     long start = System.nanoTime();
     List<Future<Integer>> callers = callers();
@@ -103,7 +103,7 @@ class CacheWaitingIT extends CacheFaultSuite {
             // All miss before one of them claims.
             missing.countDown();
             await(missing);
-          } else if (CacheScriptsIT.isRunOf(Entries.CLAIM, request)) {
+          } else if (CacheScriptsIT.isRunOf(Scripts.CLAIM, request)) {
             claims.incrementAndGet();
             // It is under way for as long as it takes all the others to need it.
             Awaitility.await()

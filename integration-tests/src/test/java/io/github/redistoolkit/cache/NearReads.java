@@ -17,23 +17,34 @@ class NearReads implements AutoCloseable {
   final UnifiedJedis client;
   final String prefix;
   final NearCache<Long> near;
-  private final Entries<Long> entries;
-  private final Invalidations invalidations;
+  private final NearStore<Long> store;
+  private final Tracking tracking;
+  private final Tracking.Member member;
   private final LongAdder nearHits = new LongAdder();
 
   NearReads(TestRedis pool, TestRedis listening, String prefix) {
     this.client = pool.client();
     this.prefix = prefix;
     Codec<Long> codec = new Codec<>(Json.standard(), TypeToken.get(Long.class));
-    this.near = new NearCache<>(codec, Values.SHARED, 1000);
     RedisAccess redis = pool.access();
-    this.entries = new Entries<>(redis, codec, prefix, near);
-    this.invalidations = new Invalidations(redis, listening.access(), near, prefix);
-    invalidations.start();
+    Names names = new Names(prefix);
+    this.tracking = new Tracking(redis, listening.access());
+    this.near =
+        new NearCache<>(
+            codec, Values.SHARED, 1000, 1 << 20, key -> tracking.trustIn(names.of(key)));
+    this.store =
+        new NearStore<>(
+            redis,
+            names,
+            codec,
+            near,
+            new Counters(new CacheListener() {}),
+            RedisStore.Reading.VALUE_ALONE);
+    this.member = tracking.add(near, prefix);
   }
 
   final boolean isTrusted() {
-    return near.isTrusted();
+    return tracking.isTrusted();
   }
 
   final long nearHits() {
@@ -41,7 +52,7 @@ class NearReads implements AutoCloseable {
   }
 
   final long read(String key) {
-    Content<Long> copy = near.get(key);
+    Found.Value<Long> copy = near.get(key);
     if (copy == null) {
       return readFromRedis(key);
     }
@@ -50,11 +61,11 @@ class NearReads implements AutoCloseable {
   }
 
   long readFromRedis(String key) {
-    return entries.read(prefix + key).value();
+    return store.read(key).valueOrNull();
   }
 
   @Override
   public void close() {
-    invalidations.close();
+    tracking.remove(member);
   }
 }

@@ -106,8 +106,7 @@ class KeyPrefixIT {
     keepsToThePrefix(
         kind,
         client -> {
-          CacheService<String> cache =
-              CacheService.builder(client, String.class).prefix("c:").build();
+          CacheService<String> cache = CacheService.builder(client, "c:", String.class).build();
           cache.set("k", "v", MINUTE);
           cache.setAll(Map.of("a", "1", "b", "2"), MINUTE);
           assertThat(cache.get("k"), is(Optional.of("v")));

@@ -122,10 +122,11 @@ final class EvolvingChild {
   }
 
   private <T> CacheService<T> cache(Class<T> type) {
+    String start = prefix + type.getName() + ":";
     return redis
         .over(
-            pool -> CacheService.builder(pool, type), client -> CacheService.builder(client, type))
-        .prefix(prefix + type.getName() + ":")
+            pool -> CacheService.builder(pool, start, type),
+            client -> CacheService.builder(client, start, type))
         .build();
   }
 

@@ -48,6 +48,8 @@ class JsonOutcomesIT {
   private static final Duration MINUTE = Duration.ofMinutes(1);
 
   private final TestRedis redis;
+  private static final String PREFIX = "outcomes:";
+
   private final String key;
   private final AtomicInteger runs = new AtomicInteger();
 
@@ -57,7 +59,8 @@ class JsonOutcomesIT {
   }
 
   private <V> CacheService<V> cache(Class<V> type) {
-    return redis.over(pool -> new CacheService<>(pool, type), c -> new CacheService<>(c, type));
+    return redis.over(
+        pool -> new CacheService<>(pool, PREFIX, type), c -> new CacheService<>(c, PREFIX, type));
   }
 
   private IdempotencyService service() {
@@ -148,7 +151,7 @@ class JsonOutcomesIT {
     try (CapturedLog log = new CapturedLog();
         CacheService<Colour> cache = cache(Colour.class);
         RedisPubSub pubSub = redis.over(RedisPubSub::new, RedisPubSub::new)) {
-      redis.admin().set(key, "\"SECRET\"", SetParams.setParams().px(60_000));
+      redis.admin().set(PREFIX + key, "\"SECRET\"", SetParams.setParams().px(60_000));
       IdempotencyService service = service();
       assertThat(service.storeRequest(key, "SECRET"), is(true));
       Subscription subscription = pubSub.subscribe(key, Colour.class, message -> {});

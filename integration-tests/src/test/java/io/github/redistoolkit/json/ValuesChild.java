@@ -183,9 +183,8 @@ final class ValuesChild {
     return codec
         .inCache(
             redis.over(
-                pool -> CacheService.builder(pool, sample.type()),
-                client -> CacheService.builder(client, sample.type())))
-        .prefix(prefix + codec)
+                pool -> CacheService.builder(pool, prefix + codec, sample.type()),
+                client -> CacheService.builder(client, prefix + codec, sample.type())))
         .build();
   }
 

@@ -33,7 +33,7 @@ record Branch(
     return of(
         database,
         names,
-        CacheService.builder(pool, User.class).prefix(names + "user:").build(),
+        new CacheService<>(pool, names + "user:", User.class),
         IdempotencyService.builder(pool, LOANS).ttl(RESULTS_LIVE).maxWait(PATIENCE).build(),
         new RateLimiter(pool, "lending", REQUESTS_A_MINUTE, WINDOW),
         new RedisLock(pool, names + "fund:main", LEASE),
@@ -44,7 +44,7 @@ record Branch(
     return of(
         database,
         names,
-        CacheService.builder(client, User.class).prefix(names + "user:").build(),
+        new CacheService<>(client, names + "user:", User.class),
         IdempotencyService.builder(client, LOANS).ttl(RESULTS_LIVE).maxWait(PATIENCE).build(),
         new RateLimiter(client, "lending", REQUESTS_A_MINUTE, WINDOW),
         new RedisLock(client, names + "fund:main", LEASE),

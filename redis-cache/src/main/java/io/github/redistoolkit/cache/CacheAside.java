@@ -4,6 +4,8 @@ import static java.util.Objects.requireNonNull;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +23,10 @@ import redis.clients.jedis.exceptions.JedisException;
  * which is then cached. Redis replicates asynchronously too, so a failover may lose an
  * invalidation; keep the time to live as short as stale data can be borne.
  *
+ * <p>A hold can be lost while the database is written: by a failover, by {@code FLUSHDB}, by
+ * eviction, or as somebody sets the key. Reads cache the old state again then. The end of the
+ * update removes that, unless the JVM ends before: then it stays until it expires.
+ *
  * <p>Thread-safe. Round trips and failures are those of {@link CacheService}.
  *
  * @param <K> the type of ids
@@ -28,40 +34,40 @@ import redis.clients.jedis.exceptions.JedisException;
  */
 public final class CacheAside<K, V> {
 
-  private static final Duration HOLD = Duration.ofSeconds(30);
-
   private final CacheService<V> cache;
   private final Duration ttl;
   private final Function<K, String> key;
   private final Function<K, @Nullable V> load;
-  private final Duration hold;
+
+  /**
+   * Makes a cache of a repository, whose values live for the {@linkplain
+   * CacheService.Builder#defaultTtl default time}.
+   *
+   * @param cache where to keep values; closed by whoever made it
+   * @param key gives the key of an id; different ids must have different keys
+   * @param load loads from the database, giving null if it has nothing
+   * @throws NullPointerException if an argument is null
+   */
+  public CacheAside(CacheService<V> cache, Function<K, String> key, Function<K, @Nullable V> load) {
+    this(cache, Duration.ofMillis(cache.defaultTtlMillis()), key, load);
+  }
 
   /**
    * Makes a cache of a repository.
    *
    * @param cache where to keep values; closed by whoever made it
-   * @param ttl how long values live; at least 1 ms, more than 100 years are 100 years
+   * @param ttl how long values live; from 1 ms to 100 years
    * @param key gives the key of an id; different ids must have different keys
    * @param load loads from the database, giving null if it has nothing
-   * @throws NullPointerException if an argument other than {@code ttl} is null
-   * @throws IllegalArgumentException if {@code ttl} is null or below 1 ms
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code ttl} is out of range
    */
   public CacheAside(
       CacheService<V> cache, Duration ttl, Function<K, String> key, Function<K, @Nullable V> load) {
-    this(cache, ttl, key, load, HOLD);
-  }
-
-  CacheAside(
-      CacheService<V> cache,
-      Duration ttl,
-      Function<K, String> key,
-      Function<K, @Nullable V> load,
-      Duration hold) {
     this.cache = requireNonNull(cache, "cache");
     this.ttl = Duration.ofMillis(Lifetimes.ttlMillis(ttl, "ttl"));
     this.key = requireNonNull(key, "key");
     this.load = requireNonNull(load, "load");
-    this.hold = hold;
   }
 
   /**
@@ -80,18 +86,18 @@ public final class CacheAside<K, V> {
    * Writes to the database, and invalidates the cache whether the write succeeds or throws.
    *
    * <p>Before the write the key is put on hold: its entry is removed, and reads ask the database
-   * until the write has ended. The hold is renewed while the write runs. If this JVM ends, it
-   * expires within 30 seconds, and caching resumes. Several updates of one id may run at the same
-   * time; the last to end releases the key. Two round trips, and one for each 10 seconds of the
-   * write.
+   * until the write has ended. The hold is renewed while the write runs. If this JVM ends, it ends
+   * within the {@linkplain CacheService.Builder#hold time of a hold}, and caching resumes. Several
+   * updates of one id may run at the same time; the last to end releases the key. Two round trips,
+   * and one for each third of a hold that the write takes.
    *
    * <p>{@link CacheService#set(String, Object, Duration)} replaces the hold. What was set is read
-   * until the update ends, or renews its hold, and removes it; should this JVM end before, it stays
-   * until it expires. So set nothing under the keys of a database that is written in this way.
+   * until the update ends and removes it; should this JVM end before, it stays until it expires. So
+   * set nothing under the keys of a database that is written in this way.
    *
    * @param id the id
    * @param databaseWrite writes and <em>commits</em>: a transaction that commits later makes the
-   *     cache take up the old state again in between
+   *     cache take up the old state again in between, for which there is {@link #beginUpdate}
    * @param <R> the type of its result
    * @return what {@code databaseWrite} returned
    * @throws NullPointerException if an argument, or the key of the id, is null
@@ -103,33 +109,88 @@ public final class CacheAside<K, V> {
    */
   @CanIgnoreReturnValue
   public <R extends @Nullable Object> R update(K id, Callable<R> databaseWrite) {
+    return update(List.of(requireNonNull(id, "id")), databaseWrite);
+  }
+
+  /**
+   * Writes several rows to the database, and invalidates all of them whether the write succeeds or
+   * throws. All keys are held before the write begins, or it does not; for each holds what {@link
+   * #update(Object, Callable)} says. Two pipelined round trips, and the renewals of each hold.
+   *
+   * @param ids the ids; at least one, duplicates count once
+   * @param databaseWrite writes and <em>commits</em>
+   * @param <R> the type of its result
+   * @return what {@code databaseWrite} returned
+   * @throws NullPointerException if an argument, an id or the key of an id is null
+   * @throws IllegalArgumentException if there is no id
+   * @throws IllegalStateException if the cache is closed; the database was not written then
+   * @throws JedisException if Redis fails before the write, which includes a {@link
+   *     CacheBatchException} if it failed for some keys; the database was not written then
+   * @throws CacheInvalidationException if Redis fails after the write; it has the result
+   * @throws java.util.concurrent.CompletionException if {@code databaseWrite} threw a checked
+   *     exception, which is the cause; what it throws unchecked comes as it is
+   */
+  @CanIgnoreReturnValue
+  public <R extends @Nullable Object> R update(
+      Collection<? extends K> ids, Callable<R> databaseWrite) {
     requireNonNull(databaseWrite, "databaseWrite");
-    String heldKey = keyOf(id);
-    Hold held = cache.hold(heldKey, hold);
+    CacheUpdate update = beginUpdate(ids);
     R result;
     try {
       result = databaseWrite.call();
     } catch (Throwable failure) {
-      endAfter(failure, held);
+      closeAfter(failure, update);
       if (failure instanceof Error error) {
         throw error;
       }
       throw LoaderRuns.unchecked((Exception) failure);
     }
-    try {
-      held.end();
-    } catch (JedisException e) {
-      throw new CacheInvalidationException(heldKey, result, e);
-    }
+    update.end(result);
     return result;
   }
 
-  private static void endAfter(Throwable failure, Hold held) {
+  private static void closeAfter(Throwable failure, CacheUpdate update) {
     try {
-      held.end();
-    } catch (JedisException e) {
-      failure.addSuppressed(e);
+      update.close();
+    } catch (CacheInvalidationException e) {
+      failure.addSuppressed(requireNonNull(e.getCause()));
     }
+  }
+
+  /**
+   * Begins an update that is ended elsewhere: for a transaction that commits after the method that
+   * writes has returned, as with {@code @Transactional}. What {@link #update(Object, Callable)}
+   * says of the hold goes for it. Call this before the transaction's first write, and end it after
+   * the commit or the rollback: ended before the commit, a read in between caches the old state
+   * again. One round trip.
+   *
+   * @param id the id
+   * @return the update, to be ended
+   * @throws NullPointerException if the id or its key is null
+   * @throws IllegalStateException if the cache is closed
+   * @throws JedisException if Redis fails
+   */
+  public CacheUpdate beginUpdate(K id) {
+    return beginUpdate(List.of(requireNonNull(id, "id")));
+  }
+
+  /**
+   * Begins an update of several ids.
+   *
+   * @param ids the ids; at least one, duplicates count once
+   * @return the update, to be ended
+   * @throws NullPointerException if {@code ids}, an id or the key of an id is null
+   * @throws IllegalArgumentException if there is no id
+   * @throws IllegalStateException if the cache is closed
+   * @throws JedisException if Redis fails; nothing is held then
+   * @see #beginUpdate(Object)
+   */
+  public CacheUpdate beginUpdate(Collection<? extends K> ids) {
+    List<String> keys = requireNonNull(ids, "ids").stream().map(this::keyOf).distinct().toList();
+    if (keys.isEmpty()) {
+      throw new IllegalArgumentException("ids must not be empty");
+    }
+    return new CacheUpdate(cache.hold(keys, ttl.toMillis()));
   }
 
   /**
@@ -145,7 +206,7 @@ public final class CacheAside<K, V> {
     cache.delete(keyOf(id));
   }
 
-  private String keyOf(K id) {
+  private String keyOf(@Nullable K id) {
     return requireNonNull(key.apply(requireNonNull(id, "id")), "key of the id");
   }
 }

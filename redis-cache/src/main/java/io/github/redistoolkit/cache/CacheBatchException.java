@@ -3,6 +3,7 @@ package io.github.redistoolkit.cache;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -20,9 +21,22 @@ public final class CacheBatchException extends JedisException {
   /** In the order of the request. */
   private final LinkedHashSet<String> failedKeys;
 
+  private final int batchSize;
+  private final JedisException cause;
+
   CacheBatchException(Collection<String> failedKeys, int batchSize, JedisException cause) {
     super(message(failedKeys, batchSize), cause);
+    this.batchSize = batchSize;
+    this.cause = cause;
     this.failedKeys = new LinkedHashSet<>(failedKeys);
+  }
+
+  /** The same of other keys, with the same cause and stack. */
+  CacheBatchException withKeys(UnaryOperator<String> key) {
+    CacheBatchException other =
+        new CacheBatchException(failedKeys.stream().map(key).toList(), batchSize, cause);
+    other.setStackTrace(getStackTrace());
+    return other;
   }
 
   /**

@@ -1,27 +1,37 @@
 package io.github.redistoolkit.cache;
 
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * {@link CacheAside#update} wrote to the database, but Redis failed when the key was to be released
- * for caching again.
+ * for caching again. The cause is what Redis failed with.
  *
  * <p>No stale entry is left: the hold that the update placed has removed the old one, and keeps the
  * key uncached until it expires, after 30 seconds at the latest. Unless Redis had failed for so
  * long while the database was written that the hold expired before: then what was read and cached
  * meanwhile may be stale, until its time to live is over or {@link CacheAside#invalidate} succeeds.
  * {@link #result} has what the database write returned, so do not repeat the write.
+ *
+ * <p>Not a {@link JedisException}: whoever catches that to try again would write twice.
  */
-public final class CacheInvalidationException extends JedisException {
+public final class CacheInvalidationException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
   private final transient @Nullable Object result;
 
-  CacheInvalidationException(String key, @Nullable Object result, JedisException cause) {
-    super("The database was written, but key " + key + " could not be released in Redis", cause);
+  CacheInvalidationException(List<String> keys, @Nullable Object result, JedisException cause) {
+    super(
+        "The database was written, but " + named(keys) + " could not be released in Redis", cause);
     this.result = result;
+  }
+
+  private static String named(List<String> keys) {
+    return keys.size() == 1
+        ? "key " + keys.get(0)
+        : keys.size() + " keys from " + keys.get(0) + " on";
   }
 
   /**

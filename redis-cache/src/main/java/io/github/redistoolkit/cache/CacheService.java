@@ -3,18 +3,26 @@ package io.github.redistoolkit.cache;
 import static java.util.Objects.requireNonNull;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.cache.RedisStore.Reading;
 import io.github.redistoolkit.core.Arguments;
+import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.json.JsonCodec;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
@@ -24,8 +32,7 @@ import redis.clients.jedis.util.Pool;
 
 /**
  * A cache of values of one type in Redis, as JSON that any program can read: the Redis key is the
- * {@linkplain CacheBuilder#prefix prefix} and the key, the value is its plain JSON, and every entry
- * has a time to live.
+ * prefix and the key, the value is its plain JSON, and every entry has a time to live.
  *
  * <p><b>Guarantee.</b> Among all JVMs that use the same Redis and keys: {@link #getOrLoad} runs one
  * loader at a time per key, and never returns a value whose load began before a {@link #set} or
@@ -37,7 +44,8 @@ import redis.clients.jedis.util.Pool;
  * paused beyond its lease, or Redis fails, another JVM may run the loader too. While a key is being
  * loaded its mark {@code #lease:…} stands under it, and while it is held by {@link
  * CacheAside#update} the mark {@code #hold:…}; to every method here that is an absence, but other
- * programs that read the entries must skip what begins with {@code #}.
+ * programs that read the entries must skip what begins with {@code #}. Keys that begin with {@code
+ * #group:}, {@code #in:} or {@code #near:} are the cache's own.
  *
  * <p><b>Failure.</b> If Redis fails, {@code getOrLoad} loads without it, one load at a time per key
  * in this JVM, and counts that; all other methods throw the {@link JedisException}, after which a
@@ -63,7 +71,7 @@ import redis.clients.jedis.util.Pool;
  *
  * <p>Each method is one round trip, unless it says otherwise or the near cache answers.
  * Thread-safe. Make one per type and keep it: it owns no thread until a loader runs, unless it has
- * a {@linkplain CacheBuilder#nearCache near cache}, and closing it never closes the pool or client.
+ * a {@linkplain Builder#nearCache near cache}, and closing it never closes the pool or client.
  *
  * @param <V> the type of the values; if it is mutable, every read gives a copy of its own
  */
@@ -73,127 +81,163 @@ public final class CacheService<V> implements AutoCloseable {
     ModuleVersion.check();
   }
 
+  static final Duration LONGEST_WAIT = Duration.ofDays(1);
+
   private final RedisAccess redis;
-  private final String prefix;
   private final long defaultTtlMillis;
+  private final Duration maxWait;
+  private final long holdMillis;
   private final Codec<V> codec;
-  private final Counters counters = new Counters();
-  private final Renewals renewals = new Renewals();
-  private final @Nullable NearCache<V> near;
-  private final @Nullable Invalidations invalidations;
-  private final Entries<V> entries;
-  private final BatchEntries<V> batches;
+  private final Counters counters;
+  private final CoolDown coolDown;
+  private final Leases leases;
+  private final @Nullable NearCache<V> copies;
+  private final @Nullable Tracking tracking;
+  private final Tracking.@Nullable Member member;
+  private final NearStore<V> store;
   private final FleetLoads<V> loads;
+
+  private final Supplier<CacheService<String>> ofVersions;
+
+  /** The versions of groups, by name; made with the first group. Guarded by the supplier. */
+  private @Nullable CacheService<String> versions;
+
   private final String jvm = UUID.randomUUID().toString();
   private final AtomicLong holds = new AtomicLong();
   private volatile boolean closed;
 
   /**
-   * Makes a cache without prefix and with default options.
+   * Makes a cache with default options.
    *
    * @param pool where connections come from; never closed here
+   * @param prefix what all Redis keys begin with, verbatim: {@code user:} makes {@code 7} the key
+   *     {@code user:7}. Values of another type need another prefix
    * @param type the type of the values
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if no value of the type could be read back, as Gson says of
-   *     abstract types
+   * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate, or no
+   *     value of the type could be read back, as Gson says of abstract types
    */
-  public CacheService(Pool<Jedis> pool, Class<V> type) {
-    this(builder(pool, type));
+  public CacheService(Pool<Jedis> pool, String prefix, Class<V> type) {
+    this(builder(pool, prefix, type));
   }
 
   /**
-   * Makes a cache without prefix and with default options.
+   * Makes a cache with default options.
    *
    * @param client the client to use; never closed here
+   * @param prefix what all Redis keys begin with, verbatim: {@code user:} makes {@code 7} the key
+   *     {@code user:7}. Values of another type need another prefix
    * @param type the type of the values
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the client has Jedis's client-side cache on, or is of an
-   *     unknown kind
+   * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate, or the
+   *     client has Jedis's client-side cache on, or is of an unknown kind
    */
-  public CacheService(UnifiedJedis client, Class<V> type) {
-    this(builder(client, type));
+  public CacheService(UnifiedJedis client, String prefix, Class<V> type) {
+    this(builder(client, prefix, type));
   }
 
-  CacheService(CacheBuilder<V> options) {
+  CacheService(Builder<V> options) {
     redis = options.redis;
-    prefix = options.prefix;
+    Names names = new Names(options.prefix);
     defaultTtlMillis = options.defaultTtlMillis;
+    counters = new Counters(options.listener);
+    maxWait = options.maxWait;
+    holdMillis = options.holdMillis;
     options.json.requireReadable(options.type);
     codec = new Codec<>(options.json, options.type);
+    leases = new Leases(redis);
+    coolDown = new CoolDown(redis, names, counters, System::nanoTime);
     if (options.nearEntries == 0) {
-      near = null;
-      invalidations = null;
+      tracking = null;
+      copies = null;
+      member = null;
     } else {
-      near = new NearCache<>(codec, NearCache.Values.of(options.type), options.nearEntries);
-      invalidations = new Invalidations(redis, Clients.forNearCache(redis), near, prefix);
+      Tracking ours = Tracking.of(redis);
+      tracking = ours;
+      copies =
+          new NearCache<>(
+              codec,
+              NearCache.Values.of(options.type),
+              options.nearEntries,
+              options.nearBytes,
+              key -> ours.trustIn(names.of(key)));
+      member = ours.add(copies, options.prefix);
     }
-    entries = new Entries<>(redis, codec, prefix, near);
-    batches = new BatchEntries<>(Batches.over(redis, prefix), codec, near, counters);
+    Reading reading = options.early == null ? Reading.VALUE_ALONE : Reading.WITH_LIFE;
+    store = new NearStore<>(redis, names, codec, copies, counters, reading);
     Lifetimes lifetimes = new Lifetimes(options.leaseMillis, options.nullTtlMillis, options.jitter);
-    loads = new FleetLoads<>(entries, codec, renewals, lifetimes, counters);
-    if (invalidations != null) {
-      invalidations.start();
-    }
+    ofVersions = () -> options.ofVersions(holdMillis).build();
+    loads = new FleetLoads<>(store, coolDown, codec, leases, lifetimes, counters, options.early);
   }
 
   /**
    * Starts a cache with options.
    *
    * @param pool where connections come from; never closed here
+   * @param prefix what all Redis keys begin with, verbatim: {@code user:} makes {@code 7} the key
+   *     {@code user:7}. Values of another type need another prefix
    * @param type the type of the values
    * @param <V> the same
    * @return a builder with the defaults
    * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate
    */
-  public static <V> CacheBuilder<V> builder(Pool<Jedis> pool, Class<V> type) {
-    return builder(pool, TypeToken.get(requireNonNull(type, "type")));
+  public static <V> Builder<V> builder(Pool<Jedis> pool, String prefix, Class<V> type) {
+    return builder(pool, prefix, TypeToken.get(requireNonNull(type, "type")));
   }
 
   /**
    * Starts a cache with options, of values of a generic type.
    *
    * @param pool where connections come from; never closed here
+   * @param prefix what all Redis keys begin with, verbatim: {@code user:} makes {@code 7} the key
+   *     {@code user:7}. Values of another type need another prefix
    * @param type the type of the values, as {@code new TypeToken<List<Loan>>() {}}
    * @param <V> the same
    * @return a builder with the defaults
    * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate
    */
-  public static <V> CacheBuilder<V> builder(Pool<Jedis> pool, TypeToken<V> type) {
-    return new CacheBuilder<>(RedisAccess.of(pool), type);
+  public static <V> Builder<V> builder(Pool<Jedis> pool, String prefix, TypeToken<V> type) {
+    return new Builder<>(RedisAccess.of(pool), requirePrefix(prefix), type);
   }
 
   /**
    * Starts a cache with options.
    *
    * @param client the client to use; never closed here
+   * @param prefix what all Redis keys begin with, verbatim: {@code user:} makes {@code 7} the key
+   *     {@code user:7}. Values of another type need another prefix
    * @param type the type of the values
    * @param <V> the same
    * @return a builder with the defaults
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the client has Jedis's client-side cache on, or is of an
-   *     unknown kind
+   * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate, or the
+   *     client has Jedis's client-side cache on, or is of an unknown kind
    */
-  public static <V> CacheBuilder<V> builder(UnifiedJedis client, Class<V> type) {
-    return builder(client, TypeToken.get(requireNonNull(type, "type")));
+  public static <V> Builder<V> builder(UnifiedJedis client, String prefix, Class<V> type) {
+    return builder(client, prefix, TypeToken.get(requireNonNull(type, "type")));
   }
 
   /**
    * Starts a cache with options, of values of a generic type.
    *
    * @param client the client to use; never closed here
+   * @param prefix what all Redis keys begin with, verbatim: {@code user:} makes {@code 7} the key
+   *     {@code user:7}. Values of another type need another prefix
    * @param type the type of the values, as {@code new TypeToken<List<Loan>>() {}}
    * @param <V> the same
    * @return a builder with the defaults
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the client has Jedis's client-side cache on, or is of an
-   *     unknown kind
+   * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate, or the
+   *     client has Jedis's client-side cache on, or is of an unknown kind
    */
-  public static <V> CacheBuilder<V> builder(UnifiedJedis client, TypeToken<V> type) {
-    return new CacheBuilder<>(Clients.require(RedisAccess.of(client)), type);
+  public static <V> Builder<V> builder(UnifiedJedis client, String prefix, TypeToken<V> type) {
+    return new Builder<>(Clients.require(RedisAccess.of(client)), requirePrefix(prefix), type);
   }
 
   /**
-   * Stores a value for the {@linkplain CacheBuilder#defaultTtl default time}.
+   * Stores a value for the {@linkplain Builder#defaultTtl default time}.
    *
    * @param key the key
    * @param value the value
@@ -215,10 +259,10 @@ public final class CacheService<V> implements AutoCloseable {
    *
    * @param key the key
    * @param value the value
-   * @param ttl how long it lives; at least 1 ms, more than 100 years are 100 years
-   * @throws NullPointerException if the key or the value is null
+   * @param ttl how long it lives; from 1 ms to 100 years
+   * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if the key is empty, the value would not come back equal, or
-   *     {@code ttl} is null or below 1 ms
+   *     {@code ttl} is out of range
    * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails
    */
@@ -227,8 +271,45 @@ public final class CacheService<V> implements AutoCloseable {
   }
 
   private void set(String key, V value, long ttlMillis) {
-    String redisKey = redisKey(key);
-    entries.set(redisKey, encode(value), ttlMillis);
+    store.set(requireUsable(key), encode(value), ttlMillis);
+  }
+
+  /**
+   * Stores a value if the key has no entry. A load that is under way will not be stored then. While
+   * {@link CacheAside#update} holds the key nothing is stored.
+   *
+   * @param key the key
+   * @param value the value
+   * @param ttl how long it lives; from 1 ms to 100 years
+   * @return whether it was stored; false also if a {@code RedisClusterClient} stored it, got no
+   *     reply and, without a word, sent the command again
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if the key is empty, the value would not come back equal, or
+   *     {@code ttl} is out of range
+   * @throws IllegalStateException after {@link #close}
+   * @throws JedisException if Redis fails, or the key holds something that is not a string
+   */
+  public boolean putIfAbsent(String key, V value, Duration ttl) {
+    long ttlMillis = Lifetimes.ttlMillis(ttl, "ttl");
+    return store.setIf(Store.Presence.ABSENT, requireUsable(key), encode(value), ttlMillis);
+  }
+
+  /**
+   * Stores a value if the key has an entry.
+   *
+   * @param key the key
+   * @param value the value
+   * @param ttl how long it lives; from 1 ms to 100 years
+   * @return whether it was stored
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if the key is empty, the value would not come back equal, or
+   *     {@code ttl} is out of range
+   * @throws IllegalStateException after {@link #close}
+   * @throws JedisException if Redis fails, or the key holds something that is not a string
+   */
+  public boolean replace(String key, V value, Duration ttl) {
+    long ttlMillis = Lifetimes.ttlMillis(ttl, "ttl");
+    return store.setIf(Store.Presence.PRESENT, requireUsable(key), encode(value), ttlMillis);
   }
 
   /**
@@ -243,55 +324,109 @@ public final class CacheService<V> implements AutoCloseable {
    *     WRONGTYPE} if the key holds something that is not a string
    */
   public Optional<V> get(String key) {
-    Content<V> content = near(key);
-    if (content == null) {
-      content = entries.read(redisKey(key));
-      counters.count(content);
+    Found<V> found = near(key);
+    if (found == null) {
+      found = store.read(requireUsable(key));
+      counters.count(found);
     }
-    return Optional.ofNullable(content.value());
+    return Optional.ofNullable(found.valueOrNull());
+  }
+
+  /**
+   * Reads a value from Redis, past the near cache.
+   *
+   * @param key the key
+   * @return the value; empty if there is none, or a stored {@code null}
+   * @throws NullPointerException if the key is null
+   * @throws IllegalArgumentException if the key is empty
+   * @throws IllegalStateException after {@link #close}
+   * @throws JedisException as {@link #get} throws it
+   */
+  public Optional<V> getFresh(String key) {
+    Found<V> found = store.read(requireUsable(key));
+    counters.count(found);
+    return Optional.ofNullable(found.valueOrNull());
   }
 
   /** The entry, if the near cache has it. */
-  private @Nullable Content<V> near(String key) {
-    if (near == null || closed) {
-      return null;
-    }
-    Content<V> content = near.get(requireNonNull(key, "key"));
-    if (content != null) {
-      counters.nearHits.increment();
-    }
-    return content;
+  private Found.@Nullable Value<V> near(String key) {
+    return closed ? null : store.copy(requireNonNull(key, "key"));
+  }
+
+  /**
+   * Reads a value, and loads it if there is none, to live for the {@linkplain Builder#defaultTtl
+   * default time}.
+   *
+   * @param key the key
+   * @param loader loads the value
+   * @return the value; null if the loader returned null
+   * @throws RuntimeException as {@link #getOrLoad(String, Duration, Duration, Loader)} throws it
+   */
+  public @Nullable V getOrLoad(String key, Loader<? extends V> loader) {
+    return getOrLoad(key, defaultTtlMillis, maxWait, loader);
+  }
+
+  /**
+   * Reads a value, and loads it if there is none, waiting for other callers for {@link
+   * Builder#maxWait} at most.
+   *
+   * @param key the key
+   * @param ttl how long a loaded value lives; from 1 ms to 100 years
+   * @param loader loads the value
+   * @return the value; null if the loader returned null
+   * @throws RuntimeException as {@link #getOrLoad(String, Duration, Duration, Loader)} throws it
+   */
+  public @Nullable V getOrLoad(String key, Duration ttl, Loader<? extends V> loader) {
+    return getOrLoad(key, Lifetimes.ttlMillis(ttl, "ttl"), maxWait, loader);
   }
 
   /**
    * Reads a value, and loads it if there is none.
    *
    * <p>One caller loads, on its own thread and without holding a connection; all others, here and
-   * in other JVMs, wait for it, however long it takes. If the loader's JVM ends, another takes over
-   * after the {@linkplain CacheBuilder#leaseTtl lease}. A null that was loaded is returned, and
-   * stored only with {@link CacheBuilder#nullTtl}. If Redis fails, or the key is held by {@link
-   * CacheAside#update} or has something that is not a string, the value is loaded and not stored.
+   * in other JVMs, wait for it. If the loader's JVM ends, another takes over after the {@linkplain
+   * Builder#lease lease}. A null that was loaded is returned, and stored only with {@link
+   * Builder#nullTtl}. If the key is held by {@link CacheAside#update} or has something that is not
+   * a string, the value is loaded and not stored.
+   *
+   * <p>If Redis fails, or does not answer in time, the value is loaded without it. Redis is then
+   * not asked for 100 ms, and twice as long after each failure that follows at once, up to 5
+   * seconds; in a Cluster each node alone. One caller then tries whether it answers again.
    *
    * <p>A hit is one round trip; a load is three, and one more for each third of a lease that it
    * takes. A caller that waits for another JVM asks Redis every 50 ms or more often.
    *
    * @param key the key
-   * @param ttl how long a loaded value lives; at least 1 ms, more than 100 years are 100 years
+   * @param ttl how long a loaded value lives; from 1 ms to 100 years
+   * @param maxWait how long to wait for a load of another caller; from 1 ms to 1 day. A load of
+   *     this caller's own takes as long as it takes
    * @param loader loads the value; must not ask for the same key, nor wait for a thread that does
    * @return the value; null if the loader returned null
-   * @throws NullPointerException if the key or the loader is null
-   * @throws IllegalArgumentException if the key is empty, {@code ttl} is null or below 1 ms, or the
-   *     loaded value would not come back equal
-   * @throws IllegalStateException if called for a key by its own loader, or after {@link #close}
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if the key is empty, {@code ttl} or {@code maxWait} is out of
+   *     range, or the loaded value would not come back equal
+   * @throws IllegalStateException if called for a key by its own loader, or by one that the loader
+   *     of that key waits for in this JVM, or after {@link #close}
+   * @throws CacheTimeoutException if another caller's load took longer than {@code maxWait}
    * @throws java.util.concurrent.CompletionException if the loader threw a checked exception, which
    *     is the cause; or if this thread was interrupted while it waited. What a loader throws
    *     unchecked comes as it is, to all who wait for that load
    */
-  public @Nullable V getOrLoad(String key, Duration ttl, Loader<? extends V> loader) {
+  public @Nullable V getOrLoad(
+      String key, Duration ttl, Duration maxWait, Loader<? extends V> loader) {
+    Arguments.requireDuration(maxWait, "maxWait", LONGEST_WAIT);
+    return getOrLoad(key, Lifetimes.ttlMillis(ttl, "ttl"), maxWait, loader);
+  }
+
+  private @Nullable V getOrLoad(
+      String key, long ttlMillis, Duration longest, Loader<? extends V> loader) {
     requireNonNull(loader, "loader");
-    long ttlMillis = Lifetimes.ttlMillis(ttl, "ttl");
-    Content<V> content = near(key);
-    return content != null ? content.value() : loads.get(redisKey(key), ttlMillis, loader);
+    Found.Value<V> copy = near(key);
+    if (copy != null) {
+      loads.onHit(key, copy, ttlMillis, loader);
+      return copy.value();
+    }
+    return loads.get(requireUsable(key), ttlMillis, Patience.of(longest), loader);
   }
 
   /**
@@ -308,23 +443,23 @@ public final class CacheService<V> implements AutoCloseable {
    */
   @CanIgnoreReturnValue
   public boolean delete(String key) {
-    return entries.delete(redisKey(key));
+    return store.delete(requireUsable(key));
   }
 
   /**
    * Sets the remaining life of an entry, longer or shorter.
    *
    * @param key the key
-   * @param ttl how long it lives from now; at least 1 ms, more than 100 years are 100 years
+   * @param ttl how long it lives from now; from 1 ms to 100 years
    * @return whether there is an entry
-   * @throws NullPointerException if the key is null
-   * @throws IllegalArgumentException if the key is empty, or {@code ttl} is null or below 1 ms
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if the key is empty, or {@code ttl} is out of range
    * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails, or the key holds something that is not a string
    */
   public boolean touch(String key, Duration ttl) {
     long ttlMillis = Lifetimes.ttlMillis(ttl, "ttl");
-    return entries.touch(redisKey(key), ttlMillis);
+    return store.touch(requireUsable(key), ttlMillis);
   }
 
   /**
@@ -339,17 +474,19 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws JedisException if Redis fails, or the key holds something that is not a string
    */
   public Optional<Duration> ttl(String key) {
-    long millis = entries.ttlMillis(redisKey(key));
-    if (millis == Entries.NO_ENTRY) {
+    long millis = store.ttlMillis(requireUsable(key));
+    if (millis == Store.NO_ENTRY) {
       return Optional.empty();
     }
-    return Optional.of(millis == Entries.FOR_EVER ? Lifetimes.LONGEST : Duration.ofMillis(millis));
+    return Optional.of(millis == Store.FOR_EVER ? Lifetimes.LONGEST : Duration.ofMillis(millis));
   }
 
   /**
    * Reads many values, in one pipelined round trip (in a Cluster, one per node at the same time).
    *
-   * <p>Each key is read atomically, the keys together are not. What is not a string is a miss.
+   * <p>Each key is read atomically, the keys together are not. What is not a string is a miss. No
+   * more than about 4 MB are asked for at a time, as far as the values that were read or written
+   * before tell their size, and no more than 10,000 keys; so that takes more round trips.
    *
    * @param keys the keys; duplicates count once
    * @return the values that there are, in the order of the keys
@@ -360,7 +497,80 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws JedisException if Redis fails
    */
   public Map<String, V> getAll(Collection<String> keys) {
-    return batches.get(distinct(keys));
+    List<String> distinct = distinct(keys);
+    Map<String, Found<V>> found = new HashMap<>();
+    List<String> rest = new ArrayList<>();
+    for (String key : distinct) {
+      Found<V> copy = near(key);
+      if (copy == null) {
+        rest.add(key);
+      } else {
+        found.put(key, copy);
+      }
+    }
+    Map<String, Found<V>> read = store.readAll(rest);
+    read.values().forEach(counters::count);
+    found.putAll(read);
+    Map<String, V> values = new LinkedHashMap<>();
+    for (String key : distinct) {
+      V value = requireNonNull(found.get(key)).valueOrNull();
+      if (value != null) {
+        values.put(key, value);
+      }
+    }
+    return values;
+  }
+
+  /**
+   * Reads many values, and loads those that there are not, with one call of the loader for all that
+   * nobody else is loading.
+   *
+   * <p>For each key holds what {@link #getOrLoad(String, Duration, Duration, Loader)} says: of all
+   * callers, here and in other JVMs, one loads it, and all others wait for that. This caller loads
+   * what it can first, and waits for others afterwards; if one of their loads comes to nothing it
+   * calls the loader again. If Redis fails or does not answer, the loader is called for all keys at
+   * once and nothing is stored; such calls are not shared between callers.
+   *
+   * <p>One pipelined round trip if all are there; three if some are loaded, and those of {@code
+   * getOrLoad} for what others load. Large batches travel in parts, see {@link
+   * #getAll(Collection)}.
+   *
+   * @param keys the keys; duplicates count once
+   * @param ttl how long loaded values live; from 1 ms to 100 years
+   * @param loader loads values; must not ask for the same keys, nor wait for a thread that does
+   * @return the values that there are, in the order of the keys
+   * @throws NullPointerException if {@code keys} is or has null, or another argument is null
+   * @throws IllegalArgumentException if a key is empty, {@code ttl} is out of range, or a loaded
+   *     value would not come back equal
+   * @throws IllegalStateException as {@code getOrLoad} throws it
+   * @throws CacheTimeoutException if another caller's load took longer than {@link Builder#maxWait}
+   * @throws java.util.concurrent.CompletionException as {@code getOrLoad} throws it
+   */
+  public Map<String, V> getAll(
+      Collection<String> keys, Duration ttl, BulkLoader<? extends V> loader) {
+    requireNonNull(loader, "loader");
+    long ttlMillis = Lifetimes.ttlMillis(ttl, "ttl");
+    List<String> distinct = distinct(keys);
+    Map<String, V> values = new HashMap<>();
+    List<String> rest = new ArrayList<>();
+    for (String key : distinct) {
+      Found.Value<V> copy = near(key);
+      V value = copy == null ? null : copy.value();
+      if (value != null) {
+        values.put(key, value);
+      } else if (copy == null) {
+        rest.add(key);
+      }
+    }
+    values.putAll(loads.getAll(rest, ttlMillis, Patience.of(maxWait), loader));
+    Map<String, V> ordered = new LinkedHashMap<>();
+    for (String key : distinct) {
+      V value = values.get(key);
+      if (value != null) {
+        ordered.put(key, value);
+      }
+    }
+    return ordered;
   }
 
   /**
@@ -370,10 +580,10 @@ public final class CacheService<V> implements AutoCloseable {
    * #set(String, Object, Duration)} says: loads that are under way will not be stored.
    *
    * @param entries the values by key
-   * @param ttl how long they live; at least 1 ms, more than 100 years are 100 years
-   * @throws NullPointerException if {@code entries} is or has null
+   * @param ttl how long they live; from 1 ms to 100 years
+   * @throws NullPointerException if {@code entries} is or has null, or {@code ttl} is null
    * @throws IllegalArgumentException if a key is empty, a value would not come back equal, or
-   *     {@code ttl} is null or below 1 ms; nothing is stored then
+   *     {@code ttl} is out of range; nothing is stored then
    * @throws IllegalStateException after {@link #close}
    * @throws CacheBatchException if some keys were not stored, or it is not known
    * @throws JedisException if Redis fails before anything is sent
@@ -384,7 +594,7 @@ public final class CacheService<V> implements AutoCloseable {
     requireNonNull(entries, "entries")
         .forEach((key, value) -> json.put(requireKey(key), encode(value)));
     requireOpen();
-    batches.set(json, ttlMillis);
+    store.setAll(json, ttlMillis);
   }
 
   /**
@@ -404,7 +614,7 @@ public final class CacheService<V> implements AutoCloseable {
    */
   @CanIgnoreReturnValue
   public long deleteAll(Collection<String> keys) {
-    return batches.delete(distinct(keys));
+    return store.deleteAll(distinct(keys));
   }
 
   /**
@@ -417,16 +627,87 @@ public final class CacheService<V> implements AutoCloseable {
    * long where there are many keys, but other clients are not held up.
    *
    * @return how many entries there were
-   * @throws IllegalStateException if the cache has no prefix, or after {@link #close}
+   * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails; some entries are deleted then
    */
   @CanIgnoreReturnValue
   public long clear() {
     requireOpen();
-    if (prefix.isEmpty()) {
-      throw new IllegalStateException("clear needs a cache with a prefix");
+    AtomicLong removed = new AtomicLong();
+    // A scan may name a key twice.
+    store.scan(keys -> removed.addAndGet(store.deleteAll(List.copyOf(new LinkedHashSet<>(keys)))));
+    return removed.get();
+  }
+
+  /**
+   * Returns the entries that are invalidated with any of some names. No I/O.
+   *
+   * @param name a name, as {@code customer:7}
+   * @param more further names
+   * @return a view of this cache
+   * @throws NullPointerException if a name is null
+   * @throws IllegalArgumentException if a name is empty
+   * @throws IllegalStateException after {@link #close}
+   */
+  public CacheGroup<V> group(String name, String... more) {
+    List<String> names = new ArrayList<>(List.of(requireName(name)));
+    for (String next : more) {
+      names.add(requireName(next));
     }
-    return batches.clear();
+    return new CacheGroup<>(this, versions(), names.stream().distinct().sorted().toList());
+  }
+
+  /**
+   * Invalidates all entries of the {@linkplain #group groups} that have a name, at once. One round
+   * trip.
+   *
+   * @param name the name
+   * @throws NullPointerException if it is null
+   * @throws IllegalArgumentException if it is empty
+   * @throws IllegalStateException after {@link #close}
+   * @throws JedisException if Redis fails
+   */
+  public void invalidateGroup(String name) {
+    versions().delete(requireName(name));
+  }
+
+  /**
+   * Begins an update of the database after which the {@linkplain #group groups} that have a name
+   * are to be invalidated: they are at once, and while it is under way what is read in them is
+   * loaded and not stored. What {@link CacheAside#beginUpdate(Object)} says holds for it.
+   *
+   * @param name the name
+   * @return the update, to be ended
+   * @throws NullPointerException if the name is null
+   * @throws IllegalArgumentException if it is empty
+   * @throws IllegalStateException after {@link #close}
+   * @throws JedisException if Redis fails; the groups may be invalidated then
+   */
+  public CacheUpdate beginGroupUpdate(String name) {
+    return new CacheUpdate(versions().hold(List.of(requireName(name)), defaultTtlMillis));
+  }
+
+  private static String requireName(String name) {
+    return Arguments.requireText(name, "name");
+  }
+
+  private CacheService<String> versions() {
+    requireOpen();
+    synchronized (ofVersions) {
+      CacheService<String> made = versions;
+      if (made == null) {
+        made = ofVersions.get();
+        versions = made;
+      }
+      return made;
+    }
+  }
+
+  /** Loads for a group that has no entries now, since it is held or Redis failed. */
+  @Nullable V loadUncached(
+      String key, @Nullable JedisException failure, Loader<? extends V> loader) {
+    requireOpen();
+    return loads.loadUncached(key, failure, Patience.of(maxWait), loader);
   }
 
   /**
@@ -435,7 +716,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @return the counters
    */
   public CacheStats stats() {
-    return counters.snapshot();
+    return counters.snapshot(near());
   }
 
   /**
@@ -445,36 +726,65 @@ public final class CacheService<V> implements AutoCloseable {
    */
   @Override
   public void close() {
+    boolean wasClosed = closed;
     closed = true;
-    renewals.close();
-    if (invalidations != null) {
-      invalidations.close();
+    leases.close();
+    synchronized (ofVersions) {
+      if (versions != null) {
+        versions.close();
+      }
+    }
+    if (tracking != null && member != null && !wasClosed) {
+      tracking.remove(member);
     }
   }
 
   /**
-   * Keeps the key uncached until the hold is ended, or a while after this JVM has ended.
+   * Keeps keys uncached until the hold is ended, or a while after this JVM has ended.
    *
-   * @param life how long the hold outlives this JVM
+   * @param keys distinct, at least one
+   * @param keyMillis how long the keys live at least
    */
-  Hold hold(String key, Duration life) {
+  Hold hold(List<String> keys, long keyMillis) {
+    keys.forEach(CacheService::requireKey);
+    requireOpen();
     String token = jvm + "-" + holds.incrementAndGet();
-    return Hold.place(entries, renewals, redisKey(key), token, life.toMillis());
+    return Hold.place(store, leases, keys, token, new Hold.Life(holdMillis, keyMillis), counters);
+  }
+
+  long defaultTtlMillis() {
+    return defaultTtlMillis;
   }
 
   /** How many copies the near cache has. */
   int nearSize() {
-    return near == null ? 0 : near.size();
+    return copies == null ? 0 : copies.size();
   }
 
-  private String redisKey(String key) {
+  private CacheStats.Near near() {
+    if (tracking == null || copies == null) {
+      return CacheStats.Near.NONE;
+    }
+    boolean trusted = !closed && tracking.isTrusted();
+    return new CacheStats.Near(
+        trusted ? CacheStats.NearState.ON : CacheStats.NearState.UNSURE,
+        copies.size(),
+        copies.bytes(),
+        tracking.ignored.sum());
+  }
+
+  private String requireUsable(String key) {
     requireKey(key);
     requireOpen();
-    return prefix.concat(key);
+    return key;
+  }
+
+  private static String requirePrefix(String prefix) {
+    return Arguments.requireText(prefix, "prefix");
   }
 
   @CanIgnoreReturnValue
-  private static String requireKey(String key) {
+  static String requireKey(String key) {
     return Arguments.requireText(key, "key");
   }
 
@@ -492,6 +802,286 @@ public final class CacheService<V> implements AutoCloseable {
   private void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the cache is closed");
+    }
+  }
+
+  /**
+   * The options of a {@link CacheService}, which also {@linkplain CacheService#builder starts} it.
+   * Not thread-safe.
+   *
+   * @param <V> the type of the values
+   */
+  public static final class Builder<V> {
+
+    private static final long DEFAULT_NEAR_BYTES = 64L << 20;
+    private static final Duration SHORTEST_LEASE = Duration.ofMillis(100);
+    private static final Duration LONGEST_LEASE = Duration.ofMillis(Scripts.LONGEST_MARK_MILLIS);
+
+    final RedisAccess redis;
+    final TypeToken<V> type;
+    final String prefix;
+    long defaultTtlMillis = Duration.ofDays(1).toMillis();
+    Json json = Json.standard();
+    long nullTtlMillis;
+    double jitter;
+    long leaseMillis = Duration.ofSeconds(3).toMillis();
+    long holdMillis = Duration.ofSeconds(30).toMillis();
+    Duration maxWait = Duration.ofMinutes(1);
+    Refreshes.@Nullable Early early;
+    CacheListener listener = new CacheListener() {};
+    int nearEntries;
+    long nearBytes = DEFAULT_NEAR_BYTES;
+
+    Builder(RedisAccess redis, String prefix, TypeToken<V> type) {
+      this.redis = redis;
+      this.prefix = prefix;
+      this.type = requireNonNull(type, "type");
+    }
+
+    /**
+     * Sets how long a value lives that is set without a time. 24 hours unless set.
+     *
+     * @param ttl the time; from 1 ms to 100 years
+     * @return this
+     * @throws NullPointerException if it is null
+     * @throws IllegalArgumentException if it is out of range
+     */
+    @CanIgnoreReturnValue
+    public Builder<V> defaultTtl(Duration ttl) {
+      this.defaultTtlMillis = Lifetimes.ttlMillis(ttl, "defaultTtl");
+      return this;
+    }
+
+    /**
+     * Sets what encodes and decodes values. Unless set: strict JSON, dates and {@code java.time} as
+     * ISO-8601. What is registered with it stays as it is; what Gson does by itself and nobody
+     * could read back is refused, as {@code java.util.Date} in the JVM's own time zone, and an
+     * unknown constant of an enum is an error instead of null.
+     *
+     * @param gson the Gson; it must write JSON
+     * @return this
+     * @throws NullPointerException if it is null
+     */
+    @CanIgnoreReturnValue
+    public Builder<V> gson(Gson gson) {
+      this.json = Json.of(gson);
+      return this;
+    }
+
+    /**
+     * Sets another mapper than Gson to encode and decode values.
+     *
+     * @param codec the mapper
+     * @return this
+     * @throws NullPointerException if it is null
+     */
+    @CanIgnoreReturnValue
+    public Builder<V> codec(JsonCodec codec) {
+      this.json = Json.of(codec);
+      return this;
+    }
+
+    /**
+     * Sets how long {@link CacheService#getOrLoad} remembers that a loader returned null. Unless
+     * set it does not.
+     *
+     * @param ttl the time; from 1 ms to 100 years
+     * @return this
+     * @throws NullPointerException if it is null
+     * @throws IllegalArgumentException if it is out of range
+     */
+    @CanIgnoreReturnValue
+    public Builder<V> nullTtl(Duration ttl) {
+      this.nullTtlMillis = Lifetimes.ttlMillis(ttl, "nullTtl");
+      return this;
+    }
+
+    /**
+     * Sets by how much {@link CacheService#getOrLoad} may shorten the life of what it stores, at
+     * random, so that values loaded together do not expire together. Not at all unless set.
+     *
+     * @param part the largest part: 0.1 stores for 90 to 100 percent of the time asked for; from 0
+     *     to 0.9
+     * @return this
+     * @throws IllegalArgumentException if it is out of range
+     */
+    @CanIgnoreReturnValue
+    public Builder<V> jitter(double part) {
+      if (!(part >= 0 && part <= 0.9)) {
+        throw new IllegalArgumentException("jitter must be from 0 to 0.9, but is " + part);
+      }
+      this.jitter = part;
+      return this;
+    }
+
+    /**
+     * Sets how long after the end of a JVM that was loading a key another JVM may load it. A loader
+     * may take longer: its lease is renewed. 3 seconds unless set.
+     *
+     * @param lease the time; from 100 ms to 1 hour
+     * @return this
+     * @throws NullPointerException if it is null
+     * @throws IllegalArgumentException if it is out of range
+     */
+    @CanIgnoreReturnValue
+    public Builder<V> lease(Duration lease) {
+      this.leaseMillis = requireLease(lease, "lease");
+      return this;
+    }
+
+    /**
+     * Sets how long after the end of a JVM that was updating the database a key stays uncached; see
+     * {@link CacheAside#update}. An update may take longer: its hold is renewed. 30 seconds unless
+     * set.
+     *
+     * @param hold the time; from 100 ms to 1 hour
+     * @return this
+     * @throws NullPointerException if it is null
+     * @throws IllegalArgumentException if it is out of range
+     */
+    @CanIgnoreReturnValue
+    public Builder<V> hold(Duration hold) {
+      this.holdMillis = requireLease(hold, "hold");
+      return this;
+    }
+
+    private static long requireLease(Duration lease, String name) {
+      requireNonNull(lease, name);
+      if (lease.compareTo(SHORTEST_LEASE) < 0 || lease.compareTo(LONGEST_LEASE) > 0) {
+        throw new IllegalArgumentException(
+            name + " must be from 100 ms to 1 hour, but is " + lease);
+      }
+      return lease.toMillis();
+    }
+
+    /**
+     * Sets how long a caller of {@link CacheService#getOrLoad} waits for a load of another caller,
+     * here or in another JVM, before it gets a {@link CacheTimeoutException}. 1 minute unless set.
+     *
+     * @param maxWait the time; from 1 ms to 1 day
+     * @return this
+     * @throws NullPointerException if it is null
+     * @throws IllegalArgumentException if it is out of range
+     */
+    @CanIgnoreReturnValue
+    public Builder<V> maxWait(Duration maxWait) {
+      this.maxWait = Arguments.requireDuration(maxWait, "maxWait", LONGEST_WAIT);
+      return this;
+    }
+
+    /**
+     * Lets {@link CacheService#getOrLoad} load an entry again before it ends: a hit in the last
+     * part of its life has one JVM of the fleet run that caller's loader in the background, while
+     * all read on. If that fails, or its JVM ends, the entry lives on until it ends by itself, and
+     * is tried again after a {@link #lease} at the earliest. Off unless set.
+     *
+     * <p>A fixed share, as Caffeine's {@code refreshAfterWrite} has it, and not the draw of lots of
+     * XFetch (Vattani and others, 2015): who refreshes is settled in Redis, so there is one anyway.
+     * While it runs, white space stands behind the value in Redis. A hit then asks for the
+     * remaining life too, in the same round trip.
+     *
+     * @param share the part: 0.2 refreshes in the last fifth of the time to live that was asked
+     *     for; above 0, up to 0.9
+     * @param executor where loaders run; should be bounded. One that refuses a task has it tried
+     *     with a later hit
+     * @return this
+     * @throws NullPointerException if {@code executor} is null
+     * @throws IllegalArgumentException if {@code share} is out of range
+     */
+    @CanIgnoreReturnValue
+    public Builder<V> earlyRefresh(double share, Executor executor) {
+      if (!(share > 0 && share <= 0.9)) {
+        throw new IllegalArgumentException("share must be above 0, up to 0.9, but is " + share);
+      }
+      this.early = new Refreshes.Early(share, requireNonNull(executor, "executor"));
+      return this;
+    }
+
+    /**
+     * Sets who is told what the cache does. Nobody unless set.
+     *
+     * @param listener the listener
+     * @return this
+     * @throws NullPointerException if it is null
+     */
+    @CanIgnoreReturnValue
+    public Builder<V> listener(CacheListener listener) {
+      this.listener = requireNonNull(listener, "listener");
+      return this;
+    }
+
+    /**
+     * Keeps copies of entries in this JVM, of 64 MiB at most, so that most reads need no round
+     * trip. Off unless set.
+     *
+     * @param maxEntries how many copies to keep at most; from 1 to 10 million
+     * @return this
+     * @throws IllegalArgumentException if it is out of range
+     * @see #nearCache(int, long)
+     */
+    @CanIgnoreReturnValue
+    public Builder<V> nearCache(int maxEntries) {
+      return nearCache(maxEntries, DEFAULT_NEAR_BYTES);
+    }
+
+    /**
+     * Keeps copies of entries in this JVM, so that most reads need no round trip. Off unless set.
+     *
+     * <p>This JVM never reads what was there before a write of its own that has returned, through
+     * whichever cache and client it was made. What other JVMs and programs write is seen within a
+     * second, whatever happens to the network, and usually within a few milliseconds; in {@link
+     * CacheService#getOrLoad} and {@link CacheAside#get} too, whose guarantees among JVMs are late
+     * by as much. While Redis cannot be heard, or the pool has no connection to spare for a second,
+     * every read goes to Redis: {@link CacheStats#near} says so, and a WARN in the log says why. A
+     * copy is read again after a minute at most. {@link CacheService#getAll} reads copies but takes
+     * none; {@link CacheService#ttl} and {@link CacheService#getFresh} ask Redis.
+     *
+     * <p>All near caches over one pool or client share one connection beside it, two daemon threads
+     * and eight small commands a second; in a Cluster that many for each primary from which copies
+     * are read. Another near cache begins with a new connection for all of them. Through Sentinel
+     * and in a Cluster a failover, or a slot that moves, drops what it touches. The user needs
+     * {@code CLIENT} with {@code TRACKING} and {@code ID}, {@code SUBSCRIBE} and {@code PUBLISH}
+     * (in a Cluster also {@code SSUBSCRIBE} and {@code SPUBLISH}), and the channels {@code
+     * __redis__:invalidate} and {@code redis-toolkit:near:*}.
+     *
+     * <p>A copy is the value itself where its type is immutable as a whole (strings, boxed numbers,
+     * enums, {@code java.time}, {@code UUID}, {@code BigDecimal}, records of these), and else its
+     * JSON, decoded at each read.
+     *
+     * @param maxEntries how many copies to keep at most; from 1 to 10 million
+     * @param maxBytes how much text they may have in all, keys and JSON and 150 bytes for each;
+     *     from 1 KiB to 1 TiB. What alone is larger is not copied
+     * @return this
+     * @throws IllegalArgumentException if an argument is out of range
+     */
+    @CanIgnoreReturnValue
+    public Builder<V> nearCache(int maxEntries, long maxBytes) {
+      Arguments.requireRange(maxEntries, "maxEntries", 1, 10_000_000);
+      Arguments.requireRange(maxBytes, "maxBytes", 1L << 10, 1L << 40);
+      this.nearEntries = maxEntries;
+      this.nearBytes = maxBytes;
+      return this;
+    }
+
+    /** How versions of groups are kept: beside the entries, and near if these are. */
+    private Builder<String> ofVersions(long holdMillis) {
+      Builder<String> versions =
+          new Builder<>(redis, prefix + "#group:", TypeToken.get(String.class));
+      versions.holdMillis = holdMillis;
+      versions.nearEntries = nearEntries;
+      versions.nearBytes = nearBytes;
+      return versions;
+    }
+
+    /**
+     * Makes the cache. No I/O.
+     *
+     * @return a new cache
+     * @throws IllegalArgumentException if no value of the type could be read back, as Gson says of
+     *     abstract types
+     */
+    public CacheService<V> build() {
+      return new CacheService<>(this);
     }
   }
 }

@@ -20,6 +20,12 @@ import java.time.Duration;
  * @param redisFailures times that Redis failed where the caller was not told: around a load
  * @param undecodable entries that could not be decoded to the type, and so were misses; the first
  *     of them was logged
+ * @param earlyLoads the part of {@code loads} that refreshed an entry before it ended
+ * @param coolDowns times that loads began to go without Redis for a while, because it had not
+ *     answered
+ * @param waits times that a caller waited for a load of another caller or JVM
+ * @param totalWaitTime the time spent so
+ * @param near the near cache
  */
 public record CacheStats(
     long hits,
@@ -31,7 +37,35 @@ public record CacheStats(
     long refusedFills,
     long uncachedLoads,
     long redisFailures,
-    long undecodable) {
+    long undecodable,
+    long earlyLoads,
+    long coolDowns,
+    long waits,
+    Duration totalWaitTime,
+    Near near) {
+
+  /** Whether a near cache answers reads. */
+  public enum NearState {
+    /** There is none. */
+    NONE,
+    /** Redis is not heard, or not yet: all reads go there. */
+    UNSURE,
+    /** It answers what it has. */
+    ON
+  }
+
+  /**
+   * What is true of the near cache now.
+   *
+   * @param state whether it answers reads
+   * @param entries how many copies it has
+   * @param bytes how much text they have, as its bound counts it
+   * @param ignored messages that were not understood, of all near caches over the same client
+   */
+  public record Near(NearState state, long entries, long bytes, long ignored) {
+
+    static final Near NONE = new Near(NearState.NONE, 0, 0, 0);
+  }
 
   /**
    * Returns the share of reads that found an entry.

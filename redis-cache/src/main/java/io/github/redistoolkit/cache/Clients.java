@@ -15,12 +15,4 @@ final class Clients {
     }
     return redis;
   }
-
-  static RedisAccess forNearCache(RedisAccess redis) {
-    if (redis.followsFailover() || redis.spreadsKeys()) {
-      throw new IllegalArgumentException(
-          "nearCache needs a pool or client of one server, not of Sentinel or a Cluster");
-    }
-    return redis;
-  }
 }

@@ -4,40 +4,58 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A bounded map that forgets what was not read for long: the CLOCK algorithm, also known as second
- * chance. Reads take no lock, so that many threads may read one hot key. Thread-safe.
+ * A map of bounded size that forgets what was not read for long: the CLOCK algorithm, also known as
+ * second chance. Reads take no lock, so that many threads may read one hot key. Thread-safe.
  */
 final class ClockMap<T> {
 
-  private static final class Node<T> {
-    final String key;
+  /** What a key and its value take beside their text. */
+  private static final int OVERHEAD_BYTES = 150;
 
-    /** Null once it has left the map, since the clock may keep the node for long. */
-    volatile @Nullable T value;
+  /**
+   * How many entries that were read lately one {@link #putIf} passes over before it evicts one all
+   * the same: so its time is bounded, though all of very many may have been read.
+   */
+  private static final int CHANCES = 64;
+
+  /** The value is null once it has left the map, since the clock may keep the node for long. */
+  private static final class Node<T> extends AtomicReference<@Nullable T> {
+
+    private static final long serialVersionUID = 1L;
+
+    final String key;
+    final long bytes;
 
     /** Read since the hand passed last. Written without order: a lost mark costs little. */
     boolean used;
 
-    Node(String key, T value) {
+    Node(String key, T value, long bytes) {
+      super(value);
       this.key = key;
-      this.value = value;
+      this.bytes = bytes;
     }
   }
 
   private final int maxEntries;
+  private final long maxBytes;
   private final ConcurrentMap<String, Node<T>> nodes = new ConcurrentHashMap<>();
+  private final AtomicLong bytes = new AtomicLong();
 
   /** The clock face: every node in the map, and some that have left it. */
   private final ConcurrentLinkedQueue<Node<T>> clock = new ConcurrentLinkedQueue<>();
 
   private final AtomicInteger clockSize = new AtomicInteger();
 
-  ClockMap(int maxEntries) {
+  ClockMap(int maxEntries, long maxBytes) {
     this.maxEntries = maxEntries;
+    this.maxBytes = maxBytes;
   }
 
   @Nullable T get(String key) {
@@ -48,15 +66,21 @@ final class ClockMap<T> {
     if (!node.used) {
       node.used = true;
     }
-    return node.value;
+    return node.get();
   }
 
   /**
    * Stores a value if the condition holds. The condition is asked while no {@link #remove} of the
    * key and no {@link #clear} can pass, so whatever makes it false before them takes effect.
+   *
+   * @param length how many bytes of text it has; what alone is too large is not stored
    */
-  void putIf(BooleanSupplier condition, String key, T value) {
-    Node<T> node = new Node<>(key, value);
+  void putIf(BooleanSupplier condition, String key, T value, int length) {
+    Node<T> node = new Node<>(key, value, (long) key.length() + length + OVERHEAD_BYTES);
+    if (node.bytes > maxBytes) {
+      remove(key);
+      return;
+    }
     Node<T> stored =
         nodes.compute(
             key,
@@ -65,6 +89,7 @@ final class ClockMap<T> {
                 return present;
               }
               drop(present);
+              bytes.addAndGet(node.bytes);
               return node;
             });
     if (stored == node) {
@@ -78,15 +103,24 @@ final class ClockMap<T> {
     drop(nodes.remove(key));
   }
 
+  void removeIf(Predicate<T> condition) {
+    for (Node<T> node : nodes.values()) {
+      T value = node.get();
+      if (value != null && condition.test(value) && nodes.remove(node.key, node)) {
+        drop(node);
+      }
+    }
+  }
+
   void clear() {
-    nodes.values().forEach(ClockMap::drop);
-    // Waits for whoever is putting something, which looking at them does not.
+    nodes.values().forEach(this::drop);
+    // Waits for whoever is putting something, which looking at them does not. The hand drops it.
     nodes.clear();
   }
 
-  private static void drop(@Nullable Node<?> node) {
-    if (node != null) {
-      node.value = null;
+  private void drop(@Nullable Node<T> node) {
+    if (node != null && node.getAndSet(null) != null) {
+      bytes.addAndGet(-node.bytes);
     }
   }
 
@@ -94,26 +128,38 @@ final class ClockMap<T> {
     return nodes.size();
   }
 
+  long bytes() {
+    return bytes.get();
+  }
+
+  private boolean isFull() {
+    return nodes.size() > maxEntries || bytes.get() > maxBytes;
+  }
+
+  private boolean isCrowded() {
+    return clockSize.get() > 2 * (long) maxEntries;
+  }
+
   /** The nodes that have left the map stay on the clock until the hand meets them. */
   private void evict() {
-    int chances = maxEntries;
-    while (nodes.size() > maxEntries || clockSize.get() > 2 * (long) maxEntries) {
+    int chances = CHANCES;
+    for (int steps = 0; isFull() || (isCrowded() && steps < CHANCES); steps++) {
       Node<T> node = clock.poll();
       if (node == null) {
         return;
       }
       clockSize.decrementAndGet();
       if (nodes.get(node.key) != node) {
+        drop(node);
         continue;
       }
-      boolean full = nodes.size() > maxEntries;
-      if (!full || (node.used && chances > 0)) {
+      if (!isFull() || (node.used && chances > 0)) {
         chances--;
         node.used = false;
         clock.add(node);
         clockSize.incrementAndGet();
-      } else {
-        nodes.remove(node.key, node);
+      } else if (nodes.remove(node.key, node)) {
+        drop(node);
       }
     }
   }

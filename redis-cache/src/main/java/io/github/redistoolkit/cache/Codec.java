@@ -42,23 +42,23 @@ final class Codec<V> {
   }
 
   /** Tells what the bytes under a key are; null bytes are an absence. */
-  Content<V> read(byte @Nullable [] bytes) {
+  Found<V> read(byte @Nullable [] bytes) {
     if (bytes == null) {
-      return Content.absent();
+      return new Found.Absent<>();
     }
     String text = new String(bytes, UTF_8);
-    if (text.startsWith(Marker.LEASE)) {
-      return Content.lease(text);
+    if (text.startsWith(Found.LEASE)) {
+      return new Found.Lease<>(text);
     }
-    if (text.startsWith(Marker.HOLD)) {
-      return Content.hold();
+    if (text.startsWith(Found.HOLD)) {
+      return new Found.Hold<>();
     }
     // What is not UTF-8 was replaced: it would read as a value that nobody stored.
     if (text.indexOf(REPLACEMENT) >= 0 && !Arrays.equals(text.getBytes(UTF_8), bytes)) {
       return undecodable(bytes, "not UTF-8");
     }
     try {
-      return Content.value(decode(text));
+      return new Found.Value<>(decode(text));
     } catch (RuntimeException e) {
       // Not only JsonParseException: adapters and constructors throw what they like. The exception
       // is dropped, as its message may quote the value; the entry is counted.
@@ -66,7 +66,7 @@ final class Codec<V> {
     }
   }
 
-  private Content<V> undecodable(byte[] bytes, String reason) {
+  private Found<V> undecodable(byte[] bytes, String reason) {
     if (!undecodableSaid.get() && undecodableSaid.compareAndSet(false, true)) {
       LOG.warn(
           "An entry cannot be decoded to {} ({}): a miss, as are all like it, which are only"
@@ -74,7 +74,7 @@ final class Codec<V> {
           type,
           reason);
     }
-    return Content.undecodable(sha1(bytes));
+    return new Found.Undecodable<>(sha1(bytes));
   }
 
   /** The digest that {@code redis.sha1hex} gives. */

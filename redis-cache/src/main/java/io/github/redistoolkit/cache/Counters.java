@@ -2,9 +2,29 @@ package io.github.redistoolkit.cache;
 
 import java.time.Duration;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** The counters behind {@link CacheStats}. */
+/** The counters behind {@link CacheStats}, and who is told as they change. */
 final class Counters {
+
+  private static final Logger LOG = LoggerFactory.getLogger(CacheService.class);
+
+  private final CacheListener listener;
+
+  Counters(CacheListener listener) {
+    this.listener = listener;
+  }
+
+  /** Tells the listener, which cannot throw through. */
+  void tell(Consumer<CacheListener> event) {
+    try {
+      event.accept(listener);
+    } catch (RuntimeException e) {
+      LOG.warn("A listener of a cache threw", e);
+    }
+  }
 
   /** Hits in Redis; the near ones are not among them. */
   final LongAdder hits = new LongAdder();
@@ -18,20 +38,20 @@ final class Counters {
   final LongAdder uncachedLoads = new LongAdder();
   final LongAdder redisFailures = new LongAdder();
   final LongAdder undecodable = new LongAdder();
+  final LongAdder earlyLoads = new LongAdder();
+  final LongAdder coolDowns = new LongAdder();
+  final LongAdder waits = new LongAdder();
+  final LongAdder waitNanos = new LongAdder();
 
   /** Counts a read, by what it found. */
-  void count(Content<?> content) {
-    switch (content.state()) {
-      case VALUE -> hits.increment();
-      case ABSENT, LEASE, HOLD -> misses.increment();
-      case UNDECODABLE -> {
-        misses.increment();
-        undecodable.increment();
-      }
+  void count(Found<?> found) {
+    (found instanceof Found.Value ? hits : misses).increment();
+    if (found instanceof Found.Undecodable) {
+      undecodable.increment();
     }
   }
 
-  CacheStats snapshot() {
+  CacheStats snapshot(CacheStats.Near nearCache) {
     long near = nearHits.sum();
     return new CacheStats(
         hits.sum() + near,
@@ -43,6 +63,11 @@ final class Counters {
         refusedFills.sum(),
         uncachedLoads.sum(),
         redisFailures.sum(),
-        undecodable.sum());
+        undecodable.sum(),
+        earlyLoads.sum(),
+        coolDowns.sum(),
+        waits.sum(),
+        Duration.ofNanos(waitNanos.sum()),
+        nearCache);
   }
 }

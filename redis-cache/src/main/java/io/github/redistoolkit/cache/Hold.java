@@ -1,48 +1,96 @@
 package io.github.redistoolkit.cache;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import redis.clients.jedis.exceptions.JedisException;
 
-/** A key kept uncached while the database is written; see {@link CacheAside#update}. */
+/** Keys kept uncached while the database is written; see {@link CacheAside#update}. */
 final class Hold {
 
-  private final Entries<?> entries;
-  private final String key;
+  private static final Logger LOG = LoggerFactory.getLogger(CacheAside.class);
+
+  private final Store<?> store;
+  private final Leases leases;
+  private final List<String> keys;
   private final String token;
-  private final Renewals.Renewal renewal;
-  private final AtomicBoolean ended;
+  private final Life life;
+  private final List<Leases.Kept> kept = new ArrayList<>();
+  private final AtomicBoolean ended = new AtomicBoolean();
 
-  private Hold(
-      Entries<?> entries, String key, String token, Renewals.Renewal renewal, AtomicBoolean ended) {
-    this.entries = entries;
-    this.key = key;
+  private Hold(Store<?> store, Leases leases, List<String> keys, String token, Life life) {
+    this.store = store;
+    this.leases = leases;
+    this.keys = keys;
     this.token = token;
-    this.renewal = renewal;
-    this.ended = ended;
+    this.life = life;
   }
 
+  /**
+   * How long holds last, and their keys live at least.
+   *
+   * @param holdMillis between renewals
+   * @param keyMillis as long as the entries
+   */
+  record Life(long holdMillis, long keyMillis) {}
+
+  /** Places a hold on each key, or on none. */
   static Hold place(
-      Entries<?> entries, Renewals renewals, String key, String token, long lifeMillis) {
-    entries.hold(key, token, lifeMillis);
-    AtomicBoolean ended = new AtomicBoolean();
-    Renewals.Renewal renewal =
-        renewals.keep(
-            key,
-            lifeMillis,
-            () -> {
-              entries.hold(key, token, lifeMillis);
-              if (ended.get()) {
-                // It may have come after the end, and brought the hold back.
-                entries.unhold(key, token);
-              }
-              return true;
-            });
-    return new Hold(entries, key, token, renewal, ended);
+      Store<?> store,
+      Leases leases,
+      List<String> keys,
+      String token,
+      Life life,
+      Counters counters) {
+    Hold hold = new Hold(store, leases, keys, token, life);
+    long asked = System.nanoTime();
+    try {
+      store.hold(keys, token, life.holdMillis(), life.keyMillis());
+    } catch (JedisException e) {
+      hold.removeLater(); // Some may have been placed, or be on their way.
+      throw e;
+    }
+    for (String key : keys) {
+      hold.kept.add(
+          leases.keep(
+              "The hold of key " + key,
+              store.holdRenewal(key, token, life.holdMillis(), life.keyMillis()),
+              life.holdMillis(),
+              asked,
+              () -> lost(key, counters)));
+    }
+    return hold;
   }
 
-  /** Lets the key be cached again, unless another update holds it. */
+  private static void lost(String key, Counters counters) {
+    LOG.warn(
+        "The hold of key {} was lost while the database is written: what is cached meanwhile is"
+            + " removed when the update ends",
+        key);
+    counters.tell(listener -> listener.onHoldLost(key));
+  }
+
+  List<String> keys() {
+    return keys;
+  }
+
+  /** Lets the keys be cached again, unless another update holds them. Once. */
   void end() {
-    ended.set(true);
-    renewal.end();
-    entries.unhold(key, token);
+    if (!ended.compareAndSet(false, true)) {
+      return;
+    }
+    kept.forEach(Leases.Kept::end);
+    try {
+      store.unhold(keys, token);
+    } catch (JedisException e) {
+      removeLater();
+      throw e;
+    }
+  }
+
+  private void removeLater() {
+    keys.forEach(key -> leases.remove(store.holdRemoval(key, token), life.holdMillis()));
   }
 }

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.core.Arguments;
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
@@ -16,19 +17,22 @@ record Lifetimes(long leaseMillis, long nullMillis, double jitter) {
   static final Duration LONGEST = Duration.ofDays(36_525);
 
   /**
-   * Checks a time to live, and cuts it to the longest.
+   * Checks a time to live.
    *
-   * @throws IllegalArgumentException if it is null or below 1 ms
+   * @throws NullPointerException if it is null
+   * @throws IllegalArgumentException if it is below 1 ms or above 100 years
    */
-  static long ttlMillis(@Nullable Duration ttl, String name) {
-    if (ttl == null || ttl.compareTo(Duration.ofMillis(1)) < 0) {
-      throw new IllegalArgumentException(name + " must be at least 1 ms, but is " + ttl);
-    }
-    return ttl.compareTo(LONGEST) > 0 ? LONGEST.toMillis() : ttl.toMillis();
+  static long ttlMillis(Duration ttl, String name) {
+    return Arguments.requireDuration(ttl, name, LONGEST).toMillis();
   }
 
   boolean storesNull() {
     return nullMillis > 0;
+  }
+
+  /** A lease for a value that is to live for a while. */
+  Store.Claim claim(String lease, long ttlMillis) {
+    return new Store.Claim(lease, leaseMillis, Math.max(ttlMillis, 2 * leaseMillis));
   }
 
   /** The life of a loaded value: never longer than asked for, so that jitter keeps promises. */

@@ -2,11 +2,21 @@ package io.github.redistoolkit.cache;
 
 import static java.util.Objects.requireNonNull;
 
+import java.time.Duration;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /** Runs loaders on the calling thread, and passes what they give to those who wait for it. */
@@ -47,20 +57,48 @@ final class LoaderRuns<V> {
    * @throws RuntimeException as the loader throws it; a checked exception in a CompletionException
    */
   Loaded<V> run(String key, Loader<? extends V> loader) {
+    return within(
+        List.of(key),
+        () -> {
+          V value = loader.load();
+          return new Loaded<>(value, codec.encode(value));
+        });
+  }
+
+  /** Runs a loader of many keys, and returns what it gave for each of them. */
+  Map<String, Loaded<V>> runAll(List<String> keys, BulkLoader<? extends V> loader) {
+    return within(
+        keys,
+        () -> {
+          Map<String, ? extends V> values = loader.load(new LinkedHashSet<>(keys));
+          Map<String, Loaded<V>> loaded = new LinkedHashMap<>();
+          for (String key : keys) {
+            V value = values.get(key);
+            loaded.put(key, new Loaded<>(value, codec.encode(value)));
+          }
+          return loaded;
+        });
+  }
+
+  private <T> T within(List<String> keys, Callable<T> loader) {
     long start = System.nanoTime();
-    boolean ended = false;
-    enter(key);
+    keys.forEach(this::enter);
     try {
-      V value = loader.load();
-      Loaded<V> loaded = new Loaded<>(value, codec.encode(value));
-      ended = true;
+      T loaded = loader.call();
+      Duration took = Duration.ofNanos(System.nanoTime() - start);
+      counters.loads.add(keys.size());
+      keys.forEach(key -> counters.tell(listener -> listener.onLoad(key, took)));
       return loaded;
-    } catch (Exception e) {
-      throw unchecked(e);
+    } catch (Throwable failure) {
+      counters.loadFailures.add(keys.size());
+      keys.forEach(key -> counters.tell(listener -> listener.onLoadFailure(key, failure)));
+      if (failure instanceof Error error) {
+        throw error;
+      }
+      throw unchecked((Exception) failure);
     } finally {
-      leave(key);
+      keys.forEach(this::leave);
       counters.loadNanos.add(System.nanoTime() - start);
-      (ended ? counters.loads : counters.loadFailures).increment();
     }
   }
 
@@ -84,19 +122,56 @@ final class LoaderRuns<V> {
     future.completeExceptionally(new CompletionException(failure));
   }
 
+  /** Who will end what is waited for, if that is known: a thread of this JVM. */
+  @FunctionalInterface
+  interface Owner {
+    @Nullable Thread thread();
+
+    Owner UNKNOWN = () -> null;
+  }
+
+  /** What threads wait for that are within a loader themselves. */
+  private static final ConcurrentMap<Thread, Owner> WAITING = new ConcurrentHashMap<>();
+
   /**
    * Waits for what another caller of this JVM does.
    *
    * @throws RuntimeException the very exception that ended it
+   * @throws CacheTimeoutException if it takes too long
+   * @throws IllegalStateException if that caller waits for this one
    */
-  static <T> T await(CompletableFuture<T> future) {
+  static <T> T await(CompletableFuture<T> future, String key, Owner owner, Patience patience) {
+    boolean within = LOADING.get() != null;
+    Thread self = Thread.currentThread();
     try {
-      return future.get();
+      if (within) {
+        WAITING.put(self, owner);
+        requireNoCircle(self, owner, key); // once it can be seen by others who look
+      }
+      return future.get(patience.requireNanosLeft(key), TimeUnit.NANOSECONDS);
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      self.interrupt();
       throw new CompletionException("interrupted while another caller loads the key", e);
+    } catch (TimeoutException e) {
+      throw new CacheTimeoutException(key, patience.maxWait());
     } catch (ExecutionException e) {
       throw same(e);
+    } finally {
+      if (within) {
+        WAITING.remove(self);
+      }
+    }
+  }
+
+  private static void requireNoCircle(Thread self, Owner first, String key) {
+    Thread owner = first.thread();
+    for (int most = WAITING.size(); owner != null && most >= 0; most--) {
+      if (owner == self) {
+        throw new IllegalStateException(
+            "the loader of another caller, who loads key " + key + ", waits for this one's");
+      }
+      Owner next = WAITING.get(owner);
+      owner = next == null ? null : next.thread();
     }
   }
 
@@ -109,14 +184,14 @@ final class LoaderRuns<V> {
   }
 
   /** Waits until another caller's load has ended, however it ended. */
-  static void awaitEnd(CompletableFuture<?> future) {
-    boolean ended = await(future.handle((result, failure) -> true));
+  static void awaitEnd(CompletableFuture<?> future, String key, Owner owner, Patience patience) {
+    boolean ended = await(future.handle((result, failure) -> true), key, owner, patience);
     assert ended;
   }
 
-  /** Waits for another caller's load, and decodes a copy of what it gave. */
-  @Nullable V join(CompletableFuture<String> json) {
-    return codec.decode(await(json));
+  /** Decodes a copy of what another caller's load gave. */
+  @Nullable V copy(String json) {
+    return codec.decode(json);
   }
 
   private void enter(String key) {

@@ -1,6 +1,7 @@
 package io.github.redistoolkit.cache;
 
 import io.github.redistoolkit.cache.LoaderRuns.Loaded;
+import io.github.redistoolkit.cache.LoaderRuns.Owner;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
@@ -19,14 +20,19 @@ final class LocalLoads<V> {
   /** One load, begun by whoever of its callers is first when the load before it has ended. */
   private static final class Turn {
     final CompletableFuture<String> previous;
+    final Owner previousOwner;
     final AtomicBoolean begun = new AtomicBoolean();
     final CompletableFuture<String> json = new CompletableFuture<>();
 
     /** Touched only while the map computes. */
     int callers;
 
-    Turn(CompletableFuture<String> previous) {
+    /** Who loads; null before it has begun. */
+    volatile @Nullable Thread leader;
+
+    Turn(CompletableFuture<String> previous, Owner previousOwner) {
       this.previous = previous;
+      this.previousOwner = previousOwner;
     }
   }
 
@@ -39,15 +45,18 @@ final class LocalLoads<V> {
     this.counters = counters;
   }
 
-  @Nullable V get(String key, Loader<? extends V> loader) {
+  @Nullable V get(String key, Loader<? extends V> loader, Patience patience) {
     Turn turn = latest.compute(key, (k, last) -> joined(last));
     try {
-      LoaderRuns.awaitEnd(turn.previous);
-    } catch (RuntimeException interrupted) {
+      LoaderRuns.awaitEnd(turn.previous, key, turn.previousOwner, patience);
+    } catch (RuntimeException gaveUp) {
       leave(turn, key);
-      throw interrupted;
+      throw gaveUp;
     }
-    return turn.begun.compareAndSet(false, true) ? lead(turn, key, loader) : runs.join(turn.json);
+    if (turn.begun.compareAndSet(false, true)) {
+      return lead(turn, key, loader);
+    }
+    return runs.copy(LoaderRuns.await(turn.json, key, () -> turn.leader, patience));
   }
 
   /**
@@ -69,6 +78,7 @@ final class LocalLoads<V> {
   }
 
   private @Nullable V lead(Turn turn, String key, Loader<? extends V> loader) {
+    turn.leader = Thread.currentThread();
     try {
       counters.uncachedLoads.increment();
       Loaded<V> loaded = runs.run(key, loader);
@@ -85,9 +95,10 @@ final class LocalLoads<V> {
   private static Turn joined(@Nullable Turn last) {
     Turn turn = last;
     if (turn == null) {
-      turn = new Turn(CompletableFuture.completedFuture(""));
+      turn = new Turn(CompletableFuture.completedFuture(""), Owner.UNKNOWN);
     } else if (turn.begun.get()) {
-      turn = new Turn(turn.json);
+      Turn previous = turn;
+      turn = new Turn(previous.json, () -> previous.leader);
     }
     turn.callers++;
     return turn;

@@ -1,44 +1,43 @@
 package io.github.redistoolkit.cache;
 
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.cache.Tracking.Trust;
 import java.util.Collection;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Copies of entries in this JVM, removed when Redis says that they changed.
  *
- * <p>They are served only until {@link #trust} runs out, which {@link Invalidations} extends for as
- * long as it is sure to have heard of every change up to a second ago. A copy is taken only if
- * nothing was heard of its key, or the ones that share its counter, between before it was read and
- * when it is stored.
+ * <p>A copy is served only as long as the node that it was read from is {@linkplain Trust trusted}:
+ * as it is sure that every change there up to a second ago has been heard of. A copy is taken only
+ * if nothing was heard of its key, or the ones that share its counter, between before it was read
+ * and when it is stored.
  *
  * <p>Keys are the caller's, without the prefix. Thread-safe.
  */
 final class NearCache<V> {
-
-  /** How long after it was sure to have heard of every change a copy may still be served. */
-  static final long STALENESS_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   /** A copy is read again at least this often, whatever its life in Redis. */
   private static final long LONGEST_MILLIS = TimeUnit.MINUTES.toMillis(1);
 
   private static final int STRIPES = 1024;
 
-  /** What was heard of a key, and when the copy to be stored was asked for. */
-  record Stamp(int stripe, int heard, long epoch, long askedNanos) {}
+  /** What was heard of a key, and when and where the copy to be stored was asked for. */
+  record Stamp(int stripe, int heard, long epoch, long askedNanos, Trust trust) {}
 
   /** A copy: the value itself if its type is immutable, else its JSON. */
-  private record Copy(@Nullable Object held, long deadlineNanos) {}
+  private record Copy(@Nullable Object held, long deadlineNanos, long endNanos, Trust trust) {}
 
   private final Codec<V> codec;
   private final Values values;
+  private final Function<String, @Nullable Trust> trusts;
   private final ClockMap<Copy> copies;
   private final AtomicIntegerArray heard = new AtomicIntegerArray(STRIPES);
   private final AtomicLong epoch = new AtomicLong();
-  private volatile long trustedUntilNanos = System.nanoTime();
 
   /** Whether one instance may be handed out to all. */
   enum Values {
@@ -50,23 +49,34 @@ final class NearCache<V> {
     }
   }
 
-  NearCache(Codec<V> codec, Values values, int maxEntries) {
+  /**
+   * Makes an empty one.
+   *
+   * @param trusts by key, the trust in the node that has it; null if there is none yet
+   */
+  NearCache(
+      Codec<V> codec,
+      Values values,
+      int maxEntries,
+      long maxBytes,
+      Function<String, @Nullable Trust> trusts) {
     this.codec = codec;
     this.values = values;
-    this.copies = new ClockMap<>(maxEntries);
+    this.trusts = trusts;
+    this.copies = new ClockMap<>(maxEntries, maxBytes);
   }
 
   /** The entry, if there is a copy that may be served; its value is null for a stored null. */
-  @Nullable Content<V> get(String key) {
+  Found.@Nullable Value<V> get(String key) {
     Copy copy = copies.get(key);
     if (copy == null) {
       return null;
     }
     long now = System.nanoTime();
-    if (now - trustedUntilNanos >= 0 || now - copy.deadlineNanos() >= 0) {
+    if (!copy.trust().isGivenAt(now) || now - copy.deadlineNanos() >= 0) {
       return null;
     }
-    return Content.value(value(copy));
+    return new Found.Value<>(value(copy), (copy.endNanos() - now) / 1_000_000, false);
   }
 
   @SuppressWarnings("unchecked") // put stores a V if values are shared
@@ -85,8 +95,11 @@ final class NearCache<V> {
     long current = epoch.get();
     int stripe = stripe(key);
     int heardBefore = heard.get(stripe);
+    Trust trust = trusts.apply(key);
     long now = System.nanoTime();
-    return now - trustedUntilNanos >= 0 ? null : new Stamp(stripe, heardBefore, current, now);
+    return trust == null || !trust.isGivenAt(now)
+        ? null
+        : new Stamp(stripe, heardBefore, current, now, trust);
   }
 
   /**
@@ -95,13 +108,18 @@ final class NearCache<V> {
    * @param pttl the entry's remaining life when it was read, as PTTL says it
    */
   void put(String key, Stamp stamp, @Nullable V value, String json, long pttl) {
-    long millis = pttl == Entries.FOR_EVER ? LONGEST_MILLIS : Math.min(pttl, LONGEST_MILLIS);
+    long millis = pttl == Store.FOR_EVER ? LONGEST_MILLIS : Math.min(pttl, LONGEST_MILLIS);
     if (millis <= 0) {
       return;
     }
     Object held = value == null || values == Values.SHARED ? value : json;
-    Copy copy = new Copy(held, stamp.askedNanos() + TimeUnit.MILLISECONDS.toNanos(millis));
-    copies.putIf(() -> isUnchanged(stamp), key, copy);
+    long deadline = stamp.askedNanos() + TimeUnit.MILLISECONDS.toNanos(millis);
+    long end =
+        pttl == Store.FOR_EVER
+            ? stamp.askedNanos() + (Long.MAX_VALUE >> 1)
+            : stamp.askedNanos() + TimeUnit.MILLISECONDS.toNanos(pttl);
+    Copy copy = new Copy(held, deadline, end, stamp.trust());
+    copies.putIf(() -> isUnchanged(stamp), key, copy, json.length());
   }
 
   private boolean isUnchanged(Stamp stamp) {
@@ -126,23 +144,18 @@ final class NearCache<V> {
     copies.clear();
   }
 
-  /** Every change up to this time has been heard of. */
-  void trust(long heardAllUntilNanos) {
-    trustedUntilNanos = heardAllUntilNanos + STALENESS_NANOS;
-  }
-
-  /** Changes may have been missed: serves nothing, and takes no copies, until trusted again. */
-  void distrust() {
-    trustedUntilNanos = System.nanoTime();
-    allChanged();
-  }
-
-  boolean isTrusted() {
-    return System.nanoTime() - trustedUntilNanos < 0;
+  /** Drops the copies from a node whose trust was lost, which are not served any more. */
+  void lost(Trust trust) {
+    epoch.incrementAndGet();
+    copies.removeIf(copy -> copy.trust() == trust);
   }
 
   int size() {
     return copies.size();
+  }
+
+  long bytes() {
+    return copies.bytes();
   }
 
   private static int stripe(String key) {

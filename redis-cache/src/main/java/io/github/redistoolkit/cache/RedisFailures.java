@@ -24,6 +24,7 @@ final class RedisFailures {
 
   void add(String key, JedisException failure) {
     counters.redisFailures.increment();
+    counters.tell(listener -> listener.onRedisFailure(key, failure));
     long now = System.nanoTime();
     long next = nextWarning.get();
     if (now - next >= 0 && nextWarning.compareAndSet(next, now + QUIET_NANOS)) {

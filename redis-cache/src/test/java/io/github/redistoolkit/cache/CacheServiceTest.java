@@ -28,7 +28,7 @@ class CacheServiceTest {
   @SuppressWarnings("deprecation") // JedisPool is what most code holds
   private final Pool<Jedis> pool = new JedisPool("127.0.0.1", 1);
 
-  private final CacheService<String> cache = new CacheService<>(pool, String.class);
+  private final CacheService<String> cache = new CacheService<>(pool, "p:", String.class);
 
   @AfterEach
   void closePool() {
@@ -74,16 +74,19 @@ class CacheServiceTest {
 
   @Test
   void aBadTtlIsRefusedByEveryMethod() {
-    for (Duration ttl : new Duration[] {null, Duration.ZERO, MINUTE.negated()}) {
+    Duration[] refused = {null, Duration.ZERO, MINUTE.negated(), Duration.ofDays(36_526)};
+    for (Duration ttl : refused) {
+      Class<? extends Exception> type =
+          ttl == null ? NullPointerException.class : IllegalArgumentException.class;
       Stream.<Executable>of(
               () -> cache.set("k", "v", ttl),
               () -> cache.getOrLoad("k", ttl, () -> "v"),
               () -> cache.touch("k", ttl),
               () -> cache.setAll(Map.of("k", "v"), ttl),
-              () -> CacheService.builder(pool, String.class).defaultTtl(ttl),
-              () -> CacheService.builder(pool, String.class).nullTtl(ttl),
+              () -> CacheService.builder(pool, "p:", String.class).defaultTtl(ttl),
+              () -> CacheService.builder(pool, "p:", String.class).nullTtl(ttl),
               () -> new CacheAside<String, String>(cache, ttl, id -> id, id -> id))
-          .forEach(call -> assertRefused(IllegalArgumentException.class, "tl", call));
+          .forEach(call -> assertRefused(type, "tl", call));
     }
   }
 
@@ -98,16 +101,30 @@ class CacheServiceTest {
 
   @Test
   void optionsOutOfRangeAreRefusedByName() {
-    CacheBuilder<String> builder = CacheService.builder(pool, String.class);
-    assertRefused(NullPointerException.class, "prefix", () -> builder.prefix(null));
-    assertRefused(IllegalArgumentException.class, "prefix", () -> builder.prefix(""));
+    CacheService.Builder<String> builder = CacheService.builder(pool, "p:", String.class);
+    assertRefused(
+        NullPointerException.class, "prefix", () -> CacheService.builder(pool, null, String.class));
+    assertRefused(
+        IllegalArgumentException.class,
+        "prefix",
+        () -> CacheService.builder(pool, "", String.class));
     assertRefused(NullPointerException.class, "gson", () -> builder.gson(null));
     for (double jitter : new double[] {-0.01, 0.91, Double.NaN, Double.POSITIVE_INFINITY}) {
       assertRefused(IllegalArgumentException.class, "jitter", () -> builder.jitter(jitter));
     }
-    assertRefused(NullPointerException.class, "leaseTtl", () -> builder.leaseTtl(null));
+    assertRefused(NullPointerException.class, "lease", () -> builder.lease(null));
+    assertRefused(NullPointerException.class, "hold", () -> builder.hold(null));
+    assertRefused(NullPointerException.class, "maxWait", () -> builder.maxWait(null));
     for (Duration lease : List.of(Duration.ofMillis(99), Duration.ofMinutes(61))) {
-      assertRefused(IllegalArgumentException.class, "leaseTtl", () -> builder.leaseTtl(lease));
+      assertRefused(IllegalArgumentException.class, "lease", () -> builder.lease(lease));
+      assertRefused(IllegalArgumentException.class, "hold", () -> builder.hold(lease));
+    }
+    for (Duration maxWait : List.of(Duration.ZERO, Duration.ofDays(2))) {
+      assertRefused(IllegalArgumentException.class, "maxWait", () -> builder.maxWait(maxWait));
+      assertRefused(
+          IllegalArgumentException.class,
+          "maxWait",
+          () -> cache.getOrLoad("k", MINUTE, maxWait, () -> "v"));
     }
   }
 
@@ -116,13 +133,17 @@ class CacheServiceTest {
     Pool<Jedis> noPool = null;
     UnifiedJedis noClient = null;
     assertRefused(
-        NullPointerException.class, "pool", () -> new CacheService<>(noPool, String.class));
+        NullPointerException.class, "pool", () -> new CacheService<>(noPool, "p:", String.class));
     assertRefused(
-        NullPointerException.class, "client", () -> new CacheService<>(noClient, String.class));
+        NullPointerException.class,
+        "client",
+        () -> new CacheService<>(noClient, "p:", String.class));
     Class<String> noClass = null;
-    assertRefused(NullPointerException.class, "type", () -> new CacheService<>(pool, noClass));
+    assertRefused(
+        NullPointerException.class, "type", () -> new CacheService<>(pool, "p:", noClass));
     TypeToken<String> noToken = null;
-    assertRefused(NullPointerException.class, "type", () -> CacheService.builder(pool, noToken));
+    assertRefused(
+        NullPointerException.class, "type", () -> CacheService.builder(pool, "p:", noToken));
   }
 
   @Test
@@ -160,13 +181,8 @@ class CacheServiceTest {
       assertRefused(
           IllegalArgumentException.class,
           "client-side cache",
-          () -> new CacheService<>(caching, String.class));
+          () -> new CacheService<>(caching, "p:", String.class));
     }
-  }
-
-  @Test
-  void clearNeedsAPrefix() {
-    assertRefused(IllegalStateException.class, "prefix", cache::clear);
   }
 
   @Test

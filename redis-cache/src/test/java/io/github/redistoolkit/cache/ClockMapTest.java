@@ -20,12 +20,12 @@ import org.junit.jupiter.api.Test;
 class ClockMapTest {
 
   private static void put(ClockMap<Integer> map, int number) {
-    map.putIf(() -> true, "k" + number, number);
+    map.putIf(() -> true, "k" + number, number, 1);
   }
 
   @Test
   void givesWhatWasPutUntilItIsRemoved() {
-    ClockMap<Integer> map = new ClockMap<>(10);
+    ClockMap<Integer> map = new ClockMap<>(10, 1L << 40);
     put(map, 1);
     assertThat(map.get("k1"), is(1));
     map.remove("k1");
@@ -37,12 +37,12 @@ class ClockMapTest {
 
   @Test
   void keepsNothingOfWhatHasLeftIt() {
-    ClockMap<Object> map = new ClockMap<>(10);
+    ClockMap<Object> map = new ClockMap<>(10, 1L << 40);
     List<WeakReference<Object>> left = new ArrayList<>();
     putAndRefer(map, "removed", left);
     map.remove("removed");
     putAndRefer(map, "replaced", left);
-    map.putIf(() -> true, "replaced", "another");
+    map.putIf(() -> true, "replaced", "another", 1);
     putAndRefer(map, "cleared", left);
     map.clear();
     for (int i = 0; i < 100 && !left.stream().allMatch(value -> value.refersTo(null)); i++) {
@@ -55,24 +55,24 @@ class ClockMapTest {
       ClockMap<Object> map, String key, List<WeakReference<Object>> references) {
     Object value = new Object();
     references.add(new WeakReference<>(value));
-    map.putIf(() -> true, key, value);
+    map.putIf(() -> true, key, value, 1);
     assertThat(map.get(key), is(sameInstance(value)));
   }
 
   @Test
   void storesOnlyIfTheConditionHolds() {
-    ClockMap<Integer> map = new ClockMap<>(10);
+    ClockMap<Integer> map = new ClockMap<>(10, 1L << 40);
     put(map, 1);
-    map.putIf(() -> false, "k1", 2);
+    map.putIf(() -> false, "k1", 2, 1);
     assertThat(map.get("k1"), is(1));
-    map.putIf(() -> false, "k2", 2);
+    map.putIf(() -> false, "k2", 2, 1);
     assertThat(map.get("k2"), is(nullValue()));
   }
 
   @Test
   void neverHoldsMoreThanItsBound() {
     for (int bound : new int[] {1, 2, 100}) {
-      ClockMap<Integer> map = new ClockMap<>(bound);
+      ClockMap<Integer> map = new ClockMap<>(bound, 1L << 40);
       for (int i = 0; i < 1000; i++) {
         put(map, i);
         assertThat(map.size(), is(lessThanOrEqualTo(bound)));
@@ -83,7 +83,7 @@ class ClockMapTest {
 
   @Test
   void keepsWhatIsReadAndForgetsWhatIsNot() {
-    ClockMap<Integer> map = new ClockMap<>(100);
+    ClockMap<Integer> map = new ClockMap<>(100, 1L << 40);
     for (int i = 0; i < 1000; i++) {
       put(map, i);
       Integer hot = map.get("k0");
@@ -93,7 +93,7 @@ class ClockMapTest {
 
   @Test
   void replacingOneKeyForEverNeitherGrowsNorEvictsTheOthers() {
-    ClockMap<Integer> map = new ClockMap<>(10);
+    ClockMap<Integer> map = new ClockMap<>(10, 1L << 40);
     for (int i = 0; i < 10; i++) {
       put(map, i);
     }
@@ -108,7 +108,7 @@ class ClockMapTest {
 
   @Test
   void staysBoundedUnderConcurrentUse() throws Exception {
-    ClockMap<Integer> map = new ClockMap<>(50);
+    ClockMap<Integer> map = new ClockMap<>(50, 1L << 40);
     ExecutorService threads = Executors.newFixedThreadPool(4);
     try {
       List<Future<Integer>> workers = new ArrayList<>();

@@ -2,6 +2,7 @@ package io.github.redistoolkit.cache;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.nullValue;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -12,7 +13,6 @@ import com.google.gson.TypeAdapter;
 import com.google.gson.reflect.TypeToken;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonWriter;
-import io.github.redistoolkit.cache.Content.State;
 import io.github.redistoolkit.core.Json;
 import java.io.IOException;
 import org.junit.jupiter.api.Test;
@@ -21,52 +21,50 @@ class CodecTest {
 
   private final Codec<String> codec = new Codec<>(Json.standard(), TypeToken.get(String.class));
 
-  private Content<String> read(String text) {
+  private Found<String> read(String text) {
     return codec.read(text.getBytes(UTF_8));
   }
 
   @Test
   void jsonIsAValueAndNothingAnAbsence() {
-    assertThat(read("\"a\""), is(Content.value("a")));
-    assertThat(codec.read(null), is(Content.absent()));
-    assertThat(codec.read(null).isAbsence(), is(true));
+    assertThat(read("\"a\""), is(new Found.Value<>("a")));
+    assertThat(codec.read(null), is(new Found.Absent<>()));
   }
 
   @Test
   void aStoredNullIsAValueThatIsNull() {
-    Content<String> content = read("null");
-    assertThat(content.state(), is(State.VALUE));
-    assertThat(content.value(), is(nullValue()));
+    Found<String> content = read("null");
+    assertThat(content, is(new Found.Value<>(null)));
+    assertThat(content.valueOrNull(), is(nullValue()));
   }
 
   @Test
   void marksAreToldFromValuesThatLookLikeThem() {
-    assertThat(read("#lease:x"), is(Content.lease("#lease:x")));
-    assertThat(read("#hold:x@1"), is(Content.hold()));
-    assertThat(read("\"#lease:x\""), is(Content.value("#lease:x")));
+    assertThat(read("#lease:x"), is(new Found.Lease<>("#lease:x")));
+    assertThat(read("#hold:x@1"), is(new Found.Hold<>()));
+    assertThat(read("\"#lease:x\""), is(new Found.Value<>("#lease:x")));
     assertThat(codec.encode("#lease:x"), is("\"#lease:x\""));
   }
 
   @Test
   void whatCannotBeDecodedIsKnownByTheSha1OfItsBytes() {
-    assertThat(read("{"), is(Content.undecodable("60ba4b2daa4ed4d070fec06687e249e0e6f9ee45")));
-    assertThat(read("{").isAbsence(), is(true));
-    assertThat(read("").state(), is(State.UNDECODABLE));
-    assertThat(read("#else").state(), is(State.UNDECODABLE));
+    assertThat(read("{"), is(new Found.Undecodable<>("60ba4b2daa4ed4d070fec06687e249e0e6f9ee45")));
+    assertThat(read(""), is(instanceOf(Found.Undecodable.class)));
+    assertThat(read("#else"), is(instanceOf(Found.Undecodable.class)));
   }
 
   @Test
   void invalidUtf8IsUndecodableButTheReplacementCharacterItselfIsNot() {
     byte[] invalid = {'"', (byte) 0xFF, '"'};
-    assertThat(codec.read(invalid).state(), is(State.UNDECODABLE));
-    assertThat(read("\"\uFFFD\""), is(Content.value("\uFFFD")));
+    assertThat(codec.read(invalid), is(instanceOf(Found.Undecodable.class)));
+    assertThat(read("\"\uFFFD\""), is(new Found.Value<>("\uFFFD")));
   }
 
   @Test
   void anyExceptionOfTheGsonMakesAnEntryUndecodable() {
     Codec<String> failing =
         new Codec<>(Json.of(gsonOf(new Failing())), TypeToken.get(String.class));
-    assertThat(failing.read("\"a\"".getBytes(UTF_8)).state(), is(State.UNDECODABLE));
+    assertThat(failing.read("\"a\"".getBytes(UTF_8)), is(instanceOf(Found.Undecodable.class)));
   }
 
   @Test

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Json;
+import java.time.Duration;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -18,11 +19,13 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(20)
 class LocalLoadsTest {
 
+  private static final Patience LONG = Patience.of(Duration.ofHours(1));
+
   private final LocalLoads<Integer> loads = localLoads();
   private final CountDownLatch firstMayEnd = new CountDownLatch(1);
 
   private static LocalLoads<Integer> localLoads() {
-    Counters counters = new Counters();
+    Counters counters = new Counters(new CacheListener() {});
     Codec<Integer> codec = new Codec<>(Json.standard(), TypeToken.get(Integer.class));
     return new LocalLoads<>(new LoaderRuns<>(codec, counters), counters);
   }
@@ -55,8 +58,8 @@ class LocalLoadsTest {
     assertInterrupted();
     firstMayEnd.countDown();
     assertThat(first.get(), is(1));
-    assertThat(loads.get("k", () -> 2), is(2));
-    assertThat(loads.get("k", () -> 3), is(3));
+    assertThat(loads.get("k", () -> 2, LONG), is(2));
+    assertThat(loads.get("k", () -> 3, LONG), is(3));
   }
 
   private FutureTask<Integer> firstLoad() throws InterruptedException {
@@ -70,21 +73,22 @@ class LocalLoadsTest {
                       begun.countDown();
                       firstMayEnd.await();
                       return 1;
-                    }));
+                    },
+                    LONG));
     new Thread(load).start();
     begun.await();
     return load;
   }
 
   private void assertInterrupted() throws InterruptedException {
-    FutureTask<Integer> load = new FutureTask<>(() -> loads.get("k", () -> -1));
+    FutureTask<Integer> load = new FutureTask<>(() -> loads.get("k", () -> -1, LONG));
     startAndAwaitWaiting(load).interrupt();
     ExecutionException e = assertThrows(ExecutionException.class, load::get);
     assertThat(e.getCause(), is(instanceOf(CompletionException.class)));
   }
 
   private FutureTask<Integer> waiting(int value) throws InterruptedException {
-    FutureTask<Integer> load = new FutureTask<>(() -> loads.get("k", () -> value));
+    FutureTask<Integer> load = new FutureTask<>(() -> loads.get("k", () -> value, LONG));
     Thread unused = startAndAwaitWaiting(load);
     return load;
   }
@@ -93,7 +97,7 @@ class LocalLoadsTest {
   private static Thread startAndAwaitWaiting(FutureTask<Integer> load) throws InterruptedException {
     Thread thread = new Thread(load);
     thread.start();
-    while (thread.getState() != Thread.State.WAITING) {
+    while (thread.getState() != Thread.State.TIMED_WAITING) {
       Thread.sleep(1);
     }
     return thread;

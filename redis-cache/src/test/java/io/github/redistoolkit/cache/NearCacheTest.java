@@ -10,6 +10,7 @@ import static org.hamcrest.Matchers.sameInstance;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.NearCache.Stamp;
 import io.github.redistoolkit.cache.NearCache.Values;
+import io.github.redistoolkit.cache.Tracking.Trust;
 import io.github.redistoolkit.core.Json;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -20,18 +21,27 @@ class NearCacheTest {
 
   private static final long MINUTE = 60_000;
 
+  private Trust trust = new Trust();
+
   private final NearCache<String> near = near(TypeToken.get(String.class));
 
-  private static <V> NearCache<V> near(TypeToken<V> type) {
+  private <V> NearCache<V> near(TypeToken<V> type) {
     Codec<V> codec = new Codec<>(Json.standard(), type);
-    return new NearCache<>(codec, Values.of(type), 100);
+    return new NearCache<>(codec, Values.of(type), 100, 1 << 20, key -> trust);
   }
 
   private Stamp trustedStamp() {
-    near.trust(System.nanoTime());
+    trust.extend(System.nanoTime());
     Stamp stamp = near.stamp("k");
     assertThat(stamp, is(notNullValue()));
     return stamp;
+  }
+
+  /** As when a connection ends and another one begins. */
+  private void lose() {
+    trust.end();
+    near.lost(trust);
+    trust = new Trust();
   }
 
   private void put(Stamp stamp, long pttl) {
@@ -41,26 +51,25 @@ class NearCacheTest {
   @Test
   void servesACopyWhileItIsTrusted() {
     put(trustedStamp(), MINUTE);
-    assertThat(near.get("k"), is(Content.value("v")));
-    near.distrust();
+    assertThat(near.get("k").value(), is("v"));
+    lose();
     assertThat(near.get("k"), is(nullValue()));
-    near.trust(System.nanoTime());
+    trust.extend(System.nanoTime());
     assertThat(near.get("k"), is(nullValue()));
   }
 
   @Test
   void takesNoCopyBeforeItIsTrusted() {
-    assertThat(near.isTrusted(), is(false));
     assertThat(near.stamp("k"), is(nullValue()));
   }
 
   @Test
   void trustEndsOneSecondAfterWhatWasHeard() {
     put(trustedStamp(), MINUTE);
-    near.trust(System.nanoTime() - NearCache.STALENESS_NANOS);
+    trust.extend(System.nanoTime() - Trust.STALENESS_NANOS);
     assertThat(near.get("k"), is(nullValue()));
-    near.trust(System.nanoTime() - NearCache.STALENESS_NANOS + TimeUnit.SECONDS.toNanos(30));
-    assertThat(near.get("k"), is(Content.value("v")));
+    trust.extend(System.nanoTime() - Trust.STALENESS_NANOS + TimeUnit.SECONDS.toNanos(30));
+    assertThat(near.get("k").value(), is("v"));
   }
 
   @Test
@@ -81,8 +90,8 @@ class NearCacheTest {
   @Test
   void anInterruptionBetweenReadAndStoreRefusesTheCopyAlsoIfTrustIsBack() {
     Stamp stamp = trustedStamp();
-    near.distrust();
-    near.trust(System.nanoTime());
+    lose();
+    trust.extend(System.nanoTime());
     put(stamp, MINUTE);
     assertThat(near.get("k"), is(nullValue()));
   }
@@ -95,7 +104,7 @@ class NearCacheTest {
     assertThat(near.get("k"), is(nullValue()));
     put(underWay, MINUTE);
     assertThat(near.get("k"), is(nullValue()));
-    assertThat(near.isTrusted(), is(true));
+    assertThat(near.stamp("k"), is(notNullValue()));
   }
 
   @Test
@@ -110,11 +119,12 @@ class NearCacheTest {
             stamp.stripe(),
             stamp.heard(),
             stamp.epoch(),
-            stamp.askedNanos() - TimeUnit.SECONDS.toNanos(10));
+            stamp.askedNanos() - TimeUnit.SECONDS.toNanos(10),
+            trust);
     put(longAgo, 9_999);
     assertThat(near.get("k"), is(nullValue()));
     put(longAgo, 20_000);
-    assertThat(near.get("k"), is(Content.value("v")));
+    assertThat(near.get("k").value(), is("v"));
   }
 
   @Test
@@ -125,17 +135,19 @@ class NearCacheTest {
             stamp.stripe(),
             stamp.heard(),
             stamp.epoch(),
-            stamp.askedNanos() - TimeUnit.SECONDS.toNanos(61));
-    put(minuteAgo, Entries.FOR_EVER);
+            stamp.askedNanos() - TimeUnit.SECONDS.toNanos(61),
+            trust);
+    put(minuteAgo, Store.FOR_EVER);
     assertThat(near.get("k"), is(nullValue()));
-    put(stamp, Entries.FOR_EVER);
-    assertThat(near.get("k"), is(Content.value("v")));
+    put(stamp, Store.FOR_EVER);
+    assertThat(near.get("k").value(), is("v"));
   }
 
   @Test
   void aStoredNullIsServedAsANull() {
     near.put("k", trustedStamp(), null, "null", MINUTE);
-    assertThat(near.get("k"), is(Content.value(null)));
+    assertThat(near.get("k"), is(notNullValue()));
+    assertThat(near.get("k").value(), is(nullValue()));
   }
 
   @Test
@@ -145,7 +157,7 @@ class NearCacheTest {
     assertThat(near.get("k").value(), is(sameInstance(value)));
 
     NearCache<List<String>> lists = near(new TypeToken<List<String>>() {});
-    lists.trust(System.nanoTime());
+    trust.extend(System.nanoTime());
     lists.put("k", lists.stamp("k"), List.of("a"), "[\"a\"]", MINUTE);
     List<String> first = lists.get("k").value();
     first.add("mutated");

@@ -17,7 +17,7 @@ fun main() {
     val minute = Duration.ofMinutes(1)
     val john = User("1", "John")
     RedisClient.create("127.0.0.1", Integer.getInteger("redis.port")).use { client ->
-        CacheService.builder(client, User::class.java).prefix("user:").build().use { cache ->
+        CacheService.builder(client, "user:", User::class.java).build().use { cache ->
             cache.set("1", john, minute)
             check(cache.get("1").get() == john)
             check(cache.getOrLoad("2", minute) { User("2", "Ann") } == User("2", "Ann"))

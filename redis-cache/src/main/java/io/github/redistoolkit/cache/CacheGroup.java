@@ -1,0 +1,170 @@
+package io.github.redistoolkit.cache;
+
+import static java.util.Objects.requireNonNull;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * Entries of a cache that are invalidated together, as all that was made of one customer's data;
+ * made by {@link CacheService#group}. An entry may depend on several names: then the invalidation
+ * of any of them invalidates it.
+ *
+ * <p><b>Guarantee.</b> No read that begins after {@link CacheService#invalidateGroup} has returned
+ * gets an entry that was stored before, in any JVM (with a near cache within its second), nor what
+ * a load gives that was under way: all entries are gone at the same moment. In one round trip,
+ * whatever their number, and in a Cluster too.
+ *
+ * <p><b>How.</b> Each name has a version in Redis, and the versions are part of the Redis keys of
+ * the entries: the prefix, {@code #in:}, the versions and the key. A read asks for the versions
+ * first, and then for the entry: two round trips, without a near cache. Entries of old versions are
+ * found by nobody and expire. A version that is not asked for in {@value #VERSION_DAYS} days after
+ * it began, or that Redis evicts, is followed by a new one, which invalidates the entries too.
+ *
+ * <p><b>Limits.</b> An entry belongs to the group in which it was stored, and is found only through
+ * a group of the same names. After a failover Redis may have forgotten an invalidation. The rest is
+ * as {@link CacheService} has it. Thread-safe, and cheap to make.
+ *
+ * @param <V> the type of the values
+ */
+public final class CacheGroup<V> {
+
+  static final int VERSION_DAYS = 30;
+
+  private static final Duration VERSION_TTL = Duration.ofDays(VERSION_DAYS);
+
+  private final CacheService<V> entries;
+  private final CacheService<String> versions;
+  private final List<String> names;
+
+  CacheGroup(CacheService<V> entries, CacheService<String> versions, List<String> names) {
+    this.entries = entries;
+    this.versions = versions;
+    this.names = names;
+  }
+
+  /**
+   * Reads a value; see {@link CacheService#get}.
+   *
+   * @param key the key within the group
+   * @return the value; empty if there is none
+   * @throws NullPointerException if the key is null
+   * @throws IllegalArgumentException if the key is empty
+   * @throws IllegalStateException if the cache is closed
+   * @throws JedisException if Redis fails
+   */
+  public Optional<V> get(String key) {
+    String inside = current(key);
+    return inside == null ? Optional.empty() : entries.get(inside);
+  }
+
+  /**
+   * Stores a value; see {@link CacheService#set(String, Object, Duration)}. If the group is
+   * invalidated at the same time the value may be invalidated with it; while it is held by {@link
+   * CacheService#beginGroupUpdate} nothing is stored.
+   *
+   * @param key the key within the group
+   * @param value the value
+   * @param ttl how long it lives; from 1 ms to 100 years
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if the key is empty, the value has no JSON, or {@code ttl} is
+   *     out of range
+   * @throws IllegalStateException if the cache is closed
+   * @throws JedisException if Redis fails
+   */
+  public void set(String key, V value, Duration ttl) {
+    requireNonNull(value, "value");
+    long unused = Lifetimes.ttlMillis(ttl, "ttl");
+    String inside = current(key);
+    if (inside != null) {
+      entries.set(inside, value, ttl);
+    }
+  }
+
+  /**
+   * Reads a value, and loads it if there is none; see {@link CacheService#getOrLoad(String,
+   * Duration, Loader)}.
+   *
+   * @param key the key within the group
+   * @param ttl how long a loaded value lives; from 1 ms to 100 years
+   * @param loader loads the value
+   * @return the value; null if the loader returned null
+   * @throws RuntimeException as {@code CacheService.getOrLoad} throws it
+   */
+  public @Nullable V getOrLoad(String key, Duration ttl, Loader<? extends V> loader) {
+    requireNonNull(loader, "loader");
+    long unused = Lifetimes.ttlMillis(ttl, "ttl");
+    String inside;
+    try {
+      inside = current(key);
+    } catch (JedisException e) {
+      return entries.loadUncached(uncached(key), e, loader);
+    }
+    return inside == null
+        ? entries.loadUncached(uncached(key), null, loader)
+        : entries.getOrLoad(inside, ttl, loader);
+  }
+
+  /**
+   * Deletes a value; see {@link CacheService#delete}.
+   *
+   * @param key the key within the group
+   * @return whether there was an entry
+   * @throws NullPointerException if the key is null
+   * @throws IllegalArgumentException if the key is empty
+   * @throws IllegalStateException if the cache is closed
+   * @throws JedisException if Redis fails
+   */
+  @CanIgnoreReturnValue
+  public boolean delete(String key) {
+    String inside = current(key);
+    return inside != null && entries.delete(inside);
+  }
+
+  /** What tells loads without Redis of this group from those of others. */
+  private String uncached(String key) {
+    return "#in:" + names + ":" + key;
+  }
+
+  /** The key with the versions of this moment; null if one of the names is held by an update. */
+  private @Nullable String current(String key) {
+    CacheService.requireKey(key);
+    List<String> now = new ArrayList<>();
+    if (names.size() == 1) {
+      versions.get(names.get(0)).ifPresent(now::add);
+    } else {
+      Map<String, String> all = versions.getAll(names);
+      names.forEach(name -> Optional.ofNullable(all.get(name)).ifPresent(now::add));
+    }
+    if (now.size() < names.size()) {
+      now.clear();
+      for (String name : names) {
+        String version = version(name);
+        if (version == null) {
+          return null;
+        }
+        now.add(version);
+      }
+    }
+    return "#in:" + String.join("+", now) + ":" + key;
+  }
+
+  private @Nullable String version(String name) {
+    Optional<String> present = versions.getFresh(name);
+    if (present.isEmpty()) {
+      String made = UUID.randomUUID().toString();
+      if (versions.putIfAbsent(name, made, VERSION_TTL)) {
+        return made;
+      }
+      present = versions.getFresh(name);
+    }
+    return present.orElse(null);
+  }
+}

@@ -1,0 +1,228 @@
+package io.github.redistoolkit.cache;
+
+import io.github.redistoolkit.core.Failures;
+import io.github.redistoolkit.core.RedisAccess;
+import java.time.Duration;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.util.Pool;
+
+/**
+ * Keeps loads away from a Redis that does not answer.
+ *
+ * <p>After a call that got no answer Redis is not asked for a while: 100 ms at first, twice as long
+ * after each failure that follows, 5 seconds at most. Then one caller asks, and all others follow
+ * if it was answered. In a Cluster that goes for each node alone. An error that Redis answers is an
+ * answer.
+ *
+ * <p>As many callers ask at a time as the pools have connections. The others wait here and not for
+ * a connection, so that they need not all find out for themselves, one timeout after the other.
+ *
+ * <p>Thread-safe.
+ */
+final class CoolDown {
+
+  static final Duration SHORTEST = Duration.ofMillis(100);
+  static final Duration LONGEST = Duration.ofSeconds(5);
+
+  private static final long LOOK_MILLIS = 5;
+
+  private final RedisAccess redis;
+  private final Names names;
+  private final Counters counters;
+  private final LongSupplier ticker;
+  private final @Nullable Semaphore seats;
+  private final ConcurrentMap<String, Pause> pauses = new ConcurrentHashMap<>();
+
+  CoolDown(RedisAccess redis, Names names, Counters counters, LongSupplier ticker) {
+    this.redis = redis;
+    this.names = names;
+    this.counters = counters;
+    this.ticker = ticker;
+    this.seats = seats(redis);
+  }
+
+  private static @Nullable Semaphore seats(RedisAccess redis) {
+    int total = 0;
+    for (Pool<?> pool : redis.pools()) {
+      if (pool.getMaxTotal() <= 0) {
+        return null; // bounded by nothing
+      }
+      total += pool.getMaxTotal();
+    }
+    return total <= 0 ? null : new Semaphore(total);
+  }
+
+  /** For how long a node is not asked; guarded by itself. */
+  private static final class Pause {
+    long since;
+    long length;
+    boolean probing;
+
+    Pause(long since) {
+      this.since = since;
+      this.length = SHORTEST.toNanos();
+    }
+  }
+
+  /**
+   * Asks Redis for a caller's key, once there is room.
+   *
+   * @return the answer; null if Redis is not to be asked now
+   * @throws JedisException if it failed
+   * @throws CacheTimeoutException if there was no room for too long
+   */
+  <T> @Nullable T ask(String key, Patience patience, Supplier<T> question) {
+    if (seats == null) {
+      return askNow(key, question);
+    }
+    if (!sit(seats, key, patience)) {
+      return null;
+    }
+    try {
+      return askNow(key, question);
+    } finally {
+      seats.release();
+    }
+  }
+
+  private boolean sit(Semaphore free, String key, Patience patience) {
+    if (free.tryAcquire()) {
+      return true;
+    }
+    try {
+      while (!isPaused(key)) {
+        long longest = TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS);
+        long wait = Math.min(longest, patience.requireNanosLeft(key));
+        if (free.tryAcquire(wait, TimeUnit.NANOSECONDS)) {
+          return true;
+        }
+      }
+      return false;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new CompletionException("interrupted while the key waits for a connection", e);
+    }
+  }
+
+  /** The same without waiting for room. */
+  <T> @Nullable T askNow(String key, Supplier<T> question) {
+    if (!pauses.isEmpty() && !mayAsk(key)) {
+      return null;
+    }
+    long asked = ticker.getAsLong();
+    boolean said = false;
+    try {
+      T answer = question.get();
+      answered(key, asked);
+      said = true;
+      return answer;
+    } catch (JedisException e) {
+      if (isAnswer(e)) {
+        answered(key, asked);
+        said = true;
+      } else if (!Failures.isInterrupt(e)) {
+        failed(key, asked);
+        said = true;
+      }
+      throw e;
+    } finally {
+      if (!said) {
+        leave(key);
+      }
+    }
+  }
+
+  private static boolean isAnswer(JedisException e) {
+    Throwable failure = e instanceof CacheBatchException ? e.getCause() : e;
+    return failure instanceof JedisDataException;
+  }
+
+  private String node(String key) {
+    return redis.spreadsKeys() ? redis.nodeFor(names.of(key)) : "";
+  }
+
+  /** Whether this caller is to go without Redis. */
+  boolean isPaused(String key) {
+    Pause pause = pauses.isEmpty() ? null : pauses.get(node(key));
+    if (pause == null) {
+      return false;
+    }
+    synchronized (pause) {
+      return pause.probing || ticker.getAsLong() - pause.since < pause.length;
+    }
+  }
+
+  private boolean mayAsk(String key) {
+    Pause pause = pauses.get(node(key));
+    if (pause == null) {
+      return true;
+    }
+    synchronized (pause) {
+      if (pause.probing || ticker.getAsLong() - pause.since < pause.length) {
+        return false;
+      }
+      pause.probing = true;
+      return true;
+    }
+  }
+
+  /** Calls that began before the pause say nothing about whether it may end. */
+  private void answered(String key, long asked) {
+    if (pauses.isEmpty()) {
+      return;
+    }
+    pauses.computeIfPresent(
+        node(key),
+        (node, pause) -> {
+          synchronized (pause) {
+            return asked - pause.since >= 0 ? null : pause;
+          }
+        });
+  }
+
+  private void failed(String key, long asked) {
+    pauses.compute(
+        node(key),
+        (node, pause) -> {
+          long now = ticker.getAsLong();
+          if (pause == null) {
+            return begun(new Pause(now));
+          }
+          synchronized (pause) {
+            if (asked - pause.since >= 0) {
+              pause.since = now;
+              pause.length = Math.min(2 * pause.length, LONGEST.toNanos());
+              pause.probing = false;
+              return begun(pause);
+            }
+            return pause;
+          }
+        });
+  }
+
+  private Pause begun(Pause pause) {
+    counters.coolDowns.increment();
+    Duration length = Duration.ofNanos(pause.length);
+    counters.tell(listener -> listener.onCoolDown(length));
+    return pause;
+  }
+
+  /** Nothing was learned; another caller asks. */
+  private void leave(String key) {
+    Pause pause = pauses.isEmpty() ? null : pauses.get(node(key));
+    if (pause != null) {
+      synchronized (pause) {
+        pause.probing = false;
+      }
+    }
+  }
+}

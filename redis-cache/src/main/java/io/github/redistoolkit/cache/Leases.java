@@ -1,0 +1,114 @@
+package io.github.redistoolkit.cache;
+
+import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.Renewable.Request;
+import io.github.redistoolkit.core.Renewal;
+import io.github.redistoolkit.core.Renewals;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps leases and holds alive while the caller's code runs, and removes those that are known to be
+ * dead, over connections of our own.
+ *
+ * <p>Throws nothing: without a thread the caller's code runs all the same, and what it has ends.
+ */
+final class Leases {
+
+  private static final Logger LOG = LoggerFactory.getLogger(CacheService.class);
+
+  private final Renewals renewals;
+  private final Set<Renewal> kept = ConcurrentHashMap.newKeySet();
+  private volatile boolean closed;
+
+  Leases(RedisAccess redis) {
+    this.renewals = Renewals.of(redis);
+  }
+
+  /** What is kept alive until it is ended. */
+  final class Kept {
+
+    private final KeptLease lease;
+    private final @Nullable Renewal renewal;
+
+    private Kept(KeptLease lease, @Nullable Renewal renewal) {
+      this.lease = lease;
+      this.renewal = renewal;
+    }
+
+    /** Renews no more. A request that is under way may still arrive. */
+    void end() {
+      lease.end();
+      if (renewal != null) {
+        kept.remove(renewal);
+        renewal.end();
+      }
+    }
+  }
+
+  /**
+   * Renews three times per life.
+   *
+   * @param asked when the lease was asked for, on the clock of {@link System#nanoTime}
+   */
+  Kept keep(String what, Request request, long lifeMillis, long asked, Runnable lost) {
+    KeptLease lease = new KeptLease(what, request, lost);
+    if (closed) {
+      return new Kept(lease, null);
+    }
+    try {
+      long end = asked + Renewals.certainNanos(lifeMillis);
+      Renewal renewal = renewals.keep(request.keys().get(0), lifeMillis, end, lease);
+      kept.add(renewal);
+      if (closed) {
+        renewal.end();
+      }
+      return new Kept(lease, renewal);
+    } catch (OutOfMemoryError noThread) {
+      LOG.warn("{} is not renewed, for want of a thread", what, noThread);
+      return new Kept(lease, null);
+    }
+  }
+
+  /** Removes a lease as soon as Redis answers, or leaves it to end by itself. */
+  void remove(Request removal, long lifeMillis) {
+    if (closed) {
+      return;
+    }
+    AtomicReference<@Nullable Renewal> sending = new AtomicReference<>();
+    AtomicBoolean done = new AtomicBoolean();
+    Runnable forget =
+        () -> {
+          done.set(true);
+          Renewal sent = sending.get();
+          if (sent != null) {
+            kept.remove(sent);
+          }
+        };
+    try {
+      String key = removal.keys().get(0);
+      Renewal sent = renewals.send(key, lifeMillis, KeptLease.once(removal, forget));
+      kept.add(sent);
+      sending.set(sent);
+      if (done.get()) {
+        kept.remove(sent);
+      } else if (closed) {
+        sent.end();
+      }
+    } catch (OutOfMemoryError noThread) {
+      LOG.warn("A lease is left to end by itself, for want of a thread", noThread);
+    }
+  }
+
+  /** Renews nothing any more; what is not renewed ends, which costs a second load at most. */
+  void close() {
+    closed = true;
+    kept.forEach(Renewal::end);
+    kept.clear();
+  }
+}

@@ -1,0 +1,293 @@
+package io.github.redistoolkit.cache;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.github.redistoolkit.cache.Batches.Stored;
+import io.github.redistoolkit.core.LuaScript;
+import io.github.redistoolkit.core.LuaScript.Run;
+import io.github.redistoolkit.core.Outcome;
+import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.Renewable.Request;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.params.SetParams;
+
+/** The entries in Redis. */
+final class RedisStore<V> implements Store<V> {
+
+  private final RedisAccess redis;
+  private final Codec<V> codec;
+  private final Names names;
+  private final Reading reading;
+  private final Batches batches;
+
+  /** Whether a read of one key asks for its life too. */
+  enum Reading {
+    VALUE_ALONE,
+    WITH_LIFE
+  }
+
+  RedisStore(RedisAccess redis, Codec<V> codec, Names names, Reading reading) {
+    this.redis = redis;
+    this.codec = codec;
+    this.names = names;
+    this.reading = reading;
+    this.batches = new Batches(redis);
+  }
+
+  @Override
+  public Found<V> read(String key) {
+    if (reading == Reading.WITH_LIFE) {
+      return found(Objects.requireNonNull(readStored(key).reply()));
+    }
+    byte[] bytes = redis.execute(redis.commands().get(names.of(key).getBytes(UTF_8)));
+    return found(new Stored(bytes, Store.FOR_EVER));
+  }
+
+  /** Tells what is stored. A value that is being refreshed has a mark at its end. */
+  Found<V> found(Stored stored) {
+    byte[] bytes = stored.bytes();
+    if (bytes == null || !RefreshMark.isAtEndOf(bytes)) {
+      return found(codec.read(bytes), stored.pttl(), false);
+    }
+    Found<V> found = found(codec.read(RefreshMark.without(bytes)), stored.pttl(), true);
+    // What is undecodable is known by the digest of all that is there.
+    return found instanceof Found.Value ? found : codec.read(bytes);
+  }
+
+  private static <V> Found<V> found(Found<V> read, long pttl, boolean marked) {
+    if (read instanceof Found.Value<V> value) {
+      return new Found.Value<>(
+          value.value(), pttl == Store.FOR_EVER ? Long.MAX_VALUE : pttl, marked);
+    }
+    return read;
+  }
+
+  /** An entry as it is stored, and its life, read in one round trip. */
+  Outcome<Stored> readStored(String key) {
+    return batches.getWithLife(names.of(key));
+  }
+
+  @Override
+  public Map<String, Found<V>> readAll(List<String> keys) {
+    Map<String, Stored> stored = named(() -> batches.get(names.of(keys)));
+    Map<String, Found<V>> found = new LinkedHashMap<>();
+    for (String key : keys) {
+      found.put(key, found(stored.getOrDefault(names.of(key), Stored.NOTHING)));
+    }
+    return found;
+  }
+
+  @Override
+  public void set(String key, String json, long ttlMillis) {
+    redis.execute(redis.commands().set(names.of(key), json, SetParams.setParams().px(ttlMillis)));
+  }
+
+  @Override
+  public boolean setIf(Presence presence, String key, String json, long ttlMillis) {
+    return run(Scripts.SET_IF, key, json, text(ttlMillis), presence.argument()) == 1;
+  }
+
+  @Override
+  public void setAll(Map<String, String> json, long ttlMillis) {
+    Map<String, String> byName = new LinkedHashMap<>();
+    json.forEach((key, value) -> byName.put(names.of(key), value));
+    boolean done =
+        named(
+            () -> {
+              batches.set(byName, ttlMillis);
+              return true;
+            });
+    assert done;
+  }
+
+  @Override
+  public boolean delete(String key) {
+    return run(Scripts.DELETE, key) == 1;
+  }
+
+  @Override
+  public long deleteAll(List<String> keys) {
+    return named(() -> batches.delete(names.of(keys)));
+  }
+
+  @Override
+  public void scan(Consumer<List<String>> found) {
+    redis.scan(names.prefix(), Batches.CHUNK, batch -> found.accept(names.keys(batch)));
+  }
+
+  @Override
+  public boolean touch(String key, long ttlMillis) {
+    return run(Scripts.TOUCH, key, text(ttlMillis)) == 1;
+  }
+
+  @Override
+  public long ttlMillis(String key) {
+    return run(Scripts.TTL, key);
+  }
+
+  @Override
+  public boolean claim(String key, Claim claim, String replaceableSha1, String deadLease) {
+    return run(
+            Scripts.CLAIM,
+            key,
+            claim.lease(),
+            text(claim.leaseMillis()),
+            text(claim.keyMillis()),
+            replaceableSha1,
+            deadLease)
+        == 1;
+  }
+
+  @Override
+  public Request renewal(String key, Claim claim) {
+    String lease = text(claim.leaseMillis());
+    return request(Scripts.RENEW, key, claim.lease(), lease, text(claim.keyMillis()));
+  }
+
+  @Override
+  public boolean fill(String key, String lease, String json, long ttlMillis) {
+    return run(Scripts.FILL, key, lease, json, text(ttlMillis)) == 1;
+  }
+
+  @Override
+  public void release(String key, String lease) {
+    long unused = run(Scripts.RELEASE, key, lease);
+  }
+
+  @Override
+  public Request removal(String key, String lease) {
+    return request(Scripts.RELEASE, key, lease);
+  }
+
+  @Override
+  public boolean beginRefresh(String key, String token, long leaseMillis, long mostLifeMillis) {
+    String lease = text(leaseMillis);
+    return run(Scripts.BEGIN_REFRESH, key, RefreshMark.SIGN + token, lease, text(mostLifeMillis))
+        == 1;
+  }
+
+  @Override
+  public Request refreshRenewal(String key, String token, long leaseMillis) {
+    return request(Scripts.RENEW_REFRESH, key, RefreshMark.SIGN + token, text(leaseMillis));
+  }
+
+  @Override
+  public boolean endRefresh(String key, String token, String json, long ttlMillis) {
+    return run(Scripts.END_REFRESH, key, RefreshMark.SIGN + token, json, text(ttlMillis)) == 1;
+  }
+
+  @Override
+  public void hold(List<String> keys, String token, long holdMillis, long keyMillis) {
+    runEach(Scripts.HOLD, keys, token, text(holdMillis), text(keyMillis));
+  }
+
+  @Override
+  public Request holdRenewal(String key, String token, long holdMillis, long keyMillis) {
+    return request(Scripts.RENEW_HOLD, key, token, text(holdMillis), text(keyMillis));
+  }
+
+  @Override
+  public void unhold(List<String> keys, String token) {
+    runEach(Scripts.HOLD, keys, token, "0", "0");
+  }
+
+  @Override
+  public Request holdRemoval(String key, String token) {
+    return request(Scripts.HOLD, key, token, "0", "0");
+  }
+
+  @Override
+  public List<Outcome<Object>> claimAll(List<Wanted> wanted) {
+    return Scripts.CLAIM.runAll(
+        redis,
+        wanted.stream()
+            .map(
+                one ->
+                    run(
+                        one.key(),
+                        one.claim().lease(),
+                        text(one.claim().leaseMillis()),
+                        text(one.claim().keyMillis()),
+                        one.replaceableSha1(),
+                        one.deadLease()))
+            .toList());
+  }
+
+  @Override
+  public List<Outcome<Object>> fillAll(List<Fill> fills) {
+    List<Outcome<Object>> outcomes = new ArrayList<>();
+    Batches.windows(
+        fills,
+        fill -> fill.json().length(),
+        window ->
+            outcomes.addAll(
+                Scripts.FILL.runAll(
+                    redis,
+                    window.stream()
+                        .map(
+                            fill ->
+                                run(fill.key(), fill.lease(), fill.json(), text(fill.ttlMillis())))
+                        .toList())));
+    return outcomes;
+  }
+
+  @Override
+  public List<Outcome<Object>> releaseAll(Map<String, String> leases) {
+    List<Run> runs = new ArrayList<>();
+    leases.forEach((key, lease) -> runs.add(run(key, lease)));
+    return Scripts.RELEASE.runAll(redis, runs);
+  }
+
+  private Run run(String key, String... args) {
+    return new Run(List.of(names.of(key)), List.of(args));
+  }
+
+  private void runEach(LuaScript script, List<String> keys, String... args) {
+    if (keys.size() == 1) {
+      long unused = run(script, keys.get(0), args);
+      return;
+    }
+    List<Run> runs = keys.stream().map(key -> run(key, args)).toList();
+    List<Outcome<Object>> outcomes = script.runAll(redis, runs);
+    Map<String, JedisException> failed = new LinkedHashMap<>();
+    for (int i = 0; i < keys.size(); i++) {
+      JedisException failure = outcomes.get(i).failure();
+      if (failure != null) {
+        failed.put(keys.get(i), failure);
+      }
+    }
+    if (!failed.isEmpty()) {
+      JedisException first = failed.values().iterator().next();
+      throw new CacheBatchException(failed.keySet(), keys.size(), first);
+    }
+  }
+
+  private Request request(LuaScript script, String key, String... args) {
+    return new Request(script, List.of(names.of(key)), List.of(args));
+  }
+
+  private long run(LuaScript script, String key, String... args) {
+    Object reply = script.run(redis, List.of(names.of(key)), List.of(args));
+    return (Long) Objects.requireNonNull(reply);
+  }
+
+  private static String text(long number) {
+    return String.valueOf(number);
+  }
+
+  /** Does something by Redis keys; if it fails, the exception has the caller's keys. */
+  private <T> T named(Supplier<T> batch) {
+    try {
+      return batch.get();
+    } catch (CacheBatchException e) {
+      throw e.withKeys(names::key);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+package io.github.redistoolkit.cache;
+
+import io.github.redistoolkit.core.Outcome;
+import io.github.redistoolkit.core.Renewable.Request;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/**
+ * Where entries are. Keys are the caller's, without the prefix.
+ *
+ * <p>What is done with one key is one command or one script, so one round trip, and safe to run
+ * twice by the same caller. Thread-safe.
+ *
+ * @param <V> the type of values
+ */
+sealed interface Store<V> permits RedisStore, NearStore {
+
+  /** What {@link #ttlMillis} returns for an entry without expiry. */
+  long FOR_EVER = -1;
+
+  /** What {@link #ttlMillis} returns where there is no entry. */
+  long NO_ENTRY = -2;
+
+  Found<V> read(String key);
+
+  /** Reads many; the keys are distinct, the result has each of them in their order. */
+  Map<String, Found<V>> readAll(List<String> keys);
+
+  void set(String key, String json, long ttlMillis);
+
+  /** Stores JSON by key. */
+  void setAll(Map<String, String> json, long ttlMillis);
+
+  /** Deletes what no update holds, and tells whether it was an entry. */
+  boolean delete(String key);
+
+  /** Deletes what no update holds, and returns how many entries there were; keys are distinct. */
+  long deleteAll(List<String> keys);
+
+  /** Passes on all keys, in batches. Some may come twice. */
+  void scan(Consumer<List<String>> batches);
+
+  boolean touch(String key, long ttlMillis);
+
+  long ttlMillis(String key);
+
+  /**
+   * A lease to be had.
+   *
+   * @param lease its mark up to the time of its end
+   * @param leaseMillis how long it lasts between renewals
+   * @param keyMillis how long the key lives: as long as what is to be stored there
+   */
+  record Claim(String lease, long leaseMillis, long keyMillis) {}
+
+  /**
+   * Puts a lease there if there is nothing, or what has ended.
+   *
+   * @param replaceableSha1 the digest of what may be replaced, or nothing
+   * @param deadLease a lease that nobody has any more, or nothing
+   */
+  boolean claim(String key, Claim claim, String replaceableSha1, String deadLease);
+
+  /** What renews a lease in the background. */
+  Request renewal(String key, Claim claim);
+
+  /** Stores what was loaded under a lease, if that is still there. */
+  boolean fill(String key, String lease, String json, long ttlMillis);
+
+  void release(String key, String lease);
+
+  /** Removes many leases by key, and tells for each whether it was there, in their order. */
+  List<Outcome<Object>> releaseAll(Map<String, String> leases);
+
+  /** What removes a lease in the background. */
+  Request removal(String key, String lease);
+
+  /**
+   * Places the holds of an update.
+   *
+   * @param keyMillis how long the key lives at least
+   */
+  void hold(List<String> keys, String token, long holdMillis, long keyMillis);
+
+  /** What renews a hold in the background. */
+  Request holdRenewal(String key, String token, long holdMillis, long keyMillis);
+
+  void unhold(List<String> keys, String token);
+
+  /** What removes a hold in the background. */
+  Request holdRemoval(String key, String token);
+
+  /** What {@link #claim} takes, for one of many keys. */
+  record Wanted(String key, Claim claim, String replaceableSha1, String deadLease) {}
+
+  /** Claims many, and tells for each whether it is the caller's. */
+  List<Outcome<Object>> claimAll(List<Wanted> wanted);
+
+  /** What {@link #fill} takes, for one of many keys. */
+  record Fill(String key, String lease, String json, long ttlMillis) {}
+
+  /** Stores what was loaded under many leases, and tells for each whether it was there. */
+  List<Outcome<Object>> fillAll(List<Fill> fills);
+
+  /** Marks an entry that ends soon as being refreshed, and tells whether that is the caller's. */
+  boolean beginRefresh(String key, String token, long leaseMillis, long mostLifeMillis);
+
+  /** What renews a refresh in the background. */
+  Request refreshRenewal(String key, String token, long leaseMillis);
+
+  /** Replaces what was refreshed, or deletes it for no JSON, if it is still the same. */
+  boolean endRefresh(String key, String token, String json, long ttlMillis);
+
+  /** What must be there, or not, for a value to be stored. */
+  enum Presence {
+    ABSENT,
+    PRESENT;
+
+    String argument() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /** Stores a value if there is an entry, or none; tells whether it was stored. */
+  boolean setIf(Presence presence, String key, String json, long ttlMillis);
+}

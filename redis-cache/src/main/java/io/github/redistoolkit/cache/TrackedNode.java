@@ -1,0 +1,448 @@
+package io.github.redistoolkit.cache;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.github.redistoolkit.cache.Tracking.Trust;
+import io.github.redistoolkit.core.Failures;
+import io.github.redistoolkit.core.Outcome;
+import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.RedisAccess.Keyed;
+import io.github.redistoolkit.core.RedisAccess.Opened;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import redis.clients.jedis.CommandObject;
+import redis.clients.jedis.Connection;
+import redis.clients.jedis.Protocol.Command;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.params.SetParams;
+
+/**
+ * Hears from one server which entries changed, on a connection of its own, and knows how long that
+ * can be relied on.
+ *
+ * <p>The connection has <a
+ * href="https://redis.io/docs/latest/develop/reference/client-side-caching/">tracking</a> on for
+ * the prefixes, redirected to itself, in RESP2, which every server since 6.0 can. A second thread
+ * publishes a probe four times a second <em>through the pool</em>, in a Cluster on a sharded
+ * channel of the node. What arrives on the connection is in the order of the server. So when a
+ * probe has arrived, everything that happened before it was sent has been heard; and the server
+ * that is heard is the one that the pool writes to. If probes stop to arrive, for whatever reason,
+ * trust runs out by itself.
+ *
+ * <p>With each probe a key of this JVM's own is read. Trust begins only after it was written
+ * through the pool and reported by the server under the name that it is expected to have. If it is
+ * gone, the database was emptied or swapped for another: nothing that was read before is served
+ * then.
+ */
+final class TrackedNode {
+
+  private static final Logger LOG = LoggerFactory.getLogger(TrackedNode.class);
+
+  private static final String CHANNEL = "__redis__:invalidate";
+  private static final long PROBE_MILLIS = 250;
+
+  /** Silence after which a connection is given up; probes should arrive far more often. */
+  private static final int SILENCE_MILLIS = 2000;
+
+  private static final long SHORTEST_PAUSE_MILLIS = 25;
+  private static final long LONGEST_PAUSE_MILLIS = 1000;
+  private static final Duration MARK_TTL = Duration.ofMinutes(10);
+
+  /** Names that are tried to find one in a slot of this node. */
+  private static final int MOST_NAMES = 200_000;
+
+  private final Tracking tracking;
+  private final RedisAccess redis;
+  private final RedisAccess listening;
+  private final String node;
+  private final String id = UUID.randomUUID().toString();
+
+  /** What the key of our own has: as a mark no entry to anybody. */
+  private final String value = Found.SIGN + "near:" + id;
+
+  private final CountDownLatch closed = new CountDownLatch(1);
+  private final Thread reader;
+  private final Thread prober;
+
+  private volatile @Nullable Session session;
+  private volatile String saidOfReads = "";
+  private volatile String saidOfProbes = "";
+
+  TrackedNode(Tracking tracking, RedisAccess redis, RedisAccess listening, String node) {
+    this.tracking = tracking;
+    this.redis = redis;
+    this.listening = listening;
+    this.node = node;
+    this.reader = daemon("redis-cache-near-reader", this::readUntilClosed);
+    this.prober = daemon("redis-cache-near-prober", this::probeUntilClosed);
+  }
+
+  /** One connection, from its set-up to its end. */
+  private static final class Session {
+    final Opened opened;
+    final Trust trust = new Trust();
+    final String mark;
+    final String serverMark;
+    final String channel;
+    volatile boolean subscribed;
+    volatile boolean verified;
+    volatile boolean wasTrusted;
+    volatile long nextMark = System.nanoTime();
+
+    // A probe counts when it has arrived and its sender knows that it went to the right server.
+    private long sent;
+    private String expected = "";
+    private boolean arrived;
+    private boolean accepted;
+
+    Session(Opened opened, String mark, String serverMark, String channel) {
+      this.opened = opened;
+      this.mark = mark;
+      this.serverMark = serverMark;
+      this.channel = channel;
+    }
+
+    synchronized String probe(long now) {
+      sent = now;
+      expected = UUID.randomUUID().toString();
+      arrived = false;
+      accepted = false;
+      return expected;
+    }
+
+    synchronized boolean arrived(String probe) {
+      if (!probe.equals(expected)) {
+        return false;
+      }
+      arrived = true;
+      extend();
+      return true;
+    }
+
+    synchronized void accepted() {
+      accepted = true;
+      extend();
+    }
+
+    private void extend() {
+      if (arrived && accepted && verified) {
+        trust.extend(sent);
+        wasTrusted = true;
+      }
+    }
+  }
+
+  void start() {
+    reader.start();
+    prober.start();
+  }
+
+  /** Trust in what this connection heard; null if there is no connection. */
+  @Nullable Trust trust() {
+    Session current = session;
+    return current == null ? null : current.trust;
+  }
+
+  /** Ends both threads, at once unless one is waiting for the network. */
+  void close() {
+    closed.countDown();
+    reconnect();
+    prober.interrupt();
+    reader.interrupt();
+  }
+
+  /** Gives up the connection, so that another one is made. */
+  void reconnect() {
+    Session current = session;
+    if (current != null) {
+      tracking.lost(current.trust);
+      current.opened.disconnect();
+    }
+  }
+
+  private boolean isClosed() {
+    return closed.getCount() == 0;
+  }
+
+  // The reader.
+
+  private void readUntilClosed() {
+    long pauseMillis = SHORTEST_PAUSE_MILLIS;
+    while (!isClosed() && !listening.isClosed()) {
+      try {
+        Session opened = open();
+        if (opened == null) {
+          return;
+        }
+        try {
+          session = opened;
+          readMessages(opened);
+        } finally {
+          session = null;
+          tracking.lost(opened.trust);
+          opened.opened.disconnect();
+          if (opened.wasTrusted) {
+            pauseMillis = SHORTEST_PAUSE_MILLIS;
+          }
+        }
+      } catch (RuntimeException e) {
+        // A connection without probes is silent: then what keeps probes off is what matters.
+        if (saidOfProbes.isEmpty()) {
+          saidOfReads = report("cannot hear Redis", e, saidOfReads);
+        }
+      }
+      if (!pause(pauseMillis)) {
+        return;
+      }
+      pauseMillis = Math.min(2 * pauseMillis, LONGEST_PAUSE_MILLIS);
+    }
+  }
+
+  private void readMessages(Session from) {
+    while (!isClosed()) {
+      receive(from, from.opened.connection().getUnflushedObject());
+    }
+  }
+
+  /** Says at WARN what keeps the near cache off, once until that changes or ends. */
+  private String report(String what, RuntimeException e, String said) {
+    if (isClosed()) {
+      return said; // Closing ends the connection that was being read.
+    }
+    Throwable cause = e.getCause() instanceof JedisException inner ? inner : e;
+    String reason = what + ": " + cause.getMessage();
+    if (reason.equals(said)) {
+      LOG.debug("Near caches of {} are still off, as this JVM {}", node, reason, e);
+    } else {
+      LOG.warn(
+          "Near caches of {} are off, as this JVM {}. They need the prefixes' keys, CLIENT TRACKING"
+              + " and ID, SUBSCRIBE and PUBLISH (in a Cluster SSUBSCRIBE and SPUBLISH) and the"
+              + " channels {} and redis-toolkit:near:*",
+          node.isEmpty() ? "the server" : node,
+          reason,
+          CHANNEL,
+          e);
+    }
+    return reason;
+  }
+
+  /** Opens a connection and has it track; null if the node has no slots any more. */
+  private @Nullable Session open() {
+    String channel = nameHere("redis-toolkit:near:" + id, MOST_NAMES);
+    if (channel == null) {
+      tracking.forget(this, node);
+      close();
+      return null;
+    }
+    String mark = mark();
+    Opened opened =
+        redis.spreadsKeys()
+            ? listening.openFor(mark, SILENCE_MILLIS)
+            : listening.open(SILENCE_MILLIS);
+    boolean ready = false;
+    try {
+      if (redis.spreadsKeys() && !opened.node().equals(node)) {
+        throw new JedisConnectionException("The slot has moved to " + opened.node());
+      }
+      Session begun = new Session(opened, mark, redis.key(mark), channel);
+      begin(begun, opened.connection());
+      ready = true;
+      return begun;
+    } finally {
+      if (!ready) {
+        opened.disconnect();
+      }
+    }
+  }
+
+  private void begin(Session begun, Connection connection) {
+    List<String> tracking = new ArrayList<>();
+    String clientId = String.valueOf(ask(connection, Command.CLIENT, "ID"));
+    tracking.addAll(List.of("TRACKING", "ON", "REDIRECT", clientId, "BCAST"));
+    for (String prefix : this.tracking.serverPrefixes()) {
+      tracking.addAll(List.of("PREFIX", prefix));
+    }
+    ask(connection, Command.CLIENT, tracking.toArray(String[]::new));
+    if (redis.spreadsKeys()) {
+      connection.sendCommand(Command.SUBSCRIBE, CHANNEL);
+      receive(begun, connection.getOne());
+      connection.sendCommand(Command.SSUBSCRIBE, redis.key(begun.channel));
+    } else {
+      connection.sendCommand(Command.SUBSCRIBE, CHANNEL, begun.channel);
+    }
+    // The replies come as messages do; the first read sends the command off.
+    receive(begun, connection.getOne());
+  }
+
+  /** A key under one of the prefixes, some of which may have a hash tag of another node. */
+  private String mark() {
+    for (String prefix : tracking.prefixes()) {
+      String mark = nameHere(prefix + "#near:" + id, MOST_NAMES / 10);
+      if (mark != null) {
+        return mark;
+      }
+    }
+    throw new JedisConnectionException("No prefix has keys in the slots of " + node);
+  }
+
+  /** A name that begins so and is in a slot of this node. */
+  private @Nullable String nameHere(String start, int most) {
+    if (!redis.spreadsKeys()) {
+      return start;
+    }
+    for (int i = 0; i < most; i++) {
+      String name = start + "-" + i;
+      if (redis.nodeFor(name).equals(node)) {
+        return name;
+      }
+    }
+    return null;
+  }
+
+  @CanIgnoreReturnValue
+  private static Object ask(Connection connection, Command command, String... args) {
+    connection.sendCommand(command, args);
+    return connection.getOne();
+  }
+
+  /** Takes a message. Whoever may publish can send anything: what is not understood is ignored. */
+  private void receive(Session from, @Nullable Object message) {
+    if (!(message instanceof List<?> parts) || parts.size() < 3) {
+      tracking.ignored.increment();
+      return;
+    }
+    String kind = text(parts.get(0));
+    String channel = text(parts.get(1));
+    Object content = parts.get(2);
+    boolean ours = channel.equals(from.channel) || channel.equals(redis.key(from.channel));
+    boolean understood = true;
+    if (kind.equals("subscribe") || kind.equals("ssubscribe")) {
+      from.subscribed |= ours;
+    } else if (kind.equals("sunsubscribe")) {
+      throw new JedisConnectionException("The slot of the channel has moved");
+    } else if (channel.equals(CHANNEL)) {
+      understood = changed(from, content);
+    } else {
+      understood = ours && content instanceof byte[] && from.arrived(text(content));
+    }
+    if (!understood) {
+      tracking.ignored.increment();
+    }
+  }
+
+  private boolean changed(Session from, @Nullable Object names) {
+    if (names == null) {
+      tracking.allChanged(); // The database was emptied.
+      return true;
+    }
+    if (!(names instanceof List<?> list)) {
+      return false;
+    }
+    for (Object bytes : list) {
+      String name = text(bytes);
+      tracking.changed(name);
+      if (!from.verified && name.equals(from.serverMark)) {
+        from.verified = true;
+      }
+    }
+    return true;
+  }
+
+  private static String text(@Nullable Object bytes) {
+    return bytes instanceof byte[] utf8 ? new String(utf8, UTF_8) : "";
+  }
+
+  // The prober.
+
+  private void probeUntilClosed() {
+    while (pause(PROBE_MILLIS) && !listening.isClosed()) {
+      Session current = session;
+      if (current != null && current.subscribed) {
+        probe(current);
+      }
+    }
+    reconnect(); // The reader ends with it, should the pool have been closed.
+  }
+
+  private void probe(Session current) {
+    try {
+      if (!isRight(current)) {
+        reconnect();
+        return;
+      }
+      if (!current.verified || System.nanoTime() - current.nextMark >= 0) {
+        redis.execute(
+            redis
+                .commands()
+                .set(current.mark, value, SetParams.setParams().px(MARK_TTL.toMillis())));
+        current.nextMark = System.nanoTime() + MARK_TTL.toNanos() / 2;
+      }
+      String probe = current.probe(System.nanoTime());
+      List<Outcome<Object>> outcomes = redis.executeAll(commands(current, probe));
+      Object mark = outcomes.get(0).get();
+      Object unused = outcomes.get(1).get();
+      boolean direct = outcomes.get(0).direct() && outcomes.get(1).direct();
+      if (!direct || !isRight(current)) {
+        reconnect();
+      } else if (value.equals(mark)) {
+        current.accepted();
+        saidOfProbes = "";
+        saidOfReads = "";
+      } else {
+        // Emptied, or another database: what was read before is no more.
+        tracking.allChanged();
+        current.verified = false;
+      }
+    } catch (RuntimeException e) {
+      boolean denied = e instanceof JedisException failure && !Failures.code(failure).isEmpty();
+      if (denied) {
+        saidOfProbes = report("is refused a probe", e, saidOfProbes);
+      } else if (!isClosed()) {
+        LOG.debug("No probe for near caches", e);
+      }
+    }
+  }
+
+  /** Whether the connection leads to where this client goes now. */
+  private boolean isRight(Session current) {
+    return redis.spreadsKeys()
+        ? redis.nodeFor(current.mark).equals(node) && redis.nodeFor(current.channel).equals(node)
+        : listening.isCurrent(current.opened);
+  }
+
+  @SuppressWarnings("unchecked") // both are taken as objects
+  private List<Keyed<Object>> commands(Session current, String probe) {
+    CommandObject<?> get = redis.commands().get(current.mark);
+    CommandObject<?> publish =
+        redis.spreadsKeys()
+            ? redis.commands().spublish(current.channel, probe)
+            : redis.commands().publish(current.channel, probe);
+    return List.of(
+        new Keyed<>(current.mark, (CommandObject<Object>) get),
+        new Keyed<>(current.channel, (CommandObject<Object>) publish));
+  }
+
+  /** Returns false when this is closed. */
+  private boolean pause(long millis) {
+    try {
+      return !closed.await(millis, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      return !isClosed();
+    }
+  }
+
+  private static Thread daemon(String name, Runnable task) {
+    Thread thread = new Thread(task, name);
+    thread.setDaemon(true);
+    return thread;
+  }
+}

@@ -69,9 +69,10 @@ final class KeptLease implements Renewable {
   /**
    * What is said once, whatever the answer.
    *
-   * @param done called when it was answered, or has taken too long
+   * @param done called when it was answered
+   * @param late called when it has taken too long
    */
-  static Renewable once(Request request, Runnable done) {
+  static Renewable once(Request request, Runnable done, Runnable late) {
     return new Renewable() {
       @Override
       public Request request() {
@@ -91,7 +92,7 @@ final class KeptLease implements Renewable {
 
       @Override
       public void over() {
-        done.run(); // The lease has ended by itself.
+        late.run();
       }
     };
   }

@@ -22,6 +22,9 @@ final class Leases {
 
   private static final Logger LOG = LoggerFactory.getLogger(CacheService.class);
 
+  /** For how long a removal is tried, ten times, before that begins anew. */
+  private static final long SEND_MILLIS = 5000;
+
   private final Renewals renewals;
   private final Set<Renewal> kept = ConcurrentHashMap.newKeySet();
   private volatile boolean closed;
@@ -90,9 +93,17 @@ final class Leases {
             kept.remove(sent);
           }
         };
+    long millis = Math.min(lifeMillis, SEND_MILLIS);
+    Runnable again =
+        () -> {
+          forget.run();
+          if (lifeMillis > millis) {
+            remove(removal, lifeMillis - millis);
+          }
+        };
     try {
       String key = removal.keys().get(0);
-      Renewal sent = renewals.send(key, lifeMillis, KeptLease.once(removal, forget));
+      Renewal sent = renewals.send(key, millis, KeptLease.once(removal, forget, again));
       kept.add(sent);
       sending.set(sent);
       if (done.get()) {

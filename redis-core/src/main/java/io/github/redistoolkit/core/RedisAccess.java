@@ -315,8 +315,8 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
   }
 
   /**
-   * Opens a connection of our own to a node, as {@link #nodeForChannel} or {@link #primaries} call it. The
-   * same as {@link #open(int)} where there is one server.
+   * Opens a connection of our own to a node, as {@link #nodeForChannel} or {@link #primaries} call
+   * it. The same as {@link #open(int)} where there is one server.
    *
    * @param node the node
    * @param silenceMillis the read timeout from then on: more than 0

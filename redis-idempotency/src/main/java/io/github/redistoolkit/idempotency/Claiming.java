@@ -105,12 +105,9 @@ final class Claiming {
     Stored seen;
     try {
       seen = reply.get();
-    } catch (StoredResultException e) {
-      throw e;
-    } catch (RuntimeException e) {
-      // Of a batch one may have failed alone: where its slot has moved, or one node has not
-      // answered, of which Jedis says no more than that there is no reply.
-      inDoubt = true;
+    } catch (JedisException e) {
+      // Of a batch one may have failed alone, as where its node has not answered.
+      inDoubt |= records.mayHaveRun(e);
       return run(Duration.ZERO);
     }
     Found found = resolve(seen);

@@ -16,7 +16,8 @@ public enum FailureOutcome {
 
   /**
    * The failure is the answer, as with a card that was declined. Callers get {@link
-   * ReplayedFailureException} until the ttl has passed.
+   * ReplayedFailureException} until the ttl has passed. Redis keeps the name of its class and its
+   * message as they are.
    */
   STORE_FAILURE
 }

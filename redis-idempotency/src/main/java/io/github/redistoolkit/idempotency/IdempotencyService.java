@@ -592,6 +592,9 @@ public final class IdempotencyService {
   public <T> List<Begun<T>> beginAll(List<Request> requests, TypeToken<T> type) {
     codec.requireReadable(Objects.requireNonNull(type, "type"));
     List<Request> all = List.copyOf(Objects.requireNonNull(requests, "requests"));
+    if (all.isEmpty()) {
+      return List.of();
+    }
     List<Claiming> claimings = all.stream().map(this::claiming).toList();
     List<Begun<T>> begun = new ArrayList<>();
     try {

@@ -12,8 +12,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import redis.clients.jedis.AbstractPipeline;
-import redis.clients.jedis.Response;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.params.SetParams;
@@ -246,17 +244,19 @@ final class Records {
 
   /** As {@link #put}, once for each, in one round trip to each server. */
   List<Supplier<@Nullable Stored>> putAll(List<Put> puts) {
-    try (AbstractPipeline pipeline = redis.pipelined()) {
-      List<Response<String>> replies =
-          puts.stream()
-              .map(
-                  put -> pipeline.setGet(put.key(), put.wanted().text(), ifAbsent(put.ttlMillis())))
-              .toList();
-      pipeline.sync();
-      return replies.stream()
-          .<Supplier<@Nullable Stored>>map(reply -> () -> parsed(guarded(reply)))
-          .toList();
-    }
+    List<RedisAccess.Keyed<String>> commands =
+        puts.stream()
+            .map(
+                put ->
+                    new RedisAccess.Keyed<>(
+                        put.key(),
+                        redis
+                            .commands()
+                            .setGet(put.key(), put.wanted().text(), ifAbsent(put.ttlMillis()))))
+            .toList();
+    return redis.executeAll(commands).stream()
+        .<Supplier<@Nullable Stored>>map(outcome -> () -> parsed(guarded(outcome::get)))
+        .toList();
   }
 
   /** What {@link #putAll} writes. */

@@ -3,6 +3,8 @@ package io.github.redistoolkit.idempotency;
 import static java.util.concurrent.TimeUnit.MILLISECONDS;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -120,7 +122,10 @@ final class Withdrawals {
   }
 
   private void settleEach() {
-    for (String redisKey : List.copyOf(byKey.keySet())) {
+    // In another order each time, so that a node that is away keeps nobody else waiting for long.
+    List<String> redisKeys = new ArrayList<>(byKey.keySet());
+    Collections.shuffle(redisKeys);
+    for (String redisKey : redisKeys) {
       try {
         settle(redisKey);
       } catch (RuntimeException e) {

@@ -71,7 +71,7 @@ final class EvolvingChild {
     PubSubListener listener =
         new PubSubListener() {
           @Override
-          public void onMalformed(
+          public void onUndecodable(
               Subscription subscription, String channel, byte[] payload, Throwable error) {
             heard.put(channel, "undecodable, counted " + subscription.undecodable());
           }

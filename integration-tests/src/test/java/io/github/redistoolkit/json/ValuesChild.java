@@ -202,7 +202,7 @@ final class ValuesChild {
     PubSubListener counting =
         new PubSubListener() {
           @Override
-          public void onMalformed(
+          public void onUndecodable(
               Subscription subscription, String channel, byte[] payload, Throwable error) {
             messages.put(channel, error.getClass().getSimpleName());
             arrived.incrementAndGet();

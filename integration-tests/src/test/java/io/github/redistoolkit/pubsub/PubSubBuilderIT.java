@@ -138,9 +138,9 @@ class PubSubBuilderIT extends PubSubSuite {
           }
 
           @Override
-          public void onMalformed(
+          public void onUndecodable(
               Subscription subscription, String to, byte[] payload, Throwable error) {
-            throw new UnsupportedOperationException("on purpose, in onMalformed");
+            throw new UnsupportedOperationException("on purpose, in onUndecodable");
           }
         };
     try (CapturedLog log = new CapturedLog();
@@ -150,7 +150,7 @@ class PubSubBuilderIT extends PubSubSuite {
       Wire.await("received").until(() -> kept.contains(1));
       assertThat(redis.killClients("pubsub"), is(1));
       assertReceivesAgain(2);
-      for (String method : List.of("onMalformed", "onDisconnected", "onReconnected")) {
+      for (String method : List.of("onUndecodable", "onDisconnected", "onReconnected")) {
         Wire.await(method).until(() -> log.text().contains("on purpose, in " + method));
       }
       assertThat(log.warnsOf("The listener threw"), is(true));

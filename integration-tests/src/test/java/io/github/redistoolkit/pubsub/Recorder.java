@@ -58,7 +58,7 @@ final class Recorder implements PubSubListener {
   }
 
   @Override
-  public void onMalformed(
+  public void onUndecodable(
       Subscription subscription, String channel, byte[] payload, Throwable error) {
     failures.add(new Failure(subscription, channel, new String(payload, UTF_8), error));
   }

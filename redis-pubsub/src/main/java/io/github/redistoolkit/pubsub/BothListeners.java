@@ -41,9 +41,9 @@ record BothListeners(PubSubListener first, PubSubListener next) implements PubSu
   }
 
   @Override
-  public void onMalformed(
+  public void onUndecodable(
       Subscription subscription, String channel, byte[] payload, Throwable error) {
-    tell(listener -> listener.onMalformed(subscription, channel, payload, error));
+    tell(listener -> listener.onUndecodable(subscription, channel, payload, error));
   }
 
   @Override

@@ -357,7 +357,7 @@ final class Delivery<T> implements Subscription, SerialTask.Work {
       body = decoder.decode(arrived.channel, arrived.payload);
     } catch (Throwable t) {
       undecodable.incrementAndGet();
-      reports.malformed(this, arrived.channel, arrived.payload, t);
+      reports.undecodable(this, arrived.channel, arrived.payload, t);
       return Outcome.FAILED;
     }
     if (life == Life.CLOSED) {

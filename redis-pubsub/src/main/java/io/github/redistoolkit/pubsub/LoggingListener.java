@@ -9,6 +9,16 @@ final class LoggingListener implements PubSubListener {
 
   private final EventLog log = EventLog.of(RedisPubSub.class);
 
+  /** Has those that log say now and then how much they held back. */
+  static void tick(PubSubListener listener) {
+    if (listener instanceof LoggingListener logging) {
+      logging.log.tick();
+    } else if (listener instanceof BothListeners both) {
+      tick(both.first());
+      tick(both.next());
+    }
+  }
+
   @Override
   public void onDisconnected(List<Subscription> subscriptions, Throwable cause) {
     log.warn(cause, "Lost the connection of {} subscriptions; reconnecting", subscriptions.size());
@@ -33,7 +43,7 @@ final class LoggingListener implements PubSubListener {
   }
 
   @Override
-  public void onMalformed(
+  public void onUndecodable(
       Subscription subscription, String channel, byte[] payload, Throwable error) {
     // Its cause may quote the message.
     String why =

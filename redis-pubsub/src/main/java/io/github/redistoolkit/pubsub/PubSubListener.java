@@ -64,7 +64,7 @@ public interface PubSubListener {
    * @param payload the message as it came; a copy
    * @param error why; its text may quote the message
    */
-  default void onMalformed(
+  default void onUndecodable(
       Subscription subscription, String channel, byte[] payload, Throwable error) {}
 
   /**

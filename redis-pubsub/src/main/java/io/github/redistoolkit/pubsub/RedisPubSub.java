@@ -53,7 +53,7 @@ import redis.clients.jedis.util.Pool;
  * both versions hear each other. A field that a message lacks is null or zero; one that the class
  * lacks is ignored; one that was renamed is both, unless {@code @SerializedName} names the old one
  * as an alternate. A message with a constant that the enum lacks, with a field that no longer fits
- * its type, or that the constructor refuses goes to {@link PubSubListener#onMalformed} and is
+ * its type, or that the constructor refuses goes to {@link PubSubListener#onUndecodable} and is
  * counted by {@link Subscription#undecodable}. This is how Gson reads; see {@link
  * io.github.redistoolkit.json.JsonCodec} for other mappers.
  *

@@ -141,8 +141,8 @@ final class Reports implements SerialTask.Work {
   }
 
   /** To be called on the executor already. */
-  void malformed(Subscription subscription, String channel, byte[] payload, Throwable error) {
-    guarded(() -> listener.onMalformed(subscription, channel, payload.clone(), error));
+  void undecodable(Subscription subscription, String channel, byte[] payload, Throwable error) {
+    guarded(() -> listener.onUndecodable(subscription, channel, payload.clone(), error));
   }
 
   /** To be called on the executor already. */
@@ -159,6 +159,7 @@ final class Reports implements SerialTask.Work {
   void tick() {
     task.revive();
     log.tick();
+    LoggingListener.tick(listener);
   }
 
   @Override

@@ -33,7 +33,7 @@ public interface Subscription extends AutoCloseable {
 
   /**
    * Returns how many messages could not be decoded to the type of the subscription. Each was given
-   * to {@link PubSubListener#onMalformed}, and is among those that failed.
+   * to {@link PubSubListener#onUndecodable}, and is among those that failed.
    *
    * @return the count since the subscription was made
    */

@@ -99,6 +99,24 @@ class LockOvertakingIT {
   }
 
   @Test
+  void aTokenThatIsAheadOfTheClockKeepsNoMarkFromBeingForgotten() {
+    String name = redis.unique("ahead");
+    long now = Locks.state(redis, name).now();
+    long token = now + 3_600_000_000L;
+    long past = now / 1_000 - 1;
+    String ahead = "a:" + (token / 1_000 + 1);
+    Locks.put(redis, name, token + " 0 - 0 0 0 " + ahead + " tgiven-up:" + past);
+    try (Lease lease = Locks.lock(redis, name, LEASE).tryAcquire().orElseThrow()) {
+      assertThat(lease.token(), is(token + 1));
+    }
+    assertThat(Locks.state(redis, name).marks(), is(List.of(ahead)));
+    // Once the clock is there.
+    Locks.put(redis, name, now - 1 + " 0 - 0 0 0 a:" + past);
+    Locks.lock(redis, name, LEASE).tryAcquire().orElseThrow().close();
+    assertThat(Locks.state(redis, name).marks(), is(List.of()));
+  }
+
+  @Test
   void aReleaseThatWasSentOnceAndAnsweredTellsWhetherItHeldTheLock() {
     String name = redis.unique("once");
     Requests requests = new Requests(redis, name);

@@ -56,10 +56,12 @@ final class LockScripts {
       local now = time[1] * 1000000 + time[2]
       """;
 
-  /** Drops marks whose time is over. The first is the oldest, so it tells whether there are any. */
+  /** Drops marks whose time is over. Of each kind the first is the oldest. */
   private static final String PRUNE =
       """
-      if marks ~= '' and tonumber(string.match(marks, ':(%d+)') or 0) * 1000 <= now then
+      if marks ~= ''
+          and (tonumber(string.match(marks, ' t[^:]*:(%d+)') or 9e15) * 1000 <= now
+            or tonumber(string.match(marks, ' a:(%d+)') or 9e15) * 1000 <= now) then
         local left = {}
         for mark in string.gmatch(marks, '%S+') do
           if tonumber(string.match(mark, ':(%d+)$') or 0) * 1000 > now then

@@ -2,11 +2,9 @@ package io.github.redistoolkit.core;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.UnifiedJedis;
-import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.executors.DefaultCommandExecutor;
 
@@ -28,22 +26,6 @@ abstract sealed class ClientAccess extends RedisAccess
   public <T> T execute(CommandObject<T> command) {
     try {
       return client.executeCommand(command);
-    } catch (JedisException e) {
-      keepInterrupt(e);
-      throw e;
-    }
-  }
-
-  @Override
-  @SuppressWarnings(
-      "deprecation") // it may answer a list of several nodes, for commands sent nowhere
-  public @Nullable Object send(ProtocolCommand command, String key, String... args) {
-    String actual = key(key);
-    String[] all = new String[args.length + 1];
-    all[0] = actual;
-    System.arraycopy(args, 0, all, 1, args.length);
-    try {
-      return client.sendCommand(actual, command, all);
     } catch (JedisException e) {
       keepInterrupt(e);
       throw e;

@@ -360,12 +360,4 @@ final class ClusterAccess extends ClientAccess {
       }
     };
   }
-
-  /** Nodes are configured alike, so any of them tells. */
-  @Override
-  public int socketTimeoutMillis() {
-    try (Connection connection = provider.getConnection()) {
-      return connection.getSoTimeout();
-    }
-  }
 }

@@ -7,14 +7,11 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import redis.clients.jedis.AbstractPipeline;
-import redis.clients.jedis.BuilderFactory;
-import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.JedisPool;
 import redis.clients.jedis.JedisSentinelPool;
 import redis.clients.jedis.Pipeline;
-import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.util.Pool;
@@ -67,15 +64,6 @@ final class PoolAccess extends RedisAccess {
   }
 
   @Override
-  public @Nullable Object send(ProtocolCommand command, String key, String... args) {
-    CommandArguments arguments = new CommandArguments(command).key(key);
-    for (String arg : args) {
-      arguments.add(arg);
-    }
-    return execute(new CommandObject<>(arguments, BuilderFactory.RAW_OBJECT));
-  }
-
-  @Override
   public AbstractPipeline pipelined() {
     return new BorrowedPipeline(this, borrow());
   }
@@ -124,16 +112,6 @@ final class PoolAccess extends RedisAccess {
   @Override
   public Collection<? extends Pool<?>> pools() {
     return List.of(pool);
-  }
-
-  @Override
-  public int socketTimeoutMillis() {
-    Borrowed borrowed = borrow();
-    try {
-      return borrowed.jedis.getConnection().getSoTimeout();
-    } finally {
-      giveBack(borrowed, Stream.ALIGNED);
-    }
   }
 
   /** Whether the next byte read from a connection starts the reply to the next command. */

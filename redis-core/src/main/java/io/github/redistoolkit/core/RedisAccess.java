@@ -181,17 +181,6 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
   public abstract <T> T execute(CommandObject<T> command);
 
   /**
-   * Runs a command of one key that Jedis has in another form, or not at all.
-   *
-   * @param command the command
-   * @param key its first argument, without the client's prefix
-   * @param args the others
-   * @return the reply as it came: {@code Long}, {@code byte[]}, a list of these, or null
-   * @throws JedisException as Jedis throws it
-   */
-  public abstract @Nullable Object send(ProtocolCommand command, String key, String... args);
-
-  /**
    * Opens a pipeline on a borrowed connection, in a Cluster on one per node, until it is closed.
    * Keys are given to it as the caller knows them.
    *
@@ -496,14 +485,6 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
    * @return the pools of this moment
    */
   public abstract Collection<? extends Pool<?>> pools();
-
-  /**
-   * Returns how long borrowed connections wait for a reply; borrows one to ask it.
-   *
-   * @return milliseconds; 0 if they wait for ever
-   * @throws JedisException if there is no connection to be had
-   */
-  public abstract int socketTimeoutMillis();
 
   /**
    * Finds the keys that begin with a text, on all primaries of a Cluster, whose nodes are asked for

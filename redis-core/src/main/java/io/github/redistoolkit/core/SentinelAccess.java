@@ -7,10 +7,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.CommandObject;
-import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionPool;
 import redis.clients.jedis.UnifiedJedis;
-import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.providers.SentineledConnectionProvider;
 import redis.clients.jedis.util.Pool;
@@ -33,11 +31,6 @@ final class SentinelAccess extends ClientAccess {
   @CanIgnoreReturnValue
   public <T> T execute(CommandObject<T> command) {
     return acrossFailover(() -> super.execute(command));
-  }
-
-  @Override
-  public @Nullable Object send(ProtocolCommand command, String key, String... args) {
-    return this.<@Nullable Object>acrossFailover(() -> super.send(command, key, args));
   }
 
   @Override
@@ -116,16 +109,6 @@ final class SentinelAccess extends ClientAccess {
   @Override
   public Collection<? extends Pool<?>> pools() {
     return List.of(pool());
-  }
-
-  @Override
-  public int socketTimeoutMillis() {
-    return acrossFailover(
-        () -> {
-          try (Connection connection = pool().getResource()) {
-            return connection.getSoTimeout();
-          }
-        });
   }
 
   private ConnectionPool pool() {

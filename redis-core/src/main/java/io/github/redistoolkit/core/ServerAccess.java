@@ -46,11 +46,4 @@ final class ServerAccess extends ClientAccess {
   public Collection<? extends Pool<?>> pools() {
     return List.of(pool);
   }
-
-  @Override
-  public int socketTimeoutMillis() {
-    try (Connection connection = pool.getResource()) {
-      return connection.getSoTimeout();
-    }
-  }
 }

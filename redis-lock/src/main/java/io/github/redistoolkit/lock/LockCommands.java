@@ -30,8 +30,8 @@ final class LockCommands {
   static final String NOT_WOKEN = "";
 
   /**
-   * For how long it is remembered who has ended or given up, and how leases ended: longer than a
-   * client repeats a request (10 s by default in a Cluster), and a network delivers it late.
+   * For how long it is remembered who has ended or given up: longer than a client repeats a request
+   * (10 s by default in a Cluster), and a network delivers it late.
    */
   static final long MEMORY_MILLIS = 60_000;
 

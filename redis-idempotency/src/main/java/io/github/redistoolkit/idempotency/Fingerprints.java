@@ -14,6 +14,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Fingerprints {
 
+  static {
+    ModuleVersion.check();
+  }
+
   private Fingerprints() {}
 
   /**

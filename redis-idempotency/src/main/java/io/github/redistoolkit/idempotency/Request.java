@@ -18,6 +18,10 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Request {
 
+  static {
+    ModuleVersion.check();
+  }
+
   private final String key;
   private final @Nullable String fingerprint;
   private final @Nullable Duration ttl;

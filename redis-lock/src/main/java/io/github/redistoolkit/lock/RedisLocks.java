@@ -32,6 +32,10 @@ import redis.clients.jedis.util.Pool;
  */
 public final class RedisLocks {
 
+  static {
+    ModuleVersion.check();
+  }
+
   private final RedisAccess redis;
   private final String prefix;
   private final LockSettings settings;

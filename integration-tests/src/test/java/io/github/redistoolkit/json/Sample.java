@@ -120,7 +120,7 @@ record Sample<T>(String name, T value, TypeToken<T> type) {
     samples.add(of("uuid", new UUID(1, 2), UUID.class));
     samples.add(of("enum", Colour.GREEN, Colour.class));
     samples.add(of("locale", Locale.forLanguageTag("zh-Hant-TW"), Locale.class));
-    samples.add(of("nestedTooDeep", node(600), Node.class));
+    samples.add(of("nestedTooDeep", node(1_200), Node.class));
     samples.add(of("nestedDeep", node(200), Node.class));
   }
 

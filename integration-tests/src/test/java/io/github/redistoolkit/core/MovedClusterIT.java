@@ -9,6 +9,7 @@ import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.RedisServer;
 import io.github.redistoolkit.testing.TestRedis;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -16,6 +17,7 @@ import redis.clients.jedis.ConnectionPoolConfig;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.RedisClusterClient;
+import redis.clients.jedis.UnifiedJedis;
 
 /** A Cluster all of whose nodes have got new addresses, while the name it is found by stayed. */
 @Tag("integration")
@@ -29,7 +31,7 @@ class MovedClusterIT {
       List<RedisServer> before = shared.privateServers("maxclients 900").servers();
       PrivateRedis after = shared.privateServers("maxclients 800");
       AtomicReference<HostAndPort> leadsTo = new AtomicReference<>(before.get(0).address());
-      try (RedisClusterClient client = clientOf(leadsTo)) {
+      try (UnifiedJedis client = clientOf(leadsTo)) {
         RedisAccess redis = RedisAccess.of(client);
         redis.open(1000).disconnect();
         before.forEach(RedisServer::kill);
@@ -49,9 +51,9 @@ class MovedClusterIT {
     }
   }
 
-  private static RedisClusterClient clientOf(AtomicReference<HostAndPort> leadsTo) {
+  private static UnifiedJedis clientOf(AtomicReference<HostAndPort> leadsTo) {
     return RedisClusterClient.builder()
-        .nodes(java.util.Set.of(NAME))
+        .nodes(Set.of(NAME))
         .clientConfig(
             DefaultJedisClientConfig.builder()
                 .hostAndPortMapper(node -> node.equals(NAME) ? leadsTo.get() : node)

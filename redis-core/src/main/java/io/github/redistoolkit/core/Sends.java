@@ -16,6 +16,9 @@ public final class Sends implements Rawable {
   private final AtomicInteger sent = new AtomicInteger();
   private final AtomicInteger answered = new AtomicInteger();
 
+  /** Makes a count for one command, of nothing so far. */
+  public Sends() {}
+
   @Override
   public byte[] getRaw() {
     return String.valueOf(sent.incrementAndGet()).getBytes(StandardCharsets.US_ASCII);

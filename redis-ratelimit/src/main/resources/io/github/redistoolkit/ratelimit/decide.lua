@@ -67,9 +67,11 @@ if ARGV[1] ~= '' then
   clock, extra, hold = tonumber(number()), tonumber(number()), tonumber(number())
   back, booked = tonumber(number()), tonumber(number())
 end
+-- A key's life passes in the server's time: where another is given, it must not end first.
+local spare = 60000
 if not clock then
   local time = redis.call('TIME')
-  clock = time[1] * 1000000 + time[2]
+  clock, spare = time[1] * 1000000 + time[2], 0
 end
 
 -- The log that is looked at: the key and what was read of it, where the log is in it, and its window.
@@ -576,7 +578,7 @@ for index = 1, #states do
       run('SET', state.key,
           struct.pack(HEAD, VERSION, state.name, now, state.ahead, state.newest, ends, number)
               .. sections .. logs,
-          'PX', string.format('%d', math.ceil((ends - now) / 1000)))
+          'PX', string.format('%d', math.ceil((ends - now) / 1000) + spare))
     end
   end
   next_limit = last_limit + 1

@@ -21,7 +21,10 @@ public final class CacheBatchException extends JedisException {
   /** In the order of the request. */
   private final LinkedHashSet<String> failedKeys;
 
+  /** How many keys the batch had. */
   private final int batchSize;
+
+  /** What failed first. */
   private final JedisException cause;
 
   CacheBatchException(Collection<String> failedKeys, int batchSize, JedisException cause) {

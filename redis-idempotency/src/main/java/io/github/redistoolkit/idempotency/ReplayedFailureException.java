@@ -16,6 +16,7 @@ public final class ReplayedFailureException extends IdempotencyException {
   /** The name of a class. */
   private final String failureType;
 
+  /** The message of what was thrown then; null if it had none. */
   private final @Nullable String failureMessage;
 
   ReplayedFailureException(String failureType, @Nullable String failureMessage) {

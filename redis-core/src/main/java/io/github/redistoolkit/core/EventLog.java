@@ -1,7 +1,9 @@
 package io.github.redistoolkit.core;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -16,7 +18,8 @@ import redis.clients.jedis.exceptions.JedisException;
  * <p>The same event is logged at once, and then at most once in 10 seconds, in 20, 40 and so on up
  * to 5 minutes while it continues, with the number of times that were held back. The same event is
  * one of the same text and the same {@linkplain #kind kind} of cause, whatever its details: so a
- * flood of invented names is one event, and a cause that changes shows at once.
+ * flood of invented names is one event, and a cause that changes shows at once. How many were held
+ * back of an event that has ended is told along with the next one, of whatever kind.
  *
  * <p>Details and the messages of causes are {@linkplain #escape escaped} and bounded, so no name
  * and no payload that others chose can begin a line of its own. Values and payloads are not to be
@@ -36,6 +39,14 @@ public final class EventLog {
   private static final int MOST_CAUSES = 5;
   private static final int MOST_FRAMES = 40;
 
+  private static final ClassValue<EventLog> LOGS =
+      new ClassValue<>() {
+        @Override
+        protected EventLog computeValue(Class<?> owner) {
+          return new EventLog(LoggerFactory.getLogger(owner), Ticker.system());
+        }
+      };
+
   private final Logger logger;
   private final Ticker ticker;
   private final ReentrantLock lock = new ReentrantLock();
@@ -47,19 +58,22 @@ public final class EventLog {
         }
       };
 
+  private long nextSweepNanos;
+
   EventLog(Logger logger, Ticker ticker) {
     this.logger = logger;
     this.ticker = ticker;
+    this.nextSweepNanos = ticker.nanoTime();
   }
 
   /**
-   * Returns a log under the name of a class.
+   * Returns the log under the name of a class.
    *
    * @param owner the class that users know
-   * @return its log
+   * @return its log, always the same
    */
   public static EventLog of(Class<?> owner) {
-    return new EventLog(LoggerFactory.getLogger(owner), Ticker.system());
+    return LOGS.get(owner);
   }
 
   /** When an event was logged, and how often it has happened since. */
@@ -122,7 +136,10 @@ public final class EventLog {
     try {
       long heldBack = admit(event, cause == null ? "" : kind(cause));
       if (heldBack >= 0) {
-        write(event, cause, details, heldBack);
+        logger.warn(text(event, cause, heldBack), all(cause, details, heldBack));
+      }
+      for (Left left : sweep()) {
+        logger.warn("{} more: {}", left.heldBack, left.event.replace("{}", "…"));
       }
     } catch (Throwable t) {
       // There is nobody left to tell, and what had to be said must not become a failure itself.
@@ -145,41 +162,75 @@ public final class EventLog {
     }
   }
 
-  private void write(String event, @Nullable Throwable cause, Object[] details, long heldBack) {
-    StringBuilder text = new StringBuilder(event);
-    Object[] all = new Object[details.length + 3];
-    int count = 0;
-    for (Object detail : details) {
-      all[count++] = escape(String.valueOf(detail));
-    }
-    if (heldBack > 0) {
-      text.append(" ({} more since this was last logged)");
-      all[count++] = heldBack;
-    }
-    if (cause != null) {
-      text.append(": {}");
-      all[count++] = describe(cause);
-      if (!(cause instanceof JedisException)) {
-        all[count++] = new Escaped(cause, 0);
-      }
-    }
-    logger.warn(text.toString(), Arrays.copyOf(all, count));
+  private static String text(String event, @Nullable Throwable cause, long heldBack) {
+    return event
+        + (heldBack > 0 ? " ({} more since this was last logged)" : "")
+        + (cause == null ? "" : ": {}");
   }
 
-  /** Logs how often events were held back that have not come again. To be called now and then. */
-  public void tick() {
+  /** What takes the places in the text, and at the end the trace. */
+  private static Object[] all(@Nullable Throwable cause, Object[] details, long heldBack) {
+    List<Object> all = new ArrayList<>();
+    for (Object detail : details) {
+      all.add(escape(String.valueOf(detail)));
+    }
+    if (heldBack > 0) {
+      all.add(heldBack);
+    }
+    if (cause != null) {
+      all.add(describe(cause));
+      if (!(cause instanceof JedisException)) {
+        all.add(new Escaped(cause, 0));
+      }
+    }
+    return all.toArray();
+  }
+
+  /** What was held back of an event that has not come again. */
+  private record Left(String event, long heldBack) {}
+
+  private List<Left> sweep() {
+    long now = ticker.nanoTime();
+    List<Left> left = new ArrayList<>();
+    lock.lock();
     try {
-      long now = ticker.nanoTime();
-      lock.lock();
-      try {
-        for (Seen seen : events.values()) {
-          if (seen.heldBack > 0 && now - seen.nextNanos >= 0) {
-            long heldBack = seen.logged(now, true);
-            logger.warn("{} more: {}", heldBack, seen.event.replace("{}", "…"));
-          }
+      if (now - nextSweepNanos < 0) {
+        return left;
+      }
+      nextSweepNanos = now + SHORTEST_PAUSE_NANOS;
+      for (Seen seen : events.values()) {
+        if (seen.heldBack > 0 && now - seen.nextNanos >= 0) {
+          left.add(new Left(seen.event, seen.logged(now, true)));
         }
-      } finally {
-        lock.unlock();
+      }
+    } finally {
+      lock.unlock();
+    }
+    return left;
+  }
+
+  /** Begins anew, so that what a test does is logged whatever others did before. */
+  void forget() {
+    lock.lock();
+    try {
+      events.clear();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Says at DEBUG what is of use only to whoever looks for something: every time, in the same safe
+   * form.
+   *
+   * @param cause why
+   * @param event what happened, with <code>{}</code> for each detail
+   * @param details names and numbers; no payloads
+   */
+  public void debug(Throwable cause, String event, Object... details) {
+    try {
+      if (logger.isDebugEnabled()) {
+        logger.debug(text(event, cause, 0), all(cause, details, 0));
       }
     } catch (Throwable t) {
       // As above.
@@ -275,6 +326,7 @@ public final class EventLog {
           Character.FORMAT,
           Character.LINE_SEPARATOR,
           Character.PARAGRAPH_SEPARATOR,
+          Character.PRIVATE_USE,
           Character.SURROGATE,
           Character.UNASSIGNED ->
           true;

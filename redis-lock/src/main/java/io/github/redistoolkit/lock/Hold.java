@@ -3,6 +3,7 @@ package io.github.redistoolkit.lock;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.Alarms;
 import io.github.redistoolkit.core.Callbacks;
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Renewable;
 import io.github.redistoolkit.core.Renewal;
 import io.github.redistoolkit.core.Renewals;
@@ -17,8 +18,6 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
@@ -29,7 +28,7 @@ import redis.clients.jedis.exceptions.JedisException;
  */
 final class Hold implements Renewable {
 
-  private static final Logger LOG = LoggerFactory.getLogger(RedisLock.class);
+  private static final EventLog LOG = EventLog.of(RedisLock.class);
 
   /** For how long it is tried to clear away what was lost and is still in Redis. */
   private static final long CLEARING_MILLIS = 5_000;
@@ -239,10 +238,6 @@ final class Hold implements Renewable {
       long end = asked + Renewals.certainNanos(leaseMillis);
       after = happen(new Event.Moved(System.nanoTime(), end));
     }
-    Keeping kept = keeping.get();
-    if (kept != null) {
-      kept.failing = false;
-    }
     return after.phase() == Phase.HELD ? Answer.RENEWED : Answer.GONE;
   }
 
@@ -252,12 +247,7 @@ final class Hold implements Renewable {
     if (kept == null || life().phase() != Phase.HELD) {
       return;
     }
-    if (kept.failing) {
-      LOG.debug("Lock {} could not be renewed", shownName(), why);
-    } else {
-      kept.failing = true;
-      LOG.warn("Lock {} could not be renewed; trying until its lease ends", shownName(), why);
-    }
+    LOG.warn(why, "Lock {} could not be renewed; trying until its lease ends", name());
   }
 
   @Override
@@ -308,9 +298,6 @@ final class Hold implements Renewable {
 
     private final Runnable onLost;
 
-    /** Whether the last renewal failed. */
-    private volatile boolean failing;
-
     // Guarded by this object's monitor.
     private @Nullable Renewal renewal;
     private Alarms.@Nullable Alarm watch;
@@ -358,8 +345,7 @@ final class Hold implements Renewable {
     private boolean isReachable() {
       boolean reachable = handle.get() != null;
       if (!reachable) {
-        LOG.warn(
-            "The lease on lock {} was dropped without a release; it expires", hold.shownName());
+        LOG.warn("The lease on lock {} was dropped without a release; it expires", hold.name());
       }
       return reachable;
     }
@@ -391,10 +377,10 @@ final class Hold implements Renewable {
       try {
         onLost.run();
       } catch (Throwable e) {
-        LOG.warn("The callback for the loss of lock {} failed", hold.shownName(), e);
+        LOG.warn(e, "The callback for the loss of lock {} failed", hold.name());
       }
       // After the holder, who must not wait for a log.
-      LOG.warn("The lease on lock {} was lost: {}", hold.shownName(), cause());
+      LOG.warn("The lease on lock {} was lost: {}", hold.name(), cause());
     }
 
     private String cause() {
@@ -412,19 +398,17 @@ final class Hold implements Renewable {
 
     @Override
     public Answer answered(@Nullable Object reply, long asked) {
-      LOG.debug("Lock {} was lost before its release; given back: {}", commands.shownName(), reply);
       return Answer.GONE;
     }
 
     @Override
     public void failed(RuntimeException why) {
-      LOG.debug("Lock {} was lost and could not be released", commands.shownName(), why);
+      LOG.warn(why, "Lock {} was lost and could not be released yet", commands.name());
     }
 
     @Override
     public void over() {
-      LOG.warn(
-          "Lock {} was lost and could not be released; it expires by itself", commands.shownName());
+      LOG.warn("Lock {} was lost and could not be released; it expires by itself", commands.name());
     }
   }
 }

@@ -1,6 +1,7 @@
 package io.github.redistoolkit.lock;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.LuaScript;
 import io.github.redistoolkit.core.RedisAccess;
@@ -47,7 +48,7 @@ final class LockCommands {
     this.redis = redis;
     this.name = name;
     this.key = prefix + "lock:" + RedisKeys.hashTag(name, "name");
-    this.shownName = Names.shown(name);
+    this.shownName = EventLog.escape(name);
     this.wakeKey = key + ":q";
   }
 
@@ -221,7 +222,8 @@ final class LockCommands {
   private RuntimeException explained(JedisDataException failure) {
     return Failures.code(failure).equals("LOCKSTATE")
         ? new LockStateException(
-            "key " + Names.shown(key) + " does not hold the state of a lock: delete it", failure)
+            "key " + EventLog.escape(key) + " does not hold the state of a lock: delete it",
+            failure)
         : failure;
   }
 

@@ -2,10 +2,9 @@ package io.github.redistoolkit.lock;
 
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Callbacks;
+import io.github.redistoolkit.core.EventLog;
 import java.time.Duration;
 import java.util.Objects;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * What may be chosen for a lock.
@@ -16,7 +15,7 @@ import org.slf4j.LoggerFactory;
  */
 record LockSettings(long keepAtLeastNanos, LockListener listener) {
 
-  private static final Logger LOG = LoggerFactory.getLogger(RedisLock.class);
+  private static final EventLog LOG = EventLog.of(RedisLock.class);
 
   private static final LockListener NOBODY = new LockListener() {};
 
@@ -27,7 +26,7 @@ record LockSettings(long keepAtLeastNanos, LockListener listener) {
     if (prefix.indexOf('{') >= 0 || prefix.indexOf('}') >= 0) {
       throw new IllegalArgumentException(
           "prefix must not have braces, by which a Cluster would choose the slot, but is "
-              + Names.shown(prefix));
+              + EventLog.escape(prefix));
     }
     return prefix.isEmpty() ? prefix : Arguments.requireText(prefix, "prefix");
   }
@@ -61,7 +60,7 @@ record LockSettings(long keepAtLeastNanos, LockListener listener) {
     try {
       telling.run();
     } catch (Throwable e) {
-      LOG.warn("A lock's listener failed", e);
+      LOG.warn(e, "A lock's listener failed");
     }
   }
 }

@@ -9,8 +9,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Runs short tasks when their time has come, all in one daemon thread.
@@ -21,7 +19,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Alarms {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Alarms.class);
+  private static final EventLog LOG = EventLog.shared(Alarms.class);
 
   private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
@@ -151,7 +149,7 @@ public final class Alarms {
       try {
         alarm.task.run();
       } catch (Throwable e) {
-        LOG.warn("A task of the timer failed", e);
+        LOG.warn(e, "A task of the timer failed");
       }
     }
   }
@@ -195,7 +193,7 @@ public final class Alarms {
       }
     } catch (InterruptedException e) {
       // By someone who interrupts every thread there is. Who needs the time starts another.
-      LOG.debug("The timer was interrupted", e);
+      LOG.debug(e, "The timer was interrupted");
       return true;
     } finally {
       lock.unlock();

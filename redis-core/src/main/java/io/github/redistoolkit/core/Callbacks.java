@@ -4,8 +4,6 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Runs what users want to be told, in threads that do nothing else: at most 32 daemons for all
@@ -14,7 +12,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Callbacks {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Callbacks.class);
+  private static final EventLog LOG = EventLog.shared(Callbacks.class);
 
   private static final int MOST_THREADS = 32;
 
@@ -58,7 +56,7 @@ public final class Callbacks {
       threads.execute(callback);
     } catch (Throwable e) {
       runLater(callback);
-      LOG.warn("No thread for a callback; trying again", e);
+      LOG.warn(e, "No thread for a callback; trying again");
     }
   }
 
@@ -66,7 +64,7 @@ public final class Callbacks {
     try {
       var unused = alarms.at(ticker.nanoTime() + NEXT_TRY_NANOS, () -> run(callback));
     } catch (Throwable e) {
-      LOG.warn("Nor one for the time; the callback runs in the wrong one", e);
+      LOG.warn(e, "Nor one for the time; the callback runs in the wrong one");
       callback.run();
     }
   }

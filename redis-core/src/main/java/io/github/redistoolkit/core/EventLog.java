@@ -39,11 +39,11 @@ public final class EventLog {
   private static final int MOST_CAUSES = 5;
   private static final int MOST_FRAMES = 40;
 
-  private static final ClassValue<EventLog> LOGS =
+  private static final ClassValue<EventLog> SHARED =
       new ClassValue<>() {
         @Override
         protected EventLog computeValue(Class<?> owner) {
-          return new EventLog(LoggerFactory.getLogger(owner), Ticker.system());
+          return of(owner);
         }
       };
 
@@ -67,13 +67,24 @@ public final class EventLog {
   }
 
   /**
-   * Returns the log under the name of a class.
+   * Returns a log of its own under the name of a class: for an object that lives long, and whose
+   * events are not to be counted with those of others.
+   *
+   * @param owner the class that users know
+   * @return a new log
+   */
+  public static EventLog of(Class<?> owner) {
+    return new EventLog(LoggerFactory.getLogger(owner), Ticker.system());
+  }
+
+  /**
+   * Returns the log of all objects of a class and of what works for them.
    *
    * @param owner the class that users know
    * @return its log, always the same
    */
-  public static EventLog of(Class<?> owner) {
-    return LOGS.get(owner);
+  public static EventLog shared(Class<?> owner) {
+    return SHARED.get(owner);
   }
 
   /** When an event was logged, and how often it has happened since. */
@@ -138,8 +149,8 @@ public final class EventLog {
       if (heldBack >= 0) {
         logger.warn(text(event, cause, heldBack), all(cause, details, heldBack));
       }
-      for (Left left : sweep()) {
-        logger.warn("{} more: {}", left.heldBack, left.event.replace("{}", "…"));
+      if (isTimeToSweep()) {
+        tick();
       }
     } catch (Throwable t) {
       // There is nobody left to tell, and what had to be said must not become a failure itself.
@@ -189,15 +200,36 @@ public final class EventLog {
   /** What was held back of an event that has not come again. */
   private record Left(String event, long heldBack) {}
 
-  private List<Left> sweep() {
+  private boolean isTimeToSweep() {
+    long now = ticker.nanoTime();
+    lock.lock();
+    try {
+      boolean due = now - nextSweepNanos >= 0;
+      if (due) {
+        nextSweepNanos = now + SHORTEST_PAUSE_NANOS;
+      }
+      return due;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Logs how often events were held back that have not come again. May be called now and then. */
+  public void tick() {
+    try {
+      for (Left left : left()) {
+        logger.warn("{} more: {}", left.heldBack, left.event.replace("{}", "…"));
+      }
+    } catch (Throwable t) {
+      // As above.
+    }
+  }
+
+  private List<Left> left() {
     long now = ticker.nanoTime();
     List<Left> left = new ArrayList<>();
     lock.lock();
     try {
-      if (now - nextSweepNanos < 0) {
-        return left;
-      }
-      nextSweepNanos = now + SHORTEST_PAUSE_NANOS;
       for (Seen seen : events.values()) {
         if (seen.heldBack > 0 && now - seen.nextNanos >= 0) {
           left.add(new Left(seen.event, seen.logged(now, true)));

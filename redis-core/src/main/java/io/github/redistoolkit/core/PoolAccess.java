@@ -4,8 +4,6 @@ import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Jedis;
@@ -27,7 +25,7 @@ import redis.clients.jedis.util.Pool;
  */
 final class PoolAccess extends RedisAccess {
 
-  private static final Logger LOG = LoggerFactory.getLogger(PoolAccess.class);
+  private static final EventLog LOG = EventLog.shared(PoolAccess.class);
 
   private final Pool<Jedis> pool;
   private final @Nullable SentinelPrimary primary;
@@ -196,7 +194,7 @@ final class PoolAccess extends RedisAccess {
     } catch (JedisException e) {
       // The connection has been discarded. What failed is the new one with which commons-pool
       // replaces it at once; thrown here, that would take the place of the command's own outcome.
-      LOG.debug("A discarded connection could not be replaced", e);
+      LOG.debug(e, "A discarded connection could not be replaced");
     }
   }
 

@@ -11,8 +11,6 @@ import java.util.Set;
 import java.util.function.Consumer;
 import org.apache.commons.pool2.PooledObjectFactory;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.BuilderFactory;
 import redis.clients.jedis.CommandArguments;
@@ -55,7 +53,7 @@ import redis.clients.jedis.util.Pool;
  */
 public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
 
-  private static final Logger LOG = LoggerFactory.getLogger(RedisAccess.class);
+  private static final EventLog LOG = EventLog.shared(RedisAccess.class);
 
   /** The clients of Jedis that are known, whichever of them this version of it has. */
   private static final Set<String> CLIENTS =
@@ -546,7 +544,7 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
     try {
       connection.forceDisconnect();
     } catch (IOException e) {
-      LOG.debug("A connection could not be closed", e);
+      LOG.debug(e, "A connection could not be closed");
     }
   }
 

@@ -6,8 +6,6 @@ import io.github.redistoolkit.core.Renewable.Answer;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The renewal of one lease: when to ask next, and whether its time is over.
@@ -18,7 +16,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class Renewal {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Renewal.class);
+  private static final EventLog LOG = EventLog.shared(Renewal.class);
 
   private static final long SHORTEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
 
@@ -214,7 +212,7 @@ public final class Renewal {
     try {
       answer = lease.answered(reply, asked);
     } catch (RuntimeException | Error e) {
-      LOG.warn("The owner of a lease did not understand the reply to its renewal", e);
+      LOG.warn(e, "The owner of a lease did not understand the reply to its renewal");
       return;
     }
     switch (answer) {
@@ -247,7 +245,7 @@ public final class Renewal {
     try {
       lease.failed(why);
     } catch (RuntimeException | Error e) {
-      LOG.warn("The owner of a lease could not be told that its renewal failed", e);
+      LOG.warn(e, "The owner of a lease could not be told that its renewal failed");
     }
   }
 

@@ -14,8 +14,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Connection;
@@ -33,7 +31,7 @@ import redis.clients.jedis.exceptions.JedisNoScriptException;
  */
 final class RenewalLane {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Renewals.class);
+  private static final EventLog LOG = EventLog.shared(Renewals.class);
 
   private static final ThreadFactory THREADS = Daemons.named("redis-toolkit-renewal-");
 
@@ -203,7 +201,7 @@ final class RenewalLane {
         return batch;
       } catch (InterruptedException e) {
         // By someone who interrupts every thread there is. The next try starts another.
-        LOG.debug("A renewal thread was interrupted", e);
+        LOG.debug(e, "A renewal thread was interrupted");
         running = false;
         return List.of();
       } finally {

@@ -52,13 +52,25 @@ class EventLogTest {
     for (int i = 0; i < 5; i++) {
       log.warn("Lost {}", i);
     }
-    log.warn("Another");
+    log.tick();
+    assertThat(recorded.lines, contains("Lost 0"));
     recorded.pass(10);
-    log.warn("Another");
+    log.tick();
     recorded.pass(100);
+    log.tick();
+    assertThat(recorded.lines, contains("Lost 0", "4 more: Lost …"));
+  }
+
+  @Test
+  void tellsOfWhatWasHeldBackAlongWithTheNextEventOfWhateverKind() {
+    for (int i = 0; i < 5; i++) {
+      log.warn("Lost {}", i);
+    }
+    recorded.pass(11);
     log.warn("Another");
-    assertThat(
-        recorded.lines, contains("Lost 0", "Another", "Another", "4 more: Lost …", "Another"));
+    recorded.pass(11);
+    log.warn("Another");
+    assertThat(recorded.lines, contains("Lost 0", "Another", "4 more: Lost …", "Another"));
   }
 
   @Test

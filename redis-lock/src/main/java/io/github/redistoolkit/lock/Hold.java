@@ -28,7 +28,7 @@ import redis.clients.jedis.exceptions.JedisException;
  */
 final class Hold implements Renewable {
 
-  private static final EventLog LOG = EventLog.of(RedisLock.class);
+  private static final EventLog LOG = EventLog.shared(RedisLock.class);
 
   /** For how long it is tried to clear away what was lost and is still in Redis. */
   private static final long CLEARING_MILLIS = 5_000;

@@ -15,7 +15,7 @@ import java.util.Objects;
  */
 record LockSettings(long keepAtLeastNanos, LockListener listener) {
 
-  private static final EventLog LOG = EventLog.of(RedisLock.class);
+  private static final EventLog LOG = EventLog.shared(RedisLock.class);
 
   private static final LockListener NOBODY = new LockListener() {};
 

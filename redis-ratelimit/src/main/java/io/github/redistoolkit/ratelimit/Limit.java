@@ -2,6 +2,7 @@ package io.github.redistoolkit.ratelimit;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.Arguments;
+import io.github.redistoolkit.core.EventLog;
 import java.math.BigInteger;
 import java.time.Duration;
 import java.util.Objects;
@@ -152,7 +153,10 @@ public record Limit(Kind kind, long permits, Duration period, long refill, int s
     Objects.requireNonNull(value, argument);
     if (!NAME.matcher(value).matches()) {
       throw new IllegalArgumentException(
-          argument + " must be one or more of A-Z a-z 0-9 _ . - but is '" + value + "'");
+          argument
+              + " must be one or more of A-Z a-z 0-9 _ . - but is '"
+              + EventLog.escape(value)
+              + "'");
     }
     return value;
   }

@@ -2,6 +2,7 @@ package io.github.redistoolkit.ratelimit;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.github.redistoolkit.core.Alarms;
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
@@ -13,8 +14,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
@@ -29,7 +28,7 @@ import redis.clients.jedis.exceptions.JedisException;
  */
 final class PermitsAhead {
 
-  private static final Logger LOG = LoggerFactory.getLogger(PermitsAhead.class);
+  private static final EventLog LOG = EventLog.shared(RateLimiter.class);
   private static final int MOST_IDS = 10_000;
   private static final long FORGOTTEN_AFTER = Duration.ofSeconds(10).toNanos();
 
@@ -240,7 +239,7 @@ final class PermitsAhead {
         try {
           redis.giveBack(subject, back);
         } catch (JedisException e) {
-          LOG.debug("{} unused permits come back only by themselves", back, e);
+          LOG.warn(e, "{} unused permits come back only by themselves", back);
         }
       }
     }

@@ -2,6 +2,7 @@ package io.github.redistoolkit.ratelimit;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.Arguments;
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.RedisKeys;
@@ -18,8 +19,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisException;
@@ -82,7 +81,7 @@ public final class RateLimiter {
     ModuleVersion.check();
   }
 
-  private static final Logger LOG = LoggerFactory.getLogger(RateLimiter.class);
+  private static final EventLog LOG = EventLog.shared(RateLimiter.class);
   private static final Duration LONGEST_WAIT = Duration.ofDays(1);
   private static final long MOST_PERMITS = 1_000_000_000;
   private static final int MOST_DEMANDS = 16;
@@ -502,7 +501,7 @@ public final class RateLimiter {
       try {
         listener.onDecision(name, decision);
       } catch (RuntimeException e) {
-        LOG.warn("The listener of limiter {} failed", name, e);
+        LOG.warn(e, "The listener of limiter {} failed", name);
       }
     }
     return decision;
@@ -552,7 +551,7 @@ public final class RateLimiter {
     if (onUnavailable == OnUnavailable.THROW || !Failures.isPassing(e)) {
       throw e;
     }
-    DegradedLog.tell(name, onUnavailable, e);
+    LOG.warn(e, "Redis cannot decide: {} of limiter {} does", onUnavailable, name);
     return Decision.degraded(onUnavailable == OnUnavailable.ALLOW, limits.get(0), e);
   }
 
@@ -721,7 +720,8 @@ public final class RateLimiter {
     public Builder prefix(String prefix) {
       Arguments.requireText(prefix, "prefix");
       if (prefix.indexOf('{') >= 0 || prefix.indexOf('}') >= 0) {
-        throw new IllegalArgumentException("prefix must have no brace, but is '" + prefix + "'");
+        throw new IllegalArgumentException(
+            "prefix must have no brace, but is '" + EventLog.escape(prefix) + "'");
       }
       this.prefix = prefix;
       return this;

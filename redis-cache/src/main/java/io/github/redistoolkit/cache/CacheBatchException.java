@@ -1,5 +1,6 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.core.EventLog;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.Set;
@@ -52,7 +53,11 @@ public final class CacheBatchException extends JedisException {
   }
 
   private static String message(Collection<String> failedKeys, int batchSize) {
-    String first = failedKeys.stream().limit(KEYS_IN_MESSAGE).collect(Collectors.joining(", "));
+    String first =
+        failedKeys.stream()
+            .limit(KEYS_IN_MESSAGE)
+            .map(EventLog::escape)
+            .collect(Collectors.joining(", "));
     String more = failedKeys.size() > KEYS_IN_MESSAGE ? ", …" : "";
     return failedKeys.size() + " of " + batchSize + " keys failed: " + first + more;
   }

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.core.EventLog;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
@@ -30,8 +31,8 @@ public final class CacheInvalidationException extends RuntimeException {
 
   private static String named(List<String> keys) {
     return keys.size() == 1
-        ? "key " + keys.get(0)
-        : keys.size() + " keys from " + keys.get(0) + " on";
+        ? "key " + EventLog.escape(keys.get(0))
+        : keys.size() + " keys from " + EventLog.escape(keys.get(0)) + " on";
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.core.EventLog;
 import java.time.Duration;
 
 /**
@@ -11,6 +12,10 @@ public final class CacheTimeoutException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   CacheTimeoutException(String key, Duration maxWait) {
-    super("key " + key + " is being loaded by another caller for longer than " + maxWait);
+    super(
+        "key "
+            + EventLog.escape(key)
+            + " is being loaded by another caller for longer than "
+            + maxWait);
   }
 }

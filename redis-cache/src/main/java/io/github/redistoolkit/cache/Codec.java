@@ -3,25 +3,22 @@ package io.github.redistoolkit.cache;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Json;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Values to JSON and back. Thread-safe. */
 final class Codec<V> {
 
-  private static final Logger LOG = LoggerFactory.getLogger(CacheService.class);
+  private static final EventLog LOG = EventLog.shared(CacheService.class);
   private static final char REPLACEMENT = '\uFFFD';
 
   private final Json json;
   private final TypeToken<V> type;
-  private final AtomicBoolean undecodableSaid = new AtomicBoolean();
 
   Codec(Json json, TypeToken<V> type) {
     this.json = json;
@@ -67,13 +64,8 @@ final class Codec<V> {
   }
 
   private Found<V> undecodable(byte[] bytes, String reason) {
-    if (!undecodableSaid.get() && undecodableSaid.compareAndSet(false, true)) {
-      LOG.warn(
-          "An entry cannot be decoded to {} ({}): a miss, as are all like it, which are only"
-              + " counted",
-          type,
-          reason);
-    }
+    // The type is part of the event, so that each is heard of.
+    LOG.warn("An entry cannot be decoded to " + type + " (" + reason + "): a miss");
     return new Found.Undecodable<>(sha1(bytes));
   }
 

@@ -1,15 +1,14 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.core.EventLog;
 import java.time.Duration;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** The counters behind {@link CacheStats}, and who is told as they change. */
 final class Counters {
 
-  private static final Logger LOG = LoggerFactory.getLogger(CacheService.class);
+  private static final EventLog LOG = EventLog.shared(CacheService.class);
 
   private final CacheListener listener;
 
@@ -22,7 +21,7 @@ final class Counters {
     try {
       event.accept(listener);
     } catch (RuntimeException e) {
-      LOG.warn("A listener of a cache threw", e);
+      LOG.warn(e, "A listener of a cache threw");
     }
   }
 

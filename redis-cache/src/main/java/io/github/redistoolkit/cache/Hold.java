@@ -1,16 +1,15 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.core.EventLog;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import redis.clients.jedis.exceptions.JedisException;
 
 /** Keys kept uncached while the database is written; see {@link CacheAside#update}. */
 final class Hold {
 
-  private static final Logger LOG = LoggerFactory.getLogger(CacheAside.class);
+  private static final EventLog LOG = EventLog.shared(CacheAside.class);
 
   private final Store<?> store;
   private final Leases leases;

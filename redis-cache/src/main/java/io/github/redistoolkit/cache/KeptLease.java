@@ -1,19 +1,17 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Renewable;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** A lease or hold that is kept alive in the background, or one that is to be removed there. */
 final class KeptLease implements Renewable {
 
-  private static final Logger LOG = LoggerFactory.getLogger(CacheService.class);
+  private static final EventLog LOG = EventLog.shared(CacheService.class);
 
   private final String what;
   private final Request request;
   private final Runnable lost;
-  private volatile boolean failing;
   private volatile boolean ended;
 
   /**
@@ -36,7 +34,6 @@ final class KeptLease implements Renewable {
 
   @Override
   public Answer answered(@Nullable Object reply, long asked) {
-    failing = false;
     if (Long.valueOf(1).equals(reply)) {
       return Answer.RENEWED;
     }
@@ -46,12 +43,7 @@ final class KeptLease implements Renewable {
 
   @Override
   public void failed(RuntimeException why) {
-    if (failing) {
-      LOG.debug("{} could not be renewed", what, why);
-    } else {
-      failing = true;
-      LOG.warn("{} could not be renewed, and is tried again", what, why);
-    }
+    LOG.warn(why, "{} could not be renewed, and is tried again", what);
   }
 
   @Override
@@ -87,7 +79,7 @@ final class KeptLease implements Renewable {
 
       @Override
       public void failed(RuntimeException why) {
-        LOG.debug("A lease whose load has ended could not be removed yet", why);
+        LOG.warn(why, "A lease or hold that has ended could not be removed yet");
       }
 
       @Override

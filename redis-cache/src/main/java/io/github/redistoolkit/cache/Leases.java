@@ -1,5 +1,6 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.Renewable.Request;
 import io.github.redistoolkit.core.Renewal;
@@ -9,8 +10,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Keeps leases and holds alive while the caller's code runs, and removes those that are known to be
@@ -20,7 +19,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Leases {
 
-  private static final Logger LOG = LoggerFactory.getLogger(CacheService.class);
+  private static final EventLog LOG = EventLog.shared(CacheService.class);
 
   /** For how long a removal is tried, ten times, before that begins anew. */
   private static final long SEND_MILLIS = 5000;
@@ -73,7 +72,7 @@ final class Leases {
       }
       return new Kept(lease, renewal);
     } catch (OutOfMemoryError noThread) {
-      LOG.warn("{} is not renewed, for want of a thread", what, noThread);
+      LOG.warn(noThread, "{} is not renewed, for want of a thread", what);
       return new Kept(lease, null);
     }
   }
@@ -112,7 +111,7 @@ final class Leases {
         sent.end();
       }
     } catch (OutOfMemoryError noThread) {
-      LOG.warn("A lease is left to end by itself, for want of a thread", noThread);
+      LOG.warn(noThread, "A lease is left to end by itself, for want of a thread");
     }
   }
 

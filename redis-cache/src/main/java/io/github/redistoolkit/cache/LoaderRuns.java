@@ -2,6 +2,7 @@ package io.github.redistoolkit.cache;
 
 import static java.util.Objects.requireNonNull;
 
+import io.github.redistoolkit.core.EventLog;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -47,7 +48,8 @@ final class LoaderRuns<V> {
   void requireNotLoading(String key) {
     Set<Running> running = LOADING.get();
     if (running != null && running.contains(new Running(this, key))) {
-      throw new IllegalStateException("the loader of key " + key + " asks for the same key");
+      throw new IllegalStateException(
+          "the loader of key " + EventLog.escape(key) + " asks for the same key");
     }
   }
 
@@ -168,7 +170,9 @@ final class LoaderRuns<V> {
     for (int most = WAITING.size(); owner != null && most >= 0; most--) {
       if (owner == self) {
         throw new IllegalStateException(
-            "the loader of another caller, who loads key " + key + ", waits for this one's");
+            "the loader of another caller, who loads key "
+                + EventLog.escape(key)
+                + ", waits for this one's");
       }
       Owner next = WAITING.get(owner);
       owner = next == null ? null : next.thread();

@@ -1,13 +1,12 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.core.EventLog;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
@@ -16,7 +15,7 @@ import redis.clients.jedis.exceptions.JedisException;
  */
 final class Refreshes<V> {
 
-  private static final Logger LOG = LoggerFactory.getLogger(CacheService.class);
+  private static final EventLog LOG = EventLog.shared(CacheService.class);
 
   private static final int MOST_REMEMBERED = 10_000;
 
@@ -137,7 +136,7 @@ final class Refreshes<V> {
     } catch (JedisException e) {
       failures.add(key, e);
     } catch (RuntimeException e) {
-      LOG.debug("Key {} was not refreshed; its entry lives on until it ends", key, e);
+      LOG.debug(e, "Key {} was not refreshed; its entry lives on until it ends", key);
     } finally {
       if (kept != null) {
         kept.end();

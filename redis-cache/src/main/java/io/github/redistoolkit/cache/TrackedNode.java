@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.cache.Tracking.Trust;
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.Outcome;
 import io.github.redistoolkit.core.RedisAccess;
@@ -16,8 +17,6 @@ import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.Protocol.Command;
@@ -45,7 +44,7 @@ import redis.clients.jedis.params.SetParams;
  */
 final class TrackedNode {
 
-  private static final Logger LOG = LoggerFactory.getLogger(TrackedNode.class);
+  private static final EventLog LOG = EventLog.shared(CacheService.class);
 
   private static final String CHANNEL = "__redis__:invalidate";
   private static final long PROBE_MILLIS = 250;
@@ -74,8 +73,7 @@ final class TrackedNode {
   private final Thread prober;
 
   private volatile @Nullable Session session;
-  private volatile String saidOfReads = "";
-  private volatile String saidOfProbes = "";
+  private volatile boolean probesRefused;
 
   TrackedNode(Tracking tracking, RedisAccess redis, RedisAccess listening, String node) {
     this.tracking = tracking;
@@ -196,8 +194,8 @@ final class TrackedNode {
         }
       } catch (RuntimeException e) {
         // A connection without probes is silent: then what keeps probes off is what matters.
-        if (saidOfProbes.isEmpty()) {
-          saidOfReads = report("cannot hear Redis", e, saidOfReads);
+        if (!probesRefused) {
+          report("cannot hear Redis", e);
         }
       }
       if (!pause(pauseMillis)) {
@@ -213,26 +211,19 @@ final class TrackedNode {
     }
   }
 
-  /** Says at WARN what keeps the near cache off, once until that changes or ends. */
-  private String report(String what, RuntimeException e, String said) {
+  /** Says what keeps the near cache off. */
+  private void report(String what, RuntimeException e) {
     if (isClosed()) {
-      return said; // Closing ends the connection that was being read.
+      return; // Closing ends the connection that was being read.
     }
-    Throwable cause = e.getCause() instanceof JedisException inner ? inner : e;
-    String reason = what + ": " + cause.getMessage();
-    if (reason.equals(said)) {
-      LOG.debug("Near caches of {} are still off, as this JVM {}", node, reason, e);
-    } else {
-      LOG.warn(
-          "Near caches of {} are off, as this JVM {}. They need the prefixes' keys, CLIENT TRACKING"
-              + " and ID, SUBSCRIBE and PUBLISH (in a Cluster SSUBSCRIBE and SPUBLISH) and the"
-              + " channels {} and redis-toolkit:near:*",
-          node.isEmpty() ? "the server" : node,
-          reason,
-          CHANNEL,
-          e);
-    }
-    return reason;
+    LOG.warn(
+        e,
+        "Near caches of {} are off, as this JVM "
+            + what
+            + ". They need the prefixes' keys, CLIENT TRACKING and ID, SUBSCRIBE and PUBLISH (in a"
+            + " Cluster SSUBSCRIBE and SPUBLISH) and the channels {} and redis-toolkit:near:*",
+        node.isEmpty() ? "the server" : node,
+        CHANNEL);
   }
 
   /** Opens a connection and has it track; null if the node has no slots any more. */
@@ -395,8 +386,7 @@ final class TrackedNode {
         reconnect();
       } else if (value.equals(mark)) {
         current.accepted();
-        saidOfProbes = "";
-        saidOfReads = "";
+        probesRefused = false;
       } else {
         // Emptied, or another database: what was read before is no more.
         tracking.allChanged();
@@ -405,9 +395,10 @@ final class TrackedNode {
     } catch (RuntimeException e) {
       boolean denied = e instanceof JedisException failure && !Failures.code(failure).isEmpty();
       if (denied) {
-        saidOfProbes = report("is refused a probe", e, saidOfProbes);
+        probesRefused = true;
+        report("is refused a probe", e);
       } else if (!isClosed()) {
-        LOG.debug("No probe for near caches", e);
+        LOG.debug(e, "No probe for near caches");
       }
     }
   }

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -13,8 +14,6 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Hears from Redis which entries changed, for all near caches over one pool or client: one {@link
@@ -25,7 +24,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Tracking {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Tracking.class);
+  private static final EventLog LOG = EventLog.shared(CacheService.class);
 
   /** All that track, so that near caches over the same pool or client share one. */
   private static final Map<Object, Tracking> SHARED = new WeakHashMap<>();
@@ -151,7 +150,7 @@ final class Tracking {
       tracked.start();
     } catch (OutOfMemoryError noThread) {
       tracked.close();
-      LOG.warn("No thread for a near cache, which stays off", noThread);
+      LOG.warn(noThread, "No thread for a near cache, which stays off");
       return null;
     }
     nodes.put(node, tracked);

@@ -1,17 +1,16 @@
 package io.github.redistoolkit.idempotency;
 
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Renewable;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Renews the lease of a claim while the work runs, for no longer than was said. */
 final class KeepAlive implements Renewable {
 
-  private static final Logger LOG = LoggerFactory.getLogger(IdempotencyService.class);
+  private static final EventLog LOG = EventLog.shared(IdempotencyService.class);
 
   private final String redisKey;
   private final Stored claim;
@@ -60,11 +59,11 @@ final class KeepAlive implements Renewable {
 
   @Override
   public void failed(RuntimeException why) {
-    LOG.debug("The lease of a claim could not be renewed yet", why);
+    LOG.warn(why, "The lease of a claim could not be renewed; trying until it ends");
   }
 
   @Override
   public void over() {
-    LOG.debug("The lease of a claim could not be renewed in time");
+    LOG.warn("The lease of a claim could not be renewed in time, and has ended");
   }
 }

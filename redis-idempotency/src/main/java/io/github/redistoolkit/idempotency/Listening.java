@@ -1,13 +1,12 @@
 package io.github.redistoolkit.idempotency;
 
+import io.github.redistoolkit.core.EventLog;
 import java.util.function.Consumer;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Tells the caller's listener, and keeps what it throws from whoever tells. */
 record Listening(IdempotencyListener listener) {
 
-  private static final Logger LOG = LoggerFactory.getLogger(IdempotencyService.class);
+  private static final EventLog LOG = EventLog.shared(IdempotencyService.class);
 
   static final Listening NOBODY = new Listening(new IdempotencyListener() {});
 
@@ -15,7 +14,7 @@ record Listening(IdempotencyListener listener) {
     try {
       event.accept(listener);
     } catch (RuntimeException e) {
-      LOG.warn("The listener failed", e);
+      LOG.warn(e, "The listener failed");
     }
   }
 }

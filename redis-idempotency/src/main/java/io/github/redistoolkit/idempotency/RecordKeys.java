@@ -2,6 +2,7 @@ package io.github.redistoolkit.idempotency;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.Arguments;
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.RedisKeys;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
@@ -34,7 +35,8 @@ record RecordKeys(String prefix, String name) {
     requirePart(prefix, "prefix");
     requirePart(name, "name");
     if (name.indexOf(':') >= 0) {
-      throw new IllegalArgumentException("name must not contain ':', but is " + name);
+      throw new IllegalArgumentException(
+          "name must not contain ':', but is " + EventLog.escape(name));
     }
   }
 
@@ -43,7 +45,7 @@ record RecordKeys(String prefix, String name) {
     Arguments.requireRange(value.length(), "the length of " + argument, 1, LONGEST_PART);
     if (BRACE.matcher(value).find()) {
       throw new IllegalArgumentException(
-          argument + " must not contain '{' or '}', but is " + value);
+          argument + " must not contain '{' or '}', but is " + EventLog.escape(value));
     }
   }
 

@@ -1,23 +1,20 @@
 package io.github.redistoolkit.idempotency;
 
 import com.google.gson.reflect.TypeToken;
-import io.github.redistoolkit.core.FirstOfType;
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import java.nio.charset.StandardCharsets;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /** Turns results into what a record holds and back. Thread-safe. */
 final class ResultCodec {
 
-  private static final Logger LOG = LoggerFactory.getLogger(IdempotencyService.class);
+  private static final EventLog LOG = EventLog.shared(IdempotencyService.class);
 
   private final Json json;
   private final int maxResultBytes;
-  private final FirstOfType undecodable = new FirstOfType();
 
   ResultCodec(Json json, int maxResultBytes) {
     this.json = json;
@@ -71,13 +68,13 @@ final class ResultCodec {
       // Not only Gson's: a record's constructor may refuse what it finds. Without the exception
       // itself, as that may quote the result.
       String kind = e.getClass().getSimpleName();
-      if (undecodable.isNew(type)) {
-        LOG.warn(
-            "A stored result cannot be read as {} ({}); whoever asks for one gets an exception, and"
-                + " of this type that is not logged again",
-            type,
-            kind);
-      }
+      // The type is part of the event, so that each is heard of.
+      LOG.warn(
+          "A stored result cannot be read as "
+              + type
+              + " ("
+              + kind
+              + "); whoever asks for it gets an exception");
       throw new StoredResultException(
           "the stored result cannot be read as "
               + type

@@ -2,6 +2,7 @@ package io.github.redistoolkit.idempotency;
 
 import static java.util.concurrent.TimeUnit.MILLISECONDS;
 
+import io.github.redistoolkit.core.EventLog;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -10,8 +11,6 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
@@ -23,7 +22,7 @@ import redis.clients.jedis.exceptions.JedisException;
  */
 final class Withdrawals {
 
-  private static final Logger LOG = LoggerFactory.getLogger(IdempotencyService.class);
+  private static final EventLog LOG = EventLog.shared(IdempotencyService.class);
   private static final int MOST = 10_000;
   private static final Duration PATIENCE = Duration.ofHours(1);
   private static final long LEAST_PAUSE_MILLIS = 50;
@@ -76,7 +75,7 @@ final class Withdrawals {
       try {
         records.withdraw(redisKey, each.owner(), each.ttlMillis());
       } catch (StoredResultException e) {
-        LOG.debug("A claim need not be taken back: its record is damaged", e);
+        LOG.debug(e, "A claim need not be taken back: its record is damaged");
       }
       remove(redisKey, each);
     }
@@ -129,7 +128,7 @@ final class Withdrawals {
       try {
         settle(redisKey);
       } catch (RuntimeException e) {
-        LOG.debug("Claims cannot be taken back yet", e);
+        LOG.warn(e, "Claims cannot be taken back yet; trying again");
         giveUpOnOld(redisKey);
         return;
       }

@@ -2,6 +2,7 @@ package io.github.redistoolkit.pubsub;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.RedisAccess.Opened;
 import io.github.redistoolkit.core.Ticker;
@@ -80,7 +81,8 @@ final class KeyEvents {
     for (String event : events) {
       if (!NAME.matcher(event).matches()) {
         throw new IllegalArgumentException(
-            "events must be names as Redis gives them, such as expired, but one is " + event);
+            "events must be names as Redis gives them, such as expired, but one is "
+                + EventLog.escape(event));
       }
     }
     String database = redis.spreadsKeys() ? "0" : database();

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.pubsub;
 
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.pubsub.Session.Request;
 import io.github.redistoolkit.pubsub.Session.Verb;
 import io.github.redistoolkit.pubsub.Topic.Handler;
@@ -106,7 +107,7 @@ final class Registry {
   void adopt(Topic topic) {
     Topic present = of(topic.kind).putIfAbsent(topic.name, topic);
     if (present != null) {
-      throw new IllegalStateException(topic.name + " is here already");
+      throw new IllegalStateException(EventLog.escape(topic.name) + " is here already");
     }
     topic.status = Status.UNSENT;
     anyLost |= topic.lostSinceNanos != null;

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.pubsub;
 
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.pubsub.Topic.Kind;
 import java.util.ArrayList;
@@ -90,7 +91,8 @@ final class Routes {
       }
       String owner = redis.nodeForChannel(channel);
       if (owner == null) {
-        throw new JedisConnectionException("The cluster client knows no node for " + channel);
+        throw new JedisConnectionException(
+            "The cluster client knows no node for " + EventLog.escape(channel));
       }
       return linkTo(owner).add(delivery, Kind.SHARDED, channel);
     } finally {

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.CacheService;
+import io.github.redistoolkit.core.FreshLog;
 import io.github.redistoolkit.idempotency.IdempotencyService;
 import io.github.redistoolkit.idempotency.Request;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException;
@@ -148,6 +149,7 @@ class JsonOutcomesIT {
 
   @Test
   void whatCannotBeReadIsLoggedOnceAndCounted() {
+    List.of(CacheService.class, IdempotencyService.class, RedisPubSub.class).forEach(FreshLog::of);
     try (CapturedLog log = new CapturedLog();
         CacheService<Colour> cache = cache(Colour.class);
         RedisPubSub pubSub = redis.over(RedisPubSub::new, RedisPubSub::new)) {

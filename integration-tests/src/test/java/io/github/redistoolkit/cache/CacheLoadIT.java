@@ -309,7 +309,7 @@ class CacheLoadIT {
                       throw new IllegalStateException("no database");
                     }));
     Awaitility.await().until(() -> cache.stats().misses() == 101);
-    Awaitility.await().until(() -> Fixtures.waitingIn(FleetLoads.class, "join") == 100);
+    Awaitility.await().until(() -> Fixtures.waitingIn(Waits.class, "join") == 100);
     fail.countDown();
     Set<Throwable> failures = Collections.newSetFromMap(new IdentityHashMap<>());
     for (Future<String> caller : callers) {

@@ -82,7 +82,7 @@ class CacheWaitingIT extends CacheFaultSuite {
     Awaitility.await().until(() -> cache.stats().misses() == CALLERS);
     Awaitility.await()
         .pollDelay(Duration.ofMillis(400))
-        .until(() -> Fixtures.waitingIn(FleetLoads.class, "awaitEndOf") == CALLERS - 1);
+        .until(() -> Fixtures.waitingIn(Waits.class, "awaitEndOf") == CALLERS - 1);
     long gets = network.requests("GET") - before;
     long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
     // Each once; then one of them after 1, 2, 4, 8, 16 and 32 ms, and every 50 ms from then on.
@@ -108,7 +108,7 @@ class CacheWaitingIT extends CacheFaultSuite {
             // It is under way for as long as it takes all the others to need it.
             Awaitility.await()
                 .atMost(Duration.ofSeconds(30))
-                .until(() -> Fixtures.waitingIn(FleetLoads.class, "claim") == CALLERS - 1);
+                .until(() -> Fixtures.waitingIn(LeasedLoads.class, "claim") == CALLERS - 1);
           }
           return false;
         },

@@ -3,13 +3,10 @@ package io.github.redistoolkit.cache;
 import static java.util.Objects.requireNonNull;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.RedisStore.Reading;
 import io.github.redistoolkit.core.Arguments;
-import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
-import io.github.redistoolkit.json.JsonCodec;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -20,9 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
@@ -71,7 +66,7 @@ import redis.clients.jedis.util.Pool;
  *
  * <p>Each method is one round trip, unless it says otherwise or the near cache answers.
  * Thread-safe. Make one per type and keep it: it owns no thread until a loader runs, unless it has
- * a {@linkplain Builder#nearCache near cache}, and closing it never closes the pool or client.
+ * a {@linkplain CacheBuilder#nearCache near cache}, and closing it never closes the pool or client.
  *
  * @param <V> the type of the values; if it is mutable, every read gives a copy of its own
  */
@@ -97,10 +92,8 @@ public final class CacheService<V> implements AutoCloseable {
   private final NearStore<V> store;
   private final FleetLoads<V> loads;
 
-  private final Supplier<CacheService<String>> ofVersions;
-
-  /** The versions of groups, by name; made with the first group. Guarded by the supplier. */
-  private @Nullable CacheService<String> versions;
+  private final BulkLoads<V> bulkLoads;
+  private final Groups groups;
 
   private final String jvm = UUID.randomUUID().toString();
   private final AtomicLong holds = new AtomicLong();
@@ -136,7 +129,7 @@ public final class CacheService<V> implements AutoCloseable {
     this(builder(client, prefix, type));
   }
 
-  CacheService(Builder<V> options) {
+  CacheService(CacheBuilder<V> options) {
     redis = options.redis;
     Names names = new Names(options.prefix);
     defaultTtlMillis = options.defaultTtlMillis;
@@ -165,9 +158,20 @@ public final class CacheService<V> implements AutoCloseable {
     }
     Reading reading = options.early == null ? Reading.VALUE_ALONE : Reading.WITH_LIFE;
     store = new NearStore<>(redis, names, codec, copies, counters, reading);
+    groups = new Groups(() -> options.ofVersions(holdMillis).build());
     Lifetimes lifetimes = new Lifetimes(options.leaseMillis, options.nullTtlMillis, options.jitter);
-    ofVersions = () -> options.ofVersions(holdMillis).build();
-    loads = new FleetLoads<>(store, coolDown, codec, leases, lifetimes, counters, options.early);
+    RedisFailures failures = new RedisFailures(counters);
+    LoaderRuns<V> runs = new LoaderRuns<>(codec, counters);
+    LeasedLoads<V> leased =
+        new LeasedLoads<>(store, coolDown, runs, leases, lifetimes, counters, failures);
+    Waits<V> waits = new Waits<>(store, coolDown, leased, lifetimes, counters, failures);
+    Refreshes<V> refreshes =
+        options.early == null
+            ? null
+            : new Refreshes<>(
+                options.early, store, coolDown, runs, leases, lifetimes, counters, failures);
+    loads = new FleetLoads<>(store, coolDown, runs, leased, waits, counters, failures, refreshes);
+    bulkLoads = new BulkLoads<>(store, coolDown, runs, leased, waits, counters, failures);
   }
 
   /**
@@ -182,7 +186,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate
    */
-  public static <V> Builder<V> builder(Pool<Jedis> pool, String prefix, Class<V> type) {
+  public static <V> CacheBuilder<V> builder(Pool<Jedis> pool, String prefix, Class<V> type) {
     return builder(pool, prefix, TypeToken.get(requireNonNull(type, "type")));
   }
 
@@ -198,8 +202,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate
    */
-  public static <V> Builder<V> builder(Pool<Jedis> pool, String prefix, TypeToken<V> type) {
-    return new Builder<>(RedisAccess.of(pool), requirePrefix(prefix), type);
+  public static <V> CacheBuilder<V> builder(Pool<Jedis> pool, String prefix, TypeToken<V> type) {
+    return new CacheBuilder<>(RedisAccess.of(pool), requirePrefix(prefix), type);
   }
 
   /**
@@ -215,7 +219,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate, or the
    *     client has Jedis's client-side cache on, or is of an unknown kind
    */
-  public static <V> Builder<V> builder(UnifiedJedis client, String prefix, Class<V> type) {
+  public static <V> CacheBuilder<V> builder(UnifiedJedis client, String prefix, Class<V> type) {
     return builder(client, prefix, TypeToken.get(requireNonNull(type, "type")));
   }
 
@@ -232,12 +236,12 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate, or the
    *     client has Jedis's client-side cache on, or is of an unknown kind
    */
-  public static <V> Builder<V> builder(UnifiedJedis client, String prefix, TypeToken<V> type) {
-    return new Builder<>(Clients.require(RedisAccess.of(client)), requirePrefix(prefix), type);
+  public static <V> CacheBuilder<V> builder(UnifiedJedis client, String prefix, TypeToken<V> type) {
+    return new CacheBuilder<>(Clients.require(RedisAccess.of(client)), requirePrefix(prefix), type);
   }
 
   /**
-   * Stores a value for the {@linkplain Builder#defaultTtl default time}.
+   * Stores a value for the {@linkplain CacheBuilder#defaultTtl default time}.
    *
    * @param key the key
    * @param value the value
@@ -354,8 +358,8 @@ public final class CacheService<V> implements AutoCloseable {
   }
 
   /**
-   * Reads a value, and loads it if there is none, to live for the {@linkplain Builder#defaultTtl
-   * default time}.
+   * Reads a value, and loads it if there is none, to live for the {@linkplain
+   * CacheBuilder#defaultTtl default time}.
    *
    * @param key the key
    * @param loader loads the value
@@ -368,7 +372,7 @@ public final class CacheService<V> implements AutoCloseable {
 
   /**
    * Reads a value, and loads it if there is none, waiting for other callers for {@link
-   * Builder#maxWait} at most.
+   * CacheBuilder#maxWait} at most.
    *
    * @param key the key
    * @param ttl how long a loaded value lives; from 1 ms to 100 years
@@ -385,9 +389,9 @@ public final class CacheService<V> implements AutoCloseable {
    *
    * <p>One caller loads, on its own thread and without holding a connection; all others, here and
    * in other JVMs, wait for it. If the loader's JVM ends, another takes over after the {@linkplain
-   * Builder#lease lease}. A null that was loaded is returned, and stored only with {@link
-   * Builder#nullTtl}. If the key is held by {@link CacheAside#update} or has something that is not
-   * a string, the value is loaded and not stored.
+   * CacheBuilder#lease lease}. A null that was loaded is returned, and stored only with {@link
+   * CacheBuilder#nullTtl}. If the key is held by {@link CacheAside#update} or has something that is
+   * not a string, the value is loaded and not stored.
    *
    * <p>If Redis fails, or does not answer in time, the value is loaded without it. Redis is then
    * not asked for 100 ms, and twice as long after each failure that follows at once, up to 5
@@ -543,7 +547,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws IllegalArgumentException if a key is empty, {@code ttl} is out of range, or a loaded
    *     value would not come back equal
    * @throws IllegalStateException as {@code getOrLoad} throws it
-   * @throws CacheTimeoutException if another caller's load took longer than {@link Builder#maxWait}
+   * @throws CacheTimeoutException if another caller's load took longer than {@link
+   *     CacheBuilder#maxWait}
    * @throws java.util.concurrent.CompletionException as {@code getOrLoad} throws it
    */
   public Map<String, V> getAll(
@@ -562,7 +567,7 @@ public final class CacheService<V> implements AutoCloseable {
         rest.add(key);
       }
     }
-    values.putAll(loads.getAll(rest, ttlMillis, Patience.of(maxWait), loader));
+    values.putAll(bulkLoads.getAll(rest, ttlMillis, Patience.of(maxWait), loader));
     Map<String, V> ordered = new LinkedHashMap<>();
     for (String key : distinct) {
       V value = values.get(key);
@@ -650,11 +655,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws IllegalStateException after {@link #close}
    */
   public CacheGroup<V> group(String name, String... more) {
-    List<String> names = new ArrayList<>(List.of(requireName(name)));
-    for (String next : more) {
-      names.add(requireName(next));
-    }
-    return new CacheGroup<>(this, versions(), names.stream().distinct().sorted().toList());
+    requireOpen();
+    return groups.of(this, name, more);
   }
 
   /**
@@ -668,7 +670,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws JedisException if Redis fails
    */
   public void invalidateGroup(String name) {
-    versions().delete(requireName(name));
+    requireOpen();
+    groups.invalidate(name);
   }
 
   /**
@@ -684,23 +687,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws JedisException if Redis fails; the groups may be invalidated then
    */
   public CacheUpdate beginGroupUpdate(String name) {
-    return new CacheUpdate(versions().hold(List.of(requireName(name)), defaultTtlMillis));
-  }
-
-  private static String requireName(String name) {
-    return Arguments.requireText(name, "name");
-  }
-
-  private CacheService<String> versions() {
     requireOpen();
-    synchronized (ofVersions) {
-      CacheService<String> made = versions;
-      if (made == null) {
-        made = ofVersions.get();
-        versions = made;
-      }
-      return made;
-    }
+    return groups.beginUpdate(name, defaultTtlMillis);
   }
 
   /** Loads for a group that has no entries now, since it is held or Redis failed. */
@@ -729,11 +717,7 @@ public final class CacheService<V> implements AutoCloseable {
     boolean wasClosed = closed;
     closed = true;
     leases.close();
-    synchronized (ofVersions) {
-      if (versions != null) {
-        versions.close();
-      }
-    }
+    groups.close();
     if (tracking != null && member != null && !wasClosed) {
       tracking.remove(member);
     }
@@ -802,286 +786,6 @@ public final class CacheService<V> implements AutoCloseable {
   private void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the cache is closed");
-    }
-  }
-
-  /**
-   * The options of a {@link CacheService}, which also {@linkplain CacheService#builder starts} it.
-   * Not thread-safe.
-   *
-   * @param <V> the type of the values
-   */
-  public static final class Builder<V> {
-
-    private static final long DEFAULT_NEAR_BYTES = 64L << 20;
-    private static final Duration SHORTEST_LEASE = Duration.ofMillis(100);
-    private static final Duration LONGEST_LEASE = Duration.ofMillis(Scripts.LONGEST_MARK_MILLIS);
-
-    final RedisAccess redis;
-    final TypeToken<V> type;
-    final String prefix;
-    long defaultTtlMillis = Duration.ofDays(1).toMillis();
-    Json json = Json.standard();
-    long nullTtlMillis;
-    double jitter;
-    long leaseMillis = Duration.ofSeconds(3).toMillis();
-    long holdMillis = Duration.ofSeconds(30).toMillis();
-    Duration maxWait = Duration.ofMinutes(1);
-    Refreshes.@Nullable Early early;
-    CacheListener listener = new CacheListener() {};
-    int nearEntries;
-    long nearBytes = DEFAULT_NEAR_BYTES;
-
-    Builder(RedisAccess redis, String prefix, TypeToken<V> type) {
-      this.redis = redis;
-      this.prefix = prefix;
-      this.type = requireNonNull(type, "type");
-    }
-
-    /**
-     * Sets how long a value lives that is set without a time. 24 hours unless set.
-     *
-     * @param ttl the time; from 1 ms to 100 years
-     * @return this
-     * @throws NullPointerException if it is null
-     * @throws IllegalArgumentException if it is out of range
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> defaultTtl(Duration ttl) {
-      this.defaultTtlMillis = Lifetimes.ttlMillis(ttl, "defaultTtl");
-      return this;
-    }
-
-    /**
-     * Sets what encodes and decodes values. Unless set: strict JSON, dates and {@code java.time} as
-     * ISO-8601. What is registered with it stays as it is; what Gson does by itself and nobody
-     * could read back is refused, as {@code java.util.Date} in the JVM's own time zone, and an
-     * unknown constant of an enum is an error instead of null.
-     *
-     * @param gson the Gson; it must write JSON
-     * @return this
-     * @throws NullPointerException if it is null
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> gson(Gson gson) {
-      this.json = Json.of(gson);
-      return this;
-    }
-
-    /**
-     * Sets another mapper than Gson to encode and decode values.
-     *
-     * @param codec the mapper
-     * @return this
-     * @throws NullPointerException if it is null
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> codec(JsonCodec codec) {
-      this.json = Json.of(codec);
-      return this;
-    }
-
-    /**
-     * Sets how long {@link CacheService#getOrLoad} remembers that a loader returned null. Unless
-     * set it does not.
-     *
-     * @param ttl the time; from 1 ms to 100 years
-     * @return this
-     * @throws NullPointerException if it is null
-     * @throws IllegalArgumentException if it is out of range
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> nullTtl(Duration ttl) {
-      this.nullTtlMillis = Lifetimes.ttlMillis(ttl, "nullTtl");
-      return this;
-    }
-
-    /**
-     * Sets by how much {@link CacheService#getOrLoad} may shorten the life of what it stores, at
-     * random, so that values loaded together do not expire together. Not at all unless set.
-     *
-     * @param part the largest part: 0.1 stores for 90 to 100 percent of the time asked for; from 0
-     *     to 0.9
-     * @return this
-     * @throws IllegalArgumentException if it is out of range
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> jitter(double part) {
-      if (!(part >= 0 && part <= 0.9)) {
-        throw new IllegalArgumentException("jitter must be from 0 to 0.9, but is " + part);
-      }
-      this.jitter = part;
-      return this;
-    }
-
-    /**
-     * Sets how long after the end of a JVM that was loading a key another JVM may load it. A loader
-     * may take longer: its lease is renewed. 3 seconds unless set.
-     *
-     * @param lease the time; from 100 ms to 1 hour
-     * @return this
-     * @throws NullPointerException if it is null
-     * @throws IllegalArgumentException if it is out of range
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> lease(Duration lease) {
-      this.leaseMillis = requireLease(lease, "lease");
-      return this;
-    }
-
-    /**
-     * Sets how long after the end of a JVM that was updating the database a key stays uncached; see
-     * {@link CacheAside#update}. An update may take longer: its hold is renewed. 30 seconds unless
-     * set.
-     *
-     * @param hold the time; from 100 ms to 1 hour
-     * @return this
-     * @throws NullPointerException if it is null
-     * @throws IllegalArgumentException if it is out of range
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> hold(Duration hold) {
-      this.holdMillis = requireLease(hold, "hold");
-      return this;
-    }
-
-    private static long requireLease(Duration lease, String name) {
-      requireNonNull(lease, name);
-      if (lease.compareTo(SHORTEST_LEASE) < 0 || lease.compareTo(LONGEST_LEASE) > 0) {
-        throw new IllegalArgumentException(
-            name + " must be from 100 ms to 1 hour, but is " + lease);
-      }
-      return lease.toMillis();
-    }
-
-    /**
-     * Sets how long a caller of {@link CacheService#getOrLoad} waits for a load of another caller,
-     * here or in another JVM, before it gets a {@link CacheTimeoutException}. 1 minute unless set.
-     *
-     * @param maxWait the time; from 1 ms to 1 day
-     * @return this
-     * @throws NullPointerException if it is null
-     * @throws IllegalArgumentException if it is out of range
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> maxWait(Duration maxWait) {
-      this.maxWait = Arguments.requireDuration(maxWait, "maxWait", LONGEST_WAIT);
-      return this;
-    }
-
-    /**
-     * Lets {@link CacheService#getOrLoad} load an entry again before it ends: a hit in the last
-     * part of its life has one JVM of the fleet run that caller's loader in the background, while
-     * all read on. If that fails, or its JVM ends, the entry lives on until it ends by itself, and
-     * is tried again after a {@link #lease} at the earliest. Off unless set.
-     *
-     * <p>A fixed share, as Caffeine's {@code refreshAfterWrite} has it, and not the draw of lots of
-     * XFetch (Vattani and others, 2015): who refreshes is settled in Redis, so there is one anyway.
-     * While it runs, white space stands behind the value in Redis. A hit then asks for the
-     * remaining life too, in the same round trip.
-     *
-     * @param share the part: 0.2 refreshes in the last fifth of the time to live that was asked
-     *     for; above 0, up to 0.9
-     * @param executor where loaders run; should be bounded. One that refuses a task has it tried
-     *     with a later hit
-     * @return this
-     * @throws NullPointerException if {@code executor} is null
-     * @throws IllegalArgumentException if {@code share} is out of range
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> earlyRefresh(double share, Executor executor) {
-      if (!(share > 0 && share <= 0.9)) {
-        throw new IllegalArgumentException("share must be above 0, up to 0.9, but is " + share);
-      }
-      this.early = new Refreshes.Early(share, requireNonNull(executor, "executor"));
-      return this;
-    }
-
-    /**
-     * Sets who is told what the cache does. Nobody unless set.
-     *
-     * @param listener the listener
-     * @return this
-     * @throws NullPointerException if it is null
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> listener(CacheListener listener) {
-      this.listener = requireNonNull(listener, "listener");
-      return this;
-    }
-
-    /**
-     * Keeps copies of entries in this JVM, of 64 MiB at most, so that most reads need no round
-     * trip. Off unless set.
-     *
-     * @param maxEntries how many copies to keep at most; from 1 to 10 million
-     * @return this
-     * @throws IllegalArgumentException if it is out of range
-     * @see #nearCache(int, long)
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> nearCache(int maxEntries) {
-      return nearCache(maxEntries, DEFAULT_NEAR_BYTES);
-    }
-
-    /**
-     * Keeps copies of entries in this JVM, so that most reads need no round trip. Off unless set.
-     *
-     * <p>This JVM never reads what was there before a write of its own that has returned, through
-     * whichever cache and client it was made. What other JVMs and programs write is seen within a
-     * second, whatever happens to the network, and usually within a few milliseconds; in {@link
-     * CacheService#getOrLoad} and {@link CacheAside#get} too, whose guarantees among JVMs are late
-     * by as much. While Redis cannot be heard, or the pool has no connection to spare for a second,
-     * every read goes to Redis: {@link CacheStats#near} says so, and a WARN in the log says why. A
-     * copy is read again after a minute at most. {@link CacheService#getAll} reads copies but takes
-     * none; {@link CacheService#ttl} and {@link CacheService#getFresh} ask Redis.
-     *
-     * <p>All near caches over one pool or client share one connection beside it, two daemon threads
-     * and eight small commands a second; in a Cluster that many for each primary from which copies
-     * are read. Another near cache begins with a new connection for all of them. Through Sentinel
-     * and in a Cluster a failover, or a slot that moves, drops what it touches. The user needs
-     * {@code CLIENT} with {@code TRACKING} and {@code ID}, {@code SUBSCRIBE} and {@code PUBLISH}
-     * (in a Cluster also {@code SSUBSCRIBE} and {@code SPUBLISH}), and the channels {@code
-     * __redis__:invalidate} and {@code redis-toolkit:near:*}.
-     *
-     * <p>A copy is the value itself where its type is immutable as a whole (strings, boxed numbers,
-     * enums, {@code java.time}, {@code UUID}, {@code BigDecimal}, records of these), and else its
-     * JSON, decoded at each read.
-     *
-     * @param maxEntries how many copies to keep at most; from 1 to 10 million
-     * @param maxBytes how much text they may have in all, keys and JSON and 150 bytes for each;
-     *     from 1 KiB to 1 TiB. What alone is larger is not copied
-     * @return this
-     * @throws IllegalArgumentException if an argument is out of range
-     */
-    @CanIgnoreReturnValue
-    public Builder<V> nearCache(int maxEntries, long maxBytes) {
-      Arguments.requireRange(maxEntries, "maxEntries", 1, 10_000_000);
-      Arguments.requireRange(maxBytes, "maxBytes", 1L << 10, 1L << 40);
-      this.nearEntries = maxEntries;
-      this.nearBytes = maxBytes;
-      return this;
-    }
-
-    /** How versions of groups are kept: beside the entries, and near if these are. */
-    private Builder<String> ofVersions(long holdMillis) {
-      Builder<String> versions =
-          new Builder<>(redis, prefix + "#group:", TypeToken.get(String.class));
-      versions.holdMillis = holdMillis;
-      versions.nearEntries = nearEntries;
-      versions.nearBytes = nearBytes;
-      return versions;
-    }
-
-    /**
-     * Makes the cache. No I/O.
-     *
-     * @return a new cache
-     * @throws IllegalArgumentException if no value of the type could be read back, as Gson says of
-     *     abstract types
-     */
-    public CacheService<V> build() {
-      return new CacheService<>(this);
     }
   }
 }

@@ -47,6 +47,11 @@ sealed interface Found<V> {
     String lease() {
       return mark.substring(0, mark.lastIndexOf('@') + 1);
     }
+
+    /** Whether it has no owner. */
+    boolean isMalformed() {
+      return lease().isEmpty();
+    }
   }
 
   /** The mark of an update that is under way. */

@@ -189,8 +189,8 @@ final class NearStore<V> implements Store<V> {
   }
 
   @Override
-  public boolean claim(String key, Claim claim, String replaceableSha1, String deadLease) {
-    return redis.claim(key, claim, replaceableSha1, deadLease);
+  public boolean claim(Wanted wanted) {
+    return redis.claim(wanted);
   }
 
   @Override

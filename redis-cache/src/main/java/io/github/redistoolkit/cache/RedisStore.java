@@ -133,16 +133,10 @@ final class RedisStore<V> implements Store<V> {
   }
 
   @Override
-  public boolean claim(String key, Claim claim, String replaceableSha1, String deadLease) {
-    return run(
-            Scripts.CLAIM,
-            key,
-            claim.lease(),
-            text(claim.leaseMillis()),
-            text(claim.keyMillis()),
-            replaceableSha1,
-            deadLease)
-        == 1;
+  public boolean claim(Wanted wanted) {
+    Run run = claimRun(wanted);
+    Object reply = Scripts.CLAIM.run(redis, run.keys(), run.args());
+    return Long.valueOf(1).equals(reply);
   }
 
   @Override
@@ -205,19 +199,18 @@ final class RedisStore<V> implements Store<V> {
 
   @Override
   public List<Outcome<Object>> claimAll(List<Wanted> wanted) {
-    return Scripts.CLAIM.runAll(
-        redis,
-        wanted.stream()
-            .map(
-                one ->
-                    run(
-                        one.key(),
-                        one.claim().lease(),
-                        text(one.claim().leaseMillis()),
-                        text(one.claim().keyMillis()),
-                        one.replaceableSha1(),
-                        one.deadLease()))
-            .toList());
+    return Scripts.CLAIM.runAll(redis, wanted.stream().map(this::claimRun).toList());
+  }
+
+  private Run claimRun(Wanted wanted) {
+    Claim claim = wanted.claim();
+    return run(
+        wanted.key(),
+        claim.lease(),
+        text(claim.leaseMillis()),
+        text(claim.keyMillis()),
+        wanted.replaceableSha1(),
+        wanted.deadLease());
   }
 
   @Override

@@ -54,7 +54,8 @@ final class Refreshes<V> {
       LoaderRuns<V> runs,
       Leases leases,
       Lifetimes lifetimes,
-      Counters counters) {
+      Counters counters,
+      RedisFailures failures) {
     this.early = early;
     this.store = store;
     this.coolDown = coolDown;
@@ -62,7 +63,7 @@ final class Refreshes<V> {
     this.leases = leases;
     this.lifetimes = lifetimes;
     this.counters = counters;
-    this.failures = new RedisFailures(counters);
+    this.failures = failures;
   }
 
   /** Refreshes an entry in the background if it ends soon and nobody is known to refresh it. */

@@ -56,12 +56,18 @@ sealed interface Store<V> permits RedisStore, NearStore {
   record Claim(String lease, long leaseMillis, long keyMillis) {}
 
   /**
-   * Puts a lease there if there is nothing, or what has ended.
+   * A lease that is asked for.
    *
    * @param replaceableSha1 the digest of what may be replaced, or nothing
    * @param deadLease a lease that nobody has any more, or nothing
    */
-  boolean claim(String key, Claim claim, String replaceableSha1, String deadLease);
+  record Wanted(String key, Claim claim, String replaceableSha1, String deadLease) {}
+
+  /** Puts a lease there if there is nothing, or what has ended or may be replaced. */
+  boolean claim(Wanted wanted);
+
+  /** Claims many, and tells for each whether it is the caller's. */
+  List<Outcome<Object>> claimAll(List<Wanted> wanted);
 
   /** What renews a lease in the background. */
   Request renewal(String key, Claim claim);
@@ -91,12 +97,6 @@ sealed interface Store<V> permits RedisStore, NearStore {
 
   /** What removes a hold in the background. */
   Request holdRemoval(String key, String token);
-
-  /** What {@link #claim} takes, for one of many keys. */
-  record Wanted(String key, Claim claim, String replaceableSha1, String deadLease) {}
-
-  /** Claims many, and tells for each whether it is the caller's. */
-  List<Outcome<Object>> claimAll(List<Wanted> wanted);
 
   /** What {@link #fill} takes, for one of many keys. */
   record Fill(String key, String lease, String json, long ttlMillis) {}

@@ -101,7 +101,7 @@ class CacheServiceTest {
 
   @Test
   void optionsOutOfRangeAreRefusedByName() {
-    CacheService.Builder<String> builder = CacheService.builder(pool, "p:", String.class);
+    CacheBuilder<String> builder = CacheService.builder(pool, "p:", String.class);
     assertRefused(
         NullPointerException.class, "prefix", () -> CacheService.builder(pool, null, String.class));
     assertRefused(

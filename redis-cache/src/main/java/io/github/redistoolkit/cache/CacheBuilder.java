@@ -1,0 +1,293 @@
+package io.github.redistoolkit.cache;
+
+import static java.util.Objects.requireNonNull;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import com.google.gson.Gson;
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.Arguments;
+import io.github.redistoolkit.core.Json;
+import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.json.JsonCodec;
+import java.time.Duration;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The options of a {@link CacheService}; {@linkplain CacheService#builder started} there. Not
+ * thread-safe.
+ *
+ * @param <V> the type of the values
+ */
+public final class CacheBuilder<V> {
+
+  private static final long DEFAULT_NEAR_BYTES = 64L << 20;
+  private static final Duration SHORTEST_LEASE = Duration.ofMillis(100);
+  private static final Duration LONGEST_LEASE = Duration.ofMillis(Scripts.LONGEST_MARK_MILLIS);
+
+  final RedisAccess redis;
+  final TypeToken<V> type;
+  final String prefix;
+  long defaultTtlMillis = Duration.ofDays(1).toMillis();
+  Json json = Json.standard();
+  long nullTtlMillis;
+  double jitter;
+  long leaseMillis = Duration.ofSeconds(3).toMillis();
+  long holdMillis = Duration.ofSeconds(30).toMillis();
+  Duration maxWait = Duration.ofMinutes(1);
+  Refreshes.@Nullable Early early;
+  CacheListener listener = new CacheListener() {};
+  int nearEntries;
+  long nearBytes = DEFAULT_NEAR_BYTES;
+
+  CacheBuilder(RedisAccess redis, String prefix, TypeToken<V> type) {
+    this.redis = redis;
+    this.prefix = prefix;
+    this.type = requireNonNull(type, "type");
+  }
+
+  /**
+   * Sets how long a value lives that is set without a time. 24 hours unless set.
+   *
+   * @param ttl the time; from 1 ms to 100 years
+   * @return this
+   * @throws NullPointerException if it is null
+   * @throws IllegalArgumentException if it is out of range
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> defaultTtl(Duration ttl) {
+    this.defaultTtlMillis = Lifetimes.ttlMillis(ttl, "defaultTtl");
+    return this;
+  }
+
+  /**
+   * Sets what encodes and decodes values. Unless set: strict JSON, dates and {@code java.time} as
+   * ISO-8601. What is registered with it stays as it is; what Gson does by itself and nobody could
+   * read back is refused, as {@code java.util.Date} in the JVM's own time zone, and an unknown
+   * constant of an enum is an error instead of null.
+   *
+   * @param gson the Gson; it must write JSON
+   * @return this
+   * @throws NullPointerException if it is null
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> gson(Gson gson) {
+    this.json = Json.of(gson);
+    return this;
+  }
+
+  /**
+   * Sets another mapper than Gson to encode and decode values.
+   *
+   * @param codec the mapper
+   * @return this
+   * @throws NullPointerException if it is null
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> codec(JsonCodec codec) {
+    this.json = Json.of(codec);
+    return this;
+  }
+
+  /**
+   * Sets how long {@link CacheService#getOrLoad} remembers that a loader returned null. Unless set
+   * it does not.
+   *
+   * @param ttl the time; from 1 ms to 100 years
+   * @return this
+   * @throws NullPointerException if it is null
+   * @throws IllegalArgumentException if it is out of range
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> nullTtl(Duration ttl) {
+    this.nullTtlMillis = Lifetimes.ttlMillis(ttl, "nullTtl");
+    return this;
+  }
+
+  /**
+   * Sets by how much {@link CacheService#getOrLoad} may shorten the life of what it stores, at
+   * random, so that values loaded together do not expire together. Not at all unless set.
+   *
+   * @param part the largest part: 0.1 stores for 90 to 100 percent of the time asked for; from 0 to
+   *     0.9
+   * @return this
+   * @throws IllegalArgumentException if it is out of range
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> jitter(double part) {
+    if (!(part >= 0 && part <= 0.9)) {
+      throw new IllegalArgumentException("jitter must be from 0 to 0.9, but is " + part);
+    }
+    this.jitter = part;
+    return this;
+  }
+
+  /**
+   * Sets how long after the end of a JVM that was loading a key another JVM may load it. A loader
+   * may take longer: its lease is renewed. 3 seconds unless set.
+   *
+   * @param lease the time; from 100 ms to 1 hour
+   * @return this
+   * @throws NullPointerException if it is null
+   * @throws IllegalArgumentException if it is out of range
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> lease(Duration lease) {
+    this.leaseMillis = requireLease(lease, "lease");
+    return this;
+  }
+
+  /**
+   * Sets how long after the end of a JVM that was updating the database a key stays uncached; see
+   * {@link CacheAside#update}. An update may take longer: its hold is renewed. 30 seconds unless
+   * set.
+   *
+   * @param hold the time; from 100 ms to 1 hour
+   * @return this
+   * @throws NullPointerException if it is null
+   * @throws IllegalArgumentException if it is out of range
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> hold(Duration hold) {
+    this.holdMillis = requireLease(hold, "hold");
+    return this;
+  }
+
+  private static long requireLease(Duration lease, String name) {
+    requireNonNull(lease, name);
+    if (lease.compareTo(SHORTEST_LEASE) < 0 || lease.compareTo(LONGEST_LEASE) > 0) {
+      throw new IllegalArgumentException(name + " must be from 100 ms to 1 hour, but is " + lease);
+    }
+    return lease.toMillis();
+  }
+
+  /**
+   * Sets how long a caller of {@link CacheService#getOrLoad} waits for a load of another caller,
+   * here or in another JVM, before it gets a {@link CacheTimeoutException}. 1 minute unless set.
+   *
+   * @param maxWait the time; from 1 ms to 1 day
+   * @return this
+   * @throws NullPointerException if it is null
+   * @throws IllegalArgumentException if it is out of range
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> maxWait(Duration maxWait) {
+    this.maxWait = Arguments.requireDuration(maxWait, "maxWait", CacheService.LONGEST_WAIT);
+    return this;
+  }
+
+  /**
+   * Lets {@link CacheService#getOrLoad} load an entry again before it ends: a hit in the last part
+   * of its life has one JVM of the fleet run that caller's loader in the background, while all read
+   * on. If that fails, or its JVM ends, the entry lives on until it ends by itself, and is tried
+   * again after a {@link #lease} at the earliest. Off unless set.
+   *
+   * <p>A fixed share, as Caffeine's {@code refreshAfterWrite} has it, and not the draw of lots of
+   * XFetch (Vattani and others, 2015): who refreshes is settled in Redis, so there is one anyway.
+   * While it runs, white space stands behind the value in Redis. A hit then asks for the remaining
+   * life too, in the same round trip.
+   *
+   * @param share the part: 0.2 refreshes in the last fifth of the time to live that was asked for;
+   *     above 0, up to 0.9
+   * @param executor where loaders run; should be bounded. One that refuses a task has it tried with
+   *     a later hit
+   * @return this
+   * @throws NullPointerException if {@code executor} is null
+   * @throws IllegalArgumentException if {@code share} is out of range
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> earlyRefresh(double share, Executor executor) {
+    if (!(share > 0 && share <= 0.9)) {
+      throw new IllegalArgumentException("share must be above 0, up to 0.9, but is " + share);
+    }
+    this.early = new Refreshes.Early(share, requireNonNull(executor, "executor"));
+    return this;
+  }
+
+  /**
+   * Sets who is told what the cache does. Nobody unless set.
+   *
+   * @param listener the listener
+   * @return this
+   * @throws NullPointerException if it is null
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> listener(CacheListener listener) {
+    this.listener = requireNonNull(listener, "listener");
+    return this;
+  }
+
+  /**
+   * Keeps copies of entries in this JVM, of 64 MiB at most, so that most reads need no round trip.
+   * Off unless set.
+   *
+   * @param maxEntries how many copies to keep at most; from 1 to 10 million
+   * @return this
+   * @throws IllegalArgumentException if it is out of range
+   * @see #nearCache(int, long)
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> nearCache(int maxEntries) {
+    return nearCache(maxEntries, DEFAULT_NEAR_BYTES);
+  }
+
+  /**
+   * Keeps copies of entries in this JVM, so that most reads need no round trip. Off unless set.
+   *
+   * <p>This JVM never reads what was there before a write of its own that has returned, through
+   * whichever cache and client it was made. What other JVMs and programs write is seen within a
+   * second, whatever happens to the network, and usually within a few milliseconds; in {@link
+   * CacheService#getOrLoad} and {@link CacheAside#get} too, whose guarantees among JVMs are late by
+   * as much. While Redis cannot be heard, or the pool has no connection to spare for a second,
+   * every read goes to Redis: {@link CacheStats#near} says so, and a WARN in the log says why. A
+   * copy is read again after a minute at most. {@link CacheService#getAll} reads copies but takes
+   * none; {@link CacheService#ttl} and {@link CacheService#getFresh} ask Redis.
+   *
+   * <p>All near caches over one pool or client share one connection beside it, two daemon threads
+   * and eight small commands a second; in a Cluster that many for each primary from which copies
+   * are read. Another near cache begins with a new connection for all of them. Through Sentinel and
+   * in a Cluster a failover, or a slot that moves, drops what it touches. The user needs {@code
+   * CLIENT} with {@code TRACKING} and {@code ID}, {@code SUBSCRIBE} and {@code PUBLISH} (in a
+   * Cluster also {@code SSUBSCRIBE} and {@code SPUBLISH}), and the channels {@code
+   * __redis__:invalidate} and {@code redis-toolkit:near:*}.
+   *
+   * <p>A copy is the value itself where its type is immutable as a whole (strings, boxed numbers,
+   * enums, {@code java.time}, {@code UUID}, {@code BigDecimal}, records of these), and else its
+   * JSON, decoded at each read.
+   *
+   * @param maxEntries how many copies to keep at most; from 1 to 10 million
+   * @param maxBytes how much text they may have in all, keys and JSON and 150 bytes for each; from
+   *     1 KiB to 1 TiB. What alone is larger is not copied
+   * @return this
+   * @throws IllegalArgumentException if an argument is out of range
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> nearCache(int maxEntries, long maxBytes) {
+    Arguments.requireRange(maxEntries, "maxEntries", 1, 10_000_000);
+    Arguments.requireRange(maxBytes, "maxBytes", 1L << 10, 1L << 40);
+    this.nearEntries = maxEntries;
+    this.nearBytes = maxBytes;
+    return this;
+  }
+
+  /** How versions of groups are kept: beside the entries, and near if these are. */
+  CacheBuilder<String> ofVersions(long holdMillis) {
+    CacheBuilder<String> versions =
+        new CacheBuilder<>(redis, prefix + "#group:", TypeToken.get(String.class));
+    versions.holdMillis = holdMillis;
+    versions.nearEntries = nearEntries;
+    versions.nearBytes = nearBytes;
+    return versions;
+  }
+
+  /**
+   * Makes the cache. No I/O.
+   *
+   * @return a new cache
+   * @throws IllegalArgumentException if no value of the type could be read back, as Gson says of
+   *     abstract types
+   */
+  public CacheService<V> build() {
+    return new CacheService<>(this);
+  }
+}

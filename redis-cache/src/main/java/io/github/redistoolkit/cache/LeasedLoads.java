@@ -1,0 +1,333 @@
+package io.github.redistoolkit.cache;
+
+import io.github.redistoolkit.cache.LoaderRuns.Loaded;
+import io.github.redistoolkit.cache.Store.Claim;
+import io.github.redistoolkit.core.Outcome;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * The loads of this JVM, each under a lease in Redis: from the claim to the fill.
+ *
+ * <p>A load is known by its lease, and only whoever reads that under the key joins it. Setting,
+ * deleting and holding the key replace the lease, and then the fill is refused.
+ */
+final class LeasedLoads<V> {
+
+  /** A load that is under way in this JVM, giving JSON; null if its lease was not to be had. */
+  record Load(Claim claim, long asked, Thread thread, CompletableFuture<@Nullable String> json) {
+
+    String lease() {
+      return claim.lease();
+    }
+  }
+
+  private final Store<V> store;
+  private final CoolDown coolDown;
+  private final LoaderRuns<V> runs;
+  private final Leases leases;
+  private final Lifetimes lifetimes;
+  private final Counters counters;
+  private final RedisFailures failures;
+
+  private final String ours = Found.LEASE + UUID.randomUUID() + "-";
+  private final AtomicLong tokens = new AtomicLong();
+
+  /** By key: the claim that this JVM is making. */
+  private final SingleFlight claims = new SingleFlight();
+
+  /** By lease: the load that this JVM is running. A lease of ours that is not here is dead. */
+  private final ConcurrentMap<String, Load> loads = new ConcurrentHashMap<>();
+
+  LeasedLoads(
+      Store<V> store,
+      CoolDown coolDown,
+      LoaderRuns<V> runs,
+      Leases leases,
+      Lifetimes lifetimes,
+      Counters counters,
+      RedisFailures failures) {
+    this.store = store;
+    this.coolDown = coolDown;
+    this.runs = runs;
+    this.leases = leases;
+    this.lifetimes = lifetimes;
+    this.counters = counters;
+    this.failures = failures;
+  }
+
+  /** The load of this JVM that has the lease, if it is under way. */
+  @Nullable Load of(Found.Lease<V> found) {
+    return loads.get(found.lease());
+  }
+
+  /** Whether the lease is of a load of this JVM that has ended. */
+  boolean isDead(Found.Lease<V> found) {
+    return found.lease().startsWith(ours) && !loads.containsKey(found.lease());
+  }
+
+  // Claims.
+
+  /**
+   * Puts a lease under the key, one attempt per JVM at a time. Null if someone else was first.
+   *
+   * @param found what was found there, which the lease may replace
+   */
+  @Nullable Load claim(String key, long ttlMillis, Patience patience, Found<V> found) {
+    return claims.first(
+        key,
+        patience,
+        () -> {
+          Store.Wanted wanted = wanted(key, found, ttlMillis);
+          Load load = begin(wanted);
+          boolean claimed = false;
+          try {
+            claimed = store.claim(wanted);
+          } catch (JedisException e) {
+            remove(key, load);
+            throw e;
+          } finally {
+            if (!claimed) {
+              end(load, null);
+            }
+          }
+          return claimed ? load : null;
+        });
+  }
+
+  /**
+   * Puts leases under many keys.
+   *
+   * @param found what was found under each, which the lease may replace
+   * @param sorter told for each key what came of it
+   */
+  void claimAll(Map<String, Found<V>> found, long ttlMillis, Sorter sorter) {
+    List<Store.Wanted> wanted = new ArrayList<>();
+    found.forEach((key, one) -> wanted.add(wanted(key, one, ttlMillis)));
+    List<Load> begun = wanted.stream().map(this::begin).toList();
+    List<Outcome<Object>> outcomes = List.of();
+    try {
+      outcomes = wanted.isEmpty() ? List.of() : store.claimAll(wanted);
+    } finally {
+      for (int i = 0; i < wanted.size(); i++) {
+        @Nullable Outcome<Object> outcome = i < outcomes.size() ? outcomes.get(i) : null;
+        sort(wanted.get(i).key(), begun.get(i), outcome, sorter);
+      }
+    }
+  }
+
+  /** What may come of the claim of one of many keys. */
+  interface Sorter {
+
+    /** The lease is the caller's. */
+    void mine(String key, Load load);
+
+    /** Somebody else was first. */
+    void refused(String key);
+
+    /** Redis failed. */
+    void failed(String key);
+  }
+
+  private void sort(String key, Load load, @Nullable Outcome<Object> outcome, Sorter sorter) {
+    if (outcome != null && Long.valueOf(1).equals(outcome.reply())) {
+      sorter.mine(key, load);
+      return;
+    }
+    end(load, null);
+    JedisException failure = outcome == null ? null : outcome.failure();
+    if (outcome != null && failure == null) {
+      sorter.refused(key);
+      return;
+    }
+    remove(key, load);
+    if (failure != null) {
+      failures.add(key, failure);
+    }
+    sorter.failed(key);
+  }
+
+  private Store.Wanted wanted(String key, Found<V> found, long ttlMillis) {
+    String lease = ours + tokens.incrementAndGet() + "@";
+    String sha1 = found instanceof Found.Undecodable<V> bytes ? bytes.sha1() : "";
+    String dead = found instanceof Found.Lease<V> ended ? ended.lease() : "";
+    return new Store.Wanted(key, lifetimes.claim(lease, ttlMillis), sha1, dead);
+  }
+
+  private Load begin(Store.Wanted wanted) {
+    Load load =
+        new Load(
+            wanted.claim(), System.nanoTime(), Thread.currentThread(), new CompletableFuture<>());
+    loads.put(load.lease(), load);
+    return load;
+  }
+
+  // Loads.
+
+  /** Loads on this thread, and stores what was loaded. */
+  @Nullable V run(Load load, String key, long ttlMillis, Loader<? extends V> loader) {
+    try {
+      Loaded<V> loaded = runUnderLease(load, key, loader);
+      store(load, key, ttlMillis, loaded);
+      end(load, loaded.json());
+      return loaded.value();
+    } catch (Throwable t) {
+      fail(load, t);
+      throw t;
+    }
+  }
+
+  private Loaded<V> runUnderLease(Load load, String key, Loader<? extends V> loader) {
+    Leases.Kept kept = keep(load, key);
+    try {
+      return runs.run(key, loader);
+    } catch (Throwable t) {
+      release(load, key);
+      throw t;
+    } finally {
+      kept.end();
+    }
+  }
+
+  /** Loads many with one call on this thread, and stores what was loaded. */
+  Map<String, Loaded<V>> runAll(
+      Map<String, Load> mine, List<String> keys, long ttlMillis, BulkLoader<? extends V> loader) {
+    List<Leases.Kept> kept = new ArrayList<>();
+    mine.forEach((key, load) -> kept.add(keep(load, key)));
+    Map<String, Loaded<V>> loaded;
+    try {
+      loaded = runs.runAll(keys, loader);
+      kept.forEach(Leases.Kept::end);
+      storeAll(mine, loaded, ttlMillis);
+    } catch (Throwable t) {
+      kept.forEach(Leases.Kept::end);
+      releaseAll(mine);
+      mine.values().forEach(load -> fail(load, t));
+      throw t;
+    }
+    mine.forEach((key, load) -> end(load, Objects.requireNonNull(loaded.get(key)).json()));
+    return loaded;
+  }
+
+  private Leases.Kept keep(Load load, String key) {
+    return leases.keep(
+        "The lease of key " + key,
+        store.renewal(key, load.claim()),
+        load.claim().leaseMillis(),
+        load.asked(),
+        () -> {}); // Whoever has the key now refuses what is loaded.
+  }
+
+  /** Passes what was loaded to those who wait; null has them look again. */
+  private void end(Load load, @Nullable String json) {
+    load.json().complete(json);
+    loads.remove(load.lease());
+  }
+
+  private void fail(Load load, Throwable failure) {
+    LoaderRuns.fail(load.json(), failure);
+    loads.remove(load.lease());
+  }
+
+  // The end of a lease.
+
+  private void store(Load load, String key, long ttlMillis, Loaded<V> loaded) {
+    if (loaded.value() == null && !lifetimes.storesNull()) {
+      release(load, key);
+      return;
+    }
+    long fillMillis = lifetimes.fillMillis(ttlMillis, loaded.value());
+    Boolean stored =
+        tell(load, key, () -> store.fill(key, load.lease(), loaded.json(), fillMillis));
+    if (stored != null && !stored) {
+      counters.refusedFills.increment();
+    }
+  }
+
+  private void storeAll(Map<String, Load> mine, Map<String, Loaded<V>> loaded, long ttlMillis) {
+    List<Store.Fill> fills = new ArrayList<>();
+    Map<String, Load> nothing = new LinkedHashMap<>();
+    mine.forEach(
+        (key, load) -> {
+          Loaded<V> one = Objects.requireNonNull(loaded.get(key));
+          if (one.value() == null && !lifetimes.storesNull()) {
+            nothing.put(key, load);
+          } else {
+            long life = lifetimes.fillMillis(ttlMillis, one.value());
+            fills.add(new Store.Fill(key, load.lease(), one.json(), life));
+          }
+        });
+    releaseAll(nothing);
+    List<Outcome<Object>> outcomes = fills.isEmpty() ? List.of() : store.fillAll(fills);
+    for (int i = 0; i < fills.size(); i++) {
+      String key = fills.get(i).key();
+      JedisException failure = outcomes.get(i).failure();
+      if (failure != null) {
+        failures.add(key, failure);
+        remove(key, Objects.requireNonNull(mine.get(key)));
+      } else if (!Long.valueOf(1).equals(outcomes.get(i).reply())) {
+        counters.refusedFills.increment();
+      }
+    }
+  }
+
+  /** Lets the next caller load at once. If that fails it is tried again in the background. */
+  private void release(Load load, String key) {
+    Boolean unused =
+        tell(
+            load,
+            key,
+            () -> {
+              store.release(key, load.lease());
+              return true;
+            });
+  }
+
+  private void releaseAll(Map<String, Load> ended) {
+    if (ended.isEmpty()) {
+      return;
+    }
+    Map<String, String> leasesByKey = new LinkedHashMap<>();
+    ended.forEach((key, load) -> leasesByKey.put(key, load.lease()));
+    List<Outcome<Object>> outcomes = store.releaseAll(leasesByKey);
+    int i = 0;
+    for (Map.Entry<String, Load> one : ended.entrySet()) {
+      JedisException failure = outcomes.get(i++).failure();
+      if (failure != null) {
+        failures.add(one.getKey(), failure);
+        remove(one.getKey(), one.getValue());
+      }
+    }
+  }
+
+  /** Ends a lease; null if Redis failed or is not to be asked, of which the caller is spared. */
+  private @Nullable Boolean tell(Load load, String key, Supplier<Boolean> ending) {
+    @Nullable Boolean done = null;
+    try {
+      done = coolDown.askNow(key, ending);
+    } catch (JedisException e) {
+      failures.add(key, e);
+    } finally {
+      if (done == null) {
+        remove(key, load);
+      }
+    }
+    return done;
+  }
+
+  /** Removes a lease that may stand in Redis though its load has ended or will not begin. */
+  private void remove(String key, Load load) {
+    leases.remove(store.removal(key, load.lease()), load.claim().leaseMillis());
+  }
+}

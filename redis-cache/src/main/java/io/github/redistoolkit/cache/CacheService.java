@@ -203,7 +203,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate
    */
   public static <V> CacheBuilder<V> builder(Pool<Jedis> pool, String prefix, TypeToken<V> type) {
-    return new CacheBuilder<>(RedisAccess.of(pool), requirePrefix(prefix), type);
+    return new CacheBuilder<>(RedisAccess.of(pool, "redis-cache"), requirePrefix(prefix), type);
   }
 
   /**
@@ -237,7 +237,8 @@ public final class CacheService<V> implements AutoCloseable {
    *     client has Jedis's client-side cache on, or is of an unknown kind
    */
   public static <V> CacheBuilder<V> builder(UnifiedJedis client, String prefix, TypeToken<V> type) {
-    return new CacheBuilder<>(Clients.require(RedisAccess.of(client)), requirePrefix(prefix), type);
+    return new CacheBuilder<>(
+        Clients.require(RedisAccess.of(client, "redis-cache")), requirePrefix(prefix), type);
   }
 
   /**

@@ -28,7 +28,7 @@ abstract sealed class ClientAccess extends RedisAccess
       return client.executeCommand(command);
     } catch (JedisException e) {
       keepInterrupt(e);
-      throw e;
+      throw explained(e);
     }
   }
 

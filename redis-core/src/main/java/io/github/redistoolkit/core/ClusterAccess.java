@@ -149,7 +149,7 @@ final class ClusterAccess extends ClientAccess {
       return (Long) client.sendCommand(channel, command, channel, message);
     } catch (JedisException e) {
       keepInterrupt(e);
-      throw e;
+      throw explained(e);
     }
   }
 
@@ -198,9 +198,10 @@ final class ClusterAccess extends ClientAccess {
         rest = others;
       }
     }
-    return IntStream.range(0, commands.size())
-        .mapToObj(i -> Objects.requireNonNull(outcomes.get(i)))
-        .toList();
+    return explained(
+        IntStream.range(0, commands.size())
+            .mapToObj(i -> Objects.requireNonNull(outcomes.get(i)))
+            .collect(Collectors.toList()));
   }
 
   /** Returns which commands were redirected. */

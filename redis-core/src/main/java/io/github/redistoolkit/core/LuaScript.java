@@ -3,10 +3,12 @@ package io.github.redistoolkit.core;
 import io.github.redistoolkit.core.RedisAccess.Keyed;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.exceptions.JedisNoScriptException;
 
 /**
@@ -20,12 +22,19 @@ import redis.clients.jedis.exceptions.JedisNoScriptException;
  */
 public final class LuaScript {
 
+  /** On the first line, so that the server's own messages name the lines as they are here. */
+  private static final String REQUIRE_VERSION =
+      "if not redis.acl_check_cmd then return redis.error_reply("
+          + "'UNSUPPORTED the toolkit needs Redis 7.0 or later, or Valkey') end ";
+
   private final String source;
   private final String sha1;
+  private final Set<String> commands;
 
   private LuaScript(String source) {
-    this.source = source;
-    this.sha1 = Digests.hex("SHA-1", source);
+    this.source = REQUIRE_VERSION + source;
+    this.sha1 = Digests.hex("SHA-1", this.source);
+    this.commands = Permissions.calledBy(source);
   }
 
   /**
@@ -51,8 +60,25 @@ public final class LuaScript {
     try {
       return redis.execute(bySha1(redis, keys, args));
     } catch (JedisNoScriptException e) {
-      return redis.execute(bySource(redis, keys, args));
+      return runSource(redis, keys, args);
+    } catch (JedisDataException e) {
+      throw explained(e, redis, keys);
     }
+  }
+
+  private @Nullable Object runSource(RedisAccess redis, List<String> keys, List<String> args) {
+    try {
+      return redis.execute(bySource(redis, keys, args));
+    } catch (JedisDataException e) {
+      throw explained(e, redis, keys);
+    }
+  }
+
+  /** Names the command that the user may not run, which the server does not. */
+  private JedisException explained(JedisException failure, RedisAccess redis, List<String> keys) {
+    return Permissions.isWithinScript(failure)
+        ? Permissions.within(failure, redis, keys.subList(0, 1), commands)
+        : failure;
   }
 
   /**
@@ -71,7 +97,18 @@ public final class LuaScript {
     try {
       return counted(redis, bySha1(redis, keys, args), sends);
     } catch (JedisNoScriptException e) {
+      return countedSource(redis, keys, args, sends);
+    } catch (JedisDataException e) {
+      throw explained(e, redis, keys);
+    }
+  }
+
+  private @Nullable Object countedSource(
+      RedisAccess redis, List<String> keys, List<String> args, Sends sends) {
+    try {
       return counted(redis, bySource(redis, keys, args), sends);
+    } catch (JedisDataException e) {
+      throw explained(e, redis, keys);
     }
   }
 
@@ -119,7 +156,19 @@ public final class LuaScript {
         outcomes.set(unknown.get(i), second.get(i));
       }
     }
+    explainFirst(outcomes, redis, runs);
     return outcomes;
+  }
+
+  /** Asks once, for the first refusal, since the user is the same for all. */
+  private void explainFirst(List<Outcome<Object>> outcomes, RedisAccess redis, List<Run> runs) {
+    for (int i = 0; i < outcomes.size(); i++) {
+      JedisException failure = outcomes.get(i).failure();
+      if (failure != null && Permissions.isWithinScript(failure)) {
+        outcomes.set(i, Outcome.failed(explained(failure, redis, runs.get(i).keys())));
+        return;
+      }
+    }
   }
 
   private static List<Keyed<Object>> all(RedisAccess redis, List<Run> runs, Sending sending) {

@@ -55,7 +55,7 @@ final class PoolAccess extends RedisAccess {
       // From a primary that was demoted and left its connections open, as on a change of role
       // that no sentinel made. The next connection goes to the address as it resolves by then.
       stream = Failures.code(e).equals("READONLY") ? Stream.UNKNOWN : Stream.ALIGNED;
-      throw e;
+      throw explained(e);
     } finally {
       giveBack(borrowed, stream);
     }

@@ -26,6 +26,7 @@ import redis.clients.jedis.Response;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.commands.ProtocolCommand;
 import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.params.ScanParams;
 import redis.clients.jedis.providers.ClusterConnectionProvider;
@@ -69,6 +70,9 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
 
   private final CommandObjects commands;
 
+  /** Who uses it; set before anybody else knows of this. */
+  private String module = "the toolkit";
+
   RedisAccess(CommandObjects commands) {
     this.commands = commands;
   }
@@ -101,6 +105,32 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
     Objects.requireNonNull(pool, "pool");
     JedisInternals.requireSupportedVersion();
     return PoolAccess.over(pool);
+  }
+
+  /**
+   * Returns a module's way through a pool.
+   *
+   * @param pool as for {@link #of(Pool)}
+   * @param module the name of the module, for messages
+   * @return the way through it
+   */
+  public static RedisAccess of(Pool<Jedis> pool, String module) {
+    RedisAccess redis = of(pool);
+    redis.module = module;
+    return redis;
+  }
+
+  /**
+   * Returns a module's way through a client.
+   *
+   * @param client as for {@link #of(UnifiedJedis)}
+   * @param module the name of the module, for messages
+   * @return the way through it
+   */
+  public static RedisAccess of(UnifiedJedis client, String module) {
+    RedisAccess redis = of(client);
+    redis.module = module;
+    return redis;
   }
 
   /**
@@ -167,6 +197,41 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
     return commands;
   }
 
+  final String module() {
+    return module;
+  }
+
+  /**
+   * Returns a failure that names the module, if it is a refusal for want of a permission.
+   *
+   * @param failure what Jedis threw
+   * @return the same, or one that says the same and more
+   */
+  public final JedisException explained(JedisException failure) {
+    return Permissions.named(failure, module);
+  }
+
+  /**
+   * The same of an error that the server answered.
+   *
+   * @param error what Jedis threw
+   * @return the same, or one that says the same and more
+   */
+  public final JedisDataException explained(JedisDataException error) {
+    return (JedisDataException) Permissions.named(error, module);
+  }
+
+  /** The same of what became of many commands. */
+  final <T> List<Outcome<T>> explained(List<Outcome<T>> outcomes) {
+    for (int i = 0; i < outcomes.size(); i++) {
+      JedisException failure = outcomes.get(i).failure();
+      if (failure != null && explained(failure) != failure) {
+        outcomes.set(i, Outcome.failed(explained(failure)));
+      }
+    }
+    return outcomes;
+  }
+
   /**
    * Runs a command. One round trip, plus whatever the client sends again by itself.
    *
@@ -224,7 +289,7 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
     for (int i = 0; i < commands.size(); i++) {
       outcomes.add(outcome(i < responses.size() ? responses.get(i) : null, broken));
     }
-    return outcomes;
+    return explained(outcomes);
   }
 
   private static <T> Outcome<T> outcome(

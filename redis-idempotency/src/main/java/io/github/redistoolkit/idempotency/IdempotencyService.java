@@ -182,7 +182,7 @@ public final class IdempotencyService {
    * @throws IllegalArgumentException if {@code name} is not allowed
    */
   public static Builder builder(Pool<Jedis> pool, String name) {
-    return new Builder(RedisAccess.of(pool), name);
+    return new Builder(RedisAccess.of(pool, "redis-idempotency"), name);
   }
 
   /**
@@ -196,7 +196,7 @@ public final class IdempotencyService {
    * @throws IllegalArgumentException if {@code name} is not allowed
    */
   public static Builder builder(UnifiedJedis client, String name) {
-    return new Builder(RedisAccess.of(client), name);
+    return new Builder(RedisAccess.of(client, "redis-idempotency"), name);
   }
 
   /**

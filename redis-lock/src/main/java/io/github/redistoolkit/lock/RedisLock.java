@@ -104,7 +104,7 @@ public final class RedisLock {
    *     {@code lease} is out of range
    */
   public RedisLock(Pool<Jedis> pool, String name, Duration lease) {
-    this(RedisAccess.of(pool), "", name, lease, LockSettings.NONE, newQueue());
+    this(RedisAccess.of(pool, "redis-lock"), "", name, lease, LockSettings.NONE, newQueue());
   }
 
   /**
@@ -119,7 +119,7 @@ public final class RedisLock {
    *     {@code lease} is out of range
    */
   public RedisLock(UnifiedJedis client, String name, Duration lease) {
-    this(RedisAccess.of(client), "", name, lease, LockSettings.NONE, newQueue());
+    this(RedisAccess.of(client, "redis-lock"), "", name, lease, LockSettings.NONE, newQueue());
   }
 
   RedisLock(
@@ -154,7 +154,7 @@ public final class RedisLock {
    *     {@code lease} is out of range
    */
   public static Builder builder(Pool<Jedis> pool, String name, Duration lease) {
-    return new Builder(RedisAccess.of(pool), name, lease);
+    return new Builder(RedisAccess.of(pool, "redis-lock"), name, lease);
   }
 
   /**
@@ -170,7 +170,7 @@ public final class RedisLock {
    *     {@code lease} is out of range
    */
   public static Builder builder(UnifiedJedis client, String name, Duration lease) {
-    return new Builder(RedisAccess.of(client), name, lease);
+    return new Builder(RedisAccess.of(client, "redis-lock"), name, lease);
   }
 
   /** What may be chosen for a lock. Not thread-safe. */

@@ -89,7 +89,7 @@ public final class RedisLocks {
    * @throws NullPointerException if {@code pool} is null
    */
   public static Builder builder(Pool<Jedis> pool) {
-    return new Builder(RedisAccess.of(pool));
+    return new Builder(RedisAccess.of(pool, "redis-lock"));
   }
 
   /**
@@ -100,7 +100,7 @@ public final class RedisLocks {
    * @throws NullPointerException if {@code client} is null
    */
   public static Builder builder(UnifiedJedis client) {
-    return new Builder(RedisAccess.of(client));
+    return new Builder(RedisAccess.of(client, "redis-lock"));
   }
 
   /** What may be chosen for all locks that are made. Not thread-safe. */

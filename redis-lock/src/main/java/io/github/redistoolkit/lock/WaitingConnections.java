@@ -14,6 +14,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Connection;
+import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisMovedDataException;
 
 /**
@@ -107,8 +108,16 @@ final class WaitingConnections {
       connection.setSoTimeout(timeout(millis));
       var command = redis.commands().blpop(millis / 1000.0, key);
       connection.sendCommand(command.getArguments());
-      var reply = command.getBuilder().build(connection.getOne());
+      var reply = command.getBuilder().build(answer(connection));
       return reply == null ? null : reply.getValue();
+    }
+
+    private Object answer(Connection connection) {
+      try {
+        return connection.getOne();
+      } catch (JedisDataException e) {
+        throw redis.explained(e);
+      }
     }
 
     private static int timeout(long millis) {

@@ -515,7 +515,7 @@ final class Link implements Session.Events {
       if (misplaced) {
         tellBack(registry.misplaced(verb, topic));
       } else {
-        refused(verb, topic, error);
+        refused(verb, topic, redis.explained(error));
       }
     } finally {
       lock.unlock();

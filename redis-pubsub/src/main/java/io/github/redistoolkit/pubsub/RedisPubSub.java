@@ -137,7 +137,7 @@ public final class RedisPubSub implements AutoCloseable {
    * @throws NullPointerException if {@code pool} is null
    */
   public static Builder builder(Pool<Jedis> pool) {
-    return new Builder(RedisAccess.of(pool));
+    return new Builder(RedisAccess.of(pool, "redis-pubsub"));
   }
 
   /**
@@ -151,7 +151,7 @@ public final class RedisPubSub implements AutoCloseable {
    *     connects
    */
   public static Builder builder(UnifiedJedis client) {
-    return new Builder(RedisAccess.of(client));
+    return new Builder(RedisAccess.of(client, "redis-pubsub"));
   }
 
   /**

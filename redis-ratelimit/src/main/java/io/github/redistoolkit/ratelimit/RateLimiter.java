@@ -164,7 +164,7 @@ public final class RateLimiter {
    * @throws IllegalArgumentException if {@code name} has another character or none
    */
   public static Builder builder(Pool<Jedis> pool, String name) {
-    return new Builder(RedisAccess.of(pool), name);
+    return new Builder(RedisAccess.of(pool, "redis-ratelimit"), name);
   }
 
   /**
@@ -178,7 +178,7 @@ public final class RateLimiter {
    * @throws IllegalArgumentException if {@code name} has another character or none
    */
   public static Builder builder(UnifiedJedis client, String name) {
-    return new Builder(RedisAccess.of(client), name);
+    return new Builder(RedisAccess.of(client, "redis-ratelimit"), name);
   }
 
   /**

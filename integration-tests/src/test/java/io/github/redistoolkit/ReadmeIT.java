@@ -15,6 +15,10 @@ import io.github.redistoolkit.idempotency.IdempotencyService;
 import io.github.redistoolkit.json.JsonCodec;
 import io.github.redistoolkit.lock.Lease;
 import io.github.redistoolkit.lock.RedisLock;
+import io.github.redistoolkit.lock.RedisLocks;
+import io.github.redistoolkit.micrometer.CacheMetrics;
+import io.github.redistoolkit.micrometer.LockMetrics;
+import io.github.redistoolkit.micrometer.RateLimiterMetrics;
 import io.github.redistoolkit.pubsub.RedisPubSub;
 import io.github.redistoolkit.pubsub.Subscription;
 import io.github.redistoolkit.ratelimit.Decision;
@@ -22,6 +26,7 @@ import io.github.redistoolkit.ratelimit.Limit;
 import io.github.redistoolkit.ratelimit.RateLimiter;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.TestRedis;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
 import java.lang.reflect.Type;
 import java.nio.file.Files;
@@ -96,7 +101,7 @@ class ReadmeIT {
       assertThat(block.group(1), here.contains(comparable(block.group(1))), is(true));
       examples++;
     }
-    assertThat(examples, is(6));
+    assertThat(examples, is(7));
   }
 
   private static String comparable(String java) {
@@ -176,6 +181,28 @@ class ReadmeIT {
     assertThat(handled.poll(5, TimeUnit.SECONDS), is(new UserEvent("user_created", "123")));
     assertThat(subscription.isActive(), is(true));
     assertThat(pubsub.close(Duration.ofSeconds(10)), is(true));
+  }
+
+  @Test
+  void metrics() {
+    SimpleMeterRegistry registry = new SimpleMeterRegistry();
+    CacheService<User> cache = new CacheService<>(pool, "user:", User.class);
+
+    RateLimiter measured =
+        RateLimiter.builder(pool, "api")
+            .limit(Limit.of(100, Duration.ofMinutes(1)).named("per-minute"))
+            .listener(RateLimiterMetrics.listener(registry))
+            .build();
+    RedisLocks locks =
+        RedisLocks.builder(pool).listener(LockMetrics.listener(registry, "orders")).build();
+    CacheMetrics.monitor(registry, cache, "users");
+
+    assertThat(measured.isAllowed("user-123"), is(true));
+    assertThat(registry.get("redis.ratelimit.decisions").counter().count(), is(1.0));
+    Lease lease = locks.lock("resource:123", Duration.ofSeconds(30)).tryAcquire().orElseThrow();
+    assertThat(lease.release(), is(true));
+    assertThat(registry.get("redis.lock.held").timer().count(), is(1L));
+    assertThat(registry.get("cache.gets").functionCounters().size(), is(2));
   }
 
   @Test

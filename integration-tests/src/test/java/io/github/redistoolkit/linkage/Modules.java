@@ -4,6 +4,7 @@ import io.github.redistoolkit.cache.CacheService;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.idempotency.IdempotencyService;
 import io.github.redistoolkit.lock.RedisLock;
+import io.github.redistoolkit.micrometer.LockMetrics;
 import io.github.redistoolkit.pubsub.RedisPubSub;
 import io.github.redistoolkit.ratelimit.RateLimiter;
 import java.util.LinkedHashMap;
@@ -24,6 +25,7 @@ final class Modules {
     all.put("redis-lock", ClassFiles.with(RedisLock.class));
     all.put("redis-ratelimit", ClassFiles.with(RateLimiter.class));
     all.put("redis-pubsub", ClassFiles.with(RedisPubSub.class));
+    all.put("redis-micrometer", ClassFiles.with(LockMetrics.class));
     return all;
   }
 

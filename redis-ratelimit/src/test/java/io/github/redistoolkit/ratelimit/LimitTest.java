@@ -63,9 +63,14 @@ class LimitTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", " ", "a b", "a/b", "ä", "a\n"})
+  @ValueSource(strings = {"", " ", "a b", "a/b", "ä"})
   void refusesANameThatIsNotPlain(String name) {
     assertRefused("name", name, () -> Limit.of(1, SECOND).named(name));
+  }
+
+  @Test
+  void quotesARefusedNameOnOneLine() {
+    assertRefused("name", "'a\\u000A'", () -> Limit.of(1, SECOND).named("a\n"));
   }
 
   @Test

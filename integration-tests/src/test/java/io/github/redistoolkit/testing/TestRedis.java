@@ -242,13 +242,25 @@ public final class TestRedis implements AutoCloseable {
   }
 
   private TestRedis asUser(List<String> restrictions) {
+    List<String> rules = new ArrayList<>(List.of("&*", "+@all"));
+    rules.addAll(restrictions);
+    return as(rules);
+  }
+
+  /**
+   * The same servers as a user who may do what these rules grant, as {@code +get}, {@code ~key*} or
+   * {@code &channel*}, and nothing else. The user stays until the servers end.
+   *
+   * @throws IllegalStateException if the servers are someone else's
+   */
+  public TestRedis as(List<String> rules) {
     if (!deployment.isOurs()) {
       throw new IllegalStateException("the server is external, so it gets no users");
     }
     String user = "restricted-" + NAMES.incrementAndGet();
-    List<String> rules = new ArrayList<>(List.of("on", ">" + user, "&*", "+@all"));
-    rules.addAll(restrictions);
-    setUser(user, rules);
+    List<String> all = new ArrayList<>(List.of("reset", "on", ">" + user));
+    all.addAll(rules);
+    setUser(user, all);
     return variant(access.as(user));
   }
 
@@ -259,11 +271,24 @@ public final class TestRedis implements AutoCloseable {
    * @throws IllegalStateException if this is not such a user
    */
   public void forbid(String... commands) {
+    setUser(restrictedUser(), forbidding(commands));
+  }
+
+  /**
+   * Allows the user of {@link #as} something more, from now on, as {@code &channel}.
+   *
+   * @throws IllegalStateException if this is not such a user
+   */
+  public void allow(String... rules) {
+    setUser(restrictedUser(), List.of(rules));
+  }
+
+  private String restrictedUser() {
     String user = access.user();
     if (user == null) {
       throw new IllegalStateException(kind + " is used without restrictions");
     }
-    setUser(user, forbidding(commands));
+    return user;
   }
 
   private static List<String> forbidding(String... commands) {
@@ -421,6 +446,11 @@ public final class TestRedis implements AutoCloseable {
   /** How it is reached. */
   public ClientKind kind() {
     return kind;
+  }
+
+  /** What all {@linkplain #unique unique names} begin with. */
+  public String mark() {
+    return MARK;
   }
 
   /** A name that no other test uses, ending in the given text. */

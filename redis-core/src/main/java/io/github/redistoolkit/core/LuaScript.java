@@ -77,7 +77,7 @@ public final class LuaScript {
   /** Names the command that the user may not run, which the server does not. */
   private JedisException explained(JedisException failure, RedisAccess redis, List<String> keys) {
     return Permissions.isWithinScript(failure)
-        ? Permissions.within(failure, redis, keys.subList(0, 1), commands)
+        ? Permissions.with(failure, Permissions.lackOf(redis, keys.subList(0, 1), commands))
         : failure;
   }
 
@@ -156,17 +156,20 @@ public final class LuaScript {
         outcomes.set(unknown.get(i), second.get(i));
       }
     }
-    explainFirst(outcomes, redis, runs);
+    explainAll(outcomes, redis, runs);
     return outcomes;
   }
 
-  /** Asks once, for the first refusal, since the user is the same for all. */
-  private void explainFirst(List<Outcome<Object>> outcomes, RedisAccess redis, List<Run> runs) {
+  /** Asks once, since the user is the same for all. */
+  private void explainAll(List<Outcome<Object>> outcomes, RedisAccess redis, List<Run> runs) {
+    String lack = null;
     for (int i = 0; i < outcomes.size(); i++) {
       JedisException failure = outcomes.get(i).failure();
       if (failure != null && Permissions.isWithinScript(failure)) {
-        outcomes.set(i, Outcome.failed(explained(failure, redis, runs.get(i).keys())));
-        return;
+        if (lack == null) {
+          lack = Permissions.lackOf(redis, runs.get(i).keys().subList(0, 1), commands);
+        }
+        outcomes.set(i, Outcome.failed(Permissions.with(failure, lack)));
       }
     }
   }

@@ -27,16 +27,9 @@ final class Permissions {
       return missing
       """;
 
+  private static final EventLog LOG = EventLog.shared(RedisAccess.class);
+
   private Permissions() {}
-
-  /** A refusal that says already who needs what. */
-  private static final class Named extends JedisAccessControlException {
-    private static final long serialVersionUID = 1L;
-
-    Named(String message, Throwable cause) {
-      super(message, cause);
-    }
-  }
 
   /**
    * Whether the server refused a command within a script and does not say which. Redis 7.2 does.
@@ -51,9 +44,10 @@ final class Permissions {
   static JedisException named(JedisException failure, String module) {
     boolean refused =
         failure instanceof JedisDataException && Failures.code(failure).equals("NOPERM");
-    return !refused || failure instanceof Named
+    // With a cause it is one that was named before.
+    return !refused || failure.getCause() instanceof JedisDataException
         ? failure
-        : new Named(failure.getMessage() + "; " + module + " needs it", failure);
+        : with(failure, module + " needs it");
   }
 
   /** Returns the commands that a script calls by their names. */
@@ -67,20 +61,26 @@ final class Permissions {
   }
 
   /**
-   * Names the module and what it lacks in a refusal from within a script: one more round trip, that
-   * asks the server.
+   * Says what a module lacks whose script was refused: one more round trip, that asks the server.
+   *
+   * @param commands what the script calls
    */
-  static JedisException within(
-      JedisException failure, RedisAccess redis, List<String> keys, Collection<String> commands) {
-    String text = failure.getMessage() + "; " + redis.module() + " needs ";
+  static String lackOf(RedisAccess redis, List<String> keys, Collection<String> commands) {
+    Collection<?> lacking = commands;
     try {
       Object missing = redis.execute(redis.commands().eval(MISSING, keys, List.copyOf(commands)));
-      if (missing instanceof List<?> list && !list.isEmpty() && list.size() < commands.size()) {
-        return new Named(text + "permission to run " + list + " on its keys", failure);
+      if (missing instanceof List<?> some && !some.isEmpty() && some.size() < commands.size()) {
+        lacking = some;
       }
     } catch (JedisException e) {
-      failure.addSuppressed(e);
+      // All that may be lacking is said then: what was refused is what the caller has to hear of.
+      LOG.debug(e, "The server does not say which permission is lacking");
     }
-    return new Named(text + "permission to run " + commands + " on all of its keys", failure);
+    return redis.module() + " needs permission to run " + lacking + " on its keys";
+  }
+
+  /** The same refusal, saying what is lacking. */
+  static JedisException with(JedisException failure, String lack) {
+    return new JedisAccessControlException(failure.getMessage() + "; " + lack, failure);
   }
 }

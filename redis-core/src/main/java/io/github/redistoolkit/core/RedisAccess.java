@@ -573,13 +573,22 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
       String cursor = ScanParams.SCAN_POINTER_START;
       do {
         ScanResult<String> page =
-            scanner.scan(
+            page(
+                scanner,
                 new CommandObject<>(
                     new CommandArguments(Command.SCAN).add(cursor).addParams(params),
                     BuilderFactory.SCAN_RESPONSE));
         found.accept(page.getResult().stream().map(key -> key.substring(prefix.length())).toList());
         cursor = page.getCursor();
       } while (!cursor.equals(ScanParams.SCAN_POINTER_START));
+    }
+  }
+
+  private ScanResult<String> page(Scanner scanner, CommandObject<ScanResult<String>> command) {
+    try {
+      return scanner.scan(command);
+    } catch (JedisException e) {
+      throw explained(e);
     }
   }
 

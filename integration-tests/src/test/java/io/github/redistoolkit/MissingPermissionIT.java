@@ -1,0 +1,243 @@
+package io.github.redistoolkit;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.containsStringIgnoringCase;
+import static org.hamcrest.Matchers.everyItem;
+import static org.hamcrest.Matchers.is;
+
+import io.github.redistoolkit.cache.CacheAside;
+import io.github.redistoolkit.cache.CacheService;
+import io.github.redistoolkit.core.FreshLog;
+import io.github.redistoolkit.idempotency.IdempotencyService;
+import io.github.redistoolkit.lock.Lease;
+import io.github.redistoolkit.lock.RedisLock;
+import io.github.redistoolkit.pubsub.CapturedLog;
+import io.github.redistoolkit.pubsub.RedisPubSub;
+import io.github.redistoolkit.ratelimit.Limit;
+import io.github.redistoolkit.ratelimit.RateLimiter;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeastPrivilege;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.stream.Stream;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.exceptions.JedisAccessControlException;
+
+/** A user who lacks one of the commands that a module needs learns which, and who needs it. */
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+class MissingPermissionIT {
+
+  private static final Duration MINUTE = Duration.ofMinutes(1);
+
+  /**
+   * What no caller waits for, or only if memory is short, an entry about to end or a wake-up unheard.
+   */
+  private static final Set<String> IN_THE_BACKGROUND =
+      Set.of(
+          "redis-pubsub unsubscribe",
+          "redis-pubsub punsubscribe",
+          "redis-pubsub sunsubscribe",
+          "redis-pubsub ping",
+          "redis-lock ltrim",
+          "redis-cache append",
+          "redis-cache setrange",
+          "redis-cache strlen",
+          "redis-cache del",
+          "redis-cache pexpire");
+
+  private final TestRedis redis;
+  private final List<Throwable> thrown = new ArrayList<>();
+
+  MissingPermissionIT(TestRedis redis) {
+    this.redis = redis.ours();
+  }
+
+  static Stream<Arguments> commands() {
+    return Stream.of(
+            "redis-cache", "redis-idempotency", "redis-lock", "redis-ratelimit", "redis-pubsub")
+        .flatMap(
+            module ->
+                LeastPrivilege.commands(module).stream()
+                    .filter(command -> !IN_THE_BACKGROUND.contains(module + " " + command))
+                    .map(command -> Arguments.of(module, command)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("commands")
+  void whoLacksACommandLearnsWhichAndWhoNeedsIt(String module, String command) {
+    List<String> rules = new ArrayList<>(LeastPrivilege.rules(redis, module));
+    assertThat(rules.remove("+" + command), is(true));
+    if (command.equals("eval")) {
+      forgetScripts();
+    }
+    FreshLog.of(CacheService.class);
+    List<String> told = new ArrayList<>();
+    try (CapturedLog log = new CapturedLog();
+        TestRedis user = redis.as(rules).retryingFor(Duration.ofSeconds(1))) {
+      use(module, user);
+      // A load that went well spares its caller what Redis says.
+      log.text().lines().filter(line -> line.contains("Redis failed for key")).forEach(told::add);
+    }
+    thrown.forEach(failure -> refusal(failure).ifPresent(told::add));
+    boolean unused = command.equals("mget") && redis.topology() == Topology.CLUSTER;
+    assertThat(told.isEmpty(), is(unused));
+    assertThat(told, everyItem(containsString(module + " needs")));
+    assertThat(told, everyItem(containsStringIgnoringCase(command)));
+  }
+
+  /** What is behind a failure; empty if it only follows from another one. */
+  private static Optional<String> refusal(Throwable failure) {
+    return Stream.iterate(failure, Objects::nonNull, Throwable::getCause)
+        .filter(JedisAccessControlException.class::isInstance)
+        .map(Throwable::getMessage)
+        .findFirst();
+  }
+
+  private void forgetScripts() {
+    for (HostAndPort primary : redis.primaries()) {
+      try (Jedis jedis = redis.open(primary)) {
+        assertThat(jedis.scriptFlush(), is("OK"));
+      }
+    }
+  }
+
+  private void attempt(Callable<?> call) {
+    try {
+      Object unused = call.call();
+    } catch (Throwable e) {
+      thrown.add(e);
+    }
+  }
+
+  private void attempt(Runnable call) {
+    attempt(
+        () -> {
+          call.run();
+          return true;
+        });
+  }
+
+  private void use(String module, TestRedis user) {
+    switch (module) {
+      case "redis-cache" -> useCache(user);
+      case "redis-idempotency" -> useIdempotency(user);
+      case "redis-lock" -> useLock(user);
+      case "redis-ratelimit" -> useRateLimiter(user);
+      default -> usePubSub(user);
+    }
+  }
+
+  private void useCache(TestRedis user) {
+    String prefix = redis.unique("users:");
+    try (CacheService<String> cache =
+        user.over(
+            pool -> new CacheService<>(pool, prefix, String.class),
+            client -> new CacheService<>(client, prefix, String.class))) {
+      CacheAside<String, String> users = new CacheAside<>(cache, id -> id, id -> "loaded");
+      attempt(() -> cache.set("a", "1", MINUTE));
+      attempt(() -> cache.get("a"));
+      attempt(() -> cache.ttl("a"));
+      attempt(() -> cache.getAll(List.of("a", "b")));
+      attempt(() -> cache.setAll(Map.of("a", "1", "b", "2"), MINUTE));
+      attempt(() -> cache.putIfAbsent("c", "1", MINUTE));
+      attempt(() -> cache.delete("a"));
+      attempt(() -> cache.deleteAll(List.of("b", "c")));
+      attempt(() -> users.get("d"));
+      attempt(() -> users.invalidate("d"));
+      attempt(cache::clear);
+    }
+  }
+
+  private void useIdempotency(TestRedis user) {
+    IdempotencyService service =
+        user.over(
+            pool -> new IdempotencyService(pool, "orders", MINUTE),
+            client -> new IdempotencyService(client, "orders", MINUTE));
+    String key = redis.unique("request");
+    attempt(() -> service.execute(key, String.class, claim -> "done"));
+    attempt(() -> service.execute(key, String.class, claim -> "done"));
+    attempt(() -> service.isDuplicate(key));
+    attempt(() -> service.getResult(key, String.class));
+    attempt(() -> service.forget(key));
+  }
+
+  private void useLock(TestRedis user) {
+    String name = redis.unique("resource");
+    RedisLock lock =
+        user.over(
+            pool -> new RedisLock(pool, name, MINUTE), client -> new RedisLock(client, name, MINUTE));
+    Thread waiter = new Thread(() -> waitFor(name), "missing-permission-waiter");
+    attempt(
+        () -> {
+          Lease held = lock.tryAcquire().orElseThrow();
+          attempt(() -> lock.tryAcquire(Duration.ofMillis(300)));
+          waiter.start();
+          Awaitility.await().until(() -> isWaitedFor(name));
+          held.close();
+          return lock.isLocked();
+        });
+    waiter.interrupt();
+  }
+
+  private void waitFor(String name) {
+    RedisLock lock =
+        redis.over(
+            pool -> new RedisLock(pool, name, MINUTE), client -> new RedisLock(client, name, MINUTE));
+    try {
+      lock.tryAcquire(MINUTE).ifPresent(Lease::close);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // the holder's part is over
+    }
+  }
+
+  /** Whether the fifth word of the lock's state says so. */
+  private boolean isWaitedFor(String name) {
+    return !redis.admin().get("lock:{" + name + "}").split(" ")[4].equals("0");
+  }
+
+  private void useRateLimiter(TestRedis user) {
+    String id = redis.unique("user");
+    RateLimiter limiter =
+        user.over(
+                pool -> RateLimiter.builder(pool, "calls"),
+                client -> RateLimiter.builder(client, "calls"))
+            .limit(Limit.of(1000, MINUTE), Limit.tokenBucket(1000, 1, MINUTE))
+            .build();
+    RateLimiter short1 =
+        user.over(
+                pool -> RateLimiter.builder(pool, "short"),
+                client -> RateLimiter.builder(client, "short"))
+            .limit(Limit.of(1000, MINUTE))
+            .build();
+    for (int i = 0; i < 3; i++) {
+      attempt(() -> limiter.isAllowed(id));
+      attempt(() -> short1.isAllowed(id));
+    }
+    attempt(() -> limiter.reset(id));
+  }
+
+  private void usePubSub(TestRedis user) {
+    String channel = redis.mark();
+    try (RedisPubSub pubSub = user.over(RedisPubSub::new, RedisPubSub::new)) {
+      attempt(() -> pubSub.subscribe(channel, String.class, message -> {}));
+      attempt(() -> pubSub.subscribePattern(channel + "*", String.class, message -> {}));
+      attempt(() -> pubSub.subscribeSharded(channel, String.class, message -> {}));
+      attempt(() -> pubSub.publish(channel, "text"));
+      attempt(() -> pubSub.publishSharded(channel, "text"));
+    }
+  }
+}

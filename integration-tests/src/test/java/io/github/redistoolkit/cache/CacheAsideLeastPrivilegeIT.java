@@ -1,0 +1,12 @@
+package io.github.redistoolkit.cache;
+
+import io.github.redistoolkit.testing.LeastPrivilege;
+import io.github.redistoolkit.testing.TestRedis;
+
+/** The same, as a user who may do no more than the documentation says that the module needs. */
+class CacheAsideLeastPrivilegeIT extends CacheAsideIT {
+
+  CacheAsideLeastPrivilegeIT(TestRedis redis) {
+    super(LeastPrivilege.of(redis, "redis-cache"));
+  }
+}

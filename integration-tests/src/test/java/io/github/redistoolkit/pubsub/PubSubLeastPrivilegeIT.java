@@ -1,0 +1,14 @@
+package io.github.redistoolkit.pubsub;
+
+import io.github.redistoolkit.testing.LeastPrivilege;
+import io.github.redistoolkit.testing.TestRedis;
+
+/** The same, as a user who may do no more than the documentation says that the module needs. */
+class PubSubLeastPrivilegeIT extends RedisPubSubIT {
+
+  PubSubLeastPrivilegeIT(TestRedis redis) {
+    super(LeastPrivilege.of(redis, "redis-pubsub"));
+    // The two patterns that are subscribed to: they are granted only as they are.
+    this.redis.allow("&" + channel + "*", "&" + channel + ":*");
+  }
+}

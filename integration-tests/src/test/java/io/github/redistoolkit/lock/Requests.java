@@ -10,7 +10,7 @@ import java.util.Objects;
 record Requests(TestRedis redis, LockCommands commands) {
 
   Requests(TestRedis redis, String name) {
-    this(redis, new LockCommands(redis.access(), "", name));
+    this(redis, new LockCommands(redis.access(), Kind.LOCK, "", name));
   }
 
   long acquire(String owner, long leaseMillis) {

@@ -73,6 +73,10 @@ final class Hold implements Renewable {
     return commands.shownName();
   }
 
+  String shown() {
+    return commands.shown();
+  }
+
   long token() {
     return claim.token();
   }
@@ -136,16 +140,14 @@ final class Hold implements Renewable {
   void keepAlive(Lease handle, long maxHoldNanos, Runnable onLost) {
     switch (life().phase()) {
       case RELEASING, RELEASED, GONE ->
-          throw new IllegalStateException(
-              "the lease on lock " + shownName() + " has been released");
+          throw new IllegalStateException("the lease on " + shown() + " has been released");
       case HELD, LOST -> {
         // Renewed, or told at once.
       }
     }
     Keeping mine = new Keeping(this, handle, onLost);
     if (!keeping.compareAndSet(null, mine)) {
-      throw new IllegalStateException(
-          "the lease on lock " + shownName() + " is kept alive already");
+      throw new IllegalStateException("the lease on " + shown() + " is kept alive already");
     }
     LeaseLife now = happen(new Event.KeepUntil(System.nanoTime() + maxHoldNanos));
     if (now.phase() == Phase.HELD) {

@@ -100,7 +100,7 @@ public final class Lease implements AutoCloseable {
    * @throws redis.clients.jedis.exceptions.JedisException if Redis cannot be asked
    */
   public boolean extend(Duration leaseFromNow) {
-    Arguments.requireDuration(leaseFromNow, "leaseFromNow", RedisLock.LONGEST_LEASE);
+    Arguments.requireDuration(leaseFromNow, "leaseFromNow", Entrance.LONGEST_LEASE);
     return hold.extend(leaseFromNow.toMillis());
   }
 
@@ -139,7 +139,7 @@ public final class Lease implements AutoCloseable {
    */
   @CanIgnoreReturnValue
   public Lease keepAlive(Duration maxHold, Runnable onLost) {
-    Arguments.requireDuration(maxHold, "maxHold", RedisLock.LONGEST_LEASE);
+    Arguments.requireDuration(maxHold, "maxHold", Entrance.LONGEST_LEASE);
     Objects.requireNonNull(onLost, "onLost");
     hold.keepAlive(this, maxHold.toNanos(), onLost);
     return this;
@@ -192,8 +192,7 @@ public final class Lease implements AutoCloseable {
   }
 
   private LockLostException lostWhileItRan() {
-    return new LockLostException(
-        "the lease on lock " + hold.shownName() + " was lost while the work ran");
+    return new LockLostException("the lease on " + hold.shown() + " was lost while the work ran");
   }
 
   /** Interrupts a thread, unless that has ended what it was to be interrupted in. */
@@ -260,8 +259,7 @@ public final class Lease implements AutoCloseable {
   @Override
   public void close() {
     if (!release()) {
-      throw new LockLostException(
-          "the lease on lock " + hold.shownName() + " was lost before its release");
+      throw new LockLostException("the lease on " + hold.shown() + " was lost before its release");
     }
   }
 

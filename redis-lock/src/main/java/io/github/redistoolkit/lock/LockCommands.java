@@ -8,6 +8,8 @@ import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.RedisKeys;
 import io.github.redistoolkit.core.Renewable;
 import io.github.redistoolkit.core.Sends;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -15,12 +17,12 @@ import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
- * What a lock of one name says to Redis, by {@link LockScripts}: each method is one round trip, and
- * a second one where its comment says so.
+ * What a lock of one name, or another {@linkplain Kind kind} of what there are leases on, says to
+ * Redis: each method is one round trip, and a second one where its comment says so.
  *
  * <p>Its state is the key {@code lock:{name}}, below a prefix if there is one. Waiters block on a
- * list, {@code lock:{name}:q}, to which a release pushes at most one element, and which is there
- * for two seconds at most.
+ * list, {@code lock:{name}:q}, to which a release pushes an element, and which is there for two
+ * seconds at most.
  */
 final class LockCommands {
 
@@ -39,15 +41,17 @@ final class LockCommands {
   private static final String MEMORY = String.valueOf(MEMORY_MILLIS);
 
   private final RedisAccess redis;
+  private final Kind kind;
   private final String name;
   private final String shownName;
   private final String key;
   private final String wakeKey;
 
-  LockCommands(RedisAccess redis, String prefix, String name) {
+  LockCommands(RedisAccess redis, Kind kind, String prefix, String name) {
     this.redis = redis;
+    this.kind = kind;
     this.name = name;
-    this.key = prefix + "lock:" + RedisKeys.hashTag(name, "name");
+    this.key = prefix + kind.word() + ":" + RedisKeys.hashTag(name, "name");
     this.shownName = EventLog.escape(name);
     this.wakeKey = key + ":q";
   }
@@ -75,6 +79,11 @@ final class LockCommands {
     return shownName;
   }
 
+  /** What it is and its name, for messages. */
+  String shown() {
+    return kind.word() + " " + shownName;
+  }
+
   String key() {
     return key;
   }
@@ -86,7 +95,7 @@ final class LockCommands {
   /** Returns the token, or, refused, -1 minus the ms for which the lock is held at most. */
   long acquire(String owner, long leaseMillis, long waitMillis, String wake, Sends sends) {
     List<String> args =
-        List.of(
+        withFacts(
             owner,
             String.valueOf(leaseMillis),
             MEMORY,
@@ -94,7 +103,7 @@ final class LockCommands {
             wake,
             String.valueOf(leaseMillis + MEMORY_MILLIS));
     try {
-      return number(LockScripts.ACQUIRE.run(redis, List.of(key), args, sends));
+      return number(kind.acquire().run(redis, List.of(key), args, sends));
     } catch (JedisDataException e) {
       throw explained(e);
     }
@@ -127,11 +136,12 @@ final class LockCommands {
   private long release(Claim claim, String how, long keepMillis, Sends sends) {
     try {
       return number(
-          LockScripts.RELEASE.run(
-              redis,
-              how.equals("wake") ? List.of(key, wakeKey) : List.of(key),
-              releaseArgs(claim, how, keepMillis, ""),
-              sends));
+          kind.release()
+              .run(
+                  redis,
+                  how.equals("wake") ? List.of(key, wakeKey) : List.of(key),
+                  releaseArgs(claim, how, keepMillis, ""),
+                  sends));
     } catch (JedisDataException e) {
       return switch (Failures.code(e)) {
         // Without a second key, which a slot on the move may not have, or which is no list. Waiters
@@ -145,7 +155,7 @@ final class LockCommands {
         case "OOM" ->
             number(
                 run(
-                    LockScripts.RELEASE,
+                    kind.release(),
                     List.of(key),
                     releaseArgs(claim, "quiet", keepMillis, "dirty")));
         default -> throw explained(e);
@@ -156,11 +166,11 @@ final class LockCommands {
   /** What a release says that is sent in the background. */
   Renewable.Request releaseRequest(Claim claim) {
     return new Renewable.Request(
-        LockScripts.RELEASE, List.of(key, wakeKey), releaseArgs(claim, "wake", 0, ""));
+        kind.release(), List.of(key, wakeKey), releaseArgs(claim, "wake", 0, ""));
   }
 
-  private static List<String> releaseArgs(Claim claim, String how, long keepMillis, String memory) {
-    return List.of(
+  private List<String> releaseArgs(Claim claim, String how, long keepMillis, String memory) {
+    return withFacts(
         claim.owner(),
         MEMORY,
         claim.suspect() ? "mark" : "",
@@ -169,20 +179,26 @@ final class LockCommands {
         memory);
   }
 
+  private List<String> withFacts(String... args) {
+    List<String> all = new ArrayList<>(args.length + kind.facts().size() + 1);
+    Collections.addAll(all, args);
+    all.addAll(kind.facts());
+    return all;
+  }
+
   /**
    * Sets the end of the owner's lease, sooner or later than it was. Returns the number of the move,
    * 0 if the lease is not the owner's any more, or -1 if a later move came first.
    */
   long extend(String owner, long leaseMillis, long move) {
     try {
-      return number(
-          run(LockScripts.EXTEND, List.of(key), extendArgs(owner, leaseMillis, move, "", "")));
+      return number(run(kind.extend(), List.of(key), extendArgs(owner, leaseMillis, move, "", "")));
     } catch (JedisDataException e) {
       if (!Failures.code(e).equals("OOM")) {
         throw e;
       }
       return number(
-          run(LockScripts.EXTEND, List.of(key), extendArgs(owner, leaseMillis, move, "", "dirty")));
+          run(kind.extend(), List.of(key), extendArgs(owner, leaseMillis, move, "", "dirty")));
     }
   }
 
@@ -190,7 +206,7 @@ final class LockCommands {
   Renewable.Request renewal(String owner, long leaseMillis, long move) {
     // Without memory, too: it is one number in place of another.
     return new Renewable.Request(
-        LockScripts.EXTEND, List.of(key), extendArgs(owner, leaseMillis, move, "GT", "dirty"));
+        kind.extend(), List.of(key), extendArgs(owner, leaseMillis, move, "GT", "dirty"));
   }
 
   private static List<String> extendArgs(
@@ -199,7 +215,12 @@ final class LockCommands {
   }
 
   boolean isLocked() {
-    return number(run(LockScripts.IS_LOCKED, List.of(key), List.of())) == 1;
+    return leases() > 0;
+  }
+
+  /** Returns how many leases there are. */
+  long leases() {
+    return number(run(kind.count(), List.of(key), List.of()));
   }
 
   /**
@@ -222,7 +243,11 @@ final class LockCommands {
   private RuntimeException explained(JedisDataException failure) {
     return Failures.code(failure).equals("LOCKSTATE")
         ? new LockStateException(
-            "key " + EventLog.escape(key) + " does not hold the state of a lock: delete it",
+            "key "
+                + EventLog.escape(key)
+                + " does not hold the state of a "
+                + kind.word()
+                + ": delete it",
             failure)
         : failure;
   }

@@ -6,7 +6,6 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
@@ -82,15 +81,7 @@ public final class RedisLock {
     ModuleVersion.check();
   }
 
-  static final Duration LONGEST_LEASE = Duration.ofDays(365);
-
-  private static final Duration LONGEST_WAIT = Duration.ofNanos(Long.MAX_VALUE);
-
-  private final LockCommands commands;
-  private final long leaseMillis;
-  private final LockSettings settings;
-  private final WaitingConnections connections;
-  private final Semaphore queue;
+  private final Entrance entrance;
 
   /**
    * Creates a lock over a pool. Makes no I/O.
@@ -104,7 +95,7 @@ public final class RedisLock {
    *     {@code lease} is out of range
    */
   public RedisLock(Pool<Jedis> pool, String name, Duration lease) {
-    this(RedisAccess.of(pool, "redis-lock"), "", name, lease, LockSettings.NONE, newQueue());
+    this(RedisAccess.of(pool, "redis-lock"), "", name, lease, LockSettings.NONE, Entrance.newQueue());
   }
 
   /**
@@ -119,7 +110,7 @@ public final class RedisLock {
    *     {@code lease} is out of range
    */
   public RedisLock(UnifiedJedis client, String name, Duration lease) {
-    this(RedisAccess.of(client, "redis-lock"), "", name, lease, LockSettings.NONE, newQueue());
+    this(RedisAccess.of(client, "redis-lock"), "", name, lease, LockSettings.NONE, Entrance.newQueue());
   }
 
   RedisLock(
@@ -129,16 +120,7 @@ public final class RedisLock {
       Duration lease,
       LockSettings settings,
       Semaphore queue) {
-    this.commands = new LockCommands(redis, prefix, name);
-    this.leaseMillis = Arguments.requireDuration(lease, "lease", LONGEST_LEASE).toMillis();
-    this.settings = settings;
-    this.connections = WaitingConnections.of(redis);
-    this.queue = queue;
-  }
-
-  /** Where the threads wait in their order of which only the first one asks. */
-  static Semaphore newQueue() {
-    return new Semaphore(1, /* fair= */ true);
+    this.entrance = new Entrance(redis, Kind.LOCK, prefix, name, lease, settings, queue);
   }
 
   /**
@@ -185,7 +167,7 @@ public final class RedisLock {
     private Builder(RedisAccess redis, String name, Duration lease) {
       this.redis = redis;
       this.name = Arguments.requireText(name, "name");
-      this.lease = Arguments.requireDuration(lease, "lease", LONGEST_LEASE);
+      this.lease = Entrance.requireLease(lease);
     }
 
     /**
@@ -242,7 +224,7 @@ public final class RedisLock {
      * @return the lock
      */
     public RedisLock build() {
-      return new RedisLock(redis, prefix, name, lease, settings, newQueue());
+      return new RedisLock(redis, prefix, name, lease, settings, Entrance.newQueue());
     }
   }
 
@@ -256,8 +238,7 @@ public final class RedisLock {
    * @throws redis.clients.jedis.exceptions.JedisException if Redis cannot be asked
    */
   public Optional<Lease> tryAcquire() {
-    long start = System.nanoTime();
-    return told(acquisition(0).once(), start);
+    return entrance.tryAcquire();
   }
 
   /**
@@ -274,37 +255,7 @@ public final class RedisLock {
    *     is over, or refuses
    */
   public Optional<Lease> tryAcquire(Duration maxWait) throws InterruptedException {
-    long maxWaitNanos = nanos(maxWait);
-    if (Thread.interrupted()) {
-      throw new InterruptedException();
-    }
-    if (maxWaitNanos <= 0) {
-      return tryAcquire();
-    }
-    long start = System.nanoTime();
-    return told(inTurn(start, maxWaitNanos), start);
-  }
-
-  private Optional<Lease> inTurn(long start, long maxWaitNanos) throws InterruptedException {
-    if (!queue.tryAcquire(maxWaitNanos, TimeUnit.NANOSECONDS)) {
-      // Whether the lock was held or Redis not there, nobody but Redis can say.
-      return acquisition(0).patiently();
-    }
-    try {
-      return acquisition(maxWaitNanos - (System.nanoTime() - start)).patiently();
-    } finally {
-      queue.release();
-    }
-  }
-
-  private Optional<Lease> told(Optional<Lease> lease, long start) {
-    long waited = System.nanoTime() - start;
-    if (lease.isPresent()) {
-      settings.tellAcquired(commands.name(), waited);
-    } else {
-      settings.tellRefused(commands.name(), waited);
-    }
-    return lease;
+    return entrance.tryAcquire(maxWait);
   }
 
   /**
@@ -320,11 +271,7 @@ public final class RedisLock {
    *     is over, or refuses
    */
   public Lease acquire(Duration maxWait) throws InterruptedException {
-    return tryAcquire(maxWait)
-        .orElseThrow(
-            () ->
-                new LockTimeoutException(
-                    "lock " + commands.shownName() + " was not free within " + maxWait));
+    return entrance.acquire(maxWait);
   }
 
   /**
@@ -335,18 +282,6 @@ public final class RedisLock {
    * @throws redis.clients.jedis.exceptions.JedisException if Redis cannot be asked
    */
   public boolean isLocked() {
-    return commands.isLocked();
-  }
-
-  private Acquisition acquisition(long maxWaitNanos) {
-    return new Acquisition(commands, leaseMillis, settings, connections, maxWaitNanos);
-  }
-
-  private static long nanos(Duration maxWait) {
-    Objects.requireNonNull(maxWait, "maxWait");
-    if (maxWait.isNegative()) {
-      return 0;
-    }
-    return maxWait.compareTo(LONGEST_WAIT) < 0 ? maxWait.toNanos() : Long.MAX_VALUE;
+    return entrance.commands().isLocked();
   }
 }

@@ -181,7 +181,7 @@ public final class RedisLocks {
       if (queue != null) {
         return queue;
       }
-      Semaphore fresh = RedisLock.newQueue();
+      Semaphore fresh = Entrance.newQueue();
       Queue mine = new Queue(name, fresh, unused);
       boolean entered =
           known == null

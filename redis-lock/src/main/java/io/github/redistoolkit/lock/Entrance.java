@@ -1,0 +1,115 @@
+package io.github.redistoolkit.lock;
+
+import io.github.redistoolkit.core.Arguments;
+import io.github.redistoolkit.core.RedisAccess;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The way to the leases on one name, whatever {@linkplain Kind kind} they are of: at once, or in
+ * turn with the other threads that wait here, of which only the first asks. Thread-safe.
+ */
+final class Entrance {
+
+  static final Duration LONGEST_LEASE = Duration.ofDays(365);
+
+  private static final Duration LONGEST_WAIT = Duration.ofNanos(Long.MAX_VALUE);
+
+  private final LockCommands commands;
+  private final long leaseMillis;
+  private final LockSettings settings;
+  private final WaitingConnections connections;
+  private final Semaphore queue;
+
+  Entrance(
+      RedisAccess redis,
+      Kind kind,
+      String prefix,
+      String name,
+      Duration lease,
+      LockSettings settings,
+      Semaphore queue) {
+    this.commands = new LockCommands(redis, kind, prefix, name);
+    this.leaseMillis = requireLease(lease).toMillis();
+    this.settings = settings;
+    this.connections = WaitingConnections.of(redis);
+    this.queue = queue;
+  }
+
+  static Duration requireLease(Duration lease) {
+    return Arguments.requireDuration(lease, "lease", LONGEST_LEASE);
+  }
+
+  /** Where the threads wait in their order of which only the first one asks. */
+  static Semaphore newQueue() {
+    return new Semaphore(1, /* fair= */ true);
+  }
+
+  LockCommands commands() {
+    return commands;
+  }
+
+  /** Asks once, also if the thread is interrupted. */
+  Optional<Lease> tryAcquire() {
+    long start = System.nanoTime();
+    return told(acquisition(0).once(), start);
+  }
+
+  /** Waits for it if need be; asks once if there is no time for that. */
+  Optional<Lease> tryAcquire(Duration maxWait) throws InterruptedException {
+    long maxWaitNanos = nanos(maxWait);
+    if (Thread.interrupted()) {
+      throw new InterruptedException();
+    }
+    if (maxWaitNanos <= 0) {
+      return tryAcquire();
+    }
+    long start = System.nanoTime();
+    return told(inTurn(start, maxWaitNanos), start);
+  }
+
+  /** Waits for it if need be, or throws. */
+  Lease acquire(Duration maxWait) throws InterruptedException {
+    return tryAcquire(maxWait)
+        .orElseThrow(
+            () -> new LockTimeoutException(commands.shown() + " was not free within " + maxWait));
+  }
+
+  private Optional<Lease> inTurn(long start, long maxWaitNanos) throws InterruptedException {
+    if (!queue.tryAcquire(maxWaitNanos, TimeUnit.NANOSECONDS)) {
+      // Whether all was held or Redis not there, nobody but Redis can say.
+      return acquisition(0).patiently();
+    }
+    try {
+      return acquisition(maxWaitNanos - (System.nanoTime() - start)).patiently();
+    } finally {
+      queue.release();
+    }
+  }
+
+  private Optional<Lease> told(Optional<Lease> lease, long start) {
+    long waited = System.nanoTime() - start;
+    if (lease.isPresent()) {
+      settings.tellAcquired(commands.name(), waited);
+    } else {
+      settings.tellRefused(commands.name(), waited);
+    }
+    return lease;
+  }
+
+  private Acquisition acquisition(long maxWaitNanos) {
+    return new Acquisition(commands, leaseMillis, settings, connections, maxWaitNanos);
+  }
+
+  /** Returns a wait, which has no end if it is longer than can be counted. */
+  static long nanos(Duration maxWait) {
+    Objects.requireNonNull(maxWait, "maxWait");
+    if (maxWait.isNegative()) {
+      return 0;
+    }
+    return maxWait.compareTo(LONGEST_WAIT) < 0 ? maxWait.toNanos() : Long.MAX_VALUE;
+  }
+}

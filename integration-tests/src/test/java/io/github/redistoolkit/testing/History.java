@@ -6,6 +6,7 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -105,6 +106,34 @@ public final class History {
                 }
                 if (next.receivedNanos() - longest.receivedNanos() > 0) {
                   longest = next;
+                }
+              }
+            });
+    return violations;
+  }
+
+  /**
+   * At most so many holders: at no instant more events of this kind and of one subject than these.
+   * The times of an event are as for {@link #overlaps}.
+   *
+   * @return what is wrong; empty if nothing is
+   */
+  public List<String> crowds(String kind, int most) {
+    List<String> violations = new ArrayList<>();
+    bySubject(kind)
+        .forEach(
+            (subject, holders) -> {
+              List<Event> inOrder =
+                  holders.stream().sorted(Comparator.comparingLong(Event::sentNanos)).toList();
+              PriorityQueue<Long> ends = new PriorityQueue<>();
+              for (Event next : inOrder) {
+                while (!ends.isEmpty() && ends.peek() - next.sentNanos() <= 0) {
+                  ends.remove();
+                }
+                ends.add(next.receivedNanos());
+                if (ends.size() > most) {
+                  violations.add(
+                      subject + " had " + ends.size() + " holders when " + next.value() + " came");
                 }
               }
             });

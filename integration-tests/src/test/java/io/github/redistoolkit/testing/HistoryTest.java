@@ -33,6 +33,23 @@ class HistoryTest {
   }
 
   @Test
+  void asManyHoldersAsAllowedAreNoCrowdAlsoIfOneFollowsAnotherAtOnce() {
+    history.add("held", "permit", "a", 0, 10);
+    history.add("held", "permit", "b", 5, 20);
+    history.add("held", "permit", "c", 10, 30);
+    history.add("held", "other", "d", 6, 8);
+    assertThat(history.crowds("held", 2), is(empty()));
+  }
+
+  @Test
+  void oneHolderMoreAtAnyInstantIsACrowd() {
+    history.add("held", "permit", "c", 9, 30);
+    history.add("held", "permit", "b", 5, 20);
+    history.add("held", "permit", "a", 0, 10);
+    assertThat(history.crowds("held", 2), contains("permit had 3 holders when c came"));
+  }
+
+  @Test
   void asManyAsAllowedInEachWindowAreNoExcess() {
     for (int i = 0; i < 10; i++) {
       history.add("granted", "id", "", i * 50L, i * 50L + 1);

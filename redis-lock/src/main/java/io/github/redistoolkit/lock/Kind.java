@@ -31,4 +31,15 @@ record Kind(
           LockScripts.EXTEND,
           LockScripts.IS_LOCKED,
           List.of());
+
+  /** What so many at a time may have. */
+  static Kind semaphore(int permits) {
+    return new Kind(
+        "semaphore",
+        SemaphoreScripts.ACQUIRE,
+        SemaphoreScripts.RELEASE,
+        SemaphoreScripts.EXTEND,
+        SemaphoreScripts.COUNT,
+        List.of(String.valueOf(permits)));
+  }
 }

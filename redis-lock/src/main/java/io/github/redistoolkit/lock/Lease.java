@@ -9,7 +9,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A lease on a name, held by at most one caller until it is released or its time passes.
+ * A lease on a lock, or on one permit of a semaphore, until it is released or its time passes. Of a
+ * lock there is at most one at a time, of a semaphore as many as it has permits; where this speaks
+ * of the lock, the permit is meant as well.
  *
  * <p>It is <em>held</em> until it is released, its time passes, Redis says that it is somebody
  * else's, or {@code maxHold} of {@link #keepAlive} is over. Unless it was released it is then
@@ -43,7 +45,7 @@ public final class Lease implements AutoCloseable {
   /**
    * Returns what is locked.
    *
-   * @return the name given to the {@link RedisLock}
+   * @return the name given to the {@link RedisLock} or {@link RedisSemaphore}
    */
   public String name() {
     return hold.name();
@@ -54,6 +56,9 @@ public final class Lease implements AutoCloseable {
    *
    * <p>A store that remembers the greatest token it has seen, and refuses writes with a lesser one,
    * is safe from holders that do not know yet that they have lost the lock.
+   *
+   * <p>Of a semaphore there are several holders, each with a token of its own: there it tells the
+   * leases apart, and is no reason to refuse a lesser one.
    *
    * <p>The token is the greater of the previous one plus 1 and the Redis server's clock in
    * microseconds. So it also rises when Redis has lost its data or failed over to a replica that

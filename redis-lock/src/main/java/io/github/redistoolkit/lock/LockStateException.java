@@ -1,9 +1,9 @@
 package io.github.redistoolkit.lock;
 
 /**
- * Thrown when the key of a lock holds text that is not the state of a lock, or numbers that no lock
- * has: something else has written there. Nothing is changed, and no call waits for it to end; the
- * key has to be deleted, or another prefix taken.
+ * Thrown when the key of a lock or semaphore holds text that is not its state, or numbers that it
+ * cannot have: something else has written there. Nothing is changed, and no call waits for it to
+ * end; the key has to be deleted, or another prefix taken.
  */
 public final class LockStateException extends LockException {
 

@@ -1,6 +1,9 @@
 package io.github.redistoolkit.lock;
 
-/** Thrown by {@link RedisLock#acquire} when somebody else held the lock all the time. */
+/**
+ * Thrown by {@link RedisLock#acquire} when somebody else held the lock all the time, and by {@link
+ * RedisSemaphore#acquire} when others held all permits.
+ */
 public final class LockTimeoutException extends LockException {
 
   private static final long serialVersionUID = 1L;

@@ -14,7 +14,8 @@ import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
 /**
- * Makes locks for names that are known only when they are needed, such as one per order.
+ * Makes locks and semaphores for names that are known only when they are needed, such as one per
+ * order.
  *
  * <p>Those of one name share what orders their waiting threads, so that only the first of these
  * talks to Redis, however many objects there are. A name that is not in use any more leaves nothing
@@ -27,8 +28,8 @@ import redis.clients.jedis.util.Pool;
  * }
  * }</pre>
  *
- * <p>The guarantees, limits and failures are those of {@link RedisLock}. Thread-safe; keep one for
- * each pool or client. It owns no thread and needs no closing.
+ * <p>The guarantees, limits and failures are those of {@link RedisLock} and {@link RedisSemaphore}.
+ * Thread-safe; keep one for each pool or client. It owns no thread and needs no closing.
  */
 public final class RedisLocks {
 
@@ -165,7 +166,27 @@ public final class RedisLocks {
   public RedisLock lock(String name, Duration lease) {
     Objects.requireNonNull(name, "name");
     forgetUnused();
-    return new RedisLock(redis, prefix, name, lease, settings, queueOf(name));
+    return new RedisLock(redis, prefix, name, lease, settings, queueOf("lock:" + name));
+  }
+
+  /**
+   * Returns the semaphore of a name. Makes no I/O.
+   *
+   * @param name what there are permits for; any text but the empty one. A semaphore is not the lock
+   *     of the same name.
+   * @param permits how many may be held at a time, from 1 to 1,000
+   * @param lease how long a lease lasts unless it is extended or kept alive, from 1 ms to 365 days,
+   *     counted in whole milliseconds
+   * @return the semaphore
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code name} is empty or has an unpaired surrogate, or
+   *     {@code permits} or {@code lease} is out of range
+   */
+  public RedisSemaphore semaphore(String name, int permits, Duration lease) {
+    Objects.requireNonNull(name, "name");
+    forgetUnused();
+    return new RedisSemaphore(
+        redis, prefix, name, permits, lease, settings, queueOf("semaphore:" + name));
   }
 
   /** How many names are remembered. */

@@ -317,7 +317,8 @@ class CacheScriptsIT extends CacheFaultSuite {
             redis.access(),
             new Codec<>(Json.standard(), TypeToken.get(Integer.class)),
             new Names(""),
-            RedisStore.Reading.VALUE_ALONE);
+            RedisStore.Reading.VALUE_ALONE,
+            0);
     store.hold(List.of(key), "mine", 10_000, 60_000);
     store.hold(List.of(key), "other", 10_000, 60_000);
     assertThat(renewed(store), is(1L));

@@ -39,7 +39,8 @@ class NearReads implements AutoCloseable {
             codec,
             near,
             new Counters(new CacheListener() {}),
-            RedisStore.Reading.VALUE_ALONE);
+            RedisStore.Reading.VALUE_ALONE,
+            0);
     this.member = tracking.add(near, prefix);
   }
 

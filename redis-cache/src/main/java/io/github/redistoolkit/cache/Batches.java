@@ -56,12 +56,40 @@ final class Batches {
   /** An entry as it is stored. */
   @SuppressWarnings("ArrayRecordComponent") // nobody compares them
   record Stored(byte @Nullable [] bytes, long pttl) {
+
+    /** In place of a life that was not asked for. */
+    static final long UNASKED = -3;
+
     static final Stored NOTHING = new Stored(null, Store.NO_ENTRY);
+
+    /** One whose life was not asked for. */
+    static Stored unasked(byte @Nullable [] bytes) {
+      return new Stored(bytes, UNASKED);
+    }
   }
 
   /** Reads the bytes under each key. */
   Map<String, Stored> get(List<String> names) {
     return read(names, redis.spreadsKeys() ? this::getSingly : this::getTogether);
+  }
+
+  /** Reads the bytes under each key, and their remaining life. */
+  Map<String, Stored> getWithLives(List<String> names) {
+    return read(names, this::getPairs);
+  }
+
+  private void getPairs(List<String> names, Map<String, Stored> found, Failed failed) {
+    List<Pair> pairs = pairs(names);
+    for (int i = 0; i < names.size(); i++) {
+      Pair pair = pairs.get(i);
+      JedisException failure = pair.failure();
+      if (failure == null) {
+        found.put(names.get(i), pair.stored());
+      } else if (!isWrongType(failure)) { // which MGET calls absent
+        failed.add(
+            List.of(names.get(i)), pair.value().failure() == null ? pair.life() : pair.value());
+      }
+    }
   }
 
   /** Reads the bytes under a key, and their remaining life. */
@@ -134,7 +162,7 @@ final class Batches {
 
   private static void put(String name, byte @Nullable [] bytes, Map<String, Stored> found) {
     if (bytes != null) {
-      found.put(name, new Stored(bytes, Store.FOR_EVER));
+      found.put(name, Stored.unasked(bytes));
     }
   }
 
@@ -155,8 +183,11 @@ final class Batches {
     }
   }
 
-  /** The replies to GET and PTTL of one key. */
-  private record Pair(Outcome<Object> value, Outcome<Object> life) {
+  /**
+   * The replies to PTTL and GET of one key, in that order: if it is replaced in between, an old
+   * value must not be thought to have the life of a new one.
+   */
+  private record Pair(Outcome<Object> life, Outcome<Object> value) {
 
     @Nullable JedisException failure() {
       return value.failure() != null ? value.failure() : life.failure();
@@ -175,8 +206,8 @@ final class Batches {
     for (String name : names) {
       CommandObject<?> get = redis.commands().get(name.getBytes(UTF_8));
       CommandObject<?> pttl = redis.commands().pttl(name);
-      commands.add(new Keyed<>(name, (CommandObject<Object>) get));
       commands.add(new Keyed<>(name, (CommandObject<Object>) pttl));
+      commands.add(new Keyed<>(name, (CommandObject<Object>) get));
     }
     List<Outcome<Object>> outcomes = redis.executeAll(commands);
     List<Pair> pairs = new ArrayList<>();

@@ -111,10 +111,7 @@ final class BulkLoads<V> {
   /** Whether there is nothing to be claimed: a value, or a load of others. */
   private boolean isOthers(String key, Found<V> found, Round<V> round) {
     if (found instanceof Found.Value<V> hit) {
-      V value = hit.value();
-      if (value != null) {
-        round.hits().put(key, value);
-      }
+      hit(key, hit.value(), round);
       return true;
     }
     if (!(found instanceof Found.Lease<V> lease) || lease.isMalformed() || loads.isDead(lease)) {
@@ -127,7 +124,13 @@ final class BulkLoads<V> {
     return true;
   }
 
-  private static <V> LeasedLoads.Sorter sorter(Map<String, Found<V>> free, Round<V> round) {
+  private static <V> void hit(String key, @Nullable V value, Round<V> round) {
+    if (value != null) {
+      round.hits().put(key, value);
+    }
+  }
+
+  private LeasedLoads.Sorter sorter(Map<String, Found<V>> free, Round<V> round) {
     return new LeasedLoads.Sorter() {
       @Override
       public void mine(String key, Load load) {
@@ -135,9 +138,13 @@ final class BulkLoads<V> {
       }
 
       @Override
-      public void refused(String key) {
-        if (free.get(key) instanceof Found.Hold) {
+      public void refused(String key, boolean paused) {
+        Found<V> found = free.get(key);
+        if (found instanceof Found.Hold) {
           round.uncached().add(key);
+        } else if (paused && found instanceof Found.Stale<V> stale) {
+          counters.stale(key);
+          hit(key, stale.value(), round);
         } else {
           round.others().put(key, new Next.Again<>());
         }

@@ -32,6 +32,7 @@ public final class CacheBuilder<V> {
   Json json = Json.standard();
   long nullTtlMillis;
   double jitter;
+  long staleMillis;
   long leaseMillis = Duration.ofSeconds(3).toMillis();
   long holdMillis = Duration.ofSeconds(30).toMillis();
   Duration maxWait = Duration.ofMinutes(1);
@@ -119,6 +120,35 @@ public final class CacheBuilder<V> {
       throw new IllegalArgumentException("jitter must be from 0 to 0.9, but is " + part);
     }
     this.jitter = part;
+    return this;
+  }
+
+  /**
+   * Lets {@link CacheService#getOrLoad} return an entry past its time to live if the loader throws,
+   * as {@code stale-if-error} does for HTTP (RFC 5861). Off unless set.
+   *
+   * <p>Redis keeps each value for this time longer than it is to live. So a cache takes as much
+   * more memory as that is longer, and 100 bytes an entry: white space before the JSON, which says
+   * for how long it is kept. Other methods and other caches of the toolkit do not see an entry past
+   * its time; other programs that read the key do.
+   *
+   * <p>Whoever loads such an entry loads under a lease as ever, and what changes the key meanwhile
+   * removes the entry: nothing is returned that was set, deleted or held before {@code getOrLoad}
+   * was called. If the loader throws an exception, all who waited for it get the entry, and for a
+   * {@linkplain #lease lease} all callers of the fleet do, without a load; then one tries again.
+   * {@code getAll} with a loader returns entries past their time only if it has one for every key
+   * that was to be loaded. An {@code Error}, a stored null, a key that an update holds, and a load
+   * without Redis have no such entry. A hit then asks for the remaining life too, in the same round
+   * trip.
+   *
+   * @param time how long past its time to live; from 1 ms to 100 years
+   * @return this
+   * @throws NullPointerException if it is null
+   * @throws IllegalArgumentException if it is out of range
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> staleIfError(Duration time) {
+    this.staleMillis = Lifetimes.ttlMillis(time, "staleIfError");
     return this;
   }
 

@@ -27,6 +27,15 @@ public interface CacheListener {
   default void onLoadFailure(String key, Throwable failure) {}
 
   /**
+   * An entry past its time to live is returned, because the loader failed, just now or a moment ago
+   * and maybe in another JVM.
+   *
+   * @param key the key
+   * @see CacheBuilder#staleIfError
+   */
+  default void onStale(String key) {}
+
+  /**
    * Redis failed where the caller was not told: around a load.
    *
    * @param key the key

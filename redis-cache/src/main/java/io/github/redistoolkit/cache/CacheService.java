@@ -156,10 +156,13 @@ public final class CacheService<V> implements AutoCloseable {
               key -> ours.trustIn(names.of(key)));
       member = ours.add(copies, options.prefix);
     }
-    Reading reading = options.early == null ? Reading.VALUE_ALONE : Reading.WITH_LIFE;
-    store = new NearStore<>(redis, names, codec, copies, counters, reading);
+    boolean plain = options.early == null && options.staleMillis == 0;
+    Reading reading = plain ? Reading.VALUE_ALONE : Reading.WITH_LIFE;
+    store = new NearStore<>(redis, names, codec, copies, counters, reading, options.staleMillis);
     groups = new Groups(() -> options.ofVersions(holdMillis).build());
-    Lifetimes lifetimes = new Lifetimes(options.leaseMillis, options.nullTtlMillis, options.jitter);
+    Lifetimes lifetimes =
+        new Lifetimes(
+            options.leaseMillis, options.nullTtlMillis, options.jitter, options.staleMillis);
     RedisFailures failures = new RedisFailures(counters);
     LoaderRuns<V> runs = new LoaderRuns<>(codec, counters);
     LeasedLoads<V> leased =
@@ -393,6 +396,9 @@ public final class CacheService<V> implements AutoCloseable {
    * CacheBuilder#lease lease}. A null that was loaded is returned, and stored only with {@link
    * CacheBuilder#nullTtl}. If the key is held by {@link CacheAside#update} or has something that is
    * not a string, the value is loaded and not stored.
+   *
+   * <p>With {@link CacheBuilder#staleIfError} an entry past its time is returned if the loader
+   * throws.
    *
    * <p>If Redis fails, or does not answer in time, the value is loaded without it. Redis is then
    * not asked for 100 ms, and twice as long after each failure that follows at once, up to 5

@@ -21,6 +21,8 @@ import java.time.Duration;
  * @param undecodable entries that could not be decoded to the type, and so were misses; the first
  *     of them was logged
  * @param earlyLoads the part of {@code loads} that refreshed an entry before it ended
+ * @param staleHits entries past their time to live that were returned because a load failed; each
+ *     is among {@code misses} too, and callers who waited for that load are not counted again
  * @param coolDowns times that loads began to go without Redis for a while, because it had not
  *     answered
  * @param waits times that a caller waited for a load of another caller or JVM
@@ -39,6 +41,7 @@ public record CacheStats(
     long redisFailures,
     long undecodable,
     long earlyLoads,
+    long staleHits,
     long coolDowns,
     long waits,
     Duration totalWaitTime,

@@ -45,7 +45,8 @@ final class Codec<V> {
     }
     String text = new String(bytes, UTF_8);
     if (text.startsWith(Found.LEASE)) {
-      return new Found.Lease<>(text);
+      int end = text.indexOf('\n'); // where what is kept for a failure begins
+      return new Found.Lease<>(end < 0 ? text : text.substring(0, end));
     }
     if (text.startsWith(Found.HOLD)) {
       return new Found.Hold<>();

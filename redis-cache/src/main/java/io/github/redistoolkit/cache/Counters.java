@@ -38,6 +38,7 @@ final class Counters {
   final LongAdder redisFailures = new LongAdder();
   final LongAdder undecodable = new LongAdder();
   final LongAdder earlyLoads = new LongAdder();
+  final LongAdder staleHits = new LongAdder();
   final LongAdder coolDowns = new LongAdder();
   final LongAdder waits = new LongAdder();
   final LongAdder waitNanos = new LongAdder();
@@ -48,6 +49,12 @@ final class Counters {
     if (found instanceof Found.Undecodable) {
       undecodable.increment();
     }
+  }
+
+  /** Counts an entry past its time that is returned. */
+  void stale(String key) {
+    staleHits.increment();
+    tell(listener -> listener.onStale(key));
   }
 
   CacheStats snapshot(CacheStats.Near nearCache) {
@@ -64,6 +71,7 @@ final class Counters {
         redisFailures.sum(),
         undecodable.sum(),
         earlyLoads.sum(),
+        staleHits.sum(),
         coolDowns.sum(),
         waits.sum(),
         Duration.ofNanos(waitNanos.sum()),

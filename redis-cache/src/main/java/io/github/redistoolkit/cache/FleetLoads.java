@@ -51,6 +51,10 @@ final class FleetLoads<V> {
         onHit(key, hit.found(), ttlMillis, loader);
         return hit.found().value();
       }
+      if (next instanceof Next.Past<V> past) {
+        counters.stale(key);
+        return past.found().value();
+      }
       if (next instanceof Next.Uncached) {
         return localLoads.get(key, loader, patience);
       }
@@ -112,9 +116,12 @@ final class FleetLoads<V> {
     if (found instanceof Found.Lease<V> lease) {
       return lookAt(lease, key, ttlMillis, patience);
     }
-    Load claimed = loads.claim(key, ttlMillis, patience, found);
-    if (claimed != null) {
-      return new Next.Mine<>(claimed);
+    LeasedLoads.Attempt claimed = loads.claim(key, ttlMillis, patience, found);
+    if (claimed.load() != null) {
+      return new Next.Mine<>(claimed.load());
+    }
+    if (claimed.isPaused() && found instanceof Found.Stale<V> stale) {
+      return new Next.Past<>(stale);
     }
     // If it is not held, another claim was first: look what that made of the key.
     return found instanceof Found.Hold ? new Next.Uncached<>() : new Next.Again<>();
@@ -130,7 +137,7 @@ final class FleetLoads<V> {
       return new Next.Again<>(); // Its load ended since it was read.
     }
     if (dead || found.isMalformed()) {
-      Load claimed = loads.claim(key, ttlMillis, patience, found);
+      Load claimed = loads.claim(key, ttlMillis, patience, found).load();
       return claimed == null ? new Next.Again<>() : new Next.Mine<>(claimed);
     }
     return new Next.Elsewhere<>(found);

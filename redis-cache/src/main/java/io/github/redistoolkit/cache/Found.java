@@ -15,7 +15,10 @@ sealed interface Found<V> {
   /** Begins every mark. */
   char SIGN = '#';
 
-  /** Begins the mark of a load that is under way, followed by {@code token@end}. */
+  /**
+   * Begins the mark of a load that is under way, followed by {@code token@end}, and that by the
+   * entry that is returned if the load fails, if there is one.
+   */
   String LEASE = "#lease:";
 
   /**
@@ -39,6 +42,9 @@ sealed interface Found<V> {
       this(value, Long.MAX_VALUE, false);
     }
   }
+
+  /** A value past its time to live, to be returned only if it cannot be loaded. */
+  record Stale<V>(@Nullable V value) implements Found<V> {}
 
   /** The mark of a load that is under way. */
   record Lease<V>(String mark) implements Found<V> {

@@ -2,8 +2,11 @@ package io.github.redistoolkit.cache;
 
 import io.github.redistoolkit.cache.LoaderRuns.Loaded;
 import io.github.redistoolkit.cache.Store.Claim;
+import io.github.redistoolkit.cache.Store.Claimed;
 import io.github.redistoolkit.core.Outcome;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +16,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
@@ -80,30 +84,42 @@ final class LeasedLoads<V> {
   // Claims.
 
   /**
-   * Puts a lease under the key, one attempt per JVM at a time. Null if someone else was first.
+   * What came of a claim.
+   *
+   * @param load what the caller is to do; null if it is not the caller's to load
+   * @param isPaused whether a load has failed a moment ago
+   */
+  record Attempt(@Nullable Load load, boolean isPaused) {
+    static final Attempt REFUSED = new Attempt(null, false);
+  }
+
+  /**
+   * Puts a lease under the key, one attempt per JVM at a time.
    *
    * @param found what was found there, which the lease may replace
    */
-  @Nullable Load claim(String key, long ttlMillis, Patience patience, Found<V> found) {
-    return claims.first(
-        key,
-        patience,
-        () -> {
-          Store.Wanted wanted = wanted(key, found, ttlMillis);
-          Load load = begin(wanted);
-          boolean claimed = false;
-          try {
-            claimed = store.claim(wanted);
-          } catch (JedisException e) {
-            remove(key, load);
-            throw e;
-          } finally {
-            if (!claimed) {
-              end(load, null);
-            }
-          }
-          return claimed ? load : null;
-        });
+  Attempt claim(String key, long ttlMillis, Patience patience, Found<V> found) {
+    Attempt made =
+        claims.first(
+            key,
+            patience,
+            () -> {
+              Store.Wanted wanted = wanted(key, found, ttlMillis);
+              Load load = begin(wanted);
+              Claimed claimed = Claimed.REFUSED;
+              try {
+                claimed = store.claim(wanted);
+              } catch (JedisException e) {
+                remove(key, load);
+                throw e;
+              } finally {
+                if (claimed != Claimed.MINE) {
+                  end(load, null);
+                }
+              }
+              return new Attempt(claimed == Claimed.MINE ? load : null, claimed == Claimed.PAUSED);
+            });
+    return made == null ? Attempt.REFUSED : made;
   }
 
   /**
@@ -116,12 +132,12 @@ final class LeasedLoads<V> {
     List<Store.Wanted> wanted = new ArrayList<>();
     found.forEach((key, one) -> wanted.add(wanted(key, one, ttlMillis)));
     List<Load> begun = wanted.stream().map(this::begin).toList();
-    List<Outcome<Object>> outcomes = List.of();
+    List<Outcome<Claimed>> outcomes = List.of();
     try {
       outcomes = wanted.isEmpty() ? List.of() : store.claimAll(wanted);
     } finally {
       for (int i = 0; i < wanted.size(); i++) {
-        @Nullable Outcome<Object> outcome = i < outcomes.size() ? outcomes.get(i) : null;
+        @Nullable Outcome<Claimed> outcome = i < outcomes.size() ? outcomes.get(i) : null;
         sort(wanted.get(i).key(), begun.get(i), outcome, sorter);
       }
     }
@@ -133,22 +149,22 @@ final class LeasedLoads<V> {
     /** The lease is the caller's. */
     void mine(String key, Load load);
 
-    /** Somebody else was first. */
-    void refused(String key);
+    /** Somebody else was first, or a load has failed a moment ago. */
+    void refused(String key, boolean paused);
 
     /** Redis failed. */
     void failed(String key);
   }
 
-  private void sort(String key, Load load, @Nullable Outcome<Object> outcome, Sorter sorter) {
-    if (outcome != null && Long.valueOf(1).equals(outcome.reply())) {
+  private void sort(String key, Load load, @Nullable Outcome<Claimed> outcome, Sorter sorter) {
+    if (outcome != null && outcome.reply() == Claimed.MINE) {
       sorter.mine(key, load);
       return;
     }
     end(load, null);
     JedisException failure = outcome == null ? null : outcome.failure();
     if (outcome != null && failure == null) {
-      sorter.refused(key);
+      sorter.refused(key, outcome.reply() == Claimed.PAUSED);
       return;
     }
     remove(key, load);
@@ -162,7 +178,8 @@ final class LeasedLoads<V> {
     String lease = ours + tokens.incrementAndGet() + "@";
     String sha1 = found instanceof Found.Undecodable<V> bytes ? bytes.sha1() : "";
     String dead = found instanceof Found.Lease<V> ended ? ended.lease() : "";
-    return new Store.Wanted(key, lifetimes.claim(lease, ttlMillis), sha1, dead);
+    boolean heedsPause = lifetimes.staleMillis() > 0 && found instanceof Found.Stale;
+    return new Store.Wanted(key, lifetimes.claim(lease, ttlMillis), sha1, dead, heedsPause);
   }
 
   private Load begin(Store.Wanted wanted) {
@@ -182,9 +199,44 @@ final class LeasedLoads<V> {
       store(load, key, ttlMillis, loaded);
       end(load, loaded.json());
       return loaded.value();
+    } catch (RuntimeException e) {
+      Loaded<V> instead = insteadOfFailed(List.of(key)).get(key);
+      if (instead == null) {
+        fail(load, e);
+        throw e;
+      }
+      end(load, instead.json());
+      return instead.value();
     } catch (Throwable t) {
       fail(load, t);
       throw t;
+    }
+  }
+
+  /** What there is of keys whose load has failed, past its time or set meanwhile. */
+  private Map<String, Loaded<V>> insteadOfFailed(Collection<String> keys) {
+    Map<String, Loaded<V>> instead = new HashMap<>();
+    if (lifetimes.staleMillis() == 0 || keys.isEmpty()) {
+      return instead;
+    }
+    String first = keys.iterator().next();
+    try {
+      Map<String, Found<V>> there = coolDown.askNow(first, () -> store.readAll(List.copyOf(keys)));
+      if (there != null) {
+        there.forEach((key, found) -> addTo(instead, key, found));
+      }
+    } catch (JedisException e) {
+      failures.add(first, e); // The failure of the load is what the caller is told.
+    }
+    return instead;
+  }
+
+  private void addTo(Map<String, Loaded<V>> instead, String key, Found<V> found) {
+    if (found instanceof Found.Stale<V> stale) {
+      counters.stale(key);
+      instead.put(key, runs.loaded(stale.value()));
+    } else if (found instanceof Found.Value<V> value) {
+      instead.put(key, runs.loaded(value.value()));
     }
   }
 
@@ -213,11 +265,29 @@ final class LeasedLoads<V> {
     } catch (Throwable t) {
       kept.forEach(Leases.Kept::end);
       releaseAll(mine);
-      mine.values().forEach(load -> fail(load, t));
-      throw t;
+      Map<String, Loaded<V>> instead =
+          t instanceof RuntimeException ? insteadOfFailed(mine.keySet()) : Map.of();
+      endAll(mine, instead, t);
+      if (!instead.keySet().containsAll(keys)) {
+        throw t;
+      }
+      return instead;
     }
     mine.forEach((key, load) -> end(load, Objects.requireNonNull(loaded.get(key)).json()));
     return loaded;
+  }
+
+  /** Passes on what there is of some, and the failure to those who wait for the others. */
+  private void endAll(Map<String, Load> mine, Map<String, Loaded<V>> instead, Throwable failure) {
+    mine.forEach(
+        (key, load) -> {
+          Loaded<V> one = instead.get(key);
+          if (one == null) {
+            fail(load, failure);
+          } else {
+            end(load, one.json());
+          }
+        });
   }
 
   private Leases.Kept keep(Load load, String key) {
@@ -244,7 +314,7 @@ final class LeasedLoads<V> {
 
   private void store(Load load, String key, long ttlMillis, Loaded<V> loaded) {
     if (loaded.value() == null && !lifetimes.storesNull()) {
-      release(load, key);
+      endLease(load, key, () -> store.forget(key, load.lease()));
       return;
     }
     long fillMillis = lifetimes.fillMillis(ttlMillis, loaded.value());
@@ -268,7 +338,7 @@ final class LeasedLoads<V> {
             fills.add(new Store.Fill(key, load.lease(), one.json(), life));
           }
         });
-    releaseAll(nothing);
+    endLeases(nothing, store::forgetAll);
     List<Outcome<Object>> outcomes = fills.isEmpty() ? List.of() : store.fillAll(fills);
     for (int i = 0; i < fills.size(); i++) {
       String key = fills.get(i).key();
@@ -282,25 +352,35 @@ final class LeasedLoads<V> {
     }
   }
 
-  /** Lets the next caller load at once. If that fails it is tried again in the background. */
+  /** Has what there was be there again, and lets the next caller load if there was nothing. */
   private void release(Load load, String key) {
+    endLease(load, key, () -> store.release(key, load.lease(), lifetimes.pauseMillis()));
+  }
+
+  /** Ends a lease. If that fails it is tried again in the background. */
+  private void endLease(Load load, String key, Runnable ending) {
     Boolean unused =
         tell(
             load,
             key,
             () -> {
-              store.release(key, load.lease());
+              ending.run();
               return true;
             });
   }
 
-  private void releaseAll(Map<String, Load> ended) {
+  private void releaseAll(Map<String, Load> failed) {
+    endLeases(failed, leasesByKey -> store.releaseAll(leasesByKey, lifetimes.pauseMillis()));
+  }
+
+  private void endLeases(
+      Map<String, Load> ended, Function<Map<String, String>, List<Outcome<Object>>> ending) {
     if (ended.isEmpty()) {
       return;
     }
     Map<String, String> leasesByKey = new LinkedHashMap<>();
     ended.forEach((key, load) -> leasesByKey.put(key, load.lease()));
-    List<Outcome<Object>> outcomes = store.releaseAll(leasesByKey);
+    List<Outcome<Object>> outcomes = ending.apply(leasesByKey);
     int i = 0;
     for (Map.Entry<String, Load> one : ended.entrySet()) {
       JedisException failure = outcomes.get(i++).failure();

@@ -11,8 +11,10 @@ import org.jspecify.annotations.Nullable;
  * @param leaseMillis a load's lease, between renewals
  * @param nullMillis a stored {@code null}; 0 if none is stored
  * @param jitter the largest part by which a loaded value's life is shortened
+ * @param staleMillis for how long a value past its life is kept for the case that it cannot be
+ *     loaded; 0 if it is not
  */
-record Lifetimes(long leaseMillis, long nullMillis, double jitter) {
+record Lifetimes(long leaseMillis, long nullMillis, double jitter, long staleMillis) {
 
   static final Duration LONGEST = Duration.ofDays(36_525);
 
@@ -33,6 +35,11 @@ record Lifetimes(long leaseMillis, long nullMillis, double jitter) {
   /** A lease for a value that is to live for a while. */
   Store.Claim claim(String lease, long ttlMillis) {
     return new Store.Claim(lease, leaseMillis, Math.max(ttlMillis, 2 * leaseMillis));
+  }
+
+  /** How long nobody loads what could not be loaded, while what there was is returned. */
+  long pauseMillis() {
+    return staleMillis == 0 ? 0 : leaseMillis;
   }
 
   /** The life of a loaded value: never longer than asked for, so that jitter keeps promises. */

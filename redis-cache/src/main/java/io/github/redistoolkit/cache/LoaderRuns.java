@@ -193,6 +193,11 @@ final class LoaderRuns<V> {
     assert ended;
   }
 
+  /** What is passed on in place of what a loader did not give. */
+  Loaded<V> loaded(@Nullable V value) {
+    return new Loaded<>(value, codec.encode(value));
+  }
+
   /** Decodes a copy of what another caller's load gave. */
   @Nullable V copy(String json) {
     return codec.decode(json);

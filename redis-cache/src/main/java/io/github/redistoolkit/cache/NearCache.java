@@ -105,19 +105,17 @@ final class NearCache<V> {
   /**
    * Takes a copy, unless something was heard since the stamp.
    *
-   * @param pttl the entry's remaining life when it was read, as PTTL says it
+   * @param lifeMillis the entry's remaining life when it was read; very long for one without end
    */
-  void put(String key, Stamp stamp, @Nullable V value, String json, long pttl) {
-    long millis = pttl == Store.FOR_EVER ? LONGEST_MILLIS : Math.min(pttl, LONGEST_MILLIS);
+  void put(String key, Stamp stamp, @Nullable V value, String json, long lifeMillis) {
+    long millis = Math.min(lifeMillis, LONGEST_MILLIS);
     if (millis <= 0) {
       return;
     }
     Object held = value == null || values == Values.SHARED ? value : json;
     long deadline = stamp.askedNanos() + TimeUnit.MILLISECONDS.toNanos(millis);
-    long end =
-        pttl == Store.FOR_EVER
-            ? stamp.askedNanos() + (Long.MAX_VALUE >> 1)
-            : stamp.askedNanos() + TimeUnit.MILLISECONDS.toNanos(pttl);
+    long life = Math.min(TimeUnit.MILLISECONDS.toNanos(lifeMillis), Long.MAX_VALUE >> 1);
+    long end = stamp.askedNanos() + life;
     Copy copy = new Copy(held, deadline, end, stamp.trust());
     copies.putIf(() -> isUnchanged(stamp), key, copy, json.length());
   }

@@ -35,10 +35,11 @@ final class NearStore<V> implements Store<V> {
       Codec<V> codec,
       @Nullable NearCache<V> copies,
       Counters counters,
-      Reading reading) {
+      Reading reading,
+      long staleMillis) {
     this.access = access;
     this.names = names;
-    this.redis = new RedisStore<>(access, codec, names, reading);
+    this.redis = new RedisStore<>(access, codec, names, reading, staleMillis);
     this.copies = copies;
     this.counters = counters;
   }
@@ -61,12 +62,11 @@ final class NearStore<V> implements Store<V> {
     }
     Outcome<Stored> outcome = redis.readStored(key);
     Stored stored = Objects.requireNonNull(outcome.reply());
-    byte[] bytes = stored.bytes();
     Found<V> found = redis.found(stored);
     // What another node answered than the one that is trusted is not sure to be heard of.
-    if (bytes != null && outcome.direct() && found instanceof Found.Value<V> value) {
-      byte[] json = value.isRefreshing() ? RefreshMark.without(bytes) : bytes;
-      copies.put(key, stamp, value.value(), new String(json, UTF_8), stored.pttl());
+    if (outcome.direct() && found instanceof Found.Value<V> value) {
+      String json = new String(redis.plain(Objects.requireNonNull(stored.bytes())), UTF_8);
+      copies.put(key, stamp, value.value(), json, value.lifeMillis());
     }
     return found;
   }
@@ -189,7 +189,7 @@ final class NearStore<V> implements Store<V> {
   }
 
   @Override
-  public boolean claim(Wanted wanted) {
+  public Claimed claim(Wanted wanted) {
     return redis.claim(wanted);
   }
 
@@ -199,7 +199,7 @@ final class NearStore<V> implements Store<V> {
   }
 
   @Override
-  public List<Outcome<Object>> claimAll(List<Wanted> wanted) {
+  public List<Outcome<Claimed>> claimAll(List<Wanted> wanted) {
     return redis.claimAll(wanted);
   }
 
@@ -219,8 +219,18 @@ final class NearStore<V> implements Store<V> {
   }
 
   @Override
-  public List<Outcome<Object>> releaseAll(Map<String, String> leases) {
-    return redis.releaseAll(leases);
+  public List<Outcome<Object>> releaseAll(Map<String, String> leases, long pauseMillis) {
+    return redis.releaseAll(leases, pauseMillis);
+  }
+
+  @Override
+  public void forget(String key, String lease) {
+    redis.forget(key, lease);
+  }
+
+  @Override
+  public List<Outcome<Object>> forgetAll(Map<String, String> leases) {
+    return redis.forgetAll(leases);
   }
 
   @Override
@@ -234,8 +244,8 @@ final class NearStore<V> implements Store<V> {
   }
 
   @Override
-  public void release(String key, String lease) {
-    redis.release(key, lease);
+  public void release(String key, String lease, long pauseMillis) {
+    redis.release(key, lease, pauseMillis);
   }
 
   private void written(String key) {

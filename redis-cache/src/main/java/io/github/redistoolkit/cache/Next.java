@@ -10,6 +10,9 @@ sealed interface Next<V> {
   /** Return this. */
   record Hit<V>(Found.Value<V> found) implements Next<V> {}
 
+  /** Return this, which is past its time, as a load has failed a moment ago. */
+  record Past<V>(Found.Stale<V> found) implements Next<V> {}
+
   /** Load without Redis. */
   record Uncached<V>() implements Next<V> {}
 

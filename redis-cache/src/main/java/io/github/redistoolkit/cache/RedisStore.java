@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.params.SetParams;
 
@@ -25,6 +26,8 @@ final class RedisStore<V> implements Store<V> {
   private final Codec<V> codec;
   private final Names names;
   private final Reading reading;
+  private final long staleMillis;
+  private final String staleMark;
   private final Batches batches;
 
   /** Whether a read of one key asks for its life too. */
@@ -33,11 +36,13 @@ final class RedisStore<V> implements Store<V> {
     WITH_LIFE
   }
 
-  RedisStore(RedisAccess redis, Codec<V> codec, Names names, Reading reading) {
+  RedisStore(RedisAccess redis, Codec<V> codec, Names names, Reading reading, long staleMillis) {
     this.redis = redis;
     this.codec = codec;
     this.names = names;
     this.reading = reading;
+    this.staleMillis = staleMillis;
+    this.staleMark = StaleMark.of(staleMillis);
     this.batches = new Batches(redis);
   }
 
@@ -47,26 +52,45 @@ final class RedisStore<V> implements Store<V> {
       return found(Objects.requireNonNull(readStored(key).reply()));
     }
     byte[] bytes = redis.execute(redis.commands().get(names.of(key).getBytes(UTF_8)));
-    return found(new Stored(bytes, Store.FOR_EVER));
+    return needsLife(bytes)
+        ? found(Objects.requireNonNull(readStored(key).reply()))
+        : found(Stored.unasked(bytes));
   }
 
-  /** Tells what is stored. A value that is being refreshed has a mark at its end. */
+  /** Whether its life tells what it is: another cache keeps it for the case of failures. */
+  private static boolean needsLife(byte @Nullable [] bytes) {
+    return bytes != null && StaleMark.isAtStartOf(bytes);
+  }
+
+  /**
+   * Tells what is stored. There is a mark before a value that its key outlives, and one behind a
+   * value that is being refreshed.
+   */
   Found<V> found(Stored stored) {
     byte[] bytes = stored.bytes();
-    if (bytes == null || !RefreshMark.isAtEndOf(bytes)) {
-      return found(codec.read(bytes), stored.pttl(), false);
+    if (bytes == null) {
+      return new Found.Absent<>();
     }
-    Found<V> found = found(codec.read(RefreshMark.without(bytes)), stored.pttl(), true);
+    byte[] plain = plain(bytes);
     // What is undecodable is known by the digest of all that is there.
-    return found instanceof Found.Value ? found : codec.read(bytes);
+    Found<V> read = codec.read(plain);
+    if (!(read instanceof Found.Value<V> value)) {
+      return plain == bytes ? read : codec.read(bytes);
+    }
+    long outlives = StaleMark.isAtStartOf(bytes) ? StaleMark.millis(bytes) : 0;
+    long pttl = stored.pttl();
+    if (outlives > 0 && pttl >= 0 && pttl <= outlives) {
+      return new Found.Stale<>(value.value());
+    }
+    boolean endless = pttl == Store.FOR_EVER || pttl == Stored.UNASKED;
+    long life = endless ? Long.MAX_VALUE : Math.max(0, pttl - outlives);
+    return new Found.Value<>(value.value(), life, RefreshMark.isAtEndOf(bytes));
   }
 
-  private static <V> Found<V> found(Found<V> read, long pttl, boolean marked) {
-    if (read instanceof Found.Value<V> value) {
-      return new Found.Value<>(
-          value.value(), pttl == Store.FOR_EVER ? Long.MAX_VALUE : pttl, marked);
-    }
-    return read;
+  /** What is stored without our marks around it. */
+  byte[] plain(byte[] bytes) {
+    byte[] begun = StaleMark.isAtStartOf(bytes) ? StaleMark.without(bytes) : bytes;
+    return RefreshMark.isAtEndOf(begun) ? RefreshMark.without(begun) : begun;
   }
 
   /** An entry as it is stored, and its life, read in one round trip. */
@@ -76,7 +100,17 @@ final class RedisStore<V> implements Store<V> {
 
   @Override
   public Map<String, Found<V>> readAll(List<String> keys) {
-    Map<String, Stored> stored = named(() -> batches.get(names.of(keys)));
+    List<String> all = names.of(keys);
+    Map<String, Stored> stored =
+        named(() -> staleMillis == 0 ? batches.get(all) : batches.getWithLives(all));
+    List<String> unsure =
+        all.stream()
+            .filter(
+                name ->
+                    staleMillis == 0
+                        && needsLife(stored.getOrDefault(name, Stored.NOTHING).bytes()))
+            .toList();
+    stored.putAll(named(() -> batches.getWithLives(unsure)));
     Map<String, Found<V>> found = new LinkedHashMap<>();
     for (String key : keys) {
       found.put(key, found(stored.getOrDefault(names.of(key), Stored.NOTHING)));
@@ -86,22 +120,24 @@ final class RedisStore<V> implements Store<V> {
 
   @Override
   public void set(String key, String json, long ttlMillis) {
-    redis.execute(redis.commands().set(names.of(key), json, SetParams.setParams().px(ttlMillis)));
+    SetParams life = SetParams.setParams().px(life(json, ttlMillis));
+    redis.execute(redis.commands().set(names.of(key), kept(json), life));
   }
 
   @Override
   public boolean setIf(Presence presence, String key, String json, long ttlMillis) {
-    return run(Scripts.SET_IF, key, json, text(ttlMillis), presence.argument()) == 1;
+    return run(Scripts.SET_IF, key, kept(json), text(life(json, ttlMillis)), presence.argument())
+        == 1;
   }
 
   @Override
   public void setAll(Map<String, String> json, long ttlMillis) {
     Map<String, String> byName = new LinkedHashMap<>();
-    json.forEach((key, value) -> byName.put(names.of(key), value));
+    json.forEach((key, value) -> byName.put(names.of(key), kept(value)));
     boolean done =
         named(
             () -> {
-              batches.set(byName, ttlMillis);
+              batches.set(byName, ttlMillis + staleMillis); // no nulls
               return true;
             });
     assert done;
@@ -133,10 +169,16 @@ final class RedisStore<V> implements Store<V> {
   }
 
   @Override
-  public boolean claim(Wanted wanted) {
+  public Claimed claim(Wanted wanted) {
     Run run = claimRun(wanted);
-    Object reply = Scripts.CLAIM.run(redis, run.keys(), run.args());
-    return Long.valueOf(1).equals(reply);
+    return claimed(Scripts.CLAIM.run(redis, run.keys(), run.args()));
+  }
+
+  private static Claimed claimed(@Nullable Object reply) {
+    if (Long.valueOf(1).equals(reply)) {
+      return Claimed.MINE;
+    }
+    return Long.valueOf(2).equals(reply) ? Claimed.PAUSED : Claimed.REFUSED;
   }
 
   @Override
@@ -147,17 +189,22 @@ final class RedisStore<V> implements Store<V> {
 
   @Override
   public boolean fill(String key, String lease, String json, long ttlMillis) {
-    return run(Scripts.FILL, key, lease, json, text(ttlMillis)) == 1;
+    return run(Scripts.FILL, key, lease, kept(json), text(life(json, ttlMillis))) == 1;
   }
 
   @Override
-  public void release(String key, String lease) {
-    long unused = run(Scripts.RELEASE, key, lease);
+  public void release(String key, String lease, long pauseMillis) {
+    long unused = run(Scripts.RELEASE, key, lease, text(pauseMillis));
+  }
+
+  @Override
+  public void forget(String key, String lease) {
+    long unused = run(Scripts.RELEASE, key, lease, "");
   }
 
   @Override
   public Request removal(String key, String lease) {
-    return request(Scripts.RELEASE, key, lease);
+    return request(Scripts.RELEASE, key, lease, "0");
   }
 
   @Override
@@ -174,7 +221,9 @@ final class RedisStore<V> implements Store<V> {
 
   @Override
   public boolean endRefresh(String key, String token, String json, long ttlMillis) {
-    return run(Scripts.END_REFRESH, key, RefreshMark.SIGN + token, json, text(ttlMillis)) == 1;
+    String text = json.isEmpty() ? "" : kept(json);
+    String life = text(life(json, ttlMillis));
+    return run(Scripts.END_REFRESH, key, RefreshMark.SIGN + token, text, life) == 1;
   }
 
   @Override
@@ -198,8 +247,15 @@ final class RedisStore<V> implements Store<V> {
   }
 
   @Override
-  public List<Outcome<Object>> claimAll(List<Wanted> wanted) {
-    return Scripts.CLAIM.runAll(redis, wanted.stream().map(this::claimRun).toList());
+  public List<Outcome<Claimed>> claimAll(List<Wanted> wanted) {
+    return Scripts.CLAIM.runAll(redis, wanted.stream().map(this::claimRun).toList()).stream()
+        .map(
+            one ->
+                new Outcome<>(
+                    one.failure() == null ? claimed(one.reply()) : null,
+                    one.failure(),
+                    one.direct()))
+        .toList();
   }
 
   private Run claimRun(Wanted wanted) {
@@ -210,7 +266,8 @@ final class RedisStore<V> implements Store<V> {
         text(claim.leaseMillis()),
         text(claim.keyMillis()),
         wanted.replaceableSha1(),
-        wanted.deadLease());
+        wanted.deadLease(),
+        wanted.heedsPause() ? "1" : "");
   }
 
   @Override
@@ -226,16 +283,44 @@ final class RedisStore<V> implements Store<V> {
                     window.stream()
                         .map(
                             fill ->
-                                run(fill.key(), fill.lease(), fill.json(), text(fill.ttlMillis())))
+                                run(
+                                    fill.key(),
+                                    fill.lease(),
+                                    kept(fill.json()),
+                                    text(life(fill.json(), fill.ttlMillis()))))
                         .toList())));
     return outcomes;
   }
 
   @Override
-  public List<Outcome<Object>> releaseAll(Map<String, String> leases) {
+  public List<Outcome<Object>> releaseAll(Map<String, String> leases, long pauseMillis) {
+    return releaseAll(leases, text(pauseMillis));
+  }
+
+  @Override
+  public List<Outcome<Object>> forgetAll(Map<String, String> leases) {
+    return releaseAll(leases, "");
+  }
+
+  private List<Outcome<Object>> releaseAll(Map<String, String> leases, String pause) {
     List<Run> runs = new ArrayList<>();
-    leases.forEach((key, lease) -> runs.add(run(key, lease)));
+    leases.forEach((key, lease) -> runs.add(run(key, lease, pause)));
     return Scripts.RELEASE.runAll(redis, runs);
+  }
+
+  /**
+   * What is stored: a value that its key outlives, so any but null if that is asked, has a mark.
+   */
+  private String kept(String json) {
+    return outlives(json) ? staleMark.concat(json) : json;
+  }
+
+  private long life(String json, long ttlMillis) {
+    return outlives(json) ? ttlMillis + staleMillis : ttlMillis;
+  }
+
+  private boolean outlives(String json) {
+    return staleMillis > 0 && !json.equals("null");
   }
 
   private Run run(String key, String... args) {

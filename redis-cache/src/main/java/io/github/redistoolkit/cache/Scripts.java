@@ -25,90 +25,164 @@ final class Scripts {
       """;
 
   /**
+   * What reads and writes numbers as {@link RefreshMark} and {@link StaleMark} have them, and tells
+   * whether an entry is past its time, by what it begins with.
+   */
+  private static final String MARKS =
+      """
+      local function bits(number)
+        local all = {}
+        for i = 48, 1, -1 do
+          all[i] = number % 2 == 1 and '\\t' or ' '
+          number = math.floor(number / 2)
+        end
+        return table.concat(all)
+      end
+      local function number(text)
+        return tonumber(string.gsub(string.gsub(text, ' ', '0'), '\\t', '1'), 2) or 0
+      end
+      local function outlives(head)
+        if string.sub(head, 1, 4) == '\\n\\t\\t\\n' then
+          return number(string.sub(head, 5, 52))
+        end
+        return 0
+      end
+      local function is_past(key, head)
+        local outlives = outlives(head)
+        if outlives == 0 then
+          return false
+        end
+        local life = redis.call('PTTL', key)
+        return life >= 0 and life <= outlives
+      end
+      """;
+
+  /**
    * KEYS: keys. Deletes them unless an update holds one. Returns how many entries there were. What
    * looks like a hold and ends by itself never, is none.
    */
   static final LuaScript DELETE =
       LuaScript.of(
-          """
-          local removed = 0
-          for _, key in ipairs(KEYS) do
-            local head = redis.pcall('GETRANGE', key, 0, 5)
-            if type(head) == 'table' and not string.find(head.err, 'WRONGTYPE', 1, true) then
-              return head
-            end
-            if head ~= '#hold:' or redis.call('PTTL', key) == -1 then
-              local existed = redis.call('UNLINK', key)
-              if type(head) == 'table' or string.sub(head, 1, 1) ~= '#' then
-                removed = removed + existed
+          MARKS
+              + """
+              local removed = 0
+              for _, key in ipairs(KEYS) do
+                local head = redis.pcall('GETRANGE', key, 0, 51)
+                if type(head) == 'table' then
+                  if not string.find(head.err, 'WRONGTYPE', 1, true) then
+                    return head
+                  end
+                  head = ''
+                end
+                if string.sub(head, 1, 6) ~= '#hold:' or redis.call('PTTL', key) == -1 then
+                  local entry = string.sub(head, 1, 1) ~= '#' and not is_past(key, head)
+                  local existed = redis.call('UNLINK', key)
+                  if entry then
+                    removed = removed + existed
+                  end
+                end
               end
-            end
-          end
-          return removed
-          """);
+              return removed
+              """);
 
   /** KEYS: the key. ARGV: milliseconds to live. Returns 1 if there was an entry. */
   static final LuaScript TOUCH =
       LuaScript.of(
-          """
-          if redis.call('GETRANGE', KEYS[1], 0, 0) == '#' then
-            return 0
-          end
-          return redis.call('PEXPIRE', KEYS[1], ARGV[1])
-          """);
+          MARKS
+              + """
+              local head = redis.call('GETRANGE', KEYS[1], 0, 51)
+              if string.sub(head, 1, 1) == '#' or is_past(KEYS[1], head) then
+                return 0
+              end
+              return redis.call('PEXPIRE', KEYS[1],
+                  string.format('%.0f', ARGV[1] + outlives(head)))
+              """);
 
   /** KEYS: the key. Returns milliseconds to live, -1 for ever, -2 if there is no entry. */
   static final LuaScript TTL =
       LuaScript.of(
-          """
-          if redis.call('GETRANGE', KEYS[1], 0, 0) == '#' then
-            return -2
-          end
-          return redis.call('PTTL', KEYS[1])
-          """);
+          MARKS
+              + """
+              local head = redis.call('GETRANGE', KEYS[1], 0, 51)
+              local life = redis.call('PTTL', KEYS[1])
+              if string.sub(head, 1, 1) == '#' then
+                return -2
+              end
+              local outlives = outlives(head)
+              if life < 0 or outlives == 0 then
+                return life
+              end
+              return life > outlives and life - outlives or -2
+              """);
 
   /**
    * KEYS: the key. ARGV: the lease up to its end, the milliseconds that it lasts, those that its
    * key lives, the SHA-1 of an undecodable entry that may be replaced or nothing, a lease that is
-   * known to be dead or nothing. Returns 1 if the lease is the caller's.
+   * known to be dead or nothing, 1 if a load that has failed a moment ago is not to be tried again.
+   * Returns 1 if the lease is the caller's, 2 for such a load. An entry past its time, or what an
+   * older lease kept of it, is kept behind the lease, with the time at which it is to end.
    */
   static final LuaScript CLAIM =
       LuaScript.of(
           NOW
+              + MARKS
               + """
               local current = redis.call('GET', KEYS[1])
-              if current and string.sub(current, 1, #ARGV[1]) ~= ARGV[1]
-                  and (ARGV[5] == '' or string.sub(current, 1, #ARGV[5]) ~= ARGV[5]) then
-                if string.find(current, '^#lease:') or string.find(current, '^#hold:') then
-                  for last in string.gmatch(current, '@(%d+)') do
+              local life = tonumber(ARGV[3])
+              local kept = ''
+              local mark = current and string.match(current, '^#[^\\n]*')
+              if mark and (string.find(mark, '^#lease:') or string.find(mark, '^#hold:')) then
+                local mine = string.sub(mark, 1, #ARGV[1]) == ARGV[1]
+                local dead = ARGV[5] ~= '' and string.sub(mark, 1, #ARGV[5]) == ARGV[5]
+                if not mine and not dead then
+                  for last in string.gmatch(mark, '@(%d+)') do
                     local left = tonumber(last) - now
                     if left > 0 and left <= 3600000 then
                       return 0
                     end
                   end
-                elseif ARGV[4] == '' or redis.sha1hex(current) ~= ARGV[4] then
-                  return 0
                 end
+                kept = string.sub(current, #mark + 1)
+                local left = number(string.sub(kept, 53, 100)) - now
+                if outlives(kept) == 0 or left <= 0 then
+                  kept = ''
+                else
+                  life = math.max(life, left)
+                end
+              elseif current and is_past(KEYS[1], current) then
+                local again = number(string.sub(current, 53, 100)) - now
+                if ARGV[6] == '1' and again > 0 and again <= 3600000 then
+                  return 2
+                end
+                local left = redis.call('PTTL', KEYS[1])
+                kept = string.sub(current, 1, 52) .. bits(now + left) .. string.sub(current, 101)
+                if #kept > 200 and string.find(string.sub(kept, -100), '^\\n\\t\\n\\t[ \\t]+$') then
+                  kept = string.sub(kept, 1, -101)
+                end
+                life = math.max(life, left)
+              elseif current and (ARGV[4] == '' or redis.sha1hex(current) ~= ARGV[4]) then
+                return 0
               end
-              redis.call('SET', KEYS[1], ARGV[1] .. string.format('%.0f', now + ARGV[2]),
-                  'PX', ARGV[3])
+              redis.call('SET', KEYS[1],
+                  ARGV[1] .. string.format('%.0f', now + ARGV[2]) .. kept,
+                  'PX', string.format('%.0f', life))
               return 1
               """);
 
   /**
    * KEYS: the key. ARGV: the lease up to its end, the milliseconds that it lasts from now, those
-   * that its key lives. Returns 1 if it is still there.
+   * that its key lives at least. Returns 1 if it is still there.
    */
   static final LuaScript RENEW =
       LuaScript.of(
           NOW
               + """
-              local current = redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1)
-              if current ~= ARGV[1] then
+              if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then
                 return 0
               end
-              redis.call('SET', KEYS[1], ARGV[1] .. string.format('%.0f', now + ARGV[2]),
-                  'PX', ARGV[3])
+              redis.call('SETRANGE', KEYS[1], #ARGV[1], string.format('%.0f', now + ARGV[2]))
+              redis.call('PEXPIRE', KEYS[1],
+                  string.format('%.0f', math.max(redis.call('PTTL', KEYS[1]), ARGV[3])))
               return 1
               """);
 
@@ -123,15 +197,30 @@ final class Scripts {
           return 1
           """);
 
-  /** KEYS: the key. ARGV: the lease up to its end. Returns 1 if it was still there. */
+  /**
+   * KEYS: the key. ARGV: the lease up to its end, and if what is kept behind it is to be there
+   * again, the milliseconds for which nobody is to load it. Returns 1 if the lease was still there.
+   */
   static final LuaScript RELEASE =
       LuaScript.of(
-          """
-          if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then
-            return 0
-          end
-          return redis.call('DEL', KEYS[1])
-          """);
+          NOW
+              + MARKS
+              + """
+              if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then
+                return 0
+              end
+              local kept = redis.call('GETRANGE', KEYS[1], #ARGV[1] + 13, -1)
+              if ARGV[2] ~= '' and outlives(kept) > 0 then
+                local left = number(string.sub(kept, 53, 100)) - now
+                if left > 0 then
+                  redis.call('SET', KEYS[1],
+                      string.sub(kept, 1, 52) .. bits(now + ARGV[2]) .. string.sub(kept, 101),
+                      'PX', string.format('%.0f', left))
+                  return 1
+                end
+              end
+              return redis.call('DEL', KEYS[1])
+              """);
 
   /**
    * KEYS: the key. ARGV: the update's token, the milliseconds that its hold lasts or 0 to end it,
@@ -206,36 +295,20 @@ final class Scripts {
    */
   static final LuaScript SET_IF =
       LuaScript.of(
-          """
-          local head = redis.call('GETRANGE', KEYS[1], 0, 5)
-          if head == '#hold:' and redis.call('PTTL', KEYS[1]) ~= -1 then
-            return 0
-          end
-          local entry = redis.call('EXISTS', KEYS[1]) == 1 and string.sub(head, 1, 1) ~= '#'
-          if entry ~= (ARGV[3] == 'present') then
-            return 0
-          end
-          redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-          return 1
-          """);
-
-  /** What reads and writes the time at which a refresh ends, as {@link RefreshMark} has it. */
-  private static final String BITS =
-      """
-      local function bits(number)
-        local all = {}
-        for i = 48, 1, -1 do
-          all[i] = number % 2 == 1 and '\\t' or ' '
-          number = math.floor(number / 2)
-        end
-        return table.concat(all)
-      end
-      local function number(text)
-        local zeros = string.gsub(text, ' ', '0')
-        local digits = string.gsub(zeros, '\\t', '1')
-        return tonumber(digits, 2) or 0
-      end
-      """;
+          MARKS
+              + """
+              local head = redis.call('GETRANGE', KEYS[1], 0, 51)
+              if string.sub(head, 1, 6) == '#hold:' and redis.call('PTTL', KEYS[1]) ~= -1 then
+                return 0
+              end
+              local entry = redis.call('EXISTS', KEYS[1]) == 1
+                  and string.sub(head, 1, 1) ~= '#' and not is_past(KEYS[1], head)
+              if entry ~= (ARGV[3] == 'present') then
+                return 0
+              end
+              redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+              return 1
+              """);
 
   /**
    * KEYS: the key. ARGV: the sign of a refresh and its token, the milliseconds that it lasts, those
@@ -245,11 +318,11 @@ final class Scripts {
   static final LuaScript BEGIN_REFRESH =
       LuaScript.of(
           NOW
-              + BITS
+              + MARKS
               + """
-              local life = redis.call('PTTL', KEYS[1])
-              if life < 0 or life > tonumber(ARGV[3])
-                  or redis.call('GETRANGE', KEYS[1], 0, 0) == '#' then
+              local head = redis.call('GETRANGE', KEYS[1], 0, 51)
+              local life = redis.call('PTTL', KEYS[1]) - outlives(head)
+              if life <= 0 or life > tonumber(ARGV[3]) or string.sub(head, 1, 1) == '#' then
                 return 0
               end
               local size = redis.call('STRLEN', KEYS[1])
@@ -270,7 +343,7 @@ final class Scripts {
   static final LuaScript RENEW_REFRESH =
       LuaScript.of(
           NOW
-              + BITS
+              + MARKS
               + """
               local size = redis.call('STRLEN', KEYS[1])
               if size <= 100 or redis.call('GETRANGE', KEYS[1], -100, -49) ~= ARGV[1] then

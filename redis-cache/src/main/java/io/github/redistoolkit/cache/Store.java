@@ -60,14 +60,27 @@ sealed interface Store<V> permits RedisStore, NearStore {
    *
    * @param replaceableSha1 the digest of what may be replaced, or nothing
    * @param deadLease a lease that nobody has any more, or nothing
+   * @param heedsPause whether the caller has what there is after a load that failed
    */
-  record Wanted(String key, Claim claim, String replaceableSha1, String deadLease) {}
+  record Wanted(
+      String key, Claim claim, String replaceableSha1, String deadLease, boolean heedsPause) {}
+
+  /** What comes of asking for a lease. */
+  enum Claimed {
+    MINE,
+
+    /** Somebody else was first. */
+    REFUSED,
+
+    /** A load has failed a moment ago. */
+    PAUSED
+  }
 
   /** Puts a lease there if there is nothing, or what has ended or may be replaced. */
-  boolean claim(Wanted wanted);
+  Claimed claim(Wanted wanted);
 
-  /** Claims many, and tells for each whether it is the caller's. */
-  List<Outcome<Object>> claimAll(List<Wanted> wanted);
+  /** Claims many, and tells what came of each, in their order. */
+  List<Outcome<Claimed>> claimAll(List<Wanted> wanted);
 
   /** What renews a lease in the background. */
   Request renewal(String key, Claim claim);
@@ -75,10 +88,21 @@ sealed interface Store<V> permits RedisStore, NearStore {
   /** Stores what was loaded under a lease, if that is still there. */
   boolean fill(String key, String lease, String json, long ttlMillis);
 
-  void release(String key, String lease);
+  /**
+   * Removes the lease of a load that failed. What was kept for that is there again.
+   *
+   * @param pauseMillis for how long nobody is to load it then
+   */
+  void release(String key, String lease, long pauseMillis);
 
-  /** Removes many leases by key, and tells for each whether it was there, in their order. */
-  List<Outcome<Object>> releaseAll(Map<String, String> leases);
+  /** Removes many such leases by key, in their order. */
+  List<Outcome<Object>> releaseAll(Map<String, String> leases, long pauseMillis);
+
+  /** Removes a lease and all that is kept with it. */
+  void forget(String key, String lease);
+
+  /** Removes many leases by key and all that is kept with them, in their order. */
+  List<Outcome<Object>> forgetAll(Map<String, String> leases);
 
   /** What removes a lease in the background. */
   Request removal(String key, String lease);

@@ -96,7 +96,7 @@ final class Waits<V> {
 
   /** Claims what has ended by Redis's time, which this JVM cannot know. */
   private @Nullable Load takeOver(String key, long ttlMillis, Patience patience) {
-    return loads.claim(key, ttlMillis, patience, new Found.Absent<>());
+    return loads.claim(key, ttlMillis, patience, new Found.Absent<>()).load();
   }
 
   private static void pause(long millis, String key, Patience patience) {

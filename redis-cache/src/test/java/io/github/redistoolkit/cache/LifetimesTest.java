@@ -42,20 +42,20 @@ class LifetimesTest {
 
   @Test
   void jitterOnlyShortens() {
-    Lifetimes lifetimes = new Lifetimes(3000, 0, 0.5);
+    Lifetimes lifetimes = new Lifetimes(3000, 0, 0.5, 0);
     for (int i = 0; i < 1000; i++) {
       assertThat(
           lifetimes.fillMillis(1000, "value"),
           is(both(greaterThanOrEqualTo(500L)).and(lessThanOrEqualTo(1000L))));
       assertThat(lifetimes.fillMillis(1, "value"), is(1L));
     }
-    assertThat(new Lifetimes(3000, 0, 0).fillMillis(1000, "value"), is(1000L));
+    assertThat(new Lifetimes(3000, 0, 0, 0).fillMillis(1000, "value"), is(1000L));
   }
 
   @Test
   void aNullLivesForItsOwnTime() {
-    assertThat(new Lifetimes(3000, 50, 0).fillMillis(1000, null), is(50L));
-    assertThat(new Lifetimes(3000, 50, 0).storesNull(), is(true));
-    assertThat(new Lifetimes(3000, 0, 0).storesNull(), is(false));
+    assertThat(new Lifetimes(3000, 50, 0, 0).fillMillis(1000, null), is(50L));
+    assertThat(new Lifetimes(3000, 50, 0, 0).storesNull(), is(true));
+    assertThat(new Lifetimes(3000, 0, 0, 0).storesNull(), is(false));
   }
 }

@@ -137,9 +137,9 @@ class NearCacheTest {
             stamp.epoch(),
             stamp.askedNanos() - TimeUnit.SECONDS.toNanos(61),
             trust);
-    put(minuteAgo, Store.FOR_EVER);
+    put(minuteAgo, Long.MAX_VALUE);
     assertThat(near.get("k"), is(nullValue()));
-    put(stamp, Store.FOR_EVER);
+    put(stamp, Long.MAX_VALUE);
     assertThat(near.get("k").value(), is("v"));
   }
 

@@ -11,6 +11,7 @@ import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.json.JsonCodec;
 import java.time.Duration;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ForkJoinPool;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,6 +38,7 @@ public final class CacheBuilder<V> {
   long holdMillis = Duration.ofSeconds(30).toMillis();
   Duration maxWait = Duration.ofMinutes(1);
   Refreshes.@Nullable Early early;
+  Executor executor = ForkJoinPool.commonPool();
   CacheListener listener = new CacheListener() {};
   int nearEntries;
   long nearBytes = DEFAULT_NEAR_BYTES;
@@ -231,6 +233,22 @@ public final class CacheBuilder<V> {
       throw new IllegalArgumentException("share must be above 0, up to 0.9, but is " + share);
     }
     this.early = new Refreshes.Early(share, requireNonNull(executor, "executor"));
+    return this;
+  }
+
+  /**
+   * Sets whose threads ask Redis for {@link CacheService#getOrLoadAsync}. The common pool of this
+   * JVM unless set, as with {@code CompletableFuture}. A thread is needed for each round trip, and
+   * for none of the time that a loader takes or another JVM is waited for.
+   *
+   * @param executor the executor; should be bounded. If it refuses a task, that call fails with a
+   *     {@link java.util.concurrent.RejectedExecutionException}
+   * @return this
+   * @throws NullPointerException if it is null
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> executor(Executor executor) {
+    this.executor = requireNonNull(executor, "executor");
     return this;
   }
 

@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.RedisStore.Reading;
+import io.github.redistoolkit.core.Alarms;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
@@ -17,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Jedis;
@@ -92,6 +94,7 @@ public final class CacheService<V> implements AutoCloseable {
   private final NearStore<V> store;
   private final FleetLoads<V> loads;
 
+  private final AsyncLoads<V> asyncLoads;
   private final BulkLoads<V> bulkLoads;
   private final Groups groups;
 
@@ -173,7 +176,13 @@ public final class CacheService<V> implements AutoCloseable {
             ? null
             : new Refreshes<>(
                 options.early, store, coolDown, runs, leases, lifetimes, counters, failures);
-    loads = new FleetLoads<>(store, coolDown, runs, leased, waits, counters, failures, refreshes);
+    LocalLoads<V> local = new LocalLoads<>(runs, counters);
+    loads =
+        new FleetLoads<>(
+            store, coolDown, runs, local, leased, waits, counters, failures, refreshes);
+    asyncLoads =
+        new AsyncLoads<>(
+            options.executor, Alarms.shared(), loads, runs, leased, local, waits, counters);
     bulkLoads = new BulkLoads<>(store, coolDown, runs, leased, waits, counters, failures);
   }
 
@@ -438,6 +447,45 @@ public final class CacheService<V> implements AutoCloseable {
       return copy.value();
     }
     return loads.get(requireUsable(key), ttlMillis, Patience.of(longest), loader);
+  }
+
+  /**
+   * Reads a value, and loads it if there is none, without a thread that waits for that.
+   *
+   * <p>Among callers and JVMs holds what {@link #getOrLoad(String, Duration, Duration, Loader)}
+   * says, and both kinds of calls share their loads. Redis is asked by threads of {@link
+   * CacheBuilder#executor}, one round trip at a time; what the near cache has comes at once. The
+   * loader is called there too, and what depends on the result runs there.
+   *
+   * <p>Everything ends: a wait for another caller's load, and a load of this call's own, take
+   * {@link CacheBuilder#maxWait} at most. A load that takes longer is cancelled, fails with a
+   * {@link CacheTimeoutException} for all who wait for it, and what it gives later is dropped.
+   *
+   * <p>Cancelling or completing the result ends this call alone: a load that it has begun goes on
+   * for the others and for the cache. With {@link CacheBuilder#earlyRefresh} a refresh that this
+   * call begins waits for the loader on a thread of that executor.
+   *
+   * @param key the key
+   * @param ttl how long a loaded value lives; from 1 ms to 100 years
+   * @param loader begins to load the value; must not ask for the same key
+   * @return what ends with the value, with null if the loader gave that, or as {@code getOrLoad}
+   *     fails: with what the loader failed with, as it is if it is unchecked and else as the cause
+   *     of a {@link java.util.concurrent.CompletionException}. It may be modified by the caller
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if the key is empty, or {@code ttl} is out of range
+   * @throws IllegalStateException if called for a key by its own loader, or after {@link #close}
+   */
+  public CompletableFuture<@Nullable V> getOrLoadAsync(
+      String key, Duration ttl, AsyncLoader<? extends V> loader) {
+    requireNonNull(loader, "loader");
+    long ttlMillis = Lifetimes.ttlMillis(ttl, "ttl");
+    Patience patience = Patience.of(maxWait);
+    Found.Value<V> copy = near(key);
+    if (copy != null) {
+      loads.onHit(key, copy, ttlMillis, AsyncLoads.waiting(loader, patience));
+      return CompletableFuture.completedFuture(copy.value());
+    }
+    return asyncLoads.get(requireUsable(key), ttlMillis, patience, loader);
   }
 
   /**

@@ -27,6 +27,7 @@ final class FleetLoads<V> {
       Store<V> store,
       CoolDown coolDown,
       LoaderRuns<V> runs,
+      LocalLoads<V> localLoads,
       LeasedLoads<V> loads,
       Waits<V> waits,
       Counters counters,
@@ -35,7 +36,7 @@ final class FleetLoads<V> {
     this.store = store;
     this.coolDown = coolDown;
     this.runs = runs;
-    this.localLoads = new LocalLoads<>(runs, counters);
+    this.localLoads = localLoads;
     this.loads = loads;
     this.waits = waits;
     this.counters = counters;
@@ -94,7 +95,8 @@ final class FleetLoads<V> {
     return localLoads.get(key, loader, patience);
   }
 
-  private Next<V> next(String key, long ttlMillis, Patience patience, boolean first) {
+  /** What a caller is to do, as Redis has it now. */
+  Next<V> next(String key, long ttlMillis, Patience patience, boolean first) {
     try {
       Next<V> next = coolDown.ask(key, patience, () -> look(key, ttlMillis, patience, first));
       return next == null ? new Next.Uncached<>() : next;

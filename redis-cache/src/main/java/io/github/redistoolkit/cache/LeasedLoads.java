@@ -194,22 +194,50 @@ final class LeasedLoads<V> {
 
   /** Loads on this thread, and stores what was loaded. */
   @Nullable V run(Load load, String key, long ttlMillis, Loader<? extends V> loader) {
+    Leases.Kept kept = keep(load, key);
+    Loaded<V> loaded;
     try {
-      Loaded<V> loaded = runUnderLease(load, key, loader);
-      store(load, key, ttlMillis, loaded);
-      end(load, loaded.json());
-      return loaded.value();
-    } catch (RuntimeException e) {
-      Loaded<V> instead = insteadOfFailed(List.of(key)).get(key);
+      loaded = runs.run(key, loader);
+    } catch (Throwable t) {
+      kept.end();
+      Loaded<V> instead = failed(load, key, t);
       if (instead == null) {
-        fail(load, e);
-        throw e;
+        throw t;
       }
-      end(load, instead.json());
       return instead.value();
+    }
+    kept.end();
+    loaded(load, key, ttlMillis, loaded);
+    return loaded.value();
+  }
+
+  /** Stores what was loaded, and passes it to those who wait. */
+  void loaded(Load load, String key, long ttlMillis, Loaded<V> loaded) {
+    try {
+      store(load, key, ttlMillis, loaded);
     } catch (Throwable t) {
       fail(load, t);
       throw t;
+    }
+    end(load, loaded.json());
+  }
+
+  /**
+   * Ends a load that has failed, and passes on why, or what there is instead.
+   *
+   * @return what there is instead; null if there is nothing
+   */
+  @Nullable Loaded<V> failed(Load load, String key, Throwable failure) {
+    try {
+      release(load, key);
+      Loaded<V> instead =
+          failure instanceof RuntimeException ? insteadOfFailed(List.of(key)).get(key) : null;
+      if (instead != null) {
+        end(load, instead.json());
+      }
+      return instead;
+    } finally {
+      fail(load, failure); // which those who have been passed something do not see
     }
   }
 
@@ -237,18 +265,6 @@ final class LeasedLoads<V> {
       instead.put(key, runs.loaded(stale.value()));
     } else if (found instanceof Found.Value<V> value) {
       instead.put(key, runs.loaded(value.value()));
-    }
-  }
-
-  private Loaded<V> runUnderLease(Load load, String key, Loader<? extends V> loader) {
-    Leases.Kept kept = keep(load, key);
-    try {
-      return runs.run(key, loader);
-    } catch (Throwable t) {
-      release(load, key);
-      throw t;
-    } finally {
-      kept.end();
     }
   }
 
@@ -290,7 +306,8 @@ final class LeasedLoads<V> {
         });
   }
 
-  private Leases.Kept keep(Load load, String key) {
+  /** Keeps the lease alive while its load is under way. */
+  Leases.Kept keep(Load load, String key) {
     return leases.keep(
         "The lease of key " + key,
         store.renewal(key, load.claim()),

@@ -67,6 +67,53 @@ final class LoaderRuns<V> {
         });
   }
 
+  long now() {
+    return System.nanoTime();
+  }
+
+  /**
+   * Begins a loader that ends later; {@link #ended} is to be told.
+   *
+   * @return what ends with it; never throws
+   */
+  CompletableFuture<? extends @Nullable V> begin(String key, AsyncLoader<? extends V> loader) {
+    enter(key);
+    try {
+      return requireNonNull(loader.load(), "what the loader returned").toCompletableFuture();
+    } catch (Throwable t) {
+      return CompletableFuture.failedFuture(t);
+    } finally {
+      leave(key);
+    }
+  }
+
+  /**
+   * Takes what a loader that was begun so has given.
+   *
+   * @throws RuntimeException as it failed; a checked exception in a CompletionException
+   */
+  Loaded<V> ended(String key, long start, @Nullable V value, @Nullable Throwable failure) {
+    return counted(
+        List.of(key),
+        start,
+        () -> {
+          if (failure != null) {
+            throw thrown(failure);
+          }
+          return loaded(value);
+        });
+  }
+
+  /** A stage that depends on another one ends with the failure of that in an exception. */
+  private static Exception thrown(Throwable failure) {
+    Throwable cause = failure.getCause();
+    Throwable thrown = failure instanceof CompletionException && cause != null ? cause : failure;
+    if (thrown instanceof Error error) {
+      throw error;
+    }
+    return thrown instanceof Exception e ? e : new CompletionException(thrown);
+  }
+
   /** Runs a loader of many keys, and returns what it gave for each of them. */
   Map<String, Loaded<V>> runAll(List<String> keys, BulkLoader<? extends V> loader) {
     return within(
@@ -83,11 +130,18 @@ final class LoaderRuns<V> {
   }
 
   private <T> T within(List<String> keys, Callable<T> loader) {
-    long start = System.nanoTime();
     keys.forEach(this::enter);
     try {
+      return counted(keys, now(), loader);
+    } finally {
+      keys.forEach(this::leave);
+    }
+  }
+
+  private <T> T counted(List<String> keys, long start, Callable<T> loader) {
+    try {
       T loaded = loader.call();
-      Duration took = Duration.ofNanos(System.nanoTime() - start);
+      Duration took = Duration.ofNanos(now() - start);
       counters.loads.add(keys.size());
       keys.forEach(key -> counters.tell(listener -> listener.onLoad(key, took)));
       return loaded;
@@ -99,8 +153,7 @@ final class LoaderRuns<V> {
       }
       throw unchecked((Exception) failure);
     } finally {
-      keys.forEach(this::leave);
-      counters.loadNanos.add(System.nanoTime() - start);
+      counters.loadNanos.add(now() - start);
     }
   }
 

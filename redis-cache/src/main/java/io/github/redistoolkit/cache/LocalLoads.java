@@ -1,5 +1,7 @@
 package io.github.redistoolkit.cache;
 
+import static java.util.Objects.requireNonNull;
+
 import io.github.redistoolkit.cache.LoaderRuns.Loaded;
 import io.github.redistoolkit.cache.LoaderRuns.Owner;
 import java.util.concurrent.CompletableFuture;
@@ -18,21 +20,40 @@ import org.jspecify.annotations.Nullable;
 final class LocalLoads<V> {
 
   /** One load, begun by whoever of its callers is first when the load before it has ended. */
-  private static final class Turn {
-    final CompletableFuture<String> previous;
-    final Owner previousOwner;
-    final AtomicBoolean begun = new AtomicBoolean();
-    final CompletableFuture<String> json = new CompletableFuture<>();
+  static final class Turn {
+    private final CompletableFuture<@Nullable String> previous;
+    private final Owner previousOwner;
+    private final AtomicBoolean begun = new AtomicBoolean();
+    private final CompletableFuture<@Nullable String> json = new CompletableFuture<>();
 
     /** Touched only while the map computes. */
-    int callers;
+    private int callers;
 
-    /** Who loads; null before it has begun. */
-    volatile @Nullable Thread leader;
+    /** Who loads; null before it has begun, and if no thread does. */
+    private volatile @Nullable Thread leader;
 
-    Turn(CompletableFuture<String> previous, Owner previousOwner) {
+    private Turn(CompletableFuture<@Nullable String> previous, Owner previousOwner) {
       this.previous = previous;
       this.previousOwner = previousOwner;
+    }
+
+    /** Ends with the load after which this one begins. */
+    CompletableFuture<@Nullable String> previous() {
+      return previous;
+    }
+
+    /** Ends with this load. */
+    CompletableFuture<@Nullable String> json() {
+      return json;
+    }
+
+    /** Whether this caller is to load. */
+    boolean begin(@Nullable Thread loading) {
+      if (!begun.compareAndSet(false, true)) {
+        return false;
+      }
+      leader = loading;
+      return true;
     }
   }
 
@@ -46,24 +67,30 @@ final class LocalLoads<V> {
   }
 
   @Nullable V get(String key, Loader<? extends V> loader, Patience patience) {
-    Turn turn = latest.compute(key, (k, last) -> joined(last));
+    Turn turn = join(key);
     try {
       LoaderRuns.awaitEnd(turn.previous, key, turn.previousOwner, patience);
     } catch (RuntimeException gaveUp) {
       leave(turn, key);
       throw gaveUp;
     }
-    if (turn.begun.compareAndSet(false, true)) {
+    if (turn.begin(Thread.currentThread())) {
       return lead(turn, key, loader);
     }
-    return runs.copy(LoaderRuns.await(turn.json, key, () -> turn.leader, patience));
+    String json = LoaderRuns.await(turn.json, key, () -> turn.leader, patience);
+    return runs.copy(requireNonNull(json));
+  }
+
+  /** Joins the next load, which may be this caller's to begin once the one before it has ended. */
+  Turn join(String key) {
+    return requireNonNull(latest.compute(key, (k, last) -> joined(last)));
   }
 
   /**
    * Leaves the turn to the others who wait for it. If there is none it goes as soon as it could
    * begin, and not before: whoever comes until then must still wait for the load that is under way.
    */
-  private void leave(Turn turn, String key) {
+  void leave(Turn turn, String key) {
     latest.computeIfPresent(
         key,
         (k, last) -> {
@@ -78,18 +105,25 @@ final class LocalLoads<V> {
   }
 
   private @Nullable V lead(Turn turn, String key, Loader<? extends V> loader) {
-    turn.leader = Thread.currentThread();
     try {
       counters.uncachedLoads.increment();
       Loaded<V> loaded = runs.run(key, loader);
-      turn.json.complete(loaded.json());
+      end(turn, key, loaded);
       return loaded.value();
     } catch (Throwable t) {
-      LoaderRuns.fail(turn.json, t);
+      fail(turn, key, t);
       throw t;
-    } finally {
-      latest.remove(key, turn);
     }
+  }
+
+  void end(Turn turn, String key, Loaded<V> loaded) {
+    turn.json.complete(loaded.json());
+    latest.remove(key, turn);
+  }
+
+  void fail(Turn turn, String key, Throwable failure) {
+    LoaderRuns.fail(turn.json, failure);
+    latest.remove(key, turn);
   }
 
   private static Turn joined(@Nullable Turn last) {

@@ -23,7 +23,7 @@ final class SingleFlight {
    */
   <T> @Nullable T first(String key, Patience patience, Supplier<@Nullable T> flight) {
     CompletableFuture<Boolean> mine = new CompletableFuture<>();
-    CompletableFuture<Boolean> other = flights.putIfAbsent(key, mine);
+    CompletableFuture<Boolean> other = join(key, mine);
     if (other != null) {
       LoaderRuns.awaitEnd(other, key, Owner.UNKNOWN, patience);
       return null;
@@ -31,8 +31,18 @@ final class SingleFlight {
     try {
       return flight.get();
     } finally {
-      flights.remove(key, mine);
-      mine.complete(true);
+      land(key, mine);
     }
+  }
+
+  /** The flight of another caller; null if there is none, and then this one has begun. */
+  @Nullable CompletableFuture<Boolean> join(String key, CompletableFuture<Boolean> mine) {
+    return flights.putIfAbsent(key, mine);
+  }
+
+  /** Ends a flight that has begun so. */
+  void land(String key, CompletableFuture<Boolean> mine) {
+    flights.remove(key, mine);
+    mine.complete(true);
   }
 }

@@ -1,6 +1,7 @@
 package io.github.redistoolkit.cache;
 
 import io.github.redistoolkit.cache.LeasedLoads.Load;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -53,50 +54,100 @@ final class Waits<V> {
   @Nullable Load awaitEndOf(Found.Lease<V> lease, String key, long ttlMillis, Patience patience) {
     long start = System.nanoTime();
     try {
-      return polls.first(lease.lease(), patience, () -> poll(lease, key, ttlMillis, patience));
+      return polls.first(
+          lease.lease(), patience, () -> poll(watch(lease, key, ttlMillis, patience)));
     } finally {
       waited(start);
     }
   }
 
-  private void waited(long start) {
+  private @Nullable Load poll(Watch watch) {
+    while (true) {
+      pause(watch.nextPauseMillis(), watch.key, watch.patience);
+      Next<V> next = watch.look();
+      if (next != null) {
+        return next instanceof Next.Mine<V> mine ? mine.load() : null;
+      }
+    }
+  }
+
+  /** Joins the wait of another caller for a lease; null if there is none, and then begins one. */
+  @Nullable CompletableFuture<Boolean> join(Found.Lease<V> lease, CompletableFuture<Boolean> mine) {
+    return polls.join(lease.lease(), mine);
+  }
+
+  /** Ends the wait of all who joined one. */
+  void land(Found.Lease<V> lease, CompletableFuture<Boolean> mine) {
+    polls.land(lease.lease(), mine);
+  }
+
+  /** Counts a wait that has ended. */
+  void waited(long start) {
     counters.waits.increment();
     counters.waitNanos.add(System.nanoTime() - start);
   }
 
-  private @Nullable Load poll(Found.Lease<V> lease, String key, long ttlMillis, Patience patience) {
-    long unrenewed = TimeUnit.MILLISECONDS.toNanos(lifetimes.leaseMillis() / 2);
-    long renewedAt = System.nanoTime();
-    String mark = lease.mark();
-    long pauseMillis = 1;
-    try {
-      while (true) {
-        pause(pauseMillis, key, patience);
-        pauseMillis = Math.min(2 * pauseMillis, LONGEST_PAUSE_MILLIS);
+  Watch watch(Found.Lease<V> lease, String key, long ttlMillis, Patience patience) {
+    return new Watch(lease, key, ttlMillis, patience);
+  }
+
+  /** The looks at one lease. For one caller at a time. */
+  final class Watch {
+
+    private final Found.Lease<V> lease;
+    private final String key;
+    private final long ttlMillis;
+    private final Patience patience;
+    private String mark;
+    private long renewedAt = System.nanoTime();
+    private long pauseMillis = 1;
+
+    private Watch(Found.Lease<V> lease, String key, long ttlMillis, Patience patience) {
+      this.lease = lease;
+      this.key = key;
+      this.ttlMillis = ttlMillis;
+      this.patience = patience;
+      this.mark = lease.mark();
+    }
+
+    /** How long to wait for the next look. */
+    long nextPauseMillis() {
+      long next = pauseMillis;
+      pauseMillis = Math.min(2 * next, LONGEST_PAUSE_MILLIS);
+      return next;
+    }
+
+    /** Returns what to do next; null to look again. */
+    @Nullable Next<V> look() {
+      try {
         Found<V> found = coolDown.askNow(key, () -> store.read(key));
         if (!(found instanceof Found.Lease<V> still) || !still.lease().equals(lease.lease())) {
-          return null;
+          return new Next.Again<>();
         }
         if (!still.mark().equals(mark)) {
           mark = still.mark();
           renewedAt = System.nanoTime();
-        } else if (System.nanoTime() - renewedAt >= unrenewed) {
-          Load taken = coolDown.askNow(key, () -> takeOver(key, ttlMillis, patience));
-          if (taken != null) {
-            return taken;
-          }
+        } else if (isUnrenewed()) {
+          Load taken = coolDown.askNow(key, this::takeOver);
+          return taken == null ? null : new Next.Mine<>(taken);
         }
+        return null;
+      } catch (JedisException e) {
+        RedisFailures.throwIfInterrupted(e);
+        failures.add(key, e); // Whoever waits looks for himself and sees whether it goes on.
+        return new Next.Again<>();
       }
-    } catch (JedisException e) {
-      RedisFailures.throwIfInterrupted(e);
-      failures.add(key, e); // Whoever waits looks for himself and sees whether it goes on.
-      return null;
     }
-  }
 
-  /** Claims what has ended by Redis's time, which this JVM cannot know. */
-  private @Nullable Load takeOver(String key, long ttlMillis, Patience patience) {
-    return loads.claim(key, ttlMillis, patience, new Found.Absent<>()).load();
+    private boolean isUnrenewed() {
+      long half = TimeUnit.MILLISECONDS.toNanos(lifetimes.leaseMillis() / 2);
+      return System.nanoTime() - renewedAt >= half;
+    }
+
+    /** Claims what has ended by Redis's time, which this JVM cannot know. */
+    private @Nullable Load takeOver() {
+      return loads.claim(key, ttlMillis, patience, new Found.Absent<>()).load();
+    }
   }
 
   private static void pause(long millis, String key, Patience patience) {

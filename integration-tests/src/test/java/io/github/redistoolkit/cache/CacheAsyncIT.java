@@ -1,0 +1,319 @@
+package io.github.redistoolkit.cache;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.instanceOf;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.nullValue;
+import static org.hamcrest.Matchers.sameInstance;
+import static org.hamcrest.Matchers.startsWith;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.params.SetParams;
+
+/** Loads that no thread waits for. */
+@EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
+class CacheAsyncIT {
+
+  private static final Duration MINUTE = Duration.ofMinutes(1);
+
+  private final TestRedis redis;
+  private final String prefix;
+
+  /** One thread: whoever waited on it would stop all. */
+  private final ExecutorService single = Executors.newSingleThreadExecutor();
+
+  private final ExecutorService callers = Executors.newCachedThreadPool();
+  private final List<CacheService<Integer>> caches = new ArrayList<>();
+  private final CacheService<Integer> cache;
+  private final CacheService<Integer> otherJvm;
+  private final AtomicInteger loads = new AtomicInteger();
+  private final CompletableFuture<Integer> loading = new CompletableFuture<>();
+  private final AsyncLoader<Integer> loader =
+      () -> {
+        loads.incrementAndGet();
+        return loading;
+      };
+
+  CacheAsyncIT(TestRedis redis) {
+    this.redis = redis;
+    this.prefix = redis.unique("async:");
+    this.cache = opened(builder());
+    this.otherJvm = opened(builder());
+  }
+
+  private CacheBuilder<Integer> builder() {
+    return Fixtures.builder(redis, prefix, Integer.class).executor(single);
+  }
+
+  private CacheService<Integer> opened(CacheBuilder<Integer> builder) {
+    CacheService<Integer> opened = builder.build();
+    caches.add(opened);
+    return opened;
+  }
+
+  @AfterEach
+  void endsWhatItStarted() throws InterruptedException {
+    callers.shutdownNow();
+    single.shutdownNow();
+    assertThat(callers.awaitTermination(1, TimeUnit.MINUTES), is(true));
+    assertThat(single.awaitTermination(1, TimeUnit.MINUTES), is(true));
+    caches.forEach(CacheService::close);
+  }
+
+  private CompletableFuture<Integer> begin(CacheService<Integer> jvm, String key) {
+    return jvm.getOrLoadAsync(key, MINUTE, loader);
+  }
+
+  private static <T> T get(CompletableFuture<T> future) throws Exception {
+    return future.get(1, TimeUnit.MINUTES);
+  }
+
+  private static Throwable failure(CompletableFuture<?> future) {
+    return assertThrows(ExecutionException.class, () -> get(future)).getCause();
+  }
+
+  private String stored(String key) {
+    return redis.admin().get(prefix + key);
+  }
+
+  @Test
+  void oneOfAllCallersOfTheFleetLoadsAndNoThreadWaits() throws Exception {
+    List<CompletableFuture<Integer>> all = new ArrayList<>();
+    for (int i = 0; i < 50; i++) {
+      all.add(begin(cache, "k"));
+      all.add(begin(otherJvm, "k"));
+    }
+    CompletableFuture<Integer> blocking =
+        CompletableFuture.supplyAsync(() -> cache.getOrLoad("k", MINUTE, () -> 9), callers);
+    Awaitility.await().until(() -> loads.get() == 1);
+    // The only thread is free: another key is loaded while the first load is under way.
+    assertThat(
+        get(cache.getOrLoadAsync("x", MINUTE, () -> CompletableFuture.completedFuture(7))), is(7));
+    assertThat(stored("k"), startsWith("#lease:"));
+    loading.complete(1);
+    for (CompletableFuture<Integer> one : all) {
+      assertThat(get(one), is(1));
+    }
+    assertThat(get(blocking), is(1));
+    assertThat(loads.get(), is(1));
+    assertThat(stored("k"), is("1"));
+    assertThat(cache.stats().loads() + otherJvm.stats().loads(), is(2L));
+  }
+
+  @Test
+  void aHitComesWithoutALoad() throws Exception {
+    cache.set("k", 1);
+    assertThat(get(begin(cache, "k")), is(1));
+    assertThat(loads.get(), is(0));
+  }
+
+  @Test
+  void aLoadThatIsOvertakenIsNotStored() throws Exception {
+    CompletableFuture<Integer> overtaken = begin(cache, "k");
+    Awaitility.await().until(() -> loads.get() == 1);
+    otherJvm.set("k", 5);
+    assertThat(get(begin(cache, "k")), is(5));
+    loading.complete(1);
+    assertThat(get(overtaken), is(1));
+    assertThat(cache.get("k"), is(Optional.of(5)));
+    assertThat(cache.stats().refusedFills(), is(1L));
+  }
+
+  @Test
+  void aLoadThatFailsFailsForAllAndTheNextCallerLoads() throws Exception {
+    CompletableFuture<Integer> first = begin(cache, "k");
+    Awaitility.await().until(() -> loads.get() == 1);
+    CompletableFuture<Integer> joined = begin(cache, "k");
+    CompletableFuture<Integer> blocking =
+        CompletableFuture.supplyAsync(() -> cache.getOrLoad("k", MINUTE, () -> 9), callers);
+    Awaitility.await().until(() -> Fixtures.waitingIn(Waits.class, "join") == 1);
+    assertThat(
+        get(cache.getOrLoadAsync("x", MINUTE, () -> CompletableFuture.completedFuture(7))), is(7));
+    IllegalStateException noDatabase = new IllegalStateException("no database");
+    loading.completeExceptionally(noDatabase);
+    assertThat(failure(first), is(sameInstance(noDatabase)));
+    assertThat(failure(joined), is(sameInstance(noDatabase)));
+    assertThat(failure(blocking), is(sameInstance(noDatabase)));
+    assertThat(stored("k"), is(nullValue()));
+    assertThat(cache.stats().loadFailures(), is(1L));
+    assertThat(cache.getOrLoad("k", MINUTE, () -> 2), is(2));
+  }
+
+  @Test
+  void whatALoaderThrowsOrEndsWithIsTheFailure() throws Exception {
+    IOException checked = new IOException("no network");
+    for (AsyncLoader<Integer> failing :
+        List.<AsyncLoader<Integer>>of(
+            () -> {
+              throw checked;
+            },
+            () -> CompletableFuture.failedFuture(checked),
+            () -> CompletableFuture.<Integer>failedFuture(checked).thenApply(i -> i + 1))) {
+      assertThat(failure(cache.getOrLoadAsync("k", MINUTE, failing)), is(sameInstance(checked)));
+    }
+    CompletableFuture<Integer> cancelled = new CompletableFuture<>();
+    cancelled.cancel(true);
+    assertThrows(
+        CancellationException.class, () -> get(cache.getOrLoadAsync("k", MINUTE, () -> cancelled)));
+    AsyncLoader<Integer> nothing = () -> null;
+    assertThat(
+        failure(cache.getOrLoadAsync("k", MINUTE, nothing)),
+        is(instanceOf(NullPointerException.class)));
+    assertThat(stored("k"), is(nullValue()));
+  }
+
+  @Test
+  void cancellingACallEndsOnlyThatCall() throws Exception {
+    CompletableFuture<Integer> first = begin(cache, "k");
+    Awaitility.await().until(() -> loads.get() == 1);
+    CompletableFuture<Integer> joined = begin(cache, "k");
+    CompletableFuture<Integer> elsewhere = begin(otherJvm, "k");
+    assertThat(first.cancel(true), is(true));
+    assertThat(loading.isDone(), is(false));
+    loading.complete(1);
+    assertThat(get(joined), is(1));
+    assertThat(get(elsewhere), is(1));
+    assertThat(stored("k"), is("1"));
+  }
+
+  @Test
+  void whoTakesOverTheWaitingOfACallThatIsCancelled() throws Exception {
+    CompletableFuture<Integer> first = begin(cache, "k");
+    Awaitility.await().until(() -> loads.get() == 1);
+    CompletableFuture<Integer> polling = begin(otherJvm, "k");
+    CompletableFuture<Integer> joined = begin(otherJvm, "k");
+    CompletableFuture<Integer> blocking =
+        CompletableFuture.supplyAsync(() -> otherJvm.getOrLoad("k", MINUTE, () -> 9), callers);
+    Awaitility.await().until(() -> Fixtures.waitingIn(Waits.class, "awaitEndOf") == 1);
+    assertThat(polling.cancel(true), is(true));
+    loading.complete(1);
+    assertThat(get(first), is(1));
+    assertThat(get(joined), is(1));
+    assertThat(get(blocking), is(1));
+  }
+
+  @Test
+  void aLoadThatNeverEndsIsGivenUpAndItsLeaseWithIt() throws Exception {
+    CacheService<Integer> impatient = opened(builder().maxWait(Duration.ofMillis(300)));
+    CompletableFuture<Integer> first = begin(impatient, "k");
+    Awaitility.await().until(() -> loads.get() == 1);
+    CompletableFuture<Integer> joined = begin(impatient, "k");
+    assertThat(failure(first), is(instanceOf(CacheTimeoutException.class)));
+    assertThat(failure(joined), is(instanceOf(CacheTimeoutException.class)));
+    Awaitility.await().until(loading::isCancelled);
+    assertThat(cache.getOrLoad("k", MINUTE, () -> 2), is(2));
+    assertThat(impatient.stats().loadFailures(), is(1L));
+  }
+
+  @Test
+  void waitingForAnotherJvmIsBoundedToo() {
+    redis.admin().set(prefix + "k", Fixtures.lease(MINUTE), SetParams.setParams().px(60_000));
+    CacheService<Integer> impatient = opened(builder().maxWait(Duration.ofMillis(300)));
+    assertThat(failure(begin(impatient, "k")), is(instanceOf(CacheTimeoutException.class)));
+    assertThat(failure(begin(impatient, "k")), is(instanceOf(CacheTimeoutException.class)));
+    assertThat(loads.get(), is(0));
+  }
+
+  @Test
+  void aLeaseOfAJvmThatEndedIsTakenOver() throws Exception {
+    redis
+        .admin()
+        .set(
+            prefix + "k", Fixtures.lease(Duration.ofMillis(300)), SetParams.setParams().px(60_000));
+    CacheService<Integer> soon = opened(builder().lease(Duration.ofMillis(200)));
+    loading.complete(1);
+    assertThat(get(begin(soon, "k")), is(1));
+    assertThat(stored("k"), is("1"));
+  }
+
+  @Test
+  void whileAnUpdateHoldsTheKeyOneLoadAtATimeIsNotStored() throws Exception {
+    CacheAside<String, Integer> rows = new CacheAside<>(cache, MINUTE, id -> id, id -> null);
+    try (CacheUpdate update = rows.beginUpdate("k")) {
+      CompletableFuture<Integer> first = begin(cache, "k");
+      Awaitility.await().until(() -> loads.get() == 1);
+      CompletableFuture<Integer> second =
+          cache.getOrLoadAsync("k", MINUTE, () -> CompletableFuture.completedFuture(2));
+      CompletableFuture<Integer> third =
+          CompletableFuture.supplyAsync(() -> cache.getOrLoad("k", MINUTE, () -> 2), callers);
+      assertThat(second.isDone(), is(false));
+      loading.complete(1);
+      assertThat(get(first), is(1));
+      assertThat(get(second), is(2));
+      assertThat(get(third), is(2));
+      update.commit();
+    }
+    assertThat(cache.get("k"), is(Optional.empty()));
+    assertThat(cache.stats().uncachedLoads(), is(lessThanOrEqualTo(3L)));
+  }
+
+  @Test
+  void anExecutorThatRefusesFailsTheCallAndLeavesNoLease() throws Exception {
+    ExecutorService ending = Executors.newSingleThreadExecutor();
+    CacheService<Integer> refusing = opened(builder().executor(ending));
+    CompletableFuture<Integer> first = begin(refusing, "k");
+    Awaitility.await().until(() -> loads.get() == 1);
+    ending.shutdown();
+    assertThat(failure(begin(refusing, "k")), is(instanceOf(RejectedExecutionException.class)));
+    loading.complete(1);
+    assertThat(failure(first), is(instanceOf(RejectedExecutionException.class)));
+    assertThat(cache.getOrLoad("k", MINUTE, () -> 2), is(2));
+  }
+
+  @Test
+  void anEntryPastItsTimeIsReturnedIfTheLoadFails() throws Exception {
+    CacheService<Integer> stale = opened(builder().staleIfError(MINUTE));
+    stale.set("k", 1, Duration.ofMillis(1));
+    Awaitility.await().until(() -> stale.ttl("k").isEmpty());
+    loading.completeExceptionally(new IllegalStateException("no database"));
+    assertThat(get(begin(stale, "k")), is(1));
+    assertThat(get(begin(stale, "k")), is(1));
+    assertThat(loads.get(), is(1));
+    assertThat(stale.stats().staleHits(), is(2L));
+  }
+
+  @Test
+  void aRefreshBeforeTheEndUsesTheLoaderToo() throws Exception {
+    CacheService<Integer> early = opened(builder().earlyRefresh(0.5, callers));
+    early.set("k", 1, Duration.ofSeconds(20));
+    loading.complete(2);
+    Awaitility.await().until(() -> get(begin(early, "k")) == 2);
+    assertThat(early.stats().earlyLoads(), is(1L));
+  }
+
+  @Test
+  void aLoaderThatAsksForItsOwnKeyIsRefused() {
+    AsyncLoader<Integer> circular = () -> cache.getOrLoadAsync("k", MINUTE, loader);
+    assertThat(
+        failure(cache.getOrLoadAsync("k", MINUTE, circular)),
+        is(instanceOf(IllegalStateException.class)));
+  }
+
+  @Test
+  void whatIsNoTextIsLoadedAndNotStored() throws Exception {
+    redis.admin().lpush(prefix + "list", "not a text");
+    loading.complete(3);
+    assertThat(get(begin(cache, "list")), is(3));
+    assertThat(cache.stats().uncachedLoads(), is(1L));
+  }
+}

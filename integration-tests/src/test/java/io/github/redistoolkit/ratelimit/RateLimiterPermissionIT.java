@@ -49,6 +49,9 @@ class RateLimiterPermissionIT {
         String id = redis.unique("restricted");
         RateLimiter mine = limiter(restricted, limits);
         RateLimiter another = limiter(redis, limits);
+        if (command.equals("pexpire")) {
+          makeLong(another, id);
+        }
         // Never used, in the same grain, in another, when a part and when all has expired.
         for (Duration pause :
             new Duration[] {
@@ -71,6 +74,14 @@ class RateLimiterPermissionIT {
       }
     }
     assertThat("the command is used", refused, is(not(empty())));
+  }
+
+  /** A log that is not written anew only to live longer. */
+  private void makeLong(RateLimiter limiter, String id) {
+    for (int i = 0; i < 120; i++) {
+      clock.incrementAndGet();
+      assertThat(limiter.isAllowed(id), is(true));
+    }
   }
 
   private String state(String id) {

@@ -1,6 +1,7 @@
 package io.github.redistoolkit.core;
 
 import io.github.redistoolkit.core.RedisAccess.Keyed;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -29,11 +30,13 @@ public final class LuaScript {
 
   private final String source;
   private final String sha1;
+  private final byte[] sha1Bytes;
   private final Set<String> commands;
 
   private LuaScript(String source) {
     this.source = REQUIRE_VERSION + source;
     this.sha1 = Digests.hex("SHA-1", this.source);
+    this.sha1Bytes = utf8(sha1);
     this.commands = Permissions.calledBy(source);
   }
 
@@ -60,15 +63,16 @@ public final class LuaScript {
     try {
       return redis.execute(bySha1(redis, keys, args));
     } catch (JedisNoScriptException e) {
-      return runSource(redis, keys, args);
+      return explaining(redis, keys, bySource(redis, keys, args));
     } catch (JedisDataException e) {
       throw explained(e, redis, keys);
     }
   }
 
-  private @Nullable Object runSource(RedisAccess redis, List<String> keys, List<String> args) {
+  private @Nullable Object explaining(
+      RedisAccess redis, List<String> keys, CommandObject<Object> command) {
     try {
-      return redis.execute(bySource(redis, keys, args));
+      return redis.execute(command);
     } catch (JedisDataException e) {
       throw explained(e, redis, keys);
     }
@@ -79,6 +83,29 @@ public final class LuaScript {
     return Permissions.isWithinScript(failure)
         ? Permissions.with(failure, Permissions.lackOf(redis, keys.subList(0, 1), commands))
         : failure;
+  }
+
+  /**
+   * Runs the script with arguments, and for a reply, that are no text.
+   *
+   * @param redis where to run it
+   * @param keys every key that the script touches, all in one Cluster slot
+   * @param args what the script finds in {@code ARGV}
+   * @return the reply: {@code Long}, {@code byte[]}, a list of these, or null
+   * @throws redis.clients.jedis.exceptions.JedisException as Jedis throws it
+   */
+  public @Nullable Object runBinary(RedisAccess redis, List<String> keys, List<byte[]> args) {
+    List<byte[]> names = new ArrayList<>(keys.size());
+    for (String key : keys) {
+      names.add(utf8(key));
+    }
+    try {
+      return redis.execute(redis.commands().evalsha(sha1Bytes, names, args));
+    } catch (JedisNoScriptException e) {
+      return explaining(redis, keys, redis.commands().eval(utf8(source), names, args));
+    } catch (JedisDataException e) {
+      throw explained(e, redis, keys);
+    }
   }
 
   /**
@@ -183,6 +210,10 @@ public final class LuaScript {
   @FunctionalInterface
   private interface Sending {
     CommandObject<Object> command(RedisAccess redis, List<String> keys, List<String> args);
+  }
+
+  private static byte[] utf8(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
   }
 
   /** Returns the command for a server that knows the script. */

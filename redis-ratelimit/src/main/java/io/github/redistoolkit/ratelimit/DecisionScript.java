@@ -5,6 +5,7 @@ import io.github.redistoolkit.core.RedisAccess;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
@@ -25,10 +26,23 @@ final class DecisionScript {
   private static final Pattern NAME = Pattern.compile("\\b[A-Z][A-Z_]+\\b");
   private static final LuaScript DECIDE = LuaScript.of(withConstants(source("decide.lua")));
 
+  private static final int NAME_BYTES = 8;
+  private static final int SUBJECT_BYTES = 5;
+  private static final int LIMIT_BYTES = 16;
+  private static final int PLAIN_BYTES = 28;
+
   /** What the reply says before it comes to the limits, and of each of them. */
   private static final int HEAD = 3;
 
   private static final int OF_LIMIT = 3;
+
+  /**
+   * How long the reply of a plain call is that grants, that tells the instant too, that refuses.
+   */
+  private static final int GRANTED = 11;
+
+  private static final int GRANTED_AT = 18;
+  private static final int REFUSED = 25;
 
   private DecisionScript() {}
 
@@ -38,44 +52,114 @@ final class DecisionScript {
    * @param key of its state
    * @param permits that are wanted
    * @param limits that it is under
-   * @param arguments these limits as the script takes them
    */
-  record Subject(String key, long permits, List<Limit> limits, List<String> arguments) {}
+  record Subject(String key, long permits, List<Limit> limits) {}
 
   /**
    * Decides, and books if granted.
    *
    * @param clock microseconds; empty takes the server's
-   * @param call the name of this call
+   * @param call the name of this call, 8 characters of ASCII
    */
   static Booking run(
       RedisAccess redis, String clock, String call, Request request, List<Subject> subjects) {
-    List<String> keys = new ArrayList<>(subjects.size());
-    List<String> arguments = new ArrayList<>(16);
-    arguments.add(request.rare(clock));
-    arguments.add(call);
-    arguments.add(Long.toString(request.longest()));
-    for (Subject subject : subjects) {
-      keys.add(subject.key());
-      arguments.add(Long.toString(subject.permits()));
-      arguments.addAll(subject.arguments());
-    }
-    List<?> reply = (List<?>) Objects.requireNonNull(DECIDE.run(redis, keys, arguments));
+    List<String> keys = subjects.stream().map(Subject::key).toList();
+    byte[] packed = subjects(call, subjects);
+    List<byte[]> arguments = List.of(packed, ascii(request.beside(clock)));
+    List<?> reply = (List<?>) Objects.requireNonNull(DECIDE.runBinary(redis, keys, arguments));
     return booking(reply, request, subjects);
   }
 
-  /** Limits as the script takes them. */
-  static List<String> arguments(List<Limit> limits) {
-    List<String> arguments = new ArrayList<>(1 + 3 * limits.size());
-    arguments.add(Integer.toString(limits.size()));
-    for (Limit limit : limits) {
-      arguments.add(Long.toString(limit.id()));
-      arguments.add(Long.toString(limit.permits()));
-      arguments.add(
-          Long.toString(
-              limit.kind() == Limit.Kind.SLIDING_WINDOW ? limit.grainMicros() : limit.refill()));
+  /** Whether {@link #runPlainly} can decide this. */
+  static boolean isPlain(Request request, List<Subject> subjects) {
+    return request.isPlain() && subjects.size() == 1 && subjects.get(0).limits().size() == 1;
+  }
+
+  /**
+   * Decides the same, about one id under one limit that takes permits now, in less of Redis's time.
+   *
+   * @param clock microseconds; empty takes the server's
+   * @param call the name of this call, 8 characters of ASCII
+   */
+  static Booking runPlainly(
+      RedisAccess redis, String clock, String call, Request request, Subject subject) {
+    byte[] packed = plain(call, subject);
+    String beside = request.besidePlain(clock);
+    List<byte[]> arguments = beside == null ? List.of(packed) : List.of(packed, ascii(beside));
+    Object reply =
+        Objects.requireNonNull(DECIDE.runBinary(redis, List.of(subject.key()), arguments));
+    if (reply instanceof List<?> numbers) {
+      return booking(numbers, request, List.of(subject));
     }
-    return List.copyOf(arguments);
+    return reply instanceof Long left
+        ? granted(subject, left, subject.limits().get(0).periodMicros(), 0)
+        : booking(subject, ByteBuffer.wrap((byte[]) reply));
+  }
+
+  private static byte[] plain(String call, Subject subject) {
+    Limit limit = subject.limits().get(0);
+    ByteBuffer packed = ByteBuffer.allocate(PLAIN_BYTES).put(ascii(call));
+    packed.putInt((int) subject.permits()).putInt((int) limit.permits());
+    putSixBytes(packed, limit.rate());
+    putSixBytes(packed, limit.id());
+    return packed.array();
+  }
+
+  private static byte[] subjects(String call, List<Subject> subjects) {
+    int limits = subjects.stream().mapToInt(subject -> subject.limits().size()).sum();
+    ByteBuffer packed =
+        ByteBuffer.allocate(NAME_BYTES + SUBJECT_BYTES * subjects.size() + LIMIT_BYTES * limits);
+    packed.put(ascii(call));
+    for (Subject subject : subjects) {
+      packed.putInt((int) subject.permits()).put((byte) subject.limits().size());
+      for (Limit limit : subject.limits()) {
+        putSixBytes(packed, limit.id());
+        packed.putInt((int) limit.permits());
+        putSixBytes(packed, limit.rate());
+      }
+    }
+    return packed.array();
+  }
+
+  private static void putSixBytes(ByteBuffer to, long value) {
+    to.putShort((short) (value >>> Integer.SIZE)).putInt((int) value);
+  }
+
+  private static byte[] ascii(String text) {
+    return text.getBytes(StandardCharsets.ISO_8859_1);
+  }
+
+  private static Booking booking(Subject subject, ByteBuffer reply) {
+    long left = Integer.toUnsignedLong(reply.getInt());
+    long reset = sevenBytes(reply);
+    return switch (reply.capacity()) {
+      case GRANTED -> granted(subject, left, reset, 0);
+      case GRANTED_AT -> granted(subject, left, reset, sevenBytes(reply));
+      case REFUSED -> refused(subject, left, reset, sevenBytes(reply), sevenBytes(reply));
+      default -> throw new IllegalStateException("a reply of " + reply.capacity() + " bytes");
+    };
+  }
+
+  private static long sevenBytes(ByteBuffer from) {
+    long high = from.get() & 0xffL;
+    return high << 48
+        | (from.getShort() & 0xffffL) << Integer.SIZE
+        | Integer.toUnsignedLong(from.getInt());
+  }
+
+  private static Booking granted(Subject subject, long left, long reset, long instant) {
+    Decision.OfLimit state =
+        new Decision.OfLimit(
+            subject.limits().get(0), left, Optional.of(Duration.ZERO), micros(reset));
+    Decision decision = decision(true, Duration.ZERO, List.of(state));
+    return new Booking(decision, subject.permits(), instant, 0);
+  }
+
+  private static Booking refused(Subject subject, long left, long reset, long wait, long now) {
+    Decision.OfLimit state =
+        new Decision.OfLimit(
+            subject.limits().get(0), left, Optional.of(micros(wait)), micros(reset));
+    return new Booking(decision(false, micros(wait), List.of(state)), 0, now + wait, wait);
   }
 
   private static Booking booking(List<?> reply, Request request, List<Subject> subjects) {

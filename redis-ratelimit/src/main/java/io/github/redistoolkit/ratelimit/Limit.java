@@ -175,6 +175,11 @@ public record Limit(Kind kind, long permits, Duration period, long refill, int s
     return permits <= slots ? 1 : (periodMicros() + slots - 1) / slots;
   }
 
+  /** What the script needs to know beside the permits: the grain of a log, or the refill. */
+  long rate() {
+    return kind == Kind.SLIDING_WINDOW ? grainMicros() : refill;
+  }
+
   private static void requireFillable(long capacity, long refill, Duration period) {
     BigInteger fill = fillMicros(capacity, refill, period);
     if (fill.compareTo(BigInteger.valueOf(micros(LONGEST))) > 0) {

@@ -91,11 +91,11 @@ public final class RateLimiter {
   private final String keyStart;
   private final String keyEnd;
   private final List<Limit> limits;
-  private final List<String> limitArguments;
   private final Limit smallest;
   private final OnUnavailable onUnavailable;
   private final Supplier<String> clock;
   private final Supplier<String> calls;
+  private final boolean plainly;
   private final @Nullable RateLimiterListener listener;
   private final @Nullable Denials denials;
   private final @Nullable PermitsAhead ahead;
@@ -139,11 +139,11 @@ public final class RateLimiter {
     this.keyStart = builder.tag.isEmpty() ? start : start + RedisKeys.hashTag(builder.tag, "tag");
     this.keyEnd = builder.tag.isEmpty() ? "" : ":";
     this.limits = List.copyOf(builder.limits);
-    this.limitArguments = DecisionScript.arguments(limits);
     this.smallest = limits.stream().min(Comparator.comparingLong(Limit::permits)).orElseThrow();
     this.onUnavailable = builder.onUnavailable;
     this.clock = builder.clock;
     this.calls = builder.calls;
+    this.plainly = builder.plainly;
     this.listener = builder.listener;
     this.denials =
         builder.mostDenials == 0 ? null : new Denials(builder.mostDenials, Ticker.system());
@@ -433,7 +433,7 @@ public final class RateLimiter {
 
   /** Decides, as {@link #bookAndWait}, but leaves the waiting to the caller. */
   Booking book(String id, long permits, long maxWaitMicros) {
-    return decide(subject(id, permits), Request.take(maxWaitMicros));
+    return decide(subject(id, permits), Request.book(maxWaitMicros));
   }
 
   /** Takes back what {@link #book} has booked. */
@@ -557,7 +557,9 @@ public final class RateLimiter {
 
   private Booking run(List<DecisionScript.Subject> subjects, Request request) {
     try {
-      return DecisionScript.run(redis, clock.get(), calls.get(), request, subjects);
+      return plainly && DecisionScript.isPlain(request, subjects)
+          ? DecisionScript.runPlainly(redis, clock.get(), calls.get(), request, subjects.get(0))
+          : DecisionScript.run(redis, clock.get(), calls.get(), request, subjects);
     } catch (JedisException e) {
       if (Failures.isInterrupt(e)) {
         // Jedis takes the flag of a thread that is interrupted while it waits for a connection.
@@ -607,7 +609,7 @@ public final class RateLimiter {
 
   private DecisionScript.Subject subject(String id, long permits) {
     requirePermits(permits);
-    return new DecisionScript.Subject(key(id), permits, limits, limitArguments);
+    return new DecisionScript.Subject(key(id), permits, limits);
   }
 
   private String key(String id) {
@@ -663,6 +665,7 @@ public final class RateLimiter {
     private OnUnavailable onUnavailable = OnUnavailable.THROW;
     private Supplier<String> clock = () -> "";
     private Supplier<String> calls = CallNames::next;
+    private boolean plainly = true;
     private @Nullable RateLimiterListener listener;
     private int mostDenials;
     private long mostAhead;
@@ -832,6 +835,13 @@ public final class RateLimiter {
     @CanIgnoreReturnValue
     Builder calls(Supplier<String> calls) {
       this.calls = calls;
+      return this;
+    }
+
+    /** Sets whether plain calls are decided by plain statements; a test compares. */
+    @CanIgnoreReturnValue
+    Builder plainly(boolean plainly) {
+      this.plainly = plainly;
       return this;
     }
 

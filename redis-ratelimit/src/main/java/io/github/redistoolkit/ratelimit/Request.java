@@ -1,5 +1,7 @@
 package io.github.redistoolkit.ratelimit;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * What the script is asked for.
  *
@@ -8,33 +10,39 @@ package io.github.redistoolkit.ratelimit;
  * @param hold for how many microseconds they may be kept before they are used
  * @param back permits to give back first
  * @param booked the instant of the booking that is cancelled
+ * @param tellsInstant whether the instant of the decision must be told
  */
-record Request(long longest, long extra, long hold, long back, long booked) {
+record Request(long longest, long extra, long hold, long back, long booked, boolean tellsInstant) {
 
   private static final long ONLY_ASK = -1;
   private static final long CHARGE = -2;
   private static final long CANCEL = -3;
 
   static Request take(long maxWaitMicros) {
-    return new Request(maxWaitMicros, 0, 0, 0, 0);
+    return new Request(maxWaitMicros, 0, 0, 0, 0, maxWaitMicros > 0);
+  }
+
+  /** Takes permits, and wants to know when. */
+  static Request book(long maxWaitMicros) {
+    return new Request(maxWaitMicros, 0, 0, 0, 0, true);
   }
 
   static Request ask() {
-    return new Request(ONLY_ASK, 0, 0, 0, 0);
+    return new Request(ONLY_ASK, 0, 0, 0, 0, false);
   }
 
   /** Takes permits whatever the limits say. */
   static Request charge() {
-    return new Request(CHARGE, 0, 0, 0, 0);
+    return new Request(CHARGE, 0, 0, 0, 0, false);
   }
 
   static Request giveBack(long permits) {
-    return new Request(ONLY_ASK, 0, 0, permits, 0);
+    return new Request(ONLY_ASK, 0, 0, permits, 0, false);
   }
 
   /** Takes permits out of where they were booked. */
   static Request cancel(long instantMicros) {
-    return new Request(CANCEL, 0, 0, 0, instantMicros);
+    return new Request(CANCEL, 0, 0, 0, instantMicros, false);
   }
 
   /**
@@ -42,17 +50,32 @@ record Request(long longest, long extra, long hold, long back, long booked) {
    * some that were not used.
    */
   static Request takeAhead(long extra, long holdMicros, long back) {
-    return new Request(0, extra, extra == 0 ? 0 : holdMicros, back, 0);
+    return new Request(0, extra, extra == 0 ? 0 : holdMicros, back, 0, false);
   }
 
   boolean onlyAsks() {
     return longest == ONLY_ASK;
   }
 
-  /** What the script takes as its rarer arguments: nothing at all if they are not needed. */
-  String rare(String clock) {
-    return clock.isEmpty() && extra == 0 && hold == 0 && back == 0 && booked == 0
-        ? ""
-        : "%s %d %d %d %d".formatted(clock.isEmpty() ? "-" : clock, extra, hold, back, booked);
+  /** Whether it takes permits now and does nothing else. */
+  boolean isPlain() {
+    return longest == 0 && extra == 0 && back == 0 && booked == 0;
+  }
+
+  /** What the script of a plain call takes beside: nothing if it is not needed. */
+  @Nullable String besidePlain(String clock) {
+    return clock.isEmpty() && !tellsInstant ? null : clock;
+  }
+
+  /** What the script of any other call takes beside. */
+  String beside(String clock) {
+    return String.join(
+        " ",
+        Long.toString(longest),
+        clock.isEmpty() ? "-" : clock,
+        Long.toString(extra),
+        Long.toString(hold),
+        Long.toString(back),
+        Long.toString(booked));
   }
 }

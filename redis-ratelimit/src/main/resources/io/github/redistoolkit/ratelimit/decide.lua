@@ -3,16 +3,23 @@
 -- write nothing, unless the clock was stepped back or a bucket has another size since the last call.
 --
 -- KEYS     the state of each id, all in one slot
--- ARGV     1 ''; or rarely: time ('-' for the server's), most permits to take beside, how long they
---            may be kept before they are used, permits to give back, instant of a booking to cancel
---          2 the name of this call, 8 characters: sent again, it is answered as the first time
---          3 longest wait; -1 only asks, -2 charges whatever the limits say, -3 cancels
---          then for each key the permits and the number of its limits, and for each of these
---            a window: its length; permits; the grain of its log
---            a bucket: its period + 2^47; capacity; refill
--- returns  permits granted, 0 if refused; instant at which the permits fit, by the id's time; wait
---          until then; then for each limit permits left, wait until these permits fit, time until
---          all have come back
+-- ARGV     1 the name of this call, 8 bytes: sent again, it is answered as the first time. Then
+--            PLAIN: permits; permits, rate and id of the limit; one id that has this one limit
+--            takes them now, or
+--            for each key SUBJECT: permits and number of limits, and for each of these LIMIT: its
+--            id, permits and rate
+--          2 of a plain call nothing, '' if its instant is asked for, or the time; otherwise text:
+--            longest wait (-1 only asks, -2 charges whatever the limits say, -3 cancels), time ('-'
+--            for the server's), most permits to take beside, how long they may be kept before they
+--            are used, permits to give back, instant of a booking to cancel
+--          The id of a window is its length, its rate the grain of its log; the id of a bucket is
+--          its period + 2^47, its rate the refill.
+-- returns  of a plain grant, GRANTED: permits left, time until all have come back; then its instant,
+--          if asked for; of a window without a grain, whose length is the second, only the first
+--          of a plain refusal, REFUSED: the same, and the wait until these permits fit
+--          otherwise permits granted, 0 if refused; instant at which the permits fit, by the id's
+--          time; wait until then; then for each limit permits left, wait until these permits fit,
+--          time until all have come back
 --
 -- Times are microseconds: whole numbers that a double holds exactly, as everything here is.
 --
@@ -22,36 +29,63 @@
 -- A state is a string: a head, a section for each limit, then the log of each window. It is read in
 -- one piece, if it is not long, and written where it changes. What is not such a state counts as
 -- none. Sections of limits that this call does not name are kept as long as they matter.
---   head     version; name of the last call that wrote; time seen by it; what the id's time is ahead
---            of the server's; instant of the newest booking; end of the key's life; number of sections
---   window   its length; time of the newest entry; permits recorded up to the window's start, and
---            in all; index of the oldest entry, number of entries, room for entries
+--   head     form; name of the last call that wrote; time seen by it; end of the key's life. That is
+--            all of the short form, which has one section. The long one goes on with the number of
+--            sections; what the id's time is ahead of the server's; what the newest booking is
+--            ahead of the time seen
+--   window   its length; time of the newest entry and of the oldest; permits recorded up to the
+--            window's start, and in all; index of the oldest entry, number of entries, room for them
 --   bucket   its period + 2^47; an instant, the tokens then (fewer than none is a debt) and the part
 --            of the next one, in 1/period; its capacity and refill
---   log      a ring of entries: last instant of a grain, permits recorded before it
+--   log      a ring of entries: last instant of a grain, permits recorded before it. Some permits
+--            of the oldest one count.
+--
+-- What is asked most comes first, in plain statements: one id under one limit takes permits now,
+-- from a state of the short form. All that Lua makes at each call, functions and tables above all,
+-- takes longer than what there is to do. The rest decides everything, this too, if a plain
+-- statement would not be enough; a test holds that they agree to the byte.
 --
 -- Upper-case names are constants. Whoever loads the script puts their values in, since every local
 -- that a function sees costs memory at each call; so do functions, so that those which are rarely
 -- needed are made where they are.
--- HEAD = '>Bc8I7I7I7I7B'
--- WINDOW = '>I6I7I4I4I2I2I2xxxxx'
--- BUCKET = '>I6I7i5I6I4I4'
+-- PLAIN = '>c8I4I4I6I6'
+-- PLAIN_SIZE = 28
+-- SUBJECT = '>I4B'
+-- LIMIT = '>I6I4I6'
+-- GRANTED = '>I4I7'
+-- GRANTED_AT = '>I4I7I7'
+-- REFUSED = '>I4I7I7I7'
+-- SHORT_HEAD = '>Bc8I7I7'
+-- LONG_HEAD = '>Bc8I7I7BI7I6'
+-- WINDOW = '>I6I7I7I4I4I2I2I2'
+-- BUCKET = '>I6I7i5I6I4I4xx'
+-- SHORT_WINDOW = '>Bc8I7I7I6I7I7I4I4I2I2I2'
+-- SHORT_WINDOW_AND_ENTRY = '>Bc8I7I7I6I7I7I4I4I2I2I2c0I6I4'
+-- SHORT_BUCKET = '>Bc8I7I7I6I7i5I6I4I4xx'
+-- NEW_WINDOW = '>Bc8I7I7I6I7I7I4I4I2I2I2I6I4xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'
+-- NEW_ROOM = 4
 -- ENTRY = '>I6I4'
--- VERSION = 1
--- HEAD_SIZE = 38
--- SECTION_SIZE = 32
+-- SHORT = 1
+-- LONG = 2
+-- SHORT_SIZE = 23
+-- LONG_SIZE = 37
+-- SECTION_SIZE = 34
+-- FIRST_LOG = 57
 -- ENTRY_SIZE = 10
--- the last byte that is read at once (as text, since Redis takes long to write a number as one), and
--- up to where a head and an entry are written at once:
+-- the last byte that is read at once (as text, since Redis takes long to write a number as one), how
+-- many that are, and up to where a head and an entry are written at once:
 -- PAGE_END = '1023'
+-- PAGE = 1024
 -- NEAR = 400
 -- IS_BUCKET = 140737488355328
 -- what an entry's time and permits are kept modulo, to be short: nine years, 2 ^ 32:
 -- TIME_WRAP = 281474976710656
 -- PERMITS_WRAP = 4294967296
+-- EXACT = 9007199254740992
 -- MOST_SECTIONS = 16
 -- MOST_AHEAD = 4096
 -- MOST_ENTRIES = 8000
+-- MOST_STEPS = 16
 -- MOST_DEBT = 17179869184
 -- DAY = 86400000000
 -- LONGEST = 31622400000000
@@ -60,527 +94,748 @@
 -- CHARGES = -2
 -- CANCELS = -3
 
-local call, longest = ARGV[2], tonumber(ARGV[3])
-local clock, extra, hold, back, booked = nil, 0, 0, 0, 0
-if ARGV[1] ~= '' then
-  local number = string.gmatch(ARGV[1], '[^ ]+')
-  clock, extra, hold = tonumber(number()), tonumber(number()), tonumber(number())
-  back, booked = tonumber(number()), tonumber(number())
-end
--- A key's life passes in the server's time: where another is given, it must not end first.
-local spare = 60000
-if not clock then
-  local time = redis.call('TIME')
-  clock, spare = time[1] * 1000000 + time[2], 0
-end
-
--- The log that is looked at: the key and what was read of it, where the log is in it, and its window.
-local key, value, log, last, total, first, count, room
-local piece, piece_at = '', 0
-
--- The time of an entry, and the permits recorded before it.
-local function entry(index)
-  local at = log + (first + index) % room * ENTRY_SIZE
-  local text, from = value, at
-  if at + ENTRY_SIZE > #value then
-    if at < piece_at or at + ENTRY_SIZE > piece_at + #piece then
-      piece, piece_at = redis.call('GETRANGE', key, at, at + 8 * ENTRY_SIZE - 1), at
+local packed, rare = ARGV[1], ARGV[2]
+local plain, clock, spare = #packed == PLAIN_SIZE, nil, 0
+if plain then
+  local call, wanted, permits, rate, id = struct.unpack(PLAIN, packed)
+  local key = KEYS[1]
+  local value = redis.call('GETRANGE', key, '0', PAGE_END)
+  if rare and rare ~= '' then
+    -- A key's life passes in the server's time: where another is given, it must not end first.
+    clock, spare = tonumber(rare), 60000
+  else
+    local time = redis.call('TIME')
+    clock = time[1] * 1000000 + time[2]
+  end
+  local now, size = clock, #value
+  local form, last_call, seen, ends, other = SHORT, '', 0, 0, id
+  if id < IS_BUCKET and (size == 0 or size > FIRST_LOG) then
+    local last, oldest, base, total, first, count, room = 0, 0, 0, 0, 0, 0, 0
+    if size > 0 then
+      form, last_call, seen, ends, other, last, oldest, base, total, first, count, room =
+          struct.unpack(SHORT_WINDOW, value)
     end
-    text, from = piece, at - piece_at
-    if from + ENTRY_SIZE > #text then
-      return 0, total -- cut off by somebody
+    local simple = form == SHORT and other == id and seen <= now and last_call ~= call
+    local live, start = 0, now - id
+    if simple and last > start and last <= now + 2 * id and oldest <= last
+        and count > 0 and count <= room and first < room then
+      live = (total - base) % PERMITS_WRAP
+      local text, from, steps = value, 0, 0
+      while oldest <= start and simple do
+        -- It has left the window.
+        first, count, steps = first + 1, count - 1, steps + 1
+        if first == room then
+          first = 0
+        end
+        local at = FIRST_LOG + first * ENTRY_SIZE - from
+        if at < 0 or at + ENTRY_SIZE > #text then
+          from = from + at
+          text, at = redis.call('GETRANGE', key, from, from + 8 * ENTRY_SIZE - 1), 0
+        end
+        simple = count > 0 and steps <= MOST_STEPS and at + ENTRY_SIZE <= #text
+        if simple then
+          local time, before = struct.unpack(ENTRY, text, at + 1)
+          oldest = last - (last - time) % TIME_WRAP
+          before = (total - before) % PERMITS_WRAP
+          live = before < live and before or live
+        end
+      end
     end
-  end
-  local time, before = struct.unpack(ENTRY, text, from + 1)
-  return last - (last - time) % TIME_WRAP, before
-end
-
--- The first entry from this one on that is later than an instant and has no more permits from it on
--- than given. Doubles its steps, since it is mostly close.
-local function find(low, instant, most)
-  local probe, step = low, 1
-  while probe < count do
-    local time, before = entry(probe)
-    if time > instant and (total - before) % PERMITS_WRAP <= most then
-      break
+    if live == 0 then
+      first, count = 0, 0
     end
-    low, probe, step = probe + 1, probe + step, step * 2
-  end
-  local high = probe < count and probe or count
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    local time, before = entry(middle)
-    if time > instant and (total - before) % PERMITS_WRAP <= most then
-      high = middle
-    else
-      low = middle + 1
-    end
-  end
-  return low
-end
-
--- Of a log with so many live permits, those that count at an instant that is ahead.
-local function counted_at(instant, length, live, skip)
-  if live == 0 or last <= instant - length then
-    return 0, count
-  end
-  local from = find(skip, instant - length, PERMITS_WRAP)
-  local _, before = entry(from)
-  return math.min(live, (total - before) % PERMITS_WRAP), from
-end
-
--- floor(a * b / divisor) and the remainder, for b < 2^35 and divisor < 2^45.
-local function multiply_divide(a, b, divisor)
-  if a * b < 2 ^ 53 then
-    local quotient = math.floor(a * b / divisor)
-    return quotient, a * b - quotient * divisor
-  end
-  -- The product does not fit a double: long multiplication, seven bits of b at a time.
-  local quotient = math.floor(a / divisor)
-  a, quotient = a - quotient * divisor, quotient * b
-  local high, rest = 0, 0
-  for shift = 28, 0, -7 do
-    rest = rest * 128 + a * (math.floor(b / 2 ^ shift) % 128)
-    local digit = math.floor(rest / divisor)
-    high, rest = high * 128 + digit, rest - digit * divisor
-  end
-  return quotient + high, rest
-end
-
--- The tokens of a bucket so much later, and the part of the next one.
-local function level(tokens, part, passed, period, capacity, refill)
-  if passed > 0 then
-    if passed * refill > (capacity - tokens + 1) * period then
-      return capacity, 0
-    end
-    local gained, rest = multiply_divide(passed, refill, period)
-    tokens, part = tokens + gained, part + rest
-    if part >= period then
-      tokens, part = tokens + 1, part - period
-    end
-  end
-  if tokens >= capacity then
-    return capacity, 0
-  end
-  return tokens, part
-end
-
--- The time that a bucket, left alone, takes to hold so many tokens.
-local function time_to(tokens, part, goal, period, refill)
-  if tokens >= goal then
-    return 0
-  end
-  local time, rest = multiply_divide(period, goal - tokens, refill)
-  return time + math.ceil((rest - part) / refill)
-end
-
-local states, limits, wait, known = {}, {}, 0, false
-local argument = 4
-for index = 1, #KEYS do
-  key = KEYS[index]
-  value = redis.call('GETRANGE', key, '0', PAGE_END)
-  local seen, ahead, newest, ends, sections, last_call = 0, 0, 0, 0, 0, '--------'
-  if #value >= HEAD_SIZE then
-    local version
-    version, last_call, seen, ahead, newest, ends, sections = struct.unpack(HEAD, value)
-    if version ~= VERSION or sections > MOST_SECTIONS
-        or #value < HEAD_SIZE + sections * SECTION_SIZE
-        or seen > LATEST or ahead > LATEST or newest > seen + DAY then
-      seen, ahead, newest, ends, sections = 0, 0, 0, 0, 0
-    else
-      known = known or last_call == call
-    end
-  end
-  local now, changed = clock + ahead, false
-  if now < seen then
-    ahead, now, changed = ahead + seen - now, seen, true
-  end
-  local from = newest > now and newest or now
-  local wanted, number = tonumber(ARGV[argument]), tonumber(ARGV[argument + 1])
-  argument = argument + 1
-  local in_place, next_log = number == sections, HEAD_SIZE + sections * SECTION_SIZE
-  for nth = 1, number do
-    local id, permits, rate =
-        tonumber(ARGV[argument + 1]), tonumber(ARGV[argument + 2]), tonumber(ARGV[argument + 3])
-    argument = argument + 3
-    local at, found = HEAD_SIZE + (nth - 1) * SECTION_SIZE, nil
-    log = next_log
-    if nth <= sections then
-      found = struct.unpack('>I6', value, at + 1) == id
-      if not found or not in_place then
-        -- Another limiter has written it, whose limits are others or in another order.
-        found, at, log = false, HEAD_SIZE, HEAD_SIZE + sections * SECTION_SIZE
-        for _ = 1, sections do
-          local other = struct.unpack('>I6', value, at + 1)
-          if other == id then
-            found = true
-            break
-          elseif other < IS_BUCKET then
-            log = log + struct.unpack('>I2', value, at + 26) * ENTRY_SIZE
+    local left, full = permits - live - wanted, last + id
+    if simple and left < 0 and live > 0 then
+      -- The oldest entry has one permit at least.
+      if left == -1 and wanted == 1 then
+        return struct.pack(REFUSED, 0, full - now, oldest + id - now, now)
+      end
+    elseif simple then
+      local time, before, kept = now - now % rate + rate - 1, total, count
+      base, total = (total - live) % PERMITS_WRAP, (total + wanted) % PERMITS_WRAP
+      local adds = count == 0 or time > last
+      if count == 0 then
+        oldest = time
+      end
+      if adds then
+        last, count = time, count + 1
+        full = last + id
+      end
+      local fits = count <= room and (count * 4 >= room or room <= 16)
+      local reply
+      if count > MOST_ENTRIES then
+        -- The newest entry takes it.
+      elseif fits and full <= ends then
+        local at = FIRST_LOG + (first + kept) % room * ENTRY_SIZE
+        if adds and at <= NEAR then
+          reply = redis.pcall('SETRANGE', key, '0',
+              struct.pack(SHORT_WINDOW_AND_ENTRY, SHORT, call, now, ends, id, last, oldest, base, total,
+                  first, count, room, string.sub(value, FIRST_LOG + 1, at), time % TIME_WRAP, before))
+        else
+          if adds then
+            reply = redis.pcall('SETRANGE', key, at, struct.pack(ENTRY, time % TIME_WRAP, before))
           end
-          at = at + SECTION_SIZE
+          reply = redis.pcall('SETRANGE', key, '0',
+              struct.pack(SHORT_WINDOW, SHORT, call, now, ends, id, last, oldest, base, total,
+                  first, count, room))
         end
+      elseif size < PAGE and (kept == 0 or size >= FIRST_LOG + room * ENTRY_SIZE) then
+        if size == 0 then
+          ends = full
+        else
+          local later = full + (full - now - (full - now) % 2) / 2
+          ends = (full > ends or later < ends) and later or ends
+        end
+        local text
+        if kept == 0 then
+          text = struct.pack(NEW_WINDOW, SHORT, call, now, ends, id, last, oldest, base, total, 0, 1, NEW_ROOM,
+              time % TIME_WRAP, before)
+        else
+          -- In its order, with room for some more.
+          local to = first + kept
+          local log = string.sub(value, FIRST_LOG + 1 + first * ENTRY_SIZE,
+              FIRST_LOG + (to > room and room or to) * ENTRY_SIZE)
+          if to > room then
+            log = log .. string.sub(value, FIRST_LOG + 1, FIRST_LOG + (to - room) * ENTRY_SIZE)
+          end
+          if adds then
+            log = log .. struct.pack(ENTRY, time % TIME_WRAP, before)
+          end
+          if not fits then
+            room = count + (count < 12 and 3 or (count - count % 4) / 4)
+          end
+          text = struct.pack(SHORT_WINDOW, SHORT, call, now, ends, id, last, oldest, base, total, 0, count, room)
+              .. log .. string.rep('\0', (room - count) * ENTRY_SIZE)
+        end
+        local life = ends - now + 999
+        reply = redis.pcall('SET', key, text, 'PX', string.format('%d', (life - life % 1000) / 1000 + spare))
+        reply = reply.ok
+      end
+      if reply and type(reply) ~= 'table' then
+        if rare then
+          return struct.pack(GRANTED_AT, left, full - now, now)
+        end
+        return rate == 1 and left or struct.pack(GRANTED, left, full - now)
       end
     end
-    in_place = in_place and found
-    if id < IS_BUCKET then
-      local live, skip = 0, 0
-      local base = 0
-      last, total, first, count, room = 0, 0, 0, 0, 0
-      if found then
-        local _
-        _, last, base, total, first, count, room = struct.unpack(WINDOW, value, at + 1)
-        next_log = log + room * ENTRY_SIZE
-      end
-      if last > now - id and count > 0 and count <= room and first < room
-          and last <= from + 2 * id then
-        live = (total - base) % PERMITS_WRAP
-        if entry(0) <= now - id then
-          live, skip = counted_at(now, id, live, 1)
-        end
+  elseif id >= IS_BUCKET and (size == 0 or size >= FIRST_LOG) then
+    local period = id - IS_BUCKET
+    local time, tokens, part, capacity, refill = now, permits, 0, permits, rate
+    if size > 0 then
+      form, last_call, seen, ends, other, time, tokens, part, capacity, refill = struct.unpack(SHORT_BUCKET, value)
+    end
+    local passed = now - time
+    local gained = passed * rate
+    if form == SHORT and other == id and seen <= now and last_call ~= call and passed >= 0 and part < period
+        and capacity == permits and refill == rate and tokens <= permits and tokens >= -MOST_DEBT
+        and (permits - tokens + wanted + 1) * period < EXACT then
+      if gained >= (permits - tokens + 1) * period then
+        tokens, part = permits, 0
       else
-        skip = count
-      end
-      if back > 0 and live > 0 and not known then
-        live, changed = live - back, true
-        if live <= 0 then
-          live, skip = 0, count
+        part = part + gained % period
+        tokens = tokens + (gained - gained % period) / period
+        if part >= period then
+          tokens, part = tokens + 1, part - period
         end
-      end
-      local held, begin, fits = live, skip, from
-      if newest > now then
-        held, begin = counted_at(newest, id, live, skip)
-      end
-      if held + wanted > permits and held > 0 and longest ~= CHARGES then
-        local frees = entry(find(begin + 1, 0, permits - wanted) - 1) + id
-        fits = frees > fits and frees or fits
-      end
-      limits[#limits + 1] = {
-        state = index, id = id, permits = permits, grain = rate, fits = fits,
-        left = (newest > now or live > permits) and 0 or permits - live,
-        full = live > 0 and last + id or now,
-        live = live, skip = skip, log = log,
-        last = last, total = total, first = first, count = count, room = room,
-      }
-      wait = fits - now > wait and fits - now or wait
-    else
-      local period = id - IS_BUCKET
-      local tokens, part, time = permits, 0, from
-      if found then
-        local _, then_tokens, then_part, then_time, capacity, refill
-        _, then_time, then_tokens, then_part, capacity, refill = struct.unpack(BUCKET, value, at + 1)
-        if then_time <= from + DAY and then_part < period and capacity > 0 and refill > 0
-            and then_tokens <= capacity and then_tokens >= -MOST_DEBT then
-          tokens, part = level(then_tokens, then_part, from - then_time, period, capacity, refill)
-          time = then_time > from and then_time or from
-          if capacity ~= permits or refill ~= rate then
-            changed = true
-            if tokens >= permits then
-              tokens, part = permits, 0
-            end
-          end
-        end
-      end
-      if back > 0 and tokens < permits and not known then
-        tokens, changed = tokens + back, true
         if tokens >= permits then
           tokens, part = permits, 0
         end
       end
-      local fits = time + time_to(tokens, part, wanted > permits and permits or wanted, period, rate)
-      fits = tokens >= wanted and from or fits
-      limits[#limits + 1] = {
-        state = index, id = id, permits = permits, period = period, refill = rate, fits = fits,
-        left = (newest > now or tokens < 0) and 0 or tokens,
-        full = tokens >= permits and now or time + time_to(tokens, part, permits, period, rate),
-        tokens = tokens, part = part, time = time,
-      }
-      wait = fits - now > wait and fits - now or wait
-    end
-  end
-  argument = argument + 1
-  states[index] = {
-    key = key, value = value, wanted = wanted, now = now, ahead = ahead, newest = newest, ends = ends,
-    sections = sections, last_call = last_call, number = number, changed = changed, in_place = in_place,
-  }
-end
-
--- Looks at the log of a window again.
-local function look_at(limit)
-  local state = states[limit.state]
-  key, value, piece = state.key, state.value, ''
-  log, last, total = limit.log, limit.last, limit.total
-  first, count, room = limit.first, limit.count, limit.room
-end
-
-local granted = wait <= longest or longest == CHARGES
-if granted and wait > 0 and longest ~= CHARGES and not known then
-  for _, limit in ipairs(limits) do
-    if limit.grain then
-      look_at(limit)
-      -- More bookings than one log may hold.
-      if limit.live + states[limit.state].wanted >= PERMITS_WRAP or count - limit.skip >= MOST_AHEAD
-          and entry(count - MOST_AHEAD) - limit.grain + 1 > states[limit.state].now then
-        granted = false
+      local full, reply, wait = 0, nil, 0
+      if tokens < wanted then
+        wait = (wanted - tokens) * period - part
+        wait = (wait + -wait % rate) / rate
+      else
+        tokens = tokens - wanted
+      end
+      if tokens < permits then
+        full = (permits - tokens) * period - part
+        full = (full + -full % rate) / rate
+      end
+      if wait > 0 then
+        return struct.pack(REFUSED, tokens < 0 and 0 or tokens, full, wait, now)
+      end
+      -- Not forgotten at once, so that it need not be made anew for each permit.
+      local life = full > period and full or period
+      if now + life <= ends then
+        reply = redis.pcall('SETRANGE', key, '0',
+            struct.pack(SHORT_BUCKET, SHORT, call, now, ends, id, now, tokens, part, permits, rate))
+      else
+        life = size > 0 and life + (life - life % 2) / 2 or life
+        reply = redis.pcall('SET', key,
+            struct.pack(SHORT_BUCKET, SHORT, call, now, now + life, id, now, tokens, part, permits, rate),
+            'PX', string.format('%d', (life + 999 - (life + 999) % 1000) / 1000 + spare))
+        reply = reply.ok
+      end
+      if reply and type(reply) ~= 'table' then
+        if rare then
+          return struct.pack(GRANTED_AT, tokens, full, now)
+        end
+        return struct.pack(GRANTED, tokens, full)
       end
     end
   end
 end
-if known and longest ~= ONLY_ASKS and longest ~= CANCELS then
-  granted = true
-end
-local takes = granted and not known
-if extra > 0 then
-  -- Half of what is left at most: others come at the same time.
-  for _, limit in ipairs(limits) do
-    extra = math.min(extra, math.floor((limit.left - states[limit.state].wanted) / 2))
-  end
-  extra = wait == 0 and takes and extra > 0 and extra or 0
-end
-if longest == CHARGES or known then
-  wait = 0
-end
 
-if longest == CANCELS and not known then
-  -- Takes the permits out of where they were booked, and lets others have what is free then.
-  for _, limit in ipairs(limits) do
+-- Everything else, and what is seldom.
+local function decide()
+  local longest, extra, hold, back, booked = 0, 0, 0, 0, 0
+  if plain then
+    local _, wanted, permits, rate, id = struct.unpack(PLAIN, packed)
+    packed = string.sub(packed, 1, 8) .. struct.pack(SUBJECT, wanted, 1) .. struct.pack(LIMIT, id, permits, rate)
+  else
+    local number = string.gmatch(rare, '[^ ]+')
+    longest, clock, extra, hold = tonumber(number()), tonumber(number()), tonumber(number()), tonumber(number())
+    back, booked, spare = tonumber(number()), tonumber(number()), 60000
+    if not clock then
+      local time = redis.call('TIME')
+      clock, spare = time[1] * 1000000 + time[2], 0
+    end
+  end
+  local call, argument = string.sub(packed, 1, 8), 9
+
+  -- The log that is looked at: the key and what was read of it, where the log is in it, and its window.
+  local key, value, log, last, total, first, count, room
+  local piece, piece_at = '', 0
+
+  -- The time of an entry, and the permits recorded before it.
+  local function entry(index)
+    local at = log + (first + index) % room * ENTRY_SIZE
+    local text, from = value, at
+    if at + ENTRY_SIZE > #value then
+      if at < piece_at or at + ENTRY_SIZE > piece_at + #piece then
+        piece, piece_at = redis.call('GETRANGE', key, at, at + 8 * ENTRY_SIZE - 1), at
+      end
+      text, from = piece, at - piece_at
+      if from + ENTRY_SIZE > #text then
+        return 0, total -- cut off by somebody
+      end
+    end
+    local time, before = struct.unpack(ENTRY, text, from + 1)
+    return last - (last - time) % TIME_WRAP, before
+  end
+
+  -- The first entry from this one on that is later than an instant and has no more permits from it on
+  -- than given. Doubles its steps, since it is mostly close.
+  local function find(low, instant, most)
+    local probe, step = low, 1
+    while probe < count do
+      local time, before = entry(probe)
+      if time > instant and (total - before) % PERMITS_WRAP <= most then
+        break
+      end
+      low, probe, step = probe + 1, probe + step, step * 2
+    end
+    local high = probe < count and probe or count
+    while low < high do
+      local middle = math.floor((low + high) / 2)
+      local time, before = entry(middle)
+      if time > instant and (total - before) % PERMITS_WRAP <= most then
+        high = middle
+      else
+        low = middle + 1
+      end
+    end
+    return low
+  end
+
+  -- Of a log with so many live permits, those that count at an instant that is ahead.
+  local function counted_at(instant, length, live, skip)
+    if live == 0 or last <= instant - length then
+      return 0, count
+    end
+    local from = find(skip, instant - length, PERMITS_WRAP)
+    local _, before = entry(from)
+    return math.min(live, (total - before) % PERMITS_WRAP), from
+  end
+
+  -- floor(a * b / divisor) and the remainder, for b < 2^35 and divisor < 2^45.
+  local function multiply_divide(a, b, divisor)
+    if a * b < 2 ^ 53 then
+      local quotient = math.floor(a * b / divisor)
+      return quotient, a * b - quotient * divisor
+    end
+    -- The product does not fit a double: long multiplication, seven bits of b at a time.
+    local quotient = math.floor(a / divisor)
+    a, quotient = a - quotient * divisor, quotient * b
+    local high, rest = 0, 0
+    for shift = 28, 0, -7 do
+      rest = rest * 128 + a * (math.floor(b / 2 ^ shift) % 128)
+      local digit = math.floor(rest / divisor)
+      high, rest = high * 128 + digit, rest - digit * divisor
+    end
+    return quotient + high, rest
+  end
+
+  -- The tokens of a bucket so much later, and the part of the next one.
+  local function level(tokens, part, passed, period, capacity, refill)
+    if passed > 0 then
+      if passed * refill > (capacity - tokens + 1) * period then
+        return capacity, 0
+      end
+      local gained, rest = multiply_divide(passed, refill, period)
+      tokens, part = tokens + gained, part + rest
+      if part >= period then
+        tokens, part = tokens + 1, part - period
+      end
+    end
+    if tokens >= capacity then
+      return capacity, 0
+    end
+    return tokens, part
+  end
+
+  -- The time that a bucket, left alone, takes to hold so many tokens.
+  local function time_to(tokens, part, goal, period, refill)
+    if tokens >= goal then
+      return 0
+    end
+    local time, rest = multiply_divide(period, goal - tokens, refill)
+    return time + math.ceil((rest - part) / refill)
+  end
+
+  local states, limits, wait, known = {}, {}, 0, false
+  for index = 1, #KEYS do
+    key = KEYS[index]
+    value = redis.call('GETRANGE', key, '0', PAGE_END)
+    local form, seen, ahead, newest, ends, sections, last_call = 0, 0, 0, 0, 0, 0, '--------'
+    local head = SHORT_SIZE
+    if #value >= LONG_SIZE then
+      form, last_call, seen, ends = struct.unpack(SHORT_HEAD, value)
+      if form == SHORT then
+        sections, newest = 1, seen
+      elseif form == LONG then
+        head, sections, ahead, newest = LONG_SIZE, struct.unpack('>BI7I6', value, SHORT_SIZE + 1)
+        newest = seen + newest
+      end
+      if sections == 0 or sections > MOST_SECTIONS or #value < head + sections * SECTION_SIZE
+          or seen > LATEST or ahead > LATEST or newest > seen + DAY then
+        form, seen, ahead, newest, ends, sections = 0, 0, 0, 0, 0, 0
+      else
+        known = known or last_call == call
+      end
+    end
+    local now, changed = clock + ahead, false
+    if now < seen then
+      ahead, now, changed = ahead + seen - now, seen, true
+    end
+    local from = newest > now and newest or now
+    local wanted, number
+    wanted, number, argument = struct.unpack(SUBJECT, packed, argument)
+    local in_place, next_log = number == sections, head + sections * SECTION_SIZE
+    for nth = 1, number do
+      local id, permits, rate
+      id, permits, rate, argument = struct.unpack(LIMIT, packed, argument)
+      local at, found = head + (nth - 1) * SECTION_SIZE, nil
+      log = next_log
+      if nth <= sections then
+        found = struct.unpack('>I6', value, at + 1) == id
+        if not found or not in_place then
+          -- Another limiter has written it, whose limits are others or in another order.
+          found, at, log = false, head, head + sections * SECTION_SIZE
+          for _ = 1, sections do
+            local other = struct.unpack('>I6', value, at + 1)
+            if other == id then
+              found = true
+              break
+            elseif other < IS_BUCKET then
+              log = log + struct.unpack('>I2', value, at + 33) * ENTRY_SIZE
+            end
+            at = at + SECTION_SIZE
+          end
+        end
+      end
+      in_place = in_place and found
+      if id < IS_BUCKET then
+        local live, skip = 0, 0
+        local base = 0
+        last, total, first, count, room = 0, 0, 0, 0, 0
+        if found then
+          local _
+          _, last, _, base, total, first, count, room = struct.unpack(WINDOW, value, at + 1)
+          next_log = log + room * ENTRY_SIZE
+        end
+        if last > now - id and count > 0 and count <= room and first < room
+            and last <= from + 2 * id then
+          live = (total - base) % PERMITS_WRAP
+          if entry(0) <= now - id then
+            live, skip = counted_at(now, id, live, 1)
+          end
+        else
+          skip = count
+        end
+        if back > 0 and live > 0 and not known then
+          live, changed = live > back and live - back or 0, true
+          while live > 0 and skip + 1 < count do
+            local _, before = entry(skip + 1)
+            if (total - before) % PERMITS_WRAP < live then
+              break
+            end
+            skip = skip + 1
+          end
+        end
+        if live == 0 then
+          skip = count
+        end
+        local held, begin, fits = live, skip, from
+        if newest > now then
+          held, begin = counted_at(newest, id, live, skip)
+        end
+        if held + wanted > permits and held > 0 and longest ~= CHARGES then
+          local frees = entry(find(begin + 1, 0, permits - wanted) - 1) + id
+          fits = frees > fits and frees or fits
+        end
+        limits[#limits + 1] = {
+          state = index, id = id, permits = permits, grain = rate, fits = fits,
+          left = (newest > now or live > permits) and 0 or permits - live,
+          full = live > 0 and last + id or now,
+          live = live, skip = skip, log = log,
+          last = last, total = total, first = first, count = count, room = room,
+        }
+        wait = fits - now > wait and fits - now or wait
+      else
+        local period = id - IS_BUCKET
+        local tokens, part, time = permits, 0, from
+        if found then
+          local _, then_tokens, then_part, then_time, capacity, refill
+          _, then_time, then_tokens, then_part, capacity, refill = struct.unpack(BUCKET, value, at + 1)
+          if then_time <= from + DAY and then_part < period and capacity > 0 and refill > 0
+              and then_tokens <= capacity and then_tokens >= -MOST_DEBT then
+            tokens, part = level(then_tokens, then_part, from - then_time, period, capacity, refill)
+            time = then_time > from and then_time or from
+            if capacity ~= permits or refill ~= rate then
+              changed = true
+              if tokens >= permits then
+                tokens, part = permits, 0
+              end
+            end
+          end
+        end
+        if back > 0 and tokens < permits and not known then
+          tokens, changed = tokens + back, true
+          if tokens >= permits then
+            tokens, part = permits, 0
+          end
+        end
+        local fits = time + time_to(tokens, part, wanted > permits and permits or wanted, period, rate)
+        fits = tokens >= wanted and from or fits
+        limits[#limits + 1] = {
+          state = index, id = id, permits = permits, period = period, refill = rate, fits = fits,
+          left = (newest > now or tokens < 0) and 0 or tokens,
+          full = tokens >= permits and now or time + time_to(tokens, part, permits, period, rate),
+          tokens = tokens, part = part, time = time,
+        }
+        wait = fits - now > wait and fits - now or wait
+      end
+    end
+    states[index] = {
+      key = key, value = value, wanted = wanted, now = now, ahead = ahead, newest = newest, ends = ends,
+      form = form, head = head, sections = sections, last_call = last_call, number = number, changed = changed, in_place = in_place,
+    }
+  end
+
+  -- Looks at the log of a window again.
+  local function look_at(limit)
     local state = states[limit.state]
-    state.free = state.free or state.now
-    if limit.grain then
-      look_at(limit)
-      local entries, removed, kept = {}, 0, 0
-      for at = limit.skip, count - 1 do
-        local time, before = entry(at)
-        local after = total
-        if at + 1 < count then
-          local _, next_before = entry(at + 1)
-          after = next_before
+    key, value, piece = state.key, state.value, ''
+    log, last, total = limit.log, limit.last, limit.total
+    first, count, room = limit.first, limit.count, limit.room
+  end
+
+  local granted = wait <= longest or longest == CHARGES
+  if granted and wait > 0 and longest ~= CHARGES and not known then
+    for _, limit in ipairs(limits) do
+      if limit.grain then
+        look_at(limit)
+        -- More bookings than one log may hold.
+        if limit.live + states[limit.state].wanted >= PERMITS_WRAP or count - limit.skip >= MOST_AHEAD
+            and entry(count - MOST_AHEAD) - limit.grain + 1 > states[limit.state].now then
+          granted = false
         end
-        local permits, cut = (after - before) % PERMITS_WRAP, 0
-        if time >= booked then
-          cut = math.min(permits, state.wanted - removed)
-        end
-        if cut < permits then
-          entries[#entries + 1] = struct.pack(ENTRY, time % TIME_WRAP, (before - removed) % PERMITS_WRAP)
-          kept = time
-        end
-        removed = removed + cut
       end
-      limit.total, limit.live = (total - removed) % PERMITS_WRAP, math.max(0, limit.live - removed)
-      limit.rebuilt, limit.last = table.concat(entries), kept
-      limit.first, limit.skip, limit.count, limit.room = 0, 0, #entries, #entries
-      state.free = math.max(state.free, kept)
     end
   end
+  if known and longest ~= ONLY_ASKS and longest ~= CANCELS then
+    granted = true
+  end
+  local takes = granted and not known
+  if extra > 0 then
+    -- Half of what is left at most: others come at the same time.
+    for _, limit in ipairs(limits) do
+      extra = math.min(extra, math.floor((limit.left - states[limit.state].wanted) / 2))
+    end
+    extra = wait == 0 and takes and extra > 0 and extra or 0
+  end
+  if longest == CHARGES or known then
+    wait = 0
+  end
+
+  if longest == CANCELS and not known then
+    -- Takes the permits out of where they were booked, and lets others have what is free then.
+    for _, limit in ipairs(limits) do
+      local state = states[limit.state]
+      state.free = state.free or state.now
+      if limit.grain then
+        look_at(limit)
+        local times, befores, removed, kept = {}, {}, 0, 0
+        for at = limit.skip, count - 1 do
+          local time, before = entry(at)
+          local after = total
+          if at + 1 < count then
+            local _, next_before = entry(at + 1)
+            after = next_before
+          end
+          local permits, cut = (after - before) % PERMITS_WRAP, 0
+          if time >= booked then
+            cut = math.min(permits, state.wanted - removed)
+          end
+          if cut < permits then
+            times[#times + 1], befores[#befores + 1] = time, (before - removed) % PERMITS_WRAP
+            kept = time
+          end
+          removed = removed + cut
+        end
+        limit.total, limit.live = (total - removed) % PERMITS_WRAP, math.max(0, limit.live - removed)
+        local entries, from = {}, limit.live > 0 and 1 or #times + 1
+        while from < #times and (limit.total - befores[from + 1]) % PERMITS_WRAP >= limit.live do
+          from = from + 1
+        end
+        for at = from, #times do
+          entries[#entries + 1] = struct.pack(ENTRY, times[at] % TIME_WRAP, befores[at])
+        end
+        limit.rebuilt, limit.last, limit.oldest = table.concat(entries), kept, times[from] or 0
+        limit.first, limit.skip, limit.count, limit.room = 0, 0, #entries, #entries
+        state.free = math.max(state.free, kept)
+      end
+    end
+    for index = 1, #states do
+      local state = states[index]
+      state.changed = true
+      if booked >= state.newest then
+        state.newest = math.min(state.newest, state.free)
+      end
+    end
+    for _, limit in ipairs(limits) do
+      if not limit.grain then
+        local state = states[limit.state]
+        limit.tokens = limit.tokens + state.wanted
+        local back_to = math.max(state.now, state.newest)
+        if limit.time > back_to then
+          local gained, rest = multiply_divide(limit.time - back_to, limit.refill, limit.period)
+          limit.tokens, limit.part, limit.time = limit.tokens - gained, limit.part - rest, back_to
+          if limit.part < 0 then
+            limit.tokens, limit.part = limit.tokens - 1, limit.part + limit.period
+          end
+        end
+        if limit.tokens >= limit.permits then
+          limit.tokens, limit.part = limit.permits, 0
+        end
+      end
+    end
+  end
+
+  local function run(command, ...)
+    local reply = redis.pcall(command, ...)
+    if type(reply) == 'table' and reply.err then
+      if string.find(reply.err, "user executing the script can't run", 1, true) then
+        reply = {err = 'NOPERM this user has no permissions to run ' .. command .. ' on a rate limit'}
+      end
+      error(reply)
+    end
+  end
+
+  local reply, next_limit = {granted and states[1].wanted + extra or 0, 0, wait}, 1
   for index = 1, #states do
     local state = states[index]
-    state.changed = true
-    if booked >= state.newest then
-      state.newest = math.min(state.newest, state.free)
+    local now, at = state.now, state.now + wait
+    if (longest == CHARGES or known) and state.newest > at then
+      at = state.newest
     end
-  end
-  for _, limit in ipairs(limits) do
-    if not limit.grain then
-      local state = states[limit.state]
-      limit.tokens = limit.tokens + state.wanted
-      local back_to = math.max(state.now, state.newest)
-      if limit.time > back_to then
-        local gained, rest = multiply_divide(limit.time - back_to, limit.refill, limit.period)
-        limit.tokens, limit.part, limit.time = limit.tokens - gained, limit.part - rest, back_to
-        if limit.part < 0 then
-          limit.tokens, limit.part = limit.tokens - 1, limit.part + limit.period
-        end
-      end
-      if limit.tokens >= limit.permits then
-        limit.tokens, limit.part = limit.permits, 0
-      end
+    if index == 1 then
+      reply[2], reply[3] = at, at - now
     end
-  end
-end
-
-local function run(command, ...)
-  local reply = redis.pcall(command, ...)
-  if type(reply) == 'table' and reply.err then
-    if string.find(reply.err, "user executing the script can't run", 1, true) then
-      reply = {err = 'NOPERM this user has no permissions to run ' .. command .. ' on a rate limit'}
-    end
-    error(reply)
-  end
-end
-
-local reply, next_limit = {granted and states[1].wanted + extra or 0, 0, wait}, 1
-for index = 1, #states do
-  local state = states[index]
-  local now, at = state.now, state.now + wait
-  if (longest == CHARGES or known) and state.newest > at then
-    at = state.newest
-  end
-  if index == 1 then
-    reply[2], reply[3] = at, at - now
-  end
-  local told, taken = granted and at or now, takes and state.wanted + extra or 0
-  local writes, in_place = taken > 0 or state.changed, state.in_place
-  local ends, all_full, last_limit = 0, 0, next_limit + state.number - 1
-  for nth = next_limit, last_limit do
-    local limit = limits[nth]
-    local left, full = limit.left, limit.full
-    if limit.grain then
-      local live, skip = limit.live, limit.skip
-      if granted then
-        local counted = live
-        if at > now then
-          look_at(limit)
-          counted = counted_at(at, limit.id, live, skip)
-        end
-        left = limit.permits - counted - taken
-      end
-      if writes then
-        last, total, room = limit.last, limit.total, limit.room
-        first, count = room > 0 and (limit.first + skip) % room or 0, limit.count - skip
-        limit.first, limit.kept, limit.append = first, count, ''
-        if taken > 0 then
-          local time = at + hold
-          time = time - time % limit.grain + limit.grain - 1
-          if count == 0 or time > last and count < MOST_ENTRIES then
-            limit.append = struct.pack(ENTRY, time % TIME_WRAP, total)
-            last, count = time, count + 1
-          elseif time > last then
+    local told, taken = granted and at or now, takes and state.wanted + extra or 0
+    local writes, in_place = taken > 0 or state.changed, state.in_place
+    local ends, all_full, last_limit = 0, 0, next_limit + state.number - 1
+    for nth = next_limit, last_limit do
+      local limit = limits[nth]
+      local left, full = limit.left, limit.full
+      if limit.grain then
+        local live, skip = limit.live, limit.skip
+        if granted then
+          local counted = live
+          if at > now then
             look_at(limit)
-            local _, before = entry(count - 1 + skip)
-            limit.append, limit.kept = struct.pack(ENTRY, time % TIME_WRAP, before), count - 1
-            last = time
+            counted = counted_at(at, limit.id, live, skip)
           end
-          -- As much as a log can count.
-          local more = math.min(taken, PERMITS_WRAP - 1 - live)
-          total, live = (total + more) % PERMITS_WRAP, live + more
+          left = limit.permits - counted - taken
         end
-        in_place = in_place and not limit.rebuilt and count <= room and (count * 4 >= room or room <= 16)
-        limit.count = count
-        full = live > 0 and last + limit.id or now
-        limit.last, limit.base, limit.total = last, (total - live) % PERMITS_WRAP, total
-        limit.text = struct.pack(WINDOW, limit.id, last, limit.base, total, first, count, room)
-      end
-    else
-      local tokens, part = limit.tokens, limit.part
-      local period, refill, capacity = limit.period, limit.refill, limit.permits
-      if granted then
-        tokens, part = level(tokens, part, at - limit.time, period, capacity, refill)
-        tokens = tokens - taken
-        limit.time = math.max(limit.time, takes and at + hold or at)
-        left = tokens
-      end
-      if writes then
-        -- A debt is cut off where it would take longer than a year to pay.
-        tokens = math.max(tokens, -MOST_DEBT, capacity - math.floor(LONGEST / period * refill))
-        full = limit.time + time_to(tokens, part, capacity, period, refill)
-        limit.text = struct.pack(BUCKET, limit.id, limit.time, tokens, part, capacity, refill)
-        -- Not forgotten at once, so that it need not be made anew for each permit.
-        ends = math.max(ends, limit.time + period)
-      end
-    end
-    all_full = full > all_full and full or all_full
-    reply[#reply + 1] = left > 0 and left or 0
-    reply[#reply + 1] = granted and 0 or limit.fits - now
-    reply[#reply + 1] = full > told and full - told or 0
-  end
-  if writes and taken == 0 and all_full <= now and state.newest <= now and state.in_place then
-    redis.call('DEL', state.key)
-  elseif writes then
-    if taken > 0 then
-      state.newest = at
-    end
-    ends = math.max(ends, all_full, state.newest + 1)
-    state.name = (taken > 0 or back > 0 or longest == CANCELS) and call or state.last_call
-    if in_place then
-      local lives_until = state.ends
-      if ends > lives_until then
-        -- Some longer, so that not each grant has to set it.
-        lives_until = ends + math.floor((ends - now) / 2)
-        -- What is charged must live as long as it counts.
-        if not redis.acl_check_cmd('PEXPIRE', state.key, 1) then
-          error({err = 'NOPERM this user has no permissions to run PEXPIRE on a rate limit'})
+        if writes then
+          look_at(limit)
+          local oldest = limit.oldest or count > skip and entry(skip) or 0
+          first, count = count > skip and (first + skip) % room or 0, count - skip
+          limit.first, limit.kept, limit.append = first, count, ''
+          if taken > 0 then
+            local time = at + hold
+            time = time - time % limit.grain + limit.grain - 1
+            if count == 0 or time > last and count < MOST_ENTRIES then
+              limit.append = struct.pack(ENTRY, time % TIME_WRAP, total)
+              oldest = count > 0 and oldest or time
+              last, count = time, count + 1
+            elseif time > last then
+              local _, before = entry(count - 1)
+              limit.append, limit.kept = struct.pack(ENTRY, time % TIME_WRAP, before), count - 1
+              last = time
+            end
+            -- As much as a log can count.
+            local more = math.min(taken, PERMITS_WRAP - 1 - live)
+            total, live = (total + more) % PERMITS_WRAP, live + more
+          end
+          limit.roomy = not limit.rebuilt and count <= room and (count * 4 >= room or room <= 16)
+          in_place = in_place and limit.roomy
+          limit.count = count
+          full = live > 0 and last + limit.id or now
+          limit.last, limit.oldest, limit.base, limit.total = last, oldest, (total - live) % PERMITS_WRAP, total
+          limit.text = struct.pack(WINDOW, limit.id, last, oldest, limit.base, total, first, count, room)
+        end
+      else
+        local tokens, part = limit.tokens, limit.part
+        local period, refill, capacity = limit.period, limit.refill, limit.permits
+        if granted then
+          tokens, part = level(tokens, part, at - limit.time, period, capacity, refill)
+          tokens = tokens - taken
+          limit.time = math.max(limit.time, takes and at + hold or at)
+          left = tokens
+        end
+        if writes then
+          -- A debt is cut off where it would take longer than a year to pay.
+          tokens = math.max(tokens, -MOST_DEBT, capacity - math.floor(LONGEST / period * refill))
+          full = limit.time + time_to(tokens, part, capacity, period, refill)
+          limit.text = struct.pack(BUCKET, limit.id, limit.time, tokens, part, capacity, refill)
+          -- Not forgotten at once, so that it need not be made anew for each permit.
+          ends = math.max(ends, limit.time + period)
         end
       end
-      local text = struct.pack(HEAD, VERSION, state.name, now, state.ahead, state.newest, lives_until, state.number)
-      for nth = next_limit, last_limit do
-        text = text .. limits[nth].text
+      all_full = full > all_full and full or all_full
+      reply[#reply + 1] = left > 0 and left or 0
+      reply[#reply + 1] = granted and 0 or limit.fits - now
+      reply[#reply + 1] = full > told and full - told or 0
+    end
+    if writes and taken == 0 and all_full <= now and state.newest <= now and state.in_place then
+      redis.call('DEL', state.key)
+    elseif writes then
+      if taken > 0 then
+        state.newest = at
       end
-      for nth = next_limit, last_limit do
-        local limit = limits[nth]
-        if limit.append and limit.append ~= '' then
-          local at = limit.log + (limit.first + limit.kept) % limit.room * ENTRY_SIZE
-          if at <= NEAR then
-            text = text .. string.sub(state.value, #text + 1, at) .. limit.append
+      ends = math.max(ends, all_full, state.newest + 1)
+      local head
+      -- Some longer, so that not each grant has to set it.
+      local later = state.ends > 0 and ends + math.floor((ends - now) / 2) or ends
+      local lives_until = ends > state.ends and later or state.ends
+      local function head_of(number)
+        local lead = state.newest > now and state.newest - now or 0
+        local name = (taken > 0 or back > 0 or longest == CANCELS) and call or state.last_call
+        if number == 1 and lead == 0 and state.ahead == 0 then
+          return SHORT, struct.pack(SHORT_HEAD, SHORT, name, now, lives_until)
+        end
+        return LONG, struct.pack(LONG_HEAD, LONG, name, now, lives_until, number, state.ahead, lead)
+      end
+      if in_place then
+        local form
+        form, head = head_of(state.number)
+        in_place = form == state.form and (ends <= state.ends or #state.value == PAGE)
+      end
+      if in_place then
+        if ends > state.ends then
+          -- What is charged must live as long as it counts.
+          if not redis.acl_check_cmd('PEXPIRE', state.key, 1) then
+            error({err = 'NOPERM this user has no permissions to run PEXPIRE on a rate limit'})
+          end
+        end
+        local text = head
+        for nth = next_limit, last_limit do
+          text = text .. limits[nth].text
+        end
+        for nth = next_limit, last_limit do
+          local limit = limits[nth]
+          if limit.append and limit.append ~= '' then
+            local at = limit.log + (limit.first + limit.kept) % limit.room * ENTRY_SIZE
+            if at <= NEAR then
+              text = text .. string.sub(state.value, #text + 1, at) .. limit.append
+            else
+              run('SETRANGE', state.key, at, limit.append)
+            end
+          end
+        end
+        run('SETRANGE', state.key, '0', text)
+        if ends > state.ends then
+          redis.call('PEXPIRE', state.key, string.format('%d', math.ceil((lives_until - now) / 1000) + spare))
+        end
+      else
+        -- Part of a state as it is in Redis.
+        local function read(at, size)
+          if at + size <= #state.value then
+            return string.sub(state.value, at + 1, at + size)
+          end
+          local text = redis.call('GETRANGE', state.key, at, at + size - 1)
+          return text .. string.rep('\0', size - #text)
+        end
+
+        -- The first entries of a log, as many as are kept, one after the other.
+        local function entries_of(limit)
+          local to_end = math.min(limit.kept, limit.room - limit.first)
+          return read(limit.log + limit.first * ENTRY_SIZE, to_end * ENTRY_SIZE)
+              .. read(limit.log, (limit.kept - to_end) * ENTRY_SIZE)
+        end
+
+        local sections, logs, named, number, others = '', '', {}, state.number, 0
+        for nth = next_limit, last_limit do
+          local limit = limits[nth]
+          named[limit.id] = true
+          if limit.grain then
+            local entries = limit.rebuilt or limit.kept > 0 and entries_of(limit) or ''
+            local room = limit.count + math.max(3, math.floor(limit.count / 4))
+            room = limit.kept > 0 and limit.roomy and limit.room or room
+            logs = logs .. entries .. limit.append .. string.rep('\0', (room - limit.count) * ENTRY_SIZE)
+            sections = sections .. struct.pack(WINDOW, limit.id, limit.last, limit.oldest, limit.base,
+                limit.total, 0, limit.count, room)
           else
-            run('SETRANGE', state.key, at, limit.append)
+            sections = sections .. limit.text
           end
         end
-      end
-      run('SETRANGE', state.key, '0', text)
-      if lives_until > state.ends then
-        redis.call('PEXPIRE', state.key, string.format('%d', math.ceil((lives_until - now) / 1000)))
-      end
-    else
-      -- Part of a state as it is in Redis.
-      local function read(at, size)
-        if at + size <= #state.value then
-          return string.sub(state.value, at + 1, at + size)
-        end
-        local text = redis.call('GETRANGE', state.key, at, at + size - 1)
-        return text .. string.rep('\0', size - #text)
-      end
-
-      -- The first entries of a log, as many as are kept, one after the other.
-      local function entries_of(limit)
-        local to_end = math.min(limit.kept, limit.room - limit.first)
-        return read(limit.log + limit.first * ENTRY_SIZE, to_end * ENTRY_SIZE)
-            .. read(limit.log, (limit.kept - to_end) * ENTRY_SIZE)
-      end
-
-      local sections, logs, named, number = '', '', {}, state.number
-      for nth = next_limit, last_limit do
-        local limit = limits[nth]
-        named[limit.id] = true
-        if limit.grain then
-          local entries = limit.rebuilt or limit.kept > 0 and entries_of(limit) or ''
-          local more = math.max(3, math.floor(limit.count / 4))
-          logs = logs .. entries .. limit.append .. string.rep('\0', more * ENTRY_SIZE)
-          sections = sections
-              .. struct.pack(WINDOW, limit.id, limit.last, limit.base, limit.total, 0, limit.count, limit.count + more)
-        else
-          sections = sections .. limit.text
-        end
-      end
-      -- Those of limits that others know.
-      local at, log_at = HEAD_SIZE, HEAD_SIZE + state.sections * SECTION_SIZE
-      for _ = 1, state.sections do
-        local section = string.sub(state.value, at + 1, at + SECTION_SIZE)
-        local id = struct.unpack('>I6', section)
-        local size, until_full = 0, 0
-        if id < IS_BUCKET then
-          local last, room
-          _, last, _, _, _, _, room = struct.unpack(WINDOW, section)
-          size, until_full = room * ENTRY_SIZE, math.min(last, now + DAY + id) + id
-        else
-          local time, tokens, part, capacity, refill
-          _, time, tokens, part, capacity, refill = struct.unpack(BUCKET, section)
-          if refill > 0 and part <= id and capacity - tokens < 2 ^ 35 then
-            until_full = time + time_to(tokens, part, capacity, id - IS_BUCKET, refill)
-            until_full = math.min(until_full, now + DAY + LONGEST)
+        -- Those of limits that others know.
+        local at, log_at = state.head, state.head + state.sections * SECTION_SIZE
+        for _ = 1, state.sections do
+          local section = string.sub(state.value, at + 1, at + SECTION_SIZE)
+          local id = struct.unpack('>I6', section)
+          local size, until_full = 0, 0
+          if id < IS_BUCKET then
+            local last, room
+            _, last, _, _, _, _, _, room = struct.unpack(WINDOW, section)
+            size, until_full = room * ENTRY_SIZE, math.min(last, now + DAY + id) + id
+          else
+            local time, tokens, part, capacity, refill
+            _, time, tokens, part, capacity, refill = struct.unpack(BUCKET, section)
+            if refill > 0 and part <= id and capacity - tokens < 2 ^ 35 then
+              until_full = time + time_to(tokens, part, capacity, id - IS_BUCKET, refill)
+              until_full = math.min(until_full, now + DAY + LONGEST)
+            end
           end
+          if until_full > now and not named[id] and number < MOST_SECTIONS then
+            sections, logs, number = sections .. section, logs .. read(log_at, size), number + 1
+            others = math.max(others, until_full)
+          end
+          at, log_at = at + SECTION_SIZE, log_at + size
         end
-        if until_full > now and not named[id] and number < MOST_SECTIONS then
-          sections, logs, number = sections .. section, logs .. read(log_at, size), number + 1
-          ends = math.max(ends, until_full)
-        end
-        at, log_at = at + SECTION_SIZE, log_at + size
+        lives_until = math.max(others, math.min(lives_until, later))
+        local _
+        _, head = head_of(number)
+        run('SET', state.key, head .. sections .. logs,
+            'PX', string.format('%d', math.ceil((lives_until - now) / 1000) + spare))
       end
-      run('SET', state.key,
-          struct.pack(HEAD, VERSION, state.name, now, state.ahead, state.newest, ends, number)
-              .. sections .. logs,
-          'PX', string.format('%d', math.ceil((ends - now) / 1000) + spare))
     end
+    next_limit = last_limit + 1
   end
-  next_limit = last_limit + 1
+  return reply
 end
-return reply
+return decide()

@@ -1,0 +1,234 @@
+package io.github.redistoolkit.ratelimit;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+
+import io.github.redistoolkit.testing.ClientKind;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.LeavesServerAlone;
+import io.github.redistoolkit.testing.Matrix;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.temporal.ChronoUnit;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+
+/**
+ * What is asked most is decided by plain statements at the beginning of the script, everything else
+ * by the rest, which could decide that too. Two ids live through the same random calls, one with
+ * the plain statements and one without them: they get the same decisions, and their states are the
+ * same bytes.
+ */
+@LeavesServerAlone
+@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.CLIENT)
+class RateLimiterPlainIT {
+
+  private static final int WORLDS = Matrix.size(40, 4000);
+  private static final int CALLS = 250;
+  private static final long MINUTE = 60_000_000L;
+
+  private final TestRedis redis;
+
+  RateLimiterPlainIT(TestRedis redis) {
+    this.redis = redis;
+  }
+
+  @Test
+  void windowsOfAllSizes() {
+    for (int seed = 0; seed < WORLDS; seed++) {
+      Random random = new Random(seed);
+      long permits = List.of(1L, 2L, 3L, 10L, 100L, 1000L, 1024L, 5000L, 1_000_000L).get(seed % 9);
+      Limit limit =
+          Limit.of(permits, micros(MINUTE + random.nextLong(60 * MINUTE)))
+              .precision(random.nextBoolean() ? 1024 : 8 + random.nextInt(300));
+      new World(random, "window world " + seed, limit).live();
+    }
+  }
+
+  @Test
+  void bucketsOfAllSizes() {
+    for (int seed = 0; seed < WORLDS; seed++) {
+      Random random = new Random(seed);
+      long capacity = List.of(1L, 3L, 7L, 100L, 1000L, 1_000_000L).get(seed % 6);
+      Duration period = micros(MINUTE + random.nextLong(seed % 2 == 0 ? MINUTE : 600 * MINUTE));
+      Limit limit = Limit.tokenBucket(capacity, 1 + random.nextLong(2 * capacity), period);
+      new World(random, "bucket world " + seed, limit).live();
+    }
+  }
+
+  /** A limit whose log is longer than what the script reads at once, and rings round. */
+  @Test
+  void logsThatAreLong() {
+    for (int seed = 0; seed < WORLDS / 10; seed++) {
+      Random random = new Random(seed);
+      World world =
+          new World(random, "long world " + seed, Limit.of(400, micros(MINUTE + seed * 999_999L)));
+      for (int call = 0; call < 1500; call++) {
+        world.passTime(random.nextLong(MINUTE / 200));
+        world.take(1, 0);
+      }
+    }
+  }
+
+  @Test
+  void statesThatAreNone() {
+    Random random = new Random(7);
+    for (int i = 0; i < WORLDS * 10; i++) {
+      Limit limit =
+          i % 2 == 0 ? Limit.of(3, micros(MINUTE)) : Limit.tokenBucket(3, 3, micros(MINUTE));
+      World world = new World(random, "foreign state " + i, limit);
+      byte[] noise = new byte[random.nextInt(3) == 0 ? random.nextInt(56) : random.nextInt(2000)];
+      random.nextBytes(noise);
+      if (noise.length > 0) {
+        noise[0] = 9;
+      }
+      world.write(noise);
+      world.take(1, 0);
+      world.take(3, 0);
+    }
+  }
+
+  private static Duration micros(long micros) {
+    return Duration.of(micros, ChronoUnit.MICROS);
+  }
+
+  /** Two ids under one limit. */
+  private final class World {
+
+    private final Random random;
+    private final String context;
+    private final AtomicLong clock = new AtomicLong(1_700_000_000_000_000L);
+    private final String plainId = redis.unique("plain");
+    private final String thoroughId = redis.unique("thorough");
+    private Limit limit;
+    private RateLimiter plain;
+    private RateLimiter thorough;
+    private int calls;
+    private boolean sentAgain;
+    private long lastWait;
+
+    World(Random random, String context, Limit limit) {
+      this.random = random;
+      this.context = context + " " + limit;
+      this.limit = limit;
+      build();
+    }
+
+    private void build() {
+      plain = limiter(true);
+      thorough = limiter(false);
+    }
+
+    private RateLimiter limiter(boolean plainly) {
+      return redis
+          .over(p -> RateLimiter.builder(p, "default"), c -> RateLimiter.builder(c, "default"))
+          .limit(limit)
+          .calls(() -> "%08d".formatted(calls))
+          .clock(() -> Long.toString(clock.get()))
+          .plainly(plainly)
+          .build();
+    }
+
+    void live() {
+      for (int call = 0; call < CALLS; call++) {
+        passTime(step());
+        long most = limit.permits();
+        long permits = random.nextInt(4) > 0 ? 1 : 1 + random.nextLong(most);
+        switch (random.nextInt(60)) {
+          case 0 -> {
+            calls++;
+            assertThat(
+                context, plain.charge(plainId, permits), is(thorough.charge(thoroughId, permits)));
+          }
+          case 1 -> {
+            calls++;
+            plain.refund(plainId, permits);
+            thorough.refund(thoroughId, permits);
+          }
+          case 2 -> take(permits, random.nextLong(limit.periodMicros()));
+          case 3 -> {
+            Booking[] booked = take(permits, random.nextLong(limit.periodMicros()));
+            if (booked[0].decision().allowed()) {
+              calls++;
+              plain.cancel(plainId, permits, booked[0]);
+              thorough.cancel(thoroughId, permits, booked[1]);
+            }
+          }
+          case 4 -> {
+            sentAgain = true;
+            take(permits, 0);
+            sentAgain = false;
+          }
+          case 5 -> {
+            if (random.nextInt(4) == 0) {
+              changeLimit();
+            }
+          }
+          default -> take(permits, 0);
+        }
+        assertSame();
+      }
+    }
+
+    private void changeLimit() {
+      long permits = 1 + random.nextLong(2 * limit.permits());
+      limit =
+          limit.kind() == Limit.Kind.SLIDING_WINDOW
+              ? Limit.of(permits, limit.period())
+              : Limit.tokenBucket(permits, 1 + random.nextLong(permits), limit.period());
+      build();
+    }
+
+    private long step() {
+      long period = limit.periodMicros();
+      return switch (random.nextInt(20)) {
+        case 0, 1, 2 -> 0;
+        case 3, 4 -> lastWait;
+        case 5 -> lastWait - 1;
+        case 6 -> 1;
+        case 7 -> random.nextLong(2 * period);
+        case 8 -> random.nextInt(8) == 0 ? -random.nextLong(period) : 1;
+        default -> random.nextLong(1 + period / (random.nextBoolean() ? 20 : 1000));
+      };
+    }
+
+    void passTime(long micros) {
+      clock.addAndGet(micros);
+    }
+
+    Booking[] take(long permits, long maxWait) {
+      calls += sentAgain ? 0 : 1;
+      Booking[] both = {
+        plain.book(plainId, permits, maxWait), thorough.book(thoroughId, permits, maxWait)
+      };
+      assertThat(context, both[0], is(both[1]));
+      lastWait = both[0].waitMicros();
+      assertSame();
+      return both;
+    }
+
+    void write(byte[] state) {
+      redis.admin().set(key(plainId), state);
+      redis.admin().set(key(thoroughId), state);
+    }
+
+    private void assertSame() {
+      byte[] one = redis.admin().get(key(plainId));
+      byte[] other = redis.admin().get(key(thoroughId));
+      assertThat(context, Arrays.toString(one), is(Arrays.toString(other)));
+      long lives = redis.admin().pttl(key(plainId));
+      assertThat(
+          context, Math.abs(lives - redis.admin().pttl(key(thoroughId))), is(lessThan(30_000L)));
+    }
+
+    private byte[] key(String id) {
+      return ("rl:default:{" + id + "}").getBytes(StandardCharsets.UTF_8);
+    }
+  }
+}

@@ -44,7 +44,8 @@ class MissingPermissionIT {
   private static final Duration MINUTE = Duration.ofMinutes(1);
 
   /**
-   * What no caller waits for, or only if memory is short, an entry about to end or a wake-up unheard.
+   * What no caller waits for, or only if memory is short, an entry about to end or a wake-up
+   * unheard.
    */
   private static final Set<String> IN_THE_BACKGROUND =
       Set.of(
@@ -179,7 +180,8 @@ class MissingPermissionIT {
     String name = redis.unique("resource");
     RedisLock lock =
         user.over(
-            pool -> new RedisLock(pool, name, MINUTE), client -> new RedisLock(client, name, MINUTE));
+            pool -> new RedisLock(pool, name, MINUTE),
+            client -> new RedisLock(client, name, MINUTE));
     Thread waiter = new Thread(() -> waitFor(name), "missing-permission-waiter");
     attempt(
         () -> {
@@ -196,7 +198,8 @@ class MissingPermissionIT {
   private void waitFor(String name) {
     RedisLock lock =
         redis.over(
-            pool -> new RedisLock(pool, name, MINUTE), client -> new RedisLock(client, name, MINUTE));
+            pool -> new RedisLock(pool, name, MINUTE),
+            client -> new RedisLock(client, name, MINUTE));
     try {
       lock.tryAcquire(MINUTE).ifPresent(Lease::close);
     } catch (InterruptedException e) {
@@ -206,7 +209,7 @@ class MissingPermissionIT {
 
   /** Whether the fifth word of the lock's state says so. */
   private boolean isWaitedFor(String name) {
-    return !redis.admin().get("lock:{" + name + "}").split(" ")[4].equals("0");
+    return !redis.admin().get("lock:{" + name + "}").split(" ", 6)[4].equals("0");
   }
 
   private void useRateLimiter(TestRedis user) {

@@ -125,15 +125,24 @@ record Stored(
 
   private Stored checked() {
     boolean hasBody = phase == Phase.COMPLETED || phase == Phase.FAILED;
-    if (owner.length() != TOKEN_LENGTH || hasBody == body.isEmpty() || !isFingerprint()) {
+    if (owner.length() != TOKEN_LENGTH
+        || !isPlain(owner)
+        || hasBody == body.isEmpty()
+        || !isFingerprint()) {
       throw Records.unreadable();
     }
     return this;
   }
 
+  /** What is not was perhaps not UTF-8, so a script would never find again what was seen here. */
+  private static boolean isPlain(String token) {
+    return token.chars().allMatch(c -> c > ' ' && c < 0x7f);
+  }
+
   private boolean isFingerprint() {
     return fingerprint.equals(NO_FINGERPRINT)
         || (fingerprint.length() == TOKEN_LENGTH + 1
+            && isPlain(fingerprint)
             && (fingerprint.startsWith(OWN) || fingerprint.startsWith(INHERITED)));
   }
 

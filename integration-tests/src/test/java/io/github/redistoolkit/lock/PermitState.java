@@ -90,7 +90,7 @@ record PermitState(
     fields.forEach(
         (field, value) -> {
           Map<String, Long> kind = field.startsWith("h") ? ends : marks;
-          kind.put(field.substring(1), Long.parseLong(value.split(" ")[0]));
+          kind.put(field.substring(1), Long.parseLong(value.replaceAll(" .*", "")));
         });
     return new PermitState(
         Long.parseLong(now),

@@ -38,8 +38,8 @@ import redis.clients.jedis.util.Pool;
  * from many waiters takes about four commands. All is in one key, <code>semaphore:{name}</code>,
  * below a prefix if there is one, which is forgotten a minute after the last lease; only while
  * somebody waits there is another one, <code>semaphore:{name}:q</code>, for two seconds at most.
- * What a request costs Redis hardly depends on the number of permits: about twice what one of a lock
- * does.
+ * What a request costs Redis hardly depends on the number of permits: about twice what one of a
+ * lock does.
  *
  * <p><b>Late requests.</b> A request that the network delivers late, or a client sends again,
  * changes nothing that a later one has settled, for a minute: a permit that was given up is not
@@ -100,7 +100,14 @@ public final class RedisSemaphore {
    *     {@code permits} or {@code lease} is out of range
    */
   public RedisSemaphore(Pool<Jedis> pool, String name, int permits, Duration lease) {
-    this(RedisAccess.of(pool), "", name, permits, lease, LockSettings.NONE, Entrance.newQueue());
+    this(
+        RedisAccess.of(pool, "redis-lock"),
+        "",
+        name,
+        permits,
+        lease,
+        LockSettings.NONE,
+        Entrance.newQueue());
   }
 
   /**
@@ -117,7 +124,14 @@ public final class RedisSemaphore {
    *     {@code permits} or {@code lease} is out of range
    */
   public RedisSemaphore(UnifiedJedis client, String name, int permits, Duration lease) {
-    this(RedisAccess.of(client), "", name, permits, lease, LockSettings.NONE, Entrance.newQueue());
+    this(
+        RedisAccess.of(client, "redis-lock"),
+        "",
+        name,
+        permits,
+        lease,
+        LockSettings.NONE,
+        Entrance.newQueue());
   }
 
   RedisSemaphore(
@@ -153,7 +167,7 @@ public final class RedisSemaphore {
    *     {@code permits} or {@code lease} is out of range
    */
   public static Builder builder(Pool<Jedis> pool, String name, int permits, Duration lease) {
-    return new Builder(RedisAccess.of(pool), name, permits, lease);
+    return new Builder(RedisAccess.of(pool, "redis-lock"), name, permits, lease);
   }
 
   /**
@@ -170,7 +184,7 @@ public final class RedisSemaphore {
    *     {@code permits} or {@code lease} is out of range
    */
   public static Builder builder(UnifiedJedis client, String name, int permits, Duration lease) {
-    return new Builder(RedisAccess.of(client), name, permits, lease);
+    return new Builder(RedisAccess.of(client, "redis-lock"), name, permits, lease);
   }
 
   /** What may be chosen for a semaphore. Not thread-safe. */

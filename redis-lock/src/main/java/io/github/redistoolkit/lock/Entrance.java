@@ -1,5 +1,6 @@
 package io.github.redistoolkit.lock;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
@@ -61,14 +62,16 @@ final class Entrance {
   /** Waits for it if need be; asks once if there is no time for that. */
   Optional<Lease> tryAcquire(Duration maxWait) throws InterruptedException {
     long maxWaitNanos = nanos(maxWait);
+    long start = System.nanoTime();
+    return told(attempt(maxWaitNanos), start);
+  }
+
+  /** The same, and nobody is told of it yet. */
+  Optional<Lease> attempt(long maxWaitNanos) throws InterruptedException {
     if (Thread.interrupted()) {
       throw new InterruptedException();
     }
-    if (maxWaitNanos <= 0) {
-      return tryAcquire();
-    }
-    long start = System.nanoTime();
-    return told(inTurn(start, maxWaitNanos), start);
+    return maxWaitNanos <= 0 ? acquisition(0).once() : inTurn(System.nanoTime(), maxWaitNanos);
   }
 
   /** Waits for it if need be, or throws. */
@@ -90,7 +93,9 @@ final class Entrance {
     }
   }
 
-  private Optional<Lease> told(Optional<Lease> lease, long start) {
+  /** Tells the listener what became of an attempt that began at a time. */
+  @CanIgnoreReturnValue
+  Optional<Lease> told(Optional<Lease> lease, long start) {
     long waited = System.nanoTime() - start;
     if (lease.isPresent()) {
       settings.tellAcquired(commands.name(), waited);

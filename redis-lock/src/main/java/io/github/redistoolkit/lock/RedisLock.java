@@ -95,7 +95,13 @@ public final class RedisLock {
    *     {@code lease} is out of range
    */
   public RedisLock(Pool<Jedis> pool, String name, Duration lease) {
-    this(RedisAccess.of(pool, "redis-lock"), "", name, lease, LockSettings.NONE, Entrance.newQueue());
+    this(
+        RedisAccess.of(pool, "redis-lock"),
+        "",
+        name,
+        lease,
+        LockSettings.NONE,
+        Entrance.newQueue());
   }
 
   /**
@@ -110,7 +116,13 @@ public final class RedisLock {
    *     {@code lease} is out of range
    */
   public RedisLock(UnifiedJedis client, String name, Duration lease) {
-    this(RedisAccess.of(client, "redis-lock"), "", name, lease, LockSettings.NONE, Entrance.newQueue());
+    this(
+        RedisAccess.of(client, "redis-lock"),
+        "",
+        name,
+        lease,
+        LockSettings.NONE,
+        Entrance.newQueue());
   }
 
   RedisLock(
@@ -283,5 +295,9 @@ public final class RedisLock {
    */
   public boolean isLocked() {
     return entrance.commands().isLocked();
+  }
+
+  Entrance entrance() {
+    return entrance;
   }
 }

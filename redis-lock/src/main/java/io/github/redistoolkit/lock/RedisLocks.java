@@ -1,10 +1,15 @@
 package io.github.redistoolkit.lock;
 
+import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.RedisAccess;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.Semaphore;
@@ -36,6 +41,8 @@ public final class RedisLocks {
   static {
     ModuleVersion.check();
   }
+
+  private static final int MOST_NAMES = 100;
 
   private final RedisAccess redis;
   private final String prefix;
@@ -187,6 +194,99 @@ public final class RedisLocks {
     forgetUnused();
     return new RedisSemaphore(
         redis, prefix, name, permits, lease, settings, queueOf("semaphore:" + name));
+  }
+
+  /**
+   * Acquires the locks of several names if all of them are free now: all, or none.
+   *
+   * @param names what to lock, from 1 to 100 texts; one that comes twice counts once
+   * @param lease how long each lease lasts unless it is extended or kept alive, from 1 ms to 365
+   *     days, counted in whole milliseconds
+   * @return the leases, or empty if one of the locks is held
+   * @throws NullPointerException if an argument or a name is null
+   * @throws IllegalArgumentException if there are no names or too many, a name is empty or has an
+   *     unpaired surrogate, or {@code lease} is out of range
+   * @throws InterruptedException if the thread is interrupted before all are had; nothing is held
+   *     then
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis cannot be asked; what was had is
+   *     released
+   * @see #tryAcquireAll(Collection, Duration, Duration) what this promises
+   */
+  public Optional<Leases> tryAcquireAll(Collection<String> names, Duration lease)
+      throws InterruptedException {
+    return tryAcquireAll(names, lease, Duration.ZERO);
+  }
+
+  /**
+   * Acquires the locks of several names, waiting for them if need be: all, or none.
+   *
+   * <p>They are acquired one after the other, in the order of their names, which is the same for
+   * all callers, so that any number of callers with any names in any order do not wait for each
+   * other in a ring; whoever acquires further locks while it holds some may. In a Cluster they may
+   * be on different nodes. Each lock that is had already is kept while the next one is waited for,
+   * and each lasts for two thirds of its lease at least when all are had. If one cannot be had, or
+   * something fails, those that are had are released before this returns. If one is lost meanwhile,
+   * all are released and it begins again, as long as there is time.
+   *
+   * <p>Limits: others see some of the names locked before all are, and perhaps never all. A caller
+   * that dies half-way keeps what it has for one lease. Each lease is one of a {@link RedisLock},
+   * with the same guarantee and limits, and may be lost while the others are not.
+   *
+   * <p>One round trip for each name if all are free, and one for each release. Who waits for others
+   * asks as for a single lock, and extends what it has every third of a lease.
+   *
+   * @param names what to lock, from 1 to 100 texts; one that comes twice counts once
+   * @param lease how long each lease lasts unless it is extended or kept alive, from 1 ms to 365
+   *     days, counted in whole milliseconds
+   * @param maxWait for how long to wait for all together; if zero or negative, each is tried once;
+   *     if longer than 292 years, there is no end to it
+   * @return the leases, or empty if not all could be had in that time
+   * @throws NullPointerException if an argument or a name is null
+   * @throws IllegalArgumentException if there are no names or too many, a name is empty or has an
+   *     unpaired surrogate, or {@code lease} is out of range
+   * @throws InterruptedException if the thread is interrupted before all are had; nothing is held
+   *     then
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis cannot be asked until the time
+   *     is over, or refuses; what was had is released, or, should that fail too, free when its
+   *     lease is over
+   */
+  public Optional<Leases> tryAcquireAll(Collection<String> names, Duration lease, Duration maxWait)
+      throws InterruptedException {
+    SortedMap<String, Entrance> entrances = new TreeMap<>();
+    for (String name : Objects.requireNonNull(names, "names")) {
+      entrances.computeIfAbsent(
+          Objects.requireNonNull(name, "name"), one -> lock(one, lease).entrance());
+    }
+    Arguments.requireRange(entrances.size(), "the number of names", 1, MOST_NAMES);
+    return new JointAcquisition(entrances, lease, Entrance.nanos(maxWait)).run();
+  }
+
+  /**
+   * Acquires the locks of several names, waiting for them if need be, or throws.
+   *
+   * @param names what to lock, from 1 to 100 texts; one that comes twice counts once
+   * @param lease how long each lease lasts unless it is extended or kept alive, from 1 ms to 365
+   *     days, counted in whole milliseconds
+   * @param maxWait for how long to wait for all together, as for {@link #tryAcquireAll(Collection,
+   *     Duration, Duration)}
+   * @return the leases
+   * @throws NullPointerException if an argument or a name is null
+   * @throws IllegalArgumentException if there are no names or too many, a name is empty or has an
+   *     unpaired surrogate, or {@code lease} is out of range
+   * @throws LockTimeoutException if not all could be had in that time
+   * @throws InterruptedException if the thread is interrupted before all are had; nothing is held
+   *     then
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis cannot be asked until the time
+   *     is over, or refuses
+   * @see #tryAcquireAll(Collection, Duration, Duration) what this promises
+   */
+  public Leases acquireAll(Collection<String> names, Duration lease, Duration maxWait)
+      throws InterruptedException {
+    return tryAcquireAll(names, lease, maxWait)
+        .orElseThrow(
+            () ->
+                new LockTimeoutException(
+                    names.size() + " locks were not free together within " + maxWait));
   }
 
   /** How many names are remembered. */

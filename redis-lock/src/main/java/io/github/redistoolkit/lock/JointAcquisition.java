@@ -1,0 +1,131 @@
+package io.github.redistoolkit.lock;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One caller's way to several locks, in the order that all callers keep to, so that none waits for
+ * one that waits for it (Havender, "Avoiding deadlock in multitasking systems", 1968). Used by one
+ * thread.
+ */
+final class JointAcquisition {
+
+  private final SortedMap<String, Entrance> entrances;
+  private final Duration lease;
+  private final Duration third;
+  private final long start = System.nanoTime();
+  private final long maxWaitNanos;
+
+  JointAcquisition(SortedMap<String, Entrance> entrances, Duration lease, long maxWaitNanos) {
+    this.entrances = entrances;
+    this.lease = lease;
+    this.third = lease.dividedBy(3);
+    this.maxWaitNanos = maxWaitNanos;
+  }
+
+  /** What became of one pass through all names. */
+  private enum Pass {
+    ALL,
+    REFUSED,
+    /** One that was had is lost. */
+    LOST
+  }
+
+  Optional<Leases> run() throws InterruptedException {
+    while (true) {
+      Map<String, Lease> had = new LinkedHashMap<>();
+      Pass pass;
+      try {
+        pass = acquire(had);
+      } catch (RuntimeException | InterruptedException | Error e) {
+        release(had, e);
+        throw e;
+      }
+      if (pass == Pass.ALL) {
+        return Optional.of(new Leases(had));
+      }
+      release(had, null);
+      if (pass == Pass.REFUSED || nanosLeft() <= 0) {
+        return Optional.empty();
+      }
+    }
+  }
+
+  private Pass acquire(Map<String, Lease> had) throws InterruptedException {
+    for (Map.Entry<String, Entrance> next : entrances.entrySet()) {
+      long asked = System.nanoTime();
+      Optional<Lease> lease;
+      do {
+        // Each wait is short enough for those that are had to be extended after it.
+        long wait = had.isEmpty() ? nanosLeft() : Math.min(nanosLeft(), third.toNanos());
+        lease = next.getValue().attempt(wait);
+        if (!extend(had)) {
+          lease.ifPresent(one -> had.put(next.getKey(), one));
+          return Pass.LOST;
+        }
+      } while (lease.isEmpty() && nanosLeft() > 0);
+      next.getValue().told(lease, asked);
+      if (lease.isEmpty()) {
+        return Pass.REFUSED;
+      }
+      had.put(next.getKey(), lease.get());
+    }
+    return Pass.ALL;
+  }
+
+  /** Extends those of which a third is over; false if one is lost. */
+  private boolean extend(Map<String, Lease> had) {
+    Duration enough = lease.minus(third);
+    for (Lease one : had.values()) {
+      if (one.remaining().compareTo(enough) < 0 && !one.extend(lease)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static void release(Map<String, Lease> had, @Nullable Throwable why) {
+    try {
+      boolean unused = releaseAll(had);
+    } catch (RuntimeException e) {
+      if (why == null) {
+        throw e;
+      }
+      why.addSuppressed(e);
+    }
+  }
+
+  /** Releases all, the last first, whichever fail; false if one had been lost. */
+  static boolean releaseAll(Map<String, Lease> leases) {
+    List<Lease> backwards = new ArrayList<>(leases.values());
+    Collections.reverse(backwards);
+    boolean all = true;
+    RuntimeException failure = null;
+    for (Lease lease : backwards) {
+      try {
+        all &= lease.release();
+      } catch (RuntimeException e) {
+        if (failure == null) {
+          failure = e;
+        } else {
+          failure.addSuppressed(e);
+        }
+      }
+    }
+    if (failure != null) {
+      throw failure;
+    }
+    return all;
+  }
+
+  private long nanosLeft() {
+    return Math.max(0, maxWaitNanos - (System.nanoTime() - start));
+  }
+}

@@ -24,9 +24,12 @@ import io.github.redistoolkit.pubsub.Subscription;
 import io.github.redistoolkit.ratelimit.Decision;
 import io.github.redistoolkit.ratelimit.Limit;
 import io.github.redistoolkit.ratelimit.RateLimiter;
+import io.github.redistoolkit.servlet.IdempotencyFilter;
+import io.github.redistoolkit.servlet.RateLimitFilter;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.TestRedis;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import jakarta.servlet.Filter;
 import java.io.IOException;
 import java.lang.reflect.Type;
 import java.nio.file.Files;
@@ -101,7 +104,7 @@ class ReadmeIT {
       assertThat(block.group(1), here.contains(comparable(block.group(1))), is(true));
       examples++;
     }
-    assertThat(examples, is(7));
+    assertThat(examples, is(8));
   }
 
   private static String comparable(String java) {
@@ -203,6 +206,25 @@ class ReadmeIT {
     assertThat(lease.release(), is(true));
     assertThat(registry.get("redis.lock.held").timer().count(), is(1L));
     assertThat(registry.get("cache.gets").functionCounters().size(), is(2));
+  }
+
+  /** Suites of their own have requests go through them. */
+  @Test
+  void http() {
+    RateLimiter perUser =
+        RateLimiter.builder(pool, "http")
+            .limit(Limit.of(100, Duration.ofMinutes(1)).named("per-minute"))
+            .build();
+    Filter rateLimit =
+        new RateLimitFilter(perUser, request -> request.getUserPrincipal().getName());
+
+    IdempotencyService requests = new IdempotencyService(pool, "http", Duration.ofHours(24));
+    Filter idempotency =
+        IdempotencyFilter.builder(requests, request -> request.getUserPrincipal().getName())
+            .replayedHeaders("Location", "ETag")
+            .build();
+
+    assertThat(List.of(rateLimit, idempotency).size(), is(2));
   }
 
   @Test

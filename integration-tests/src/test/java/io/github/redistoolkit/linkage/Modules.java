@@ -7,6 +7,7 @@ import io.github.redistoolkit.lock.RedisLock;
 import io.github.redistoolkit.micrometer.LockMetrics;
 import io.github.redistoolkit.pubsub.RedisPubSub;
 import io.github.redistoolkit.ratelimit.RateLimiter;
+import io.github.redistoolkit.servlet.RateLimitFilter;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -26,6 +27,7 @@ final class Modules {
     all.put("redis-ratelimit", ClassFiles.with(RateLimiter.class));
     all.put("redis-pubsub", ClassFiles.with(RedisPubSub.class));
     all.put("redis-micrometer", ClassFiles.with(LockMetrics.class));
+    all.put("redis-servlet", ClassFiles.with(RateLimitFilter.class));
     return all;
   }
 

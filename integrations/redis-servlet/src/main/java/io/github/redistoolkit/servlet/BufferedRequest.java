@@ -1,0 +1,261 @@
+package io.github.redistoolkit.servlet;
+
+import jakarta.servlet.AsyncContext;
+import jakarta.servlet.ReadListener;
+import jakarta.servlet.ServletInputStream;
+import jakarta.servlet.ServletRequest;
+import jakarta.servlet.ServletResponse;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletRequestWrapper;
+import jakarta.servlet.http.HttpUpgradeHandler;
+import jakarta.servlet.http.Part;
+import java.io.BufferedReader;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.URLDecoder;
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Enumeration;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** A request whose body was read, and is read from here; its response is to be complete in time. */
+final class BufferedRequest extends HttpServletRequestWrapper {
+
+  private static final String FORM = "application/x-www-form-urlencoded";
+
+  private final byte[] body;
+
+  /** Whether the container read the body, for somebody who asked for a parameter. */
+  private final boolean parsed;
+
+  private @Nullable BodyStream stream;
+  private @Nullable BufferedReader reader;
+  private @Nullable Map<String, String[]> form;
+
+  private BufferedRequest(HttpServletRequest real, byte[] body, boolean parsed) {
+    super(real);
+    this.body = body;
+    this.parsed = parsed;
+  }
+
+  /**
+   * Reads the body.
+   *
+   * @return null if it is larger than {@code maxBody}
+   * @throws IllegalStateException if somebody has read it before
+   */
+  static @Nullable BufferedRequest read(HttpServletRequest real, int maxBody) throws IOException {
+    long declared = real.getContentLengthLong();
+    if (declared > maxBody) {
+      return null;
+    }
+    byte[] body = real.getInputStream().readNBytes(maxBody + 1);
+    if (body.length > maxBody) {
+      return null;
+    }
+    boolean parsed = body.length == 0 && isForm(real);
+    if (declared > body.length && !parsed) {
+      throw new IllegalStateException(
+          "the body was read before "
+              + IdempotencyFilter.class.getSimpleName()
+              + ", which has to come first to know what the request asks for");
+    }
+    return new BufferedRequest(real, body, parsed);
+  }
+
+  byte[] body() {
+    return body;
+  }
+
+  /** What a form has that the container has read, in an order of its own; else nothing. */
+  String parsedForm() {
+    if (!parsed) {
+      return "";
+    }
+    StringBuilder text = new StringBuilder();
+    for (Map.Entry<String, String[]> entry : new TreeMap<>(super.getParameterMap()).entrySet()) {
+      appendWithLength(text.append('\n'), entry.getKey());
+      for (String value : entry.getValue()) {
+        appendWithLength(text.append('='), value);
+      }
+    }
+    return text.toString();
+  }
+
+  private static void appendWithLength(StringBuilder text, String part) {
+    text.append(part.length()).append(':').append(part);
+  }
+
+  private static boolean isForm(HttpServletRequest request) {
+    String type = request.getContentType();
+    return type != null && type.split(";", 2)[0].strip().toLowerCase(Locale.ROOT).equals(FORM);
+  }
+
+  @Override
+  public ServletInputStream getInputStream() {
+    if (reader != null) {
+      throw new IllegalStateException("getReader() was called for this request");
+    }
+    if (stream == null) {
+      stream = new BodyStream(body);
+    }
+    return stream;
+  }
+
+  @Override
+  public BufferedReader getReader() throws IOException {
+    if (stream != null) {
+      throw new IllegalStateException("getInputStream() was called for this request");
+    }
+    if (reader == null) {
+      String encoding = getCharacterEncoding();
+      reader =
+          new BufferedReader(
+              new InputStreamReader(
+                  new ByteArrayInputStream(body),
+                  encoding == null ? StandardCharsets.ISO_8859_1.name() : encoding));
+    }
+    return reader;
+  }
+
+  @Override
+  public @Nullable String getParameter(String name) {
+    String[] values = getParameterMap().get(name);
+    return values == null ? null : values[0];
+  }
+
+  @Override
+  public Enumeration<String> getParameterNames() {
+    return Collections.enumeration(getParameterMap().keySet());
+  }
+
+  @Override
+  public String @Nullable [] getParameterValues(String name) {
+    String[] values = getParameterMap().get(name);
+    return values == null ? null : values.clone();
+  }
+
+  @Override
+  public Map<String, String[]> getParameterMap() {
+    if (parsed || !isForm(this)) {
+      return super.getParameterMap();
+    }
+    if (form == null) {
+      form = form();
+    }
+    return form;
+  }
+
+  /** The container cannot read the body again. */
+  private Map<String, String[]> form() {
+    Map<String, String[]> all = new LinkedHashMap<>();
+    String query = getQueryString();
+    add(all, query == null ? "" : query, StandardCharsets.UTF_8);
+    String encoding = getCharacterEncoding();
+    Charset charset = encoding == null ? StandardCharsets.UTF_8 : Charset.forName(encoding);
+    add(all, new String(body, StandardCharsets.ISO_8859_1), charset);
+    return Collections.unmodifiableMap(all);
+  }
+
+  private static void add(Map<String, String[]> all, String encoded, Charset charset) {
+    for (String pair : encoded.split("&", -1)) {
+      if (!pair.isEmpty()) {
+        String[] parts = pair.split("=", 2);
+        String name = URLDecoder.decode(parts[0], charset);
+        String value = parts.length < 2 ? "" : URLDecoder.decode(parts[1], charset);
+        all.merge(name, new String[] {value}, BufferedRequest::join);
+      }
+    }
+  }
+
+  private static String[] join(String[] values, String[] more) {
+    String[] all = Arrays.copyOf(values, values.length + more.length);
+    System.arraycopy(more, 0, all, values.length, more.length);
+    return all;
+  }
+
+  @Override
+  public Collection<Part> getParts() {
+    throw refusalOfParts();
+  }
+
+  @Override
+  public Part getPart(String name) {
+    throw refusalOfParts();
+  }
+
+  private static IllegalStateException refusalOfParts() {
+    return new IllegalStateException(
+        "the container cannot read the parts of a body that "
+            + IdempotencyFilter.class.getSimpleName()
+            + " has read; read them from getInputStream()");
+  }
+
+  @Override
+  public boolean isAsyncSupported() {
+    return false;
+  }
+
+  @Override
+  public AsyncContext startAsync() {
+    throw CapturedResponse.refusal("an asynchronous response");
+  }
+
+  @Override
+  public AsyncContext startAsync(ServletRequest request, ServletResponse response) {
+    throw CapturedResponse.refusal("an asynchronous response");
+  }
+
+  @Override
+  public <T extends HttpUpgradeHandler> T upgrade(Class<T> handler) {
+    throw CapturedResponse.refusal("an upgrade to another protocol");
+  }
+
+  /** The body, as often as it takes. */
+  private static final class BodyStream extends ServletInputStream {
+
+    private final ByteArrayInputStream bytes;
+
+    BodyStream(byte[] body) {
+      this.bytes = new ByteArrayInputStream(body);
+    }
+
+    @Override
+    public int read() {
+      return bytes.read();
+    }
+
+    @Override
+    public int read(byte[] to, int offset, int length) {
+      return bytes.read(to, offset, length);
+    }
+
+    @Override
+    public int available() {
+      return bytes.available();
+    }
+
+    @Override
+    public boolean isFinished() {
+      return bytes.available() == 0;
+    }
+
+    @Override
+    public boolean isReady() {
+      return true;
+    }
+
+    @Override
+    public void setReadListener(ReadListener listener) {
+      throw CapturedResponse.refusal("a request that is read asynchronously");
+    }
+  }
+}

@@ -1,0 +1,495 @@
+package io.github.redistoolkit.servlet;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.Arguments;
+import io.github.redistoolkit.core.Digests;
+import io.github.redistoolkit.core.EventLog;
+import io.github.redistoolkit.idempotency.Claim;
+import io.github.redistoolkit.idempotency.FingerprintMismatchException;
+import io.github.redistoolkit.idempotency.Fingerprints;
+import io.github.redistoolkit.idempotency.IdempotencyException;
+import io.github.redistoolkit.idempotency.IdempotencyService;
+import io.github.redistoolkit.idempotency.InProgressException;
+import io.github.redistoolkit.idempotency.OutcomeOpenException;
+import io.github.redistoolkit.idempotency.ReplayedFailureException;
+import io.github.redistoolkit.idempotency.Request;
+import io.github.redistoolkit.idempotency.ResultNotRecordedException;
+import io.github.redistoolkit.idempotency.StoredResultException;
+import jakarta.servlet.Filter;
+import jakarta.servlet.FilterChain;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.ServletRequest;
+import jakarta.servlet.ServletResponse;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.util.Collections;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.function.IntPredicate;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * Has each request that carries an {@code Idempotency-Key} handled once, and replays its response
+ * to whoever repeats it: draft-ietf-httpapi-idempotency-key-header-07.
+ *
+ * <pre>{@code
+ * IdempotencyService service = new IdempotencyService(pool, "http", Duration.ofHours(24));
+ * Filter filter =
+ *     IdempotencyFilter.builder(service, request -> request.getUserPrincipal().getName()).build();
+ * }</pre>
+ *
+ * <p><b>Guarantee.</b> That of {@link IdempotencyService}: of all requests with one key of one
+ * caller, on whatever server, one at a time is handled, and none once one has been answered, for
+ * the ttl. The response is recorded before the first byte of it is sent, so a client that has got
+ * one can rely on getting the same again: its status, its body byte for byte, {@code Content-Type},
+ * {@code Content-Encoding} and {@code Content-Language}, and the {@linkplain
+ * Builder#replayedHeaders header fields chosen}.
+ *
+ * <p><b>Limit.</b> A server that dies in the middle leaves a request of which nobody knows whether
+ * it had its effect. It is handled again after the {@linkplain IdempotencyService.Builder#lease
+ * lease}, with {@link #attempt} above 1. So is one whose response could not be recorded, as Redis
+ * was away for too long.
+ *
+ * <p><b>Failure.</b> Bodies of these answers are {@code application/problem+json}.
+ *
+ * <table>
+ *   <caption>What is answered without the application</caption>
+ *   <tr><th>situation</th><th>answer</th></tr>
+ *   <tr><td>no key, unless it is {@linkplain Builder#keyOptional optional}; not one string in
+ *     double quotes, of 1 to 255 characters</td><td>400</td></tr>
+ *   <tr><td>the body is larger than {@link Builder#maxBody}</td><td>413, nothing is claimed</td>
+ *   </tr>
+ *   <tr><td>the same key is being worked on</td><td>409 with {@code Retry-After: 1}, since that may
+ *     be over long before the lease</td></tr>
+ *   <tr><td>the key was used for another method, path, query or body</td><td>422</td></tr>
+ *   <tr><td>its outcome was kept open, or its response was not kept as it was too large or is
+ *     damaged</td><td>409 without {@code Retry-After}</td></tr>
+ *   <tr><td>Redis fails before anything ran</td><td>503</td></tr>
+ *   <tr><td>the scope is null or empty, or cannot be told</td><td>the exception goes to the
+ *     container, which answers 500</td></tr>
+ * </table>
+ *
+ * <table>
+ *   <caption>What becomes of what the application does</caption>
+ *   <tr><th>it</th><th>then</th></tr>
+ *   <tr><td>answers</td><td>recorded and sent, a redirection too</td></tr>
+ *   <tr><td>answers with a status of {@link Builder#abandonWhen}, 5xx by default</td><td>sent, and
+ *     the key is free for another attempt</td></tr>
+ *   <tr><td>calls {@code sendError}</td><td>the same, but the container makes the body, now and at
+ *     each replay</td></tr>
+ *   <tr><td>throws</td><td>thrown on; the key is free unless the service's {@link
+ *     IdempotencyService.Builder#onFailure onFailure} says otherwise</td></tr>
+ *   <tr><td>gives an answer that is larger than the service's {@link
+ *     IdempotencyService.Builder#maxResultBytes maxResultBytes}, or that Redis does not take</td>
+ *     <td>sent, with a warning in the log, and the service's listener is told</td></tr>
+ *   <tr><td>begins an asynchronous response, an upgrade or {@code text/event-stream}, or asks the
+ *     container for the parts of a body</td><td>{@link IllegalStateException} at once</td></tr>
+ *   <tr><td>forwards</td><td>recorded and sent like any other answer. Tomcat 11 closes a response
+ *     after a forward, whatever wraps it: set {@code suspendWrappedResponseAfterForward} of its
+ *     context to false, or the first client gets no body, with a warning in the log</td></tr>
+ * </table>
+ *
+ * <p><b>Security.</b> The scope tells callers apart, so that none can read another's responses: it
+ * must be something that a client cannot choose, such as the authenticated user or tenant. What is
+ * in Redis under a SHA-256 of scope and key is the response itself; {@code Set-Cookie} is never
+ * replayed. Put the filter behind authentication, and before whatever reads the body.
+ *
+ * <p><b>Cost.</b> As {@link IdempotencyService#begin}: two round trips for a new request, one for a
+ * replay. Body and response are held in memory. Nothing is held in Redis's pool while the
+ * application works. Thread-safe.
+ */
+public final class IdempotencyFilter implements Filter {
+
+  static {
+    ModuleVersion.check();
+  }
+
+  private static final EventLog LOG = EventLog.of(IdempotencyFilter.class);
+  private static final TypeToken<String> TEXT = TypeToken.get(String.class);
+  private static final String ATTEMPT = IdempotencyFilter.class.getName() + ".attempt";
+
+  private final IdempotencyService service;
+  private final Function<? super HttpServletRequest, ? extends @Nullable String> scope;
+  private final Set<String> methods;
+  private final boolean keyOptional;
+  private final int maxBody;
+  private final List<String> replayedHeaders;
+  private final IntPredicate abandonWhen;
+
+  private IdempotencyFilter(Builder builder) {
+    this.service = builder.service;
+    this.scope = builder.scope;
+    this.methods = builder.methods;
+    this.keyOptional = builder.keyOptional;
+    this.maxBody = builder.maxBody;
+    Set<String> headers = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
+    headers.addAll(List.of("Content-Encoding", "Content-Language"));
+    headers.addAll(builder.replayedHeaders);
+    headers.remove("Content-Type"); // is replayed anyway, as the container completes it
+    this.replayedHeaders = List.copyOf(headers);
+    this.abandonWhen = builder.abandonWhen;
+  }
+
+  /**
+   * Starts a filter.
+   *
+   * @param service what claims and records; of a name that is used for nothing else
+   * @param scope who a request is from, such as the authenticated user: keys of different scopes
+   *     are different. Not null and not empty for any request that comes here
+   * @return a builder with the defaults
+   * @throws NullPointerException if an argument is null
+   */
+  public static Builder builder(
+      IdempotencyService service,
+      Function<? super HttpServletRequest, ? extends @Nullable String> scope) {
+    return new Builder(
+        Objects.requireNonNull(service, "service"), Objects.requireNonNull(scope, "scope"));
+  }
+
+  /**
+   * Returns the key under which the service knows a request, for {@link IdempotencyService#status},
+   * {@link IdempotencyService#forget} and what stands behind the application, such as a unique
+   * column.
+   *
+   * @param scope who the request is from
+   * @param key the idempotency key, without the quotes
+   * @return a SHA-256 of both; different scopes or keys have different ones
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if one is empty or not valid Unicode
+   */
+  public static String requestId(String scope, String key) {
+    Arguments.requireText(scope, "scope");
+    Arguments.requireText(key, "key");
+    return Digests.sha256(scope.length() + ":" + scope + key);
+  }
+
+  /**
+   * Tells the application which attempt at a request this is.
+   *
+   * @param request that it is handling
+   * @return 1 normally; more if a server vanished that had the request before, so that nobody knows
+   *     how much of the work it has done; 0 if the request did not come through a filter
+   */
+  public static int attempt(ServletRequest request) {
+    return request.getAttribute(ATTEMPT) instanceof Integer attempt ? attempt : 0;
+  }
+
+  /**
+   * Handles a request once.
+   *
+   * @param request of HTTP
+   * @param response to it
+   * @param chain what handles it
+   * @throws IllegalStateException if the scope is null, or the body was read before
+   * @throws IllegalArgumentException if the scope is empty or not valid Unicode
+   * @throws ServletException if it is not HTTP, or as the application throws it
+   * @throws IOException as the container or the application throws it
+   */
+  @Override
+  public void doFilter(ServletRequest request, ServletResponse response, FilterChain chain)
+      throws IOException, ServletException {
+    if (!(request instanceof HttpServletRequest http)
+        || !(response instanceof HttpServletResponse answer)) {
+      throw new ServletException("IdempotencyFilter is for HTTP only");
+    }
+    List<String> sent = Collections.list(http.getHeaders(IdempotencyKey.HEADER));
+    boolean guards = methods.contains(http.getMethod()) && attempt(http) == 0;
+    if (!guards || (sent.isEmpty() && keyOptional)) {
+      chain.doFilter(request, response);
+      return;
+    }
+    String key = sent.size() == 1 ? IdempotencyKey.parse(sent.get(0)) : null;
+    if (key == null) {
+      (sent.isEmpty() ? Problem.KEY_MISSING : Problem.KEY_MALFORMED).send(answer);
+      return;
+    }
+    String id = requestId(scopeOf(http), key);
+    BufferedRequest buffered = BufferedRequest.read(http, maxBody);
+    if (buffered == null) {
+      Problem.BODY_TOO_LARGE.send(answer);
+      return;
+    }
+    handle(Request.of(id).fingerprint(fingerprint(buffered)), buffered, answer, chain);
+  }
+
+  private String scopeOf(HttpServletRequest request) {
+    String found = scope.apply(request);
+    if (found == null) {
+      throw new IllegalStateException(
+          "the scope function of IdempotencyFilter returned null; a request of nobody is not"
+              + " handled");
+    }
+    return found;
+  }
+
+  /** What the request asks for. Lengths tell where a part ends. */
+  private static String fingerprint(BufferedRequest request) {
+    String query = request.getQueryString() == null ? "" : request.getQueryString();
+    return request.getMethod()
+        + ' '
+        + request.getRequestURI().length()
+        + ':'
+        + request.getRequestURI()
+        + query.length()
+        + '?'
+        + query
+        + Fingerprints.bytes(request.body())
+        + request.parsedForm();
+  }
+
+  private void handle(
+      Request request, BufferedRequest http, HttpServletResponse response, FilterChain chain)
+      throws IOException, ServletException {
+    Claim<String> claim;
+    try {
+      claim = service.begin(request, TEXT);
+    } catch (IdempotencyException e) {
+      if (e instanceof InProgressException) {
+        response.setHeader("Retry-After", "1");
+      }
+      problem(e).send(response);
+      return;
+    } catch (JedisException e) {
+      LOG.warn(e, "A request is answered with 503 and not handled, since Redis fails");
+      Problem.NOT_CLAIMED.send(response);
+      return;
+    }
+    if (claim.isReplay()) {
+      replay(claim, response);
+    } else {
+      run(claim, http, response, chain);
+    }
+  }
+
+  private static Problem problem(IdempotencyException e) {
+    if (e instanceof InProgressException) {
+      return Problem.IN_PROGRESS;
+    }
+    if (e instanceof FingerprintMismatchException) {
+      return Problem.OTHER_REQUEST;
+    }
+    if (e instanceof OutcomeOpenException) {
+      return Problem.OUTCOME_OPEN;
+    }
+    return e instanceof ReplayedFailureException ? Problem.FAILED : Problem.NOT_KEPT;
+  }
+
+  private static void replay(Claim<String> claim, HttpServletResponse response) throws IOException {
+    String text = claim.result();
+    Answer answer = text == null ? null : Answer.decode(text);
+    if (answer == null) {
+      LOG.warn("A recorded response cannot be read; does something else use the same service?");
+      Problem.NOT_KEPT.send(response);
+    } else {
+      answer.replay(response);
+    }
+  }
+
+  private void run(
+      Claim<String> claim, BufferedRequest request, HttpServletResponse real, FilterChain chain)
+      throws IOException, ServletException {
+    CapturedResponse captured = new CapturedResponse(real);
+    request.setAttribute(ATTEMPT, claim.attempt());
+    try {
+      chain.doFilter(request, captured);
+    } catch (Throwable failure) {
+      fail(claim, failure);
+      throw failure;
+    }
+    Answer answer = captured.answer(replayedHeaders);
+    if (abandons(claim, answer.status())) {
+      abandon(claim);
+    } else {
+      complete(claim, answer);
+    }
+    if (real.isCommitted()) {
+      LOG.warn(
+          "A response was closed before it was sent, as Tomcat does after a forward unless the"
+              + " context's suspendWrappedResponseAfterForward is false");
+    } else {
+      answer.sendBody(real);
+    }
+  }
+
+  /** If it cannot be told whether to keep an answer, nobody is to do the work again. */
+  private boolean abandons(Claim<String> claim, int status) {
+    try {
+      return abandonWhen.test(status);
+    } catch (RuntimeException | Error e) {
+      complete(claim, new Answer(500, true, List.of(), new byte[0]));
+      throw e;
+    }
+  }
+
+  private static void fail(Claim<String> claim, Throwable failure) {
+    try {
+      if (!claim.fail(failure)) {
+        LOG.warn("A request failed after another server had taken it over");
+      }
+    } catch (JedisException | StoredResultException e) {
+      failure.addSuppressed(e);
+    }
+  }
+
+  private static void abandon(Claim<String> claim) {
+    try {
+      claim.abandon();
+    } catch (JedisException | StoredResultException e) {
+      LOG.warn(e, "The key of a request that failed is not free yet");
+    }
+  }
+
+  private static void complete(Claim<String> claim, Answer answer) {
+    try {
+      claim.complete(answer.encode());
+    } catch (ResultNotRecordedException e) {
+      LOG.warn("A request was handled, and its response was not recorded: {}", e.reason());
+    }
+  }
+
+  /** Sets up an {@link IdempotencyFilter}. Not thread-safe. */
+  public static final class Builder {
+
+    /** That a repetition has no effect is their own promise, and their responses are large. */
+    private static final Set<String> SAFE = Set.of("GET", "HEAD", "OPTIONS", "TRACE");
+
+    private static final Set<String> NEVER_REPLAYED =
+        Set.of("set-cookie", "set-cookie2", "content-length", "transfer-encoding", "connection");
+
+    private static final Pattern TOKEN = Pattern.compile("[!#$%&'*+.^_`|~0-9A-Za-z-]+");
+    private static final int LARGEST_BODY = 512 << 20;
+
+    private final IdempotencyService service;
+    private final Function<? super HttpServletRequest, ? extends @Nullable String> scope;
+    private Set<String> methods = Set.of("POST", "PATCH");
+    private boolean keyOptional;
+    private int maxBody = 1 << 20;
+    private List<String> replayedHeaders = List.of("Location", "ETag");
+    private IntPredicate abandonWhen = status -> status >= 500;
+
+    private Builder(
+        IdempotencyService service,
+        Function<? super HttpServletRequest, ? extends @Nullable String> scope) {
+      this.service = service;
+      this.scope = scope;
+    }
+
+    /**
+     * Sets the methods whose requests are guarded. All others pass.
+     *
+     * @param first a method
+     * @param more others; {@code POST} and {@code PATCH} unless set
+     * @return this builder
+     * @throws NullPointerException if one is null
+     * @throws IllegalArgumentException if one is no method, or one that is safe, such as {@code
+     *     GET}
+     */
+    @CanIgnoreReturnValue
+    public Builder methods(String first, String... more) {
+      Set<String> all = new LinkedHashSet<>();
+      all.add(requireMethod(first));
+      for (String method : more) {
+        all.add(requireMethod(method));
+      }
+      this.methods = Set.copyOf(all);
+      return this;
+    }
+
+    private static String requireMethod(String method) {
+      requireToken(method, "method");
+      if (SAFE.contains(method)) {
+        throw new IllegalArgumentException(
+            "method must not be a safe one, which may be repeated anyway, but is " + method);
+      }
+      return method;
+    }
+
+    @CanIgnoreReturnValue
+    private static String requireToken(String value, String argument) {
+      Objects.requireNonNull(value, argument);
+      if (!TOKEN.matcher(value).matches()) {
+        throw new IllegalArgumentException(argument + " must be a token, but is '" + value + "'");
+      }
+      return value;
+    }
+
+    /**
+     * Lets requests without a key pass, unguarded. Unless this is called, they are answered with
+     * 400.
+     *
+     * @return this builder
+     */
+    @CanIgnoreReturnValue
+    public Builder keyOptional() {
+      this.keyOptional = true;
+      return this;
+    }
+
+    /**
+     * Sets the largest body that a guarded request may have.
+     *
+     * @param bytes from 0 to 512 MiB; 1 MiB unless set
+     * @return this builder
+     * @throws IllegalArgumentException if it is out of range
+     */
+    @CanIgnoreReturnValue
+    public Builder maxBody(int bytes) {
+      this.maxBody = (int) Arguments.requireRange(bytes, "maxBody", 0, LARGEST_BODY);
+      return this;
+    }
+
+    /**
+     * Sets the header fields that are recorded and replayed, besides those that say how to read the
+     * body. Choose none that is of one moment or one connection.
+     *
+     * @param names of fields; {@code Location} and {@code ETag} unless set
+     * @return this builder
+     * @throws NullPointerException if one is null
+     * @throws IllegalArgumentException if one is no name of a field, or is {@code Set-Cookie},
+     *     {@code Content-Length}, {@code Transfer-Encoding} or {@code Connection}
+     */
+    @CanIgnoreReturnValue
+    public Builder replayedHeaders(String... names) {
+      for (String name : names) {
+        requireToken(name, "header");
+        if (NEVER_REPLAYED.contains(name.toLowerCase(Locale.ROOT))) {
+          throw new IllegalArgumentException("header must be one to replay, but is " + name);
+        }
+      }
+      this.replayedHeaders = List.of(names);
+      return this;
+    }
+
+    /**
+     * Sets which answers are not kept, so that the request may be sent again and handled anew. To
+     * keep them all: {@code abandonWhen(status -> false)}.
+     *
+     * @param statuses tells it of a status; 500 and above unless set
+     * @return this builder
+     * @throws NullPointerException if {@code statuses} is null
+     */
+    @CanIgnoreReturnValue
+    public Builder abandonWhen(IntPredicate statuses) {
+      this.abandonWhen = Objects.requireNonNull(statuses, "statuses");
+      return this;
+    }
+
+    /**
+     * Returns the filter.
+     *
+     * @return a new filter
+     */
+    public IdempotencyFilter build() {
+      return new IdempotencyFilter(this);
+    }
+  }
+}

@@ -4,6 +4,7 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
@@ -202,6 +203,7 @@ class RateLimiterPlainIT {
       clock.addAndGet(micros);
     }
 
+    @CanIgnoreReturnValue
     Booking[] take(long permits, long maxWait) {
       calls += sentAgain ? 0 : 1;
       Booking[] both = {

@@ -16,6 +16,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -87,6 +88,7 @@ public final class RateLimiter {
   private static final int MOST_DEMANDS = 16;
 
   private final RedisAccess redis;
+  private final LongAdder degraded = new LongAdder();
   private final String name;
   private final String keyStart;
   private final String keyEnd;
@@ -179,6 +181,16 @@ public final class RateLimiter {
    */
   public static Builder builder(UnifiedJedis client, String name) {
     return new Builder(RedisAccess.of(client, "redis-ratelimit"), name);
+  }
+
+  /**
+   * Returns how often this limiter's {@linkplain Builder#onUnavailable policy} has decided since
+   * Redis could not: a figure to watch, as {@link OnUnavailable#ALLOW} lets everybody pass then.
+   *
+   * @return the number of decisions; 0 under {@link OnUnavailable#THROW}
+   */
+  public long degraded() {
+    return degraded.sum();
   }
 
   /**
@@ -551,6 +563,7 @@ public final class RateLimiter {
     if (onUnavailable == OnUnavailable.THROW || !Failures.isPassing(e)) {
       throw e;
     }
+    degraded.increment();
     LOG.warn(e, "Redis cannot decide: {} of limiter {} does", onUnavailable, name);
     return Decision.degraded(onUnavailable == OnUnavailable.ALLOW, limits.get(0), e);
   }

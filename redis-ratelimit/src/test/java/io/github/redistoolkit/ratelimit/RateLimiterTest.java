@@ -33,6 +33,19 @@ class RateLimiterTest {
   private final RateLimiter limiter = new RateLimiter(client, "name", 3, SECOND);
 
   @Test
+  void whatThePolicyDecidesIsCounted() {
+    RateLimiter limiter =
+        RateLimiter.builder(client, "name")
+            .limit(Limit.of(1, Duration.ofMinutes(1)))
+            .onUnavailable(OnUnavailable.ALLOW)
+            .build();
+    for (int i = 0; i < 3; i++) {
+      assertThat(limiter.degraded(), is((long) i));
+      assertThat(limiter.isAllowed("id"), is(true));
+    }
+  }
+
+  @Test
   void refusesNull() {
     assertThrows(
         NullPointerException.class, () -> new RateLimiter((UnifiedJedis) null, "name", 1, SECOND));

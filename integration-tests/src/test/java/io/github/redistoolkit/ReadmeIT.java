@@ -26,6 +26,7 @@ import io.github.redistoolkit.ratelimit.Limit;
 import io.github.redistoolkit.ratelimit.RateLimiter;
 import io.github.redistoolkit.servlet.IdempotencyFilter;
 import io.github.redistoolkit.servlet.RateLimitFilter;
+import io.github.redistoolkit.spring.ToolkitCaches;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.TestRedis;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -104,7 +105,7 @@ class ReadmeIT {
       assertThat(block.group(1), here.contains(comparable(block.group(1))), is(true));
       examples++;
     }
-    assertThat(examples, is(8));
+    assertThat(examples, is(9));
   }
 
   private static String comparable(String java) {
@@ -225,6 +226,15 @@ class ReadmeIT {
             .build();
 
     assertThat(List.of(rateLimit, idempotency).size(), is(2));
+  }
+
+  @Test
+  void springCaches() {
+    ToolkitCaches caches =
+        ToolkitCaches.builder(pool).cache("users", User.class, Duration.ofMinutes(10)).build();
+
+    assertThat(caches.getCacheNames(), contains("users"));
+    caches.close();
   }
 
   @Test

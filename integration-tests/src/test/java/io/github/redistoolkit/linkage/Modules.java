@@ -8,6 +8,7 @@ import io.github.redistoolkit.micrometer.LockMetrics;
 import io.github.redistoolkit.pubsub.RedisPubSub;
 import io.github.redistoolkit.ratelimit.RateLimiter;
 import io.github.redistoolkit.servlet.RateLimitFilter;
+import io.github.redistoolkit.spring.ToolkitCaches;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -28,6 +29,7 @@ final class Modules {
     all.put("redis-pubsub", ClassFiles.with(RedisPubSub.class));
     all.put("redis-micrometer", ClassFiles.with(LockMetrics.class));
     all.put("redis-servlet", ClassFiles.with(RateLimitFilter.class));
+    all.put("redis-spring-boot-starter", ClassFiles.with(ToolkitCaches.class));
     return all;
   }
 

@@ -39,6 +39,8 @@ import java.util.function.ToDoubleFunction;
  *   <tr><td>{@code cache.load.uncached}</td><td>counter: loads that went without Redis</td></tr>
  *   <tr><td>{@code cache.load.early}</td>
  *     <td>counter: loads that refreshed an entry before it ended</td></tr>
+ *   <tr><td>{@code cache.load.stale}</td><td>counter: entries past their time that were returned,
+ *     since their loader failed</td></tr>
  *   <tr><td>{@code cache.redis.failures}</td>
  *     <td>counter: failures of Redis that callers were not told of</td></tr>
  *   <tr><td>{@code cache.redis.cooldowns}</td>
@@ -173,6 +175,12 @@ public final class CacheMetrics implements MeterBinder {
         "Loads that refreshed an entry before it ended",
         tags,
         CacheStats::earlyLoads);
+    counter(
+        registry,
+        "cache.load.stale",
+        "Entries past their time that were returned, since their loader failed",
+        tags,
+        CacheStats::staleHits);
   }
 
   private void bindFailures(MeterRegistry registry) {

@@ -1,0 +1,123 @@
+package io.github.redistoolkit.spring;
+
+import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import javax.net.ssl.SSLParameters;
+import org.jspecify.annotations.Nullable;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails.Sentinel;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails.Standalone;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisProperties;
+import org.springframework.boot.ssl.SslBundle;
+import redis.clients.jedis.DefaultJedisClientConfig;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.JedisClientConfig;
+import redis.clients.jedis.JedisPool;
+import redis.clients.jedis.JedisPoolConfig;
+import redis.clients.jedis.JedisSentinelPool;
+import redis.clients.jedis.util.Pool;
+
+/**
+ * A pool of what Boot knows of Redis, be it from {@code spring.data.redis.*} or a container. Of a
+ * kind that every version of Jedis has which Boot brings.
+ *
+ * @param details where Redis is
+ * @param properties how to go there
+ */
+@SuppressWarnings("deprecation") // in Jedis 8, and the only ones that Jedis 7.0 has too
+record DetailsPool(DataRedisConnectionDetails details, DataRedisProperties properties) {
+
+  /** A pool without a limit would have callers wait for ever. */
+  private static final Duration LONGEST_WAIT = Duration.ofSeconds(10);
+
+  private static final int SMALLEST_TIMEOUT_MILLIS = 1;
+
+  Pool<Jedis> make() {
+    if (details.getCluster() != null) {
+      throw new IllegalStateException(
+          "spring.data.redis.cluster.nodes is set, and no client is made for a Cluster; define a"
+              + " bean of a RedisClusterClient, or of a JedisCluster before Jedis 7.2");
+    }
+    Sentinel sentinel = details.getSentinel();
+    if (sentinel != null) {
+      return new JedisSentinelPool(
+          sentinel.getMaster(),
+          sentinels(sentinel),
+          limits(),
+          config(details.getUsername(), details.getPassword(), sentinel.getDatabase()),
+          config(sentinel.getUsername(), sentinel.getPassword(), 0));
+    }
+    Standalone standalone = details.getStandalone();
+    if (standalone == null) {
+      throw new IllegalStateException(
+          "spring.data.redis.* names neither one server nor sentinels; define a bean of a"
+              + " UnifiedJedis or a Pool<Jedis>");
+    }
+    return new JedisPool(
+        limits(),
+        new HostAndPort(standalone.getHost(), standalone.getPort()),
+        config(details.getUsername(), details.getPassword(), standalone.getDatabase()));
+  }
+
+  private static Set<HostAndPort> sentinels(Sentinel sentinel) {
+    Set<HostAndPort> nodes = new LinkedHashSet<>();
+    sentinel.getNodes().forEach(node -> nodes.add(new HostAndPort(node.host(), node.port())));
+    return nodes;
+  }
+
+  private JedisClientConfig config(@Nullable String user, @Nullable String password, int database) {
+    DefaultJedisClientConfig.Builder config =
+        DefaultJedisClientConfig.builder().user(user).password(password).database(database);
+    if (properties.getTimeout() != null) {
+      config.socketTimeoutMillis(millis(properties.getTimeout()));
+    }
+    if (properties.getConnectTimeout() != null) {
+      config.connectionTimeoutMillis(millis(properties.getConnectTimeout()));
+    }
+    if (properties.getClientName() != null) {
+      config.clientName(properties.getClientName());
+    }
+    SslBundle bundle = details.getSslBundle();
+    if (bundle != null) {
+      config.ssl(true).sslSocketFactory(bundle.createSslContext().getSocketFactory());
+      config.sslParameters(parameters(bundle));
+    }
+    return config.build();
+  }
+
+  private static int millis(Duration timeout) {
+    return Math.max(SMALLEST_TIMEOUT_MILLIS, Math.toIntExact(timeout.toMillis()));
+  }
+
+  private static SSLParameters parameters(SslBundle bundle) {
+    SSLParameters parameters = new SSLParameters();
+    // Jedis does not look at the name of the server unless told to.
+    parameters.setEndpointIdentificationAlgorithm("HTTPS");
+    if (bundle.getOptions().getCiphers() != null) {
+      parameters.setCipherSuites(bundle.getOptions().getCiphers());
+    }
+    if (bundle.getOptions().getEnabledProtocols() != null) {
+      parameters.setProtocols(bundle.getOptions().getEnabledProtocols());
+    }
+    return parameters;
+  }
+
+  private JedisPoolConfig limits() {
+    JedisPoolConfig config = new JedisPoolConfig();
+    config.setMaxWait(LONGEST_WAIT);
+    config.setJmxEnabled(false);
+    DataRedisProperties.Pool pool = properties.getJedis().getPool();
+    config.setMaxTotal(pool.getMaxActive());
+    config.setMaxIdle(pool.getMaxIdle());
+    config.setMinIdle(pool.getMinIdle());
+    if (pool.getMaxWait() != null && !pool.getMaxWait().isNegative()) {
+      config.setMaxWait(pool.getMaxWait());
+    }
+    if (pool.getTimeBetweenEvictionRuns() != null) {
+      config.setTimeBetweenEvictionRuns(pool.getTimeBetweenEvictionRuns());
+    }
+    return config;
+  }
+}

@@ -1,0 +1,176 @@
+package io.github.redistoolkit.spring;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.github.redistoolkit.idempotency.IdempotencyListener;
+import io.github.redistoolkit.idempotency.IdempotencyService;
+import io.github.redistoolkit.lock.LockListener;
+import io.github.redistoolkit.lock.RedisLocks;
+import io.github.redistoolkit.micrometer.IdempotencyMetrics;
+import io.github.redistoolkit.micrometer.LockMetrics;
+import io.github.redistoolkit.micrometer.RateLimiterMetrics;
+import io.github.redistoolkit.pubsub.PubSubListener;
+import io.github.redistoolkit.pubsub.RedisPubSub;
+import io.github.redistoolkit.ratelimit.RateLimiterListener;
+import io.micrometer.core.instrument.MeterRegistry;
+import java.util.function.Supplier;
+import org.springframework.beans.factory.ObjectProvider;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisProperties;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Import;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.util.Pool;
+
+/**
+ * Makes the beans of the toolkit.
+ *
+ * <table>
+ *   <caption>Beans, each only if the application has none of its type</caption>
+ *   <tr><th>type</th><th>set by</th></tr>
+ *   <tr><td>{@code Pool<Jedis>}, unless there is a {@code UnifiedJedis}</td>
+ *     <td>{@code spring.data.redis.*} or a {@code @ServiceConnection}; one server or sentinels</td>
+ *   </tr>
+ *   <tr><td>{@link IdempotencyService}</td><td>{@code redis.toolkit.idempotency.*}, and an {@link
+ *     IdempotencyListener} if there is one</td></tr>
+ *   <tr><td>{@link io.github.redistoolkit.ratelimit.RateLimiter} for each name, as {@code
+ *     <name>RateLimiter}</td><td>{@code redis.toolkit.ratelimit.limits.<name>=100/1m,10/1s}, and a
+ *     {@link RateLimiterListener} if there is one</td></tr>
+ *   <tr><td>{@link RedisLocks}</td><td>a {@link LockListener} if there is one</td></tr>
+ *   <tr><td>{@link RedisPubSub}</td><td>a {@link PubSubListener} if there is one; closed before the
+ *     client</td></tr>
+ *   <tr><td>these listeners, but that of pub/sub</td><td>made by redis-micrometer if it is there
+ *     and the application has a {@link MeterRegistry}</td></tr>
+ * </table>
+ *
+ * <p>What is malformed fails the start with the name of its property.
+ */
+@AutoConfiguration(
+    afterName = {
+      "org.springframework.boot.data.redis.autoconfigure.DataRedisAutoConfiguration",
+      "org.springframework.boot.micrometer.metrics.autoconfigure"
+          + ".CompositeMeterRegistryAutoConfiguration"
+    })
+@EnableConfigurationProperties(RedisToolkitProperties.class)
+@Import(LimitersRegistrar.class)
+public final class RedisToolkitAutoConfiguration {
+
+  static {
+    ModuleVersion.check();
+  }
+
+  /** Called by Spring. */
+  public RedisToolkitAutoConfiguration() {}
+
+  @Bean
+  Connections redisToolkitConnections(
+      ObjectProvider<UnifiedJedis> clients, ObjectProvider<Pool<Jedis>> pools) {
+    UnifiedJedis client = clients.getIfAvailable();
+    if (client != null) {
+      return Connections.of(client);
+    }
+    Pool<Jedis> pool = pools.getIfAvailable();
+    if (pool != null) {
+      return Connections.of(pool);
+    }
+    throw new IllegalStateException(
+        "the Redis toolkit has no Redis: define a bean of a UnifiedJedis or a Pool<Jedis>, or add"
+            + " spring-boot-data-redis and set spring.data.redis.*");
+  }
+
+  @Bean
+  @ConditionalOnMissingBean
+  IdempotencyService idempotencyService(
+      Connections redis,
+      RedisToolkitProperties properties,
+      ObjectProvider<IdempotencyListener> listener) {
+    RedisToolkitProperties.Idempotency settings = properties.idempotency();
+    IdempotencyService.Builder builder =
+        of(
+            "name",
+            settings.name(),
+            () ->
+                redis.over(
+                    pool -> IdempotencyService.builder(pool, settings.name()),
+                    client -> IdempotencyService.builder(client, settings.name())));
+    of("ttl", settings.ttl(), () -> builder.ttl(settings.ttl()));
+    of("lease", settings.lease(), () -> builder.lease(settings.lease()));
+    listener.ifAvailable(builder::listener);
+    return builder.build();
+  }
+
+  /** Takes a setting, or refuses it by the name of its property. */
+  @CanIgnoreReturnValue
+  private static <T> T of(String property, Object value, Supplier<T> taking) {
+    try {
+      return taking.get();
+    } catch (IllegalArgumentException e) {
+      throw new InvalidConfigurationPropertyValueException(
+          "redis.toolkit.idempotency." + property, value, String.valueOf(e.getMessage()));
+    }
+  }
+
+  @Bean
+  @ConditionalOnMissingBean
+  RedisLocks redisLocks(Connections redis, ObjectProvider<LockListener> listener) {
+    RedisLocks.Builder builder = redis.over(RedisLocks::builder, RedisLocks::builder);
+    LockListener found = listener.getIfAvailable();
+    return (found == null ? builder : builder.listener(found)).build();
+  }
+
+  @Bean(destroyMethod = "close")
+  @ConditionalOnMissingBean
+  RedisPubSub redisPubSub(Connections redis, ObjectProvider<PubSubListener> listener) {
+    RedisPubSub.Builder builder = redis.over(RedisPubSub::builder, RedisPubSub::builder);
+    listener.ifAvailable(builder::listener);
+    return builder.build();
+  }
+
+  /** For an application that has no Jedis of its own. */
+  @Configuration(proxyBeanMethods = false)
+  @ConditionalOnClass(DataRedisConnectionDetails.class)
+  @ConditionalOnMissingBean({UnifiedJedis.class, Pool.class})
+  @ConditionalOnBean(DataRedisConnectionDetails.class)
+  @EnableConfigurationProperties(DataRedisProperties.class)
+  static class FromConnectionDetails {
+
+    @Bean(destroyMethod = "close")
+    Pool<Jedis> redisToolkitPool(
+        DataRedisConnectionDetails details, DataRedisProperties properties) {
+      return new DetailsPool(details, properties).make();
+    }
+  }
+
+  /** Where the application is measured. */
+  @Configuration(proxyBeanMethods = false)
+  @ConditionalOnClass({MeterRegistry.class, LockMetrics.class})
+  @ConditionalOnBean(MeterRegistry.class)
+  static class Metrics {
+
+    @Bean
+    @ConditionalOnMissingBean
+    RateLimiterListener rateLimiterMetrics(MeterRegistry registry) {
+      return RateLimiterMetrics.listener(registry);
+    }
+
+    @Bean
+    @ConditionalOnMissingBean
+    IdempotencyListener idempotencyMetrics(
+        MeterRegistry registry, RedisToolkitProperties properties) {
+      return IdempotencyMetrics.listener(registry, properties.idempotency().name());
+    }
+
+    @Bean
+    @ConditionalOnMissingBean
+    LockListener lockMetrics(MeterRegistry registry) {
+      return LockMetrics.listener(registry, "application");
+    }
+  }
+}

@@ -34,14 +34,16 @@ class RateLimiterTest {
 
   @Test
   void whatThePolicyDecidesIsCounted() {
-    RateLimiter limiter =
-        RateLimiter.builder(client, "name")
-            .limit(Limit.of(1, Duration.ofMinutes(1)))
-            .onUnavailable(OnUnavailable.ALLOW)
-            .build();
-    for (int i = 0; i < 3; i++) {
-      assertThat(limiter.degraded(), is((long) i));
-      assertThat(limiter.isAllowed("id"), is(true));
+    try (UnifiedJedis refused = RedisClient.builder().connectionProvider(nobody()).build()) {
+      RateLimiter limiter =
+          RateLimiter.builder(refused, "name")
+              .limit(Limit.of(1, Duration.ofMinutes(1)))
+              .onUnavailable(OnUnavailable.ALLOW)
+              .build();
+      for (int i = 0; i < 3; i++) {
+        assertThat(limiter.degraded(), is((long) i));
+        assertThat(limiter.isAllowed("id"), is(true));
+      }
     }
   }
 
@@ -237,7 +239,7 @@ class RateLimiterTest {
   /** A client that fails whatever is sent to it. */
   private static UnifiedJedis unreachable() {
     return RedisClient.builder()
-        .connectionProvider(new PooledConnectionProvider(new HostAndPort("127.0.0.1", 1)))
+        .connectionProvider(nobody())
         .commandExecutor(
             new CommandExecutor() {
               @Override
@@ -249,5 +251,10 @@ class RateLimiterTest {
               public void close() {}
             })
         .build();
+  }
+
+  /** Leads to a port on which nobody listens. */
+  private static PooledConnectionProvider nobody() {
+    return new PooledConnectionProvider(new HostAndPort("127.0.0.1", 1));
   }
 }

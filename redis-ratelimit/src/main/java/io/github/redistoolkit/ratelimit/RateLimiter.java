@@ -56,8 +56,8 @@ import redis.clients.jedis.util.Pool;
  *
  * <p><b>Cost.</b> One round trip for each decision, two for the first one on a server that does not
  * know the script yet, and no thread. State is one key for each id, <code>
- * &lt;prefix&gt;&lt;name&gt;:&#123;&lt;id&gt;&#125;</code>: some 70 bytes and 10 for each grant in
- * a window, at most 12 KB for each window and 32 bytes for each bucket (with bookings ahead, 10
+ * &lt;prefix&gt;&lt;name&gt;:&#123;&lt;id&gt;&#125;</code>: some 60 bytes and 10 for each grant in
+ * a window, at most 12 KB for each window and 34 bytes for each bucket (with bookings ahead, 10
  * bytes more for each). It has a TTL, set in the same step as the write, and is gone a window after
  * the last grant; of an id that is used again and again up to half a window later.
  *
@@ -98,6 +98,7 @@ public final class RateLimiter {
   private final Supplier<String> clock;
   private final Supplier<String> calls;
   private final boolean plainly;
+  private final Ticker ticker = Ticker.system();
   private final @Nullable RateLimiterListener listener;
   private final @Nullable Denials denials;
   private final @Nullable PermitsAhead ahead;
@@ -147,12 +148,11 @@ public final class RateLimiter {
     this.calls = builder.calls;
     this.plainly = builder.plainly;
     this.listener = builder.listener;
-    this.denials =
-        builder.mostDenials == 0 ? null : new Denials(builder.mostDenials, Ticker.system());
+    this.denials = builder.mostDenials == 0 ? null : new Denials(builder.mostDenials, ticker);
     this.ahead =
         builder.mostAhead == 0
             ? null
-            : new PermitsAhead(builder.mostAhead, builder.hold, new AskedAhead(), Ticker.system());
+            : new PermitsAhead(builder.mostAhead, builder.hold, new AskedAhead(), ticker);
   }
 
   /**
@@ -611,12 +611,12 @@ public final class RateLimiter {
   }
 
   /** Sleeps no shorter than this: Java's sleep may round to milliseconds. */
-  private static void sleep(long micros) throws InterruptedException {
-    long deadline = System.nanoTime() + TimeUnit.MICROSECONDS.toNanos(micros);
-    long left = deadline - System.nanoTime();
+  private void sleep(long micros) throws InterruptedException {
+    long deadline = ticker.nanoTime() + TimeUnit.MICROSECONDS.toNanos(micros);
+    long left = deadline - ticker.nanoTime();
     while (left > 0) {
       TimeUnit.NANOSECONDS.sleep(left);
-      left = deadline - System.nanoTime();
+      left = deadline - ticker.nanoTime();
     }
   }
 

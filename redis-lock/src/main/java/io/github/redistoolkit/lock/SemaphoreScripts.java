@@ -23,6 +23,9 @@ import io.github.redistoolkit.core.LuaScript;
  * and marks, <code>t&lt;owner&gt;</code> with the time until when a request may still be under way
  * of an owner that has ended or given up. All times are the server's, in microseconds.
  *
+ * <p>What cannot be a semaphore's state is answered {@code LOCKSTATE} and left as it is; a field
+ * with a time that no lease or mark has is dropped.
+ *
  * <p>A request reads the state and what there is of its owner. Only when {@code first} or {@code
  * due} has passed it looks at all of them, so that what it costs does not depend on how many there
  * are.
@@ -48,7 +51,8 @@ final class SemaphoreScripts {
             string.match(state, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)(.*)$')
         token, held, first = tonumber(token), tonumber(held), tonumber(first)
         last, due = tonumber(last), tonumber(due)
-        sound = token and token <= 9007199254740000 and last - now <= 31622400000000
+        sound = token and token <= 9007199254740000 and held <= 100000 and first <= last
+            and last - now <= 31622400000000 and due - now <= 31622400000000
       end
       if entry and sound then
         stop, move, mine = string.match(entry, '^(%d+) (%d+) (%d+)$')
@@ -70,7 +74,7 @@ final class SemaphoreScripts {
         local kind = string.sub(all[i], 1, 1)
         local ends = kind ~= 's' and all[i] ~= 'h' .. me
             and tonumber(string.match(all[i + 1], '^%d+') or 0)
-        if ends and ends <= now then
+        if ends and (ends <= now or ends - now > 31622400000000) then
           gone[#gone + 1] = all[i]
         elseif ends and kind == 'h' then
           held = held + 1
@@ -138,7 +142,7 @@ final class SemaphoreScripts {
                 end
                 return mine
               end
-              if mark and tonumber(mark) > now then
+              if mark and (tonumber(mark) or 0) > now then
                 return -1
               end
 
@@ -215,7 +219,7 @@ final class SemaphoreScripts {
                 return 0
               end
               local survey = (held > 1 and first <= now) or (due > 0 and due <= now)
-              if waiters ~= '0' and tonumber(waiters) <= now then
+              if tonumber(waiters) <= now or waiters - now > 4000000 then
                 waiters = '0'
               end
               if entry then

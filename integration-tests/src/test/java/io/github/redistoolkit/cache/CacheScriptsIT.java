@@ -316,7 +316,7 @@ class CacheScriptsIT extends CacheFaultSuite {
         new RedisStore<>(
             redis.access(),
             new Codec<>(Json.standard(), TypeToken.get(Integer.class)),
-            new Names(""),
+            new Names("", Names.Writing.VERBATIM, 1024),
             RedisStore.Reading.VALUE_ALONE,
             0);
     store.hold(List.of(key), "mine", 10_000, 60_000);

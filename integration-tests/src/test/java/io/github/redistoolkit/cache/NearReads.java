@@ -27,7 +27,7 @@ class NearReads implements AutoCloseable {
     this.prefix = prefix;
     Codec<Long> codec = new Codec<>(Json.standard(), TypeToken.get(Long.class));
     RedisAccess redis = pool.access();
-    Names names = new Names(prefix);
+    Names names = new Names(prefix, Names.Writing.VERBATIM, 1024);
     this.tracking = new Tracking(redis, listening.access());
     this.near =
         new NearCache<>(

@@ -29,6 +29,8 @@ public final class CacheBuilder<V> {
   final RedisAccess redis;
   final TypeToken<V> type;
   final String prefix;
+  Names.Writing writing = Names.Writing.VERBATIM;
+  int maxKeyBytes = 1024;
   long defaultTtlMillis = Duration.ofDays(1).toMillis();
   Json json = Json.standard();
   long nullTtlMillis;
@@ -47,6 +49,36 @@ public final class CacheBuilder<V> {
     this.redis = redis;
     this.prefix = prefix;
     this.type = requireNonNull(type, "type");
+  }
+
+  /**
+   * Writes keys encoded: {@code %} and braces as {@code %25}, {@code %7B} and {@code %7D}, and a
+   * key of more than 200 bytes as {@code %sha256-} and its digest, as the other modules write
+   * theirs. So in a Cluster no key that a user makes up chooses its slot by a hash tag, and many
+   * that begin with the same one are spread; and no key takes much memory. Verbatim unless set.
+   * Other programs must encode keys in the same way to find entries, and all caches of a prefix
+   * alike.
+   *
+   * @return this
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> encodeKeys() {
+    this.writing = Names.Writing.ENCODED;
+    return this;
+  }
+
+  /**
+   * Sets how long keys may be: a longer one is refused. 1,024 bytes unless set.
+   *
+   * @param bytes the bytes of UTF-8, without the prefix; from 1 to 1 MiB
+   * @return this
+   * @throws IllegalArgumentException if it is out of range
+   */
+  @CanIgnoreReturnValue
+  public CacheBuilder<V> maxKeyBytes(int bytes) {
+    Arguments.requireRange(bytes, "maxKeyBytes", 1, 1 << 20);
+    this.maxKeyBytes = bytes;
+    return this;
   }
 
   /**
@@ -322,6 +354,8 @@ public final class CacheBuilder<V> {
   CacheBuilder<String> ofVersions(long holdMillis) {
     CacheBuilder<String> versions =
         new CacheBuilder<>(redis, prefix + "#group:", TypeToken.get(String.class));
+    versions.writing = writing;
+    versions.maxKeyBytes = maxKeyBytes;
     versions.holdMillis = holdMillis;
     versions.nearEntries = nearEntries;
     versions.nearBytes = nearBytes;

@@ -38,6 +38,8 @@ public final class CacheGroup<V> {
 
   static final int VERSION_DAYS = 30;
 
+  private static final int VERSION_LENGTH = 36;
+
   private static final Duration VERSION_TTL = Duration.ofDays(VERSION_DAYS);
 
   private final CacheService<V> entries;
@@ -62,7 +64,7 @@ public final class CacheGroup<V> {
    */
   public Optional<V> get(String key) {
     String inside = current(key);
-    return inside == null ? Optional.empty() : entries.get(inside);
+    return inside == null ? Optional.empty() : entries.getWithin(inside);
   }
 
   /**
@@ -81,10 +83,10 @@ public final class CacheGroup<V> {
    */
   public void set(String key, V value, Duration ttl) {
     requireNonNull(value, "value");
-    long unused = Lifetimes.ttlMillis(ttl, "ttl");
+    long ttlMillis = Lifetimes.ttlMillis(ttl, "ttl");
     String inside = current(key);
     if (inside != null) {
-      entries.set(inside, value, ttl);
+      entries.setWithin(inside, value, ttlMillis);
     }
   }
 
@@ -100,7 +102,7 @@ public final class CacheGroup<V> {
    */
   public @Nullable V getOrLoad(String key, Duration ttl, Loader<? extends V> loader) {
     requireNonNull(loader, "loader");
-    long unused = Lifetimes.ttlMillis(ttl, "ttl");
+    long ttlMillis = Lifetimes.ttlMillis(ttl, "ttl");
     String inside;
     try {
       inside = current(key);
@@ -109,7 +111,7 @@ public final class CacheGroup<V> {
     }
     return inside == null
         ? entries.loadUncached(uncached(key), null, loader)
-        : entries.getOrLoad(inside, ttl, loader);
+        : entries.getOrLoadWithin(inside, ttlMillis, loader);
   }
 
   /**
@@ -125,7 +127,7 @@ public final class CacheGroup<V> {
   @CanIgnoreReturnValue
   public boolean delete(String key) {
     String inside = current(key);
-    return inside != null && entries.delete(inside);
+    return inside != null && entries.deleteWithin(inside);
   }
 
   /** What tells loads without Redis of this group from those of others. */
@@ -135,13 +137,15 @@ public final class CacheGroup<V> {
 
   /** The key with the versions of this moment; null if one of the names is held by an update. */
   private @Nullable String current(String key) {
-    CacheService.requireKey(key);
+    entries.requireKey(key);
     List<String> now = new ArrayList<>();
     if (names.size() == 1) {
-      versions.get(names.get(0)).ifPresent(now::add);
+      versions.get(names.get(0)).filter(CacheGroup::isVersion).ifPresent(now::add);
     } else {
       Map<String, String> all = versions.getAll(names);
-      names.forEach(name -> Optional.ofNullable(all.get(name)).ifPresent(now::add));
+      names.forEach(
+          name ->
+              Optional.ofNullable(all.get(name)).filter(CacheGroup::isVersion).ifPresent(now::add));
     }
     if (now.size() < names.size()) {
       now.clear();
@@ -157,14 +161,22 @@ public final class CacheGroup<V> {
   }
 
   private @Nullable String version(String name) {
-    Optional<String> present = versions.getFresh(name);
+    Optional<String> present = versions.getFresh(name).filter(CacheGroup::isVersion);
     if (present.isEmpty()) {
+      // Something of others, which nobody may find a version in, would keep the group from caching.
+      versions.deleteUnless(name, CacheGroup::isVersion);
       String made = UUID.randomUUID().toString();
       if (versions.putIfAbsent(name, made, VERSION_TTL)) {
         return made;
       }
-      present = versions.getFresh(name);
+      present = versions.getFresh(name).filter(CacheGroup::isVersion);
     }
     return present.orElse(null);
+  }
+
+  /** Whether this may be a part of Redis keys: what others put there may be anything. */
+  private static boolean isVersion(String text) {
+    return text.length() == VERSION_LENGTH
+        && text.chars().allMatch(c -> c == '-' || (c < 128 && Character.digit(c, 16) >= 0));
   }
 }

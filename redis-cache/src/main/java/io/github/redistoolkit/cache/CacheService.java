@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
@@ -41,8 +42,14 @@ import redis.clients.jedis.util.Pool;
  * paused beyond its lease, or Redis fails, another JVM may run the loader too. While a key is being
  * loaded its mark {@code #lease:…} stands under it, and while it is held by {@link
  * CacheAside#update} the mark {@code #hold:…}; to every method here that is an absence, but other
- * programs that read the entries must skip what begins with {@code #}. Keys that begin with {@code
- * #group:}, {@code #in:} or {@code #near:} are the cache's own.
+ * programs that read the entries must skip what begins with {@code #}.
+ *
+ * <p><b>Keys</b> are written as they are, so a hash tag in one chooses its Cluster slot; {@link
+ * CacheBuilder#encodeKeys} spreads them. They have {@linkplain CacheBuilder#maxKeyBytes 1,024
+ * bytes} at most. What begins with {@code #group:}, {@code #in:}, {@code #near:}, {@code #lease:}
+ * or {@code #hold:} is the cache's own and is refused, and so are a prefix and a key that lead to
+ * where the other modules have their keys unless they are told otherwise: {@code idem:}, {@code
+ * lock:} and {@code rl:}. Prefixes that you give to other modules must not begin as this one does.
  *
  * <p><b>Failure.</b> If Redis fails, {@code getOrLoad} loads without it, one load at a time per key
  * in this JVM, and counts that; all other methods throw the {@link JedisException}, after which a
@@ -80,7 +87,7 @@ public final class CacheService<V> implements AutoCloseable {
 
   static final Duration LONGEST_WAIT = Duration.ofDays(1);
 
-  private final RedisAccess redis;
+  private final Names names;
   private final long defaultTtlMillis;
   private final Duration maxWait;
   private final long holdMillis;
@@ -110,8 +117,8 @@ public final class CacheService<V> implements AutoCloseable {
    *     {@code user:7}. Values of another type need another prefix
    * @param type the type of the values
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate, or no
-   *     value of the type could be read back, as Gson says of abstract types
+   * @throws IllegalArgumentException if the prefix is empty or reserved or has an unpaired
+   *     surrogate, or no value of the type could be read back, as Gson says of abstract types
    */
   public CacheService(Pool<Jedis> pool, String prefix, Class<V> type) {
     this(builder(pool, prefix, type));
@@ -125,16 +132,16 @@ public final class CacheService<V> implements AutoCloseable {
    *     {@code user:7}. Values of another type need another prefix
    * @param type the type of the values
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate, or the
-   *     client has Jedis's client-side cache on, or is of an unknown kind
+   * @throws IllegalArgumentException if the prefix is empty or reserved or has an unpaired
+   *     surrogate, or the client has Jedis's client-side cache on, or is of an unknown kind
    */
   public CacheService(UnifiedJedis client, String prefix, Class<V> type) {
     this(builder(client, prefix, type));
   }
 
   CacheService(CacheBuilder<V> options) {
-    redis = options.redis;
-    Names names = new Names(options.prefix);
+    RedisAccess redis = options.redis;
+    names = new Names(options.prefix, options.writing, options.maxKeyBytes);
     defaultTtlMillis = options.defaultTtlMillis;
     counters = new Counters(options.listener);
     maxWait = options.maxWait;
@@ -156,7 +163,7 @@ public final class CacheService<V> implements AutoCloseable {
               NearCache.Values.of(options.type),
               options.nearEntries,
               options.nearBytes,
-              key -> ours.trustIn(names.of(key)));
+              written -> ours.trustIn(names.ofWritten(written)));
       member = ours.add(copies, options.prefix);
     }
     boolean plain = options.early == null && options.staleMillis == 0;
@@ -196,7 +203,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @param <V> the same
    * @return a builder with the defaults
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate
+   * @throws IllegalArgumentException if the prefix is empty or reserved or has an unpaired
+   *     surrogate
    */
   public static <V> CacheBuilder<V> builder(Pool<Jedis> pool, String prefix, Class<V> type) {
     return builder(pool, prefix, TypeToken.get(requireNonNull(type, "type")));
@@ -212,10 +220,11 @@ public final class CacheService<V> implements AutoCloseable {
    * @param <V> the same
    * @return a builder with the defaults
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate
+   * @throws IllegalArgumentException if the prefix is empty or reserved or has an unpaired
+   *     surrogate
    */
   public static <V> CacheBuilder<V> builder(Pool<Jedis> pool, String prefix, TypeToken<V> type) {
-    return new CacheBuilder<>(RedisAccess.of(pool, "redis-cache"), requirePrefix(prefix), type);
+    return new CacheBuilder<>(RedisAccess.of(pool, "redis-cache"), Names.requirePrefix(prefix), type);
   }
 
   /**
@@ -228,8 +237,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @param <V> the same
    * @return a builder with the defaults
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate, or the
-   *     client has Jedis's client-side cache on, or is of an unknown kind
+   * @throws IllegalArgumentException if the prefix is empty or reserved or has an unpaired
+   *     surrogate, or the client has Jedis's client-side cache on, or is of an unknown kind
    */
   public static <V> CacheBuilder<V> builder(UnifiedJedis client, String prefix, Class<V> type) {
     return builder(client, prefix, TypeToken.get(requireNonNull(type, "type")));
@@ -245,12 +254,12 @@ public final class CacheService<V> implements AutoCloseable {
    * @param <V> the same
    * @return a builder with the defaults
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the prefix is empty or has an unpaired surrogate, or the
-   *     client has Jedis's client-side cache on, or is of an unknown kind
+   * @throws IllegalArgumentException if the prefix is empty or reserved or has an unpaired
+   *     surrogate, or the client has Jedis's client-side cache on, or is of an unknown kind
    */
   public static <V> CacheBuilder<V> builder(UnifiedJedis client, String prefix, TypeToken<V> type) {
     return new CacheBuilder<>(
-        Clients.require(RedisAccess.of(client, "redis-cache")), requirePrefix(prefix), type);
+        Clients.require(RedisAccess.of(client, "redis-cache")), Names.requirePrefix(prefix), type);
   }
 
   /**
@@ -259,7 +268,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @param key the key
    * @param value the value
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the key is empty, or the value would not come back equal
+   * @throws IllegalArgumentException if the key is empty, too long or reserved, or the value would
+   *     not come back equal
    * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails
    */
@@ -278,8 +288,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @param value the value
    * @param ttl how long it lives; from 1 ms to 100 years
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the key is empty, the value would not come back equal, or
-   *     {@code ttl} is out of range
+   * @throws IllegalArgumentException if the key is empty, too long or reserved, the value would not
+   *     come back equal, or {@code ttl} is out of range
    * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails
    */
@@ -289,6 +299,12 @@ public final class CacheService<V> implements AutoCloseable {
 
   private void set(String key, V value, long ttlMillis) {
     store.set(requireUsable(key), encode(value), ttlMillis);
+  }
+
+  /** The same for a key that {@link CacheGroup} made. */
+  void setWithin(String groupKey, V value, long ttlMillis) {
+    requireOpen();
+    store.set(groupKey, encode(value), ttlMillis);
   }
 
   /**
@@ -301,8 +317,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @return whether it was stored; false also if a {@code RedisClusterClient} stored it, got no
    *     reply and, without a word, sent the command again
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the key is empty, the value would not come back equal, or
-   *     {@code ttl} is out of range
+   * @throws IllegalArgumentException if the key is empty, too long or reserved, the value would not
+   *     come back equal, or {@code ttl} is out of range
    * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails, or the key holds something that is not a string
    */
@@ -319,8 +335,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @param ttl how long it lives; from 1 ms to 100 years
    * @return whether it was stored
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the key is empty, the value would not come back equal, or
-   *     {@code ttl} is out of range
+   * @throws IllegalArgumentException if the key is empty, too long or reserved, the value would not
+   *     come back equal, or {@code ttl} is out of range
    * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails, or the key holds something that is not a string
    */
@@ -335,18 +351,27 @@ public final class CacheService<V> implements AutoCloseable {
    * @param key the key
    * @return the value; empty if there is none, or a stored {@code null}
    * @throws NullPointerException if the key is null
-   * @throws IllegalArgumentException if the key is empty
+   * @throws IllegalArgumentException if the key is empty, too long or reserved
    * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails; a {@link JedisDataException} that begins with {@code
    *     WRONGTYPE} if the key holds something that is not a string
    */
   public Optional<V> get(String key) {
-    Found<V> found = near(key);
-    if (found == null) {
-      found = store.read(requireUsable(key));
-      counters.count(found);
-    }
+    Found.Value<V> copy = near(key);
+    return copy == null ? read(requireUsable(key)) : Optional.ofNullable(copy.value());
+  }
+
+  private Optional<V> read(String key) {
+    Found<V> found = store.read(key);
+    counters.count(found);
     return Optional.ofNullable(found.valueOrNull());
+  }
+
+  /** The same for a key that {@link CacheGroup} made. */
+  Optional<V> getWithin(String groupKey) {
+    requireOpen();
+    Found.Value<V> copy = near(groupKey);
+    return copy == null ? read(groupKey) : Optional.ofNullable(copy.value());
   }
 
   /**
@@ -355,14 +380,12 @@ public final class CacheService<V> implements AutoCloseable {
    * @param key the key
    * @return the value; empty if there is none, or a stored {@code null}
    * @throws NullPointerException if the key is null
-   * @throws IllegalArgumentException if the key is empty
+   * @throws IllegalArgumentException if the key is empty, too long or reserved
    * @throws IllegalStateException after {@link #close}
    * @throws JedisException as {@link #get} throws it
    */
   public Optional<V> getFresh(String key) {
-    Found<V> found = store.read(requireUsable(key));
-    counters.count(found);
-    return Optional.ofNullable(found.valueOrNull());
+    return read(requireUsable(key));
   }
 
   /** The entry, if the near cache has it. */
@@ -423,8 +446,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @param loader loads the value; must not ask for the same key, nor wait for a thread that does
    * @return the value; null if the loader returned null
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the key is empty, {@code ttl} or {@code maxWait} is out of
-   *     range, or the loaded value would not come back equal
+   * @throws IllegalArgumentException if the key is empty, too long or reserved, {@code ttl} or
+   *     {@code maxWait} is out of range, or the loaded value would not come back equal
    * @throws IllegalStateException if called for a key by its own loader, or by one that the loader
    *     of that key waits for in this JVM, or after {@link #close}
    * @throws CacheTimeoutException if another caller's load took longer than {@code maxWait}
@@ -447,6 +470,17 @@ public final class CacheService<V> implements AutoCloseable {
       return copy.value();
     }
     return loads.get(requireUsable(key), ttlMillis, Patience.of(longest), loader);
+  }
+
+  /** The same for a key that {@link CacheGroup} made. */
+  @Nullable V getOrLoadWithin(String groupKey, long ttlMillis, Loader<? extends V> loader) {
+    requireOpen();
+    Found.Value<V> copy = near(groupKey);
+    if (copy != null) {
+      loads.onHit(groupKey, copy, ttlMillis, loader);
+      return copy.value();
+    }
+    return loads.get(groupKey, ttlMillis, Patience.of(maxWait), loader);
   }
 
   /**
@@ -472,7 +506,8 @@ public final class CacheService<V> implements AutoCloseable {
    *     fails: with what the loader failed with, as it is if it is unchecked and else as the cause
    *     of a {@link java.util.concurrent.CompletionException}. It may be modified by the caller
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the key is empty, or {@code ttl} is out of range
+   * @throws IllegalArgumentException if the key is empty, too long or reserved, or {@code ttl} is
+   *     out of range
    * @throws IllegalStateException if called for a key by its own loader, or after {@link #close}
    */
   public CompletableFuture<@Nullable V> getOrLoadAsync(
@@ -496,13 +531,28 @@ public final class CacheService<V> implements AutoCloseable {
    * @return whether there was an entry; false also if a {@code RedisClusterClient} got no reply
    *     and, without a word, sent the command again
    * @throws NullPointerException if the key is null
-   * @throws IllegalArgumentException if the key is empty
+   * @throws IllegalArgumentException if the key is empty, too long or reserved
    * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails
    */
   @CanIgnoreReturnValue
   public boolean delete(String key) {
     return store.delete(requireUsable(key));
+  }
+
+  /** Deletes what no program that keeps to the rules has put there, and no mark. */
+  void deleteUnless(String key, Predicate<V> isRight) {
+    Found<V> found = store.read(key);
+    V value = found.valueOrNull();
+    if (found instanceof Found.Undecodable || (value != null && !isRight.test(value))) {
+      boolean unused = store.delete(key);
+    }
+  }
+
+  /** The same for a key that {@link CacheGroup} made. */
+  boolean deleteWithin(String groupKey) {
+    requireOpen();
+    return store.delete(groupKey);
   }
 
   /**
@@ -512,7 +562,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @param ttl how long it lives from now; from 1 ms to 100 years
    * @return whether there is an entry
    * @throws NullPointerException if an argument is null
-   * @throws IllegalArgumentException if the key is empty, or {@code ttl} is out of range
+   * @throws IllegalArgumentException if the key is empty, too long or reserved, or {@code ttl} is
+   *     out of range
    * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails, or the key holds something that is not a string
    */
@@ -528,7 +579,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @return how long it still lives; 100 years if another program stored it for ever; empty if
    *     there is no entry
    * @throws NullPointerException if the key is null
-   * @throws IllegalArgumentException if the key is empty
+   * @throws IllegalArgumentException if the key is empty, too long or reserved
    * @throws IllegalStateException after {@link #close}
    * @throws JedisException if Redis fails, or the key holds something that is not a string
    */
@@ -550,7 +601,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @param keys the keys; duplicates count once
    * @return the values that there are, in the order of the keys
    * @throws NullPointerException if {@code keys} is or has null
-   * @throws IllegalArgumentException if a key is empty
+   * @throws IllegalArgumentException if a key is empty, too long or reserved
    * @throws IllegalStateException after {@link #close}
    * @throws CacheBatchException if some keys could not be read
    * @throws JedisException if Redis fails
@@ -599,8 +650,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @param loader loads values; must not ask for the same keys, nor wait for a thread that does
    * @return the values that there are, in the order of the keys
    * @throws NullPointerException if {@code keys} is or has null, or another argument is null
-   * @throws IllegalArgumentException if a key is empty, {@code ttl} is out of range, or a loaded
-   *     value would not come back equal
+   * @throws IllegalArgumentException if a key is empty, too long or reserved, {@code ttl} is out of
+   *     range, or a loaded value would not come back equal
    * @throws IllegalStateException as {@code getOrLoad} throws it
    * @throws CacheTimeoutException if another caller's load took longer than {@link
    *     CacheBuilder#maxWait}
@@ -642,8 +693,8 @@ public final class CacheService<V> implements AutoCloseable {
    * @param entries the values by key
    * @param ttl how long they live; from 1 ms to 100 years
    * @throws NullPointerException if {@code entries} is or has null, or {@code ttl} is null
-   * @throws IllegalArgumentException if a key is empty, a value would not come back equal, or
-   *     {@code ttl} is out of range; nothing is stored then
+   * @throws IllegalArgumentException if a key is empty, too long or reserved, a value would not
+   *     come back equal, or {@code ttl} is out of range; nothing is stored then
    * @throws IllegalStateException after {@link #close}
    * @throws CacheBatchException if some keys were not stored, or it is not known
    * @throws JedisException if Redis fails before anything is sent
@@ -667,7 +718,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @return how many entries there were; fewer if a {@code RedisClusterClient} got no reply for
    *     some and, without a word, sent them again
    * @throws NullPointerException if {@code keys} is or has null
-   * @throws IllegalArgumentException if a key is empty
+   * @throws IllegalArgumentException if a key is empty, too long or reserved
    * @throws IllegalStateException after {@link #close}
    * @throws CacheBatchException if some keys were not deleted, or it is not known
    * @throws JedisException if Redis fails before anything is sent
@@ -693,10 +744,7 @@ public final class CacheService<V> implements AutoCloseable {
   @CanIgnoreReturnValue
   public long clear() {
     requireOpen();
-    AtomicLong removed = new AtomicLong();
-    // A scan may name a key twice.
-    store.scan(keys -> removed.addAndGet(store.deleteAll(List.copyOf(new LinkedHashSet<>(keys)))));
-    return removed.get();
+    return store.clear();
   }
 
   /**
@@ -785,7 +833,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @param keyMillis how long the keys live at least
    */
   Hold hold(List<String> keys, long keyMillis) {
-    keys.forEach(CacheService::requireKey);
+    keys.forEach(names::requireKey);
     requireOpen();
     String token = jvm + "-" + holds.incrementAndGet();
     return Hold.place(store, leases, keys, token, new Hold.Life(holdMillis, keyMillis), counters);
@@ -818,18 +866,15 @@ public final class CacheService<V> implements AutoCloseable {
     return key;
   }
 
-  private static String requirePrefix(String prefix) {
-    return Arguments.requireText(prefix, "prefix");
-  }
-
+  /** Checks a key before anything is asked for it. */
   @CanIgnoreReturnValue
-  static String requireKey(String key) {
-    return Arguments.requireText(key, "key");
+  String requireKey(String key) {
+    return names.requireKey(key);
   }
 
   private List<String> distinct(Collection<String> keys) {
     LinkedHashSet<String> distinct = new LinkedHashSet<>(requireNonNull(keys, "keys"));
-    distinct.forEach(CacheService::requireKey);
+    distinct.forEach(names::requireKey);
     requireOpen();
     return List.copyOf(distinct);
   }

@@ -12,7 +12,6 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,7 +45,7 @@ final class NearStore<V> implements Store<V> {
 
   /** The copy, if there is one that may be served, and counts it. */
   Found.@Nullable Value<V> copy(String key) {
-    Found.Value<V> copy = copies == null ? null : copies.get(key);
+    Found.Value<V> copy = copies == null ? null : copies.get(names.written(key));
     if (copy != null) {
       counters.nearHits.increment();
     }
@@ -56,7 +55,7 @@ final class NearStore<V> implements Store<V> {
   /** Reads from Redis, and takes a copy. */
   @Override
   public Found<V> read(String key) {
-    Stamp stamp = copies == null ? null : copies.stamp(key);
+    Stamp stamp = copies == null ? null : copies.stamp(names.written(key));
     if (copies == null || stamp == null) {
       return redis.read(key);
     }
@@ -66,7 +65,7 @@ final class NearStore<V> implements Store<V> {
     // What another node answered than the one that is trusted is not sure to be heard of.
     if (outcome.direct() && found instanceof Found.Value<V> value) {
       String json = new String(redis.plain(Objects.requireNonNull(stored.bytes())), UTF_8);
-      copies.put(key, stamp, value.value(), json, value.lifeMillis());
+      copies.put(names.written(key), stamp, value.value(), json, value.lifeMillis());
     }
     return found;
   }
@@ -179,8 +178,8 @@ final class NearStore<V> implements Store<V> {
   // What follows changes nothing that has a copy.
 
   @Override
-  public void scan(Consumer<List<String>> batches) {
-    redis.scan(batches);
+  public long clear() {
+    return redis.clear(deleted -> Tracking.written(access, deleted));
   }
 
   @Override

@@ -9,10 +9,13 @@ import io.github.redistoolkit.core.Outcome;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.Renewable.Request;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -102,7 +105,7 @@ final class RedisStore<V> implements Store<V> {
   public Map<String, Found<V>> readAll(List<String> keys) {
     List<String> all = names.of(keys);
     Map<String, Stored> stored =
-        named(() -> staleMillis == 0 ? batches.get(all) : batches.getWithLives(all));
+        named(keys, () -> staleMillis == 0 ? batches.get(all) : batches.getWithLives(all));
     List<String> unsure =
         all.stream()
             .filter(
@@ -110,7 +113,7 @@ final class RedisStore<V> implements Store<V> {
                     staleMillis == 0
                         && needsLife(stored.getOrDefault(name, Stored.NOTHING).bytes()))
             .toList();
-    stored.putAll(named(() -> batches.getWithLives(unsure)));
+    stored.putAll(named(keys, () -> batches.getWithLives(unsure)));
     Map<String, Found<V>> found = new LinkedHashMap<>();
     for (String key : keys) {
       found.put(key, found(stored.getOrDefault(names.of(key), Stored.NOTHING)));
@@ -136,6 +139,7 @@ final class RedisStore<V> implements Store<V> {
     json.forEach((key, value) -> byName.put(names.of(key), kept(value)));
     boolean done =
         named(
+            json.keySet(),
             () -> {
               batches.set(byName, ttlMillis + staleMillis); // no nulls
               return true;
@@ -150,12 +154,31 @@ final class RedisStore<V> implements Store<V> {
 
   @Override
   public long deleteAll(List<String> keys) {
-    return named(() -> batches.delete(names.of(keys)));
+    return named(keys, () -> batches.delete(names.of(keys)));
   }
 
   @Override
-  public void scan(Consumer<List<String>> found) {
-    redis.scan(names.prefix(), Batches.CHUNK, batch -> found.accept(names.keys(batch)));
+  public long clear() {
+    return clear(unused -> {});
+  }
+
+  /** Deletes all, and tells the Redis keys of what it has deleted or tried to. */
+  long clear(Consumer<Collection<String>> written) {
+    AtomicLong removed = new AtomicLong();
+    redis.scan(
+        names.prefix(),
+        Batches.CHUNK,
+        batch -> {
+          List<String> distinct = batch.stream().distinct().toList(); // some come twice
+          try {
+            removed.addAndGet(batches.delete(distinct));
+          } catch (CacheBatchException e) {
+            throw e.withKeys(names::without);
+          } finally {
+            written.accept(distinct);
+          }
+        });
+    return removed.get();
   }
 
   @Override
@@ -361,11 +384,13 @@ final class RedisStore<V> implements Store<V> {
   }
 
   /** Does something by Redis keys; if it fails, the exception has the caller's keys. */
-  private <T> T named(Supplier<T> batch) {
+  private <T> T named(Collection<String> keys, Supplier<T> batch) {
     try {
       return batch.get();
     } catch (CacheBatchException e) {
-      throw e.withKeys(names::key);
+      Map<String, String> byName = new HashMap<>();
+      keys.forEach(key -> byName.put(names.of(key), key));
+      throw e.withKeys(name -> byName.getOrDefault(name, name));
     }
   }
 }

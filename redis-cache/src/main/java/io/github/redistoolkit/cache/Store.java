@@ -5,7 +5,6 @@ import io.github.redistoolkit.core.Renewable.Request;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.Consumer;
 
 /**
  * Where entries are. Keys are the caller's, without the prefix.
@@ -39,8 +38,8 @@ sealed interface Store<V> permits RedisStore, NearStore {
   /** Deletes what no update holds, and returns how many entries there were; keys are distinct. */
   long deleteAll(List<String> keys);
 
-  /** Passes on all keys, in batches. Some may come twice. */
-  void scan(Consumer<List<String>> batches);
+  /** Deletes all that no update holds, and returns how many entries there were. */
+  long clear();
 
   boolean touch(String key, long ttlMillis);
 

@@ -30,10 +30,21 @@ public final class RedisKeys {
    */
   public static String hashTag(String id, String name) {
     Arguments.requireText(id, name);
+    return "{" + encode(id) + "}";
+  }
+
+  /**
+   * Returns the id as a part of a key that is no hash tag and cannot be taken for a piece of one,
+   * encoded as {@link #hashTag} does.
+   *
+   * @param id what the caller named, without unpaired surrogates
+   * @return the part
+   */
+  public static String encode(String id) {
     if (utf8Length(id) > LONGEST_READABLE_BYTES) {
-      return "{%sha256-" + Digests.sha256(id) + "}";
+      return "%sha256-" + Digests.sha256(id);
     }
-    return "{" + percentEncode(id) + "}";
+    return percentEncode(id);
   }
 
   private static String percentEncode(String id) {

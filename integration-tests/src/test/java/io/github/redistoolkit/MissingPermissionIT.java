@@ -54,6 +54,7 @@ class MissingPermissionIT {
           "redis-pubsub sunsubscribe",
           "redis-pubsub ping",
           "redis-lock ltrim",
+          "redis-ratelimit pexpire",
           "redis-cache append",
           "redis-cache setrange",
           "redis-cache strlen",

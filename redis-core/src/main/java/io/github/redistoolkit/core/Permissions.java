@@ -13,7 +13,7 @@ import redis.clients.jedis.exceptions.JedisException;
 /** Says of which permission a refusal is, and which module needs it. */
 final class Permissions {
 
-  private static final Pattern CALL = Pattern.compile("redis\\.p?call\\('([A-Z]+)'");
+  private static final Pattern CALL = Pattern.compile("redis\\.p?call\\(\\s*'([A-Z]+)'");
 
   /** Asks the server which of the commands in ARGV the user may not run on KEYS[1]. */
   private static final String MISSING =

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.lock;
 
+import io.github.redistoolkit.core.Failures;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -9,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * One caller's way to several locks, in the order that all callers keep to, so that none waits for
@@ -34,7 +36,7 @@ final class JointAcquisition {
   private enum Pass {
     ALL,
     REFUSED,
-    /** One that was had is lost. */
+    /** One that was had is lost, or could not be extended. */
     LOST
   }
 
@@ -51,7 +53,12 @@ final class JointAcquisition {
       if (pass == Pass.ALL) {
         return Optional.of(new Leases(had));
       }
-      release(had, null);
+      try {
+        release(had, null);
+      } catch (JedisException e) {
+        // Else what stays is waited for like anyone's, until its lease is over.
+        throwUnlessPassing(e);
+      }
       if (pass == Pass.REFUSED || nanosLeft() <= 0) {
         return Optional.empty();
       }
@@ -65,7 +72,7 @@ final class JointAcquisition {
       do {
         // Each wait is short enough for those that are had to be extended after it.
         long wait = had.isEmpty() ? nanosLeft() : Math.min(nanosLeft(), third.toNanos());
-        lease = next.getValue().attempt(wait);
+        lease = attempt(next.getValue(), wait);
         if (!extend(had)) {
           lease.ifPresent(one -> had.put(next.getKey(), one));
           return Pass.LOST;
@@ -80,15 +87,36 @@ final class JointAcquisition {
     return Pass.ALL;
   }
 
-  /** Extends those of which a third is over; false if one is lost. */
+  private Optional<Lease> attempt(Entrance entrance, long wait) throws InterruptedException {
+    try {
+      return entrance.attempt(wait);
+    } catch (JedisException e) {
+      throwUnlessPassing(e);
+      return Optional.empty();
+    }
+  }
+
+  /** Extends those of which a third is over; false if one is lost or Redis is away. */
   private boolean extend(Map<String, Lease> had) {
     Duration enough = lease.minus(third);
     for (Lease one : had.values()) {
-      if (one.remaining().compareTo(enough) < 0 && !one.extend(lease)) {
+      try {
+        if (one.remaining().compareTo(enough) < 0 && !one.extend(lease)) {
+          return false;
+        }
+      } catch (JedisException e) {
+        throwUnlessPassing(e);
         return false;
       }
     }
     return true;
+  }
+
+  /** A part of the wait that fails is no end of it, as long as there is time. */
+  private void throwUnlessPassing(JedisException failure) {
+    if (!Failures.isPassing(failure) || nanosLeft() <= 0) {
+      throw failure;
+    }
   }
 
   private static void release(Map<String, Lease> had, @Nullable Throwable why) {

@@ -87,7 +87,7 @@ class SemaphoreFaultIT extends LockFaultSuite {
   @Test
   void anAttemptThatIsHeldUpOnItsWayTakesNoPermitOnceItWasGivenUpOrReleased() throws Exception {
     String name = PermitState.prepared(redis, "held-up");
-    try (TestRedis hasty = faulty.with(config -> config.timeoutMillis(300));
+    try (TestRedis hasty = faulty.with(config -> config.timeoutMillis(1_000));
         Crew crew = new Crew()) {
       RedisSemaphore semaphore = semaphore(hasty, name);
       assertThat(semaphore.availablePermits(), is(PERMITS)); // and a connection is there

@@ -199,7 +199,8 @@ class LogSafetyIT {
   @Test
   void aLoggerThatThrowsCostsNothing() {
     PrintStream real = System.err;
-    System.setErr(new PrintStream(new Failing(), true, UTF_8) {
+    System.setErr(
+        new PrintStream(new Failing(), true, UTF_8) {
           @Override
           public void println(String text) {
             throw new IllegalStateException("on purpose");

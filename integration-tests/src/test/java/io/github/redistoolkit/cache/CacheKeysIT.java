@@ -171,7 +171,7 @@ class CacheKeysIT {
 
   @Test
   void keysOfOtherModulesAreRefused() {
-    for (String start : List.of("idem:", "lock:", "rl:")) {
+    for (String start : List.of("idem:", "lock:", "rl:", "semaphore:")) {
       assertThrows(
           IllegalArgumentException.class,
           () -> Fixtures.builder(redis, start + "users:", Integer.class));

@@ -49,7 +49,8 @@ import redis.clients.jedis.util.Pool;
  * bytes} at most. What begins with {@code #group:}, {@code #in:}, {@code #near:}, {@code #lease:}
  * or {@code #hold:} is the cache's own and is refused, and so are a prefix and a key that lead to
  * where the other modules have their keys unless they are told otherwise: {@code idem:}, {@code
- * lock:} and {@code rl:}. Prefixes that you give to other modules must not begin as this one does.
+ * lock:}, {@code rl:} and {@code semaphore:}. Prefixes that you give to other modules must not
+ * begin as this one does.
  *
  * <p><b>Failure.</b> If Redis fails, {@code getOrLoad} loads without it, one load at a time per key
  * in this JVM, and counts that; all other methods throw the {@link JedisException}, after which a
@@ -224,7 +225,8 @@ public final class CacheService<V> implements AutoCloseable {
    *     surrogate
    */
   public static <V> CacheBuilder<V> builder(Pool<Jedis> pool, String prefix, TypeToken<V> type) {
-    return new CacheBuilder<>(RedisAccess.of(pool, "redis-cache"), Names.requirePrefix(prefix), type);
+    return new CacheBuilder<>(
+        RedisAccess.of(pool, "redis-cache"), Names.requirePrefix(prefix), type);
   }
 
   /**

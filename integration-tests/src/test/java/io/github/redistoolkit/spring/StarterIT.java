@@ -184,8 +184,7 @@ class StarterIT {
   @Test
   void bootFindsTheAutoConfiguration() {
     assertThat(
-        ImportCandidates.load(AutoConfiguration.class, getClass().getClassLoader())
-            .getCandidates(),
+        ImportCandidates.load(AutoConfiguration.class, getClass().getClassLoader()).getCandidates(),
         hasItem(RedisToolkitAutoConfiguration.class.getName()));
   }
 
@@ -290,8 +289,7 @@ class StarterIT {
                       .counter()
                       .count(),
                   is(1.0));
-              assertThat(
-                  registry.get("redis.idempotency.requests").counters().size(), is(5));
+              assertThat(registry.get("redis.idempotency.requests").counters().size(), is(5));
               assertThat(registry.get("redis.lock.lost").counter().count(), is(0.0));
             });
   }

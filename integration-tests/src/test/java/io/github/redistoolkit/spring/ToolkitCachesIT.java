@@ -1,8 +1,8 @@
 package io.github.redistoolkit.spring;
 
 import static org.hamcrest.MatcherAssert.assertThat;
-import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.containsInAnyOrder;
+import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.nullValue;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -24,11 +24,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.springframework.cache.Cache;
+import org.springframework.cache.CacheManager;
 import org.springframework.cache.annotation.CacheEvict;
 import org.springframework.cache.annotation.CachePut;
 import org.springframework.cache.annotation.Cacheable;
 import org.springframework.cache.annotation.EnableCaching;
-import org.springframework.cache.CacheManager;
 import org.springframework.context.annotation.AnnotationConfigApplicationContext;
 import org.springframework.context.annotation.Configuration;
 
@@ -186,7 +186,9 @@ class ToolkitCachesIT {
     assertThat(users().find(id).name(), is("June"));
     assertThat(users().findAlone(id).name(), is("June"));
     assertThat(database.reads.get(), is(0));
-    assertThat(redis.admin().get("cache:users:" + id), is("{\"id\":\"%s\",\"name\":\"June\"}".formatted(id)));
+    assertThat(
+        redis.admin().get("cache:users:" + id),
+        is("{\"id\":\"%s\",\"name\":\"June\"}".formatted(id)));
   }
 
   @Test
@@ -200,8 +202,7 @@ class ToolkitCachesIT {
 
   @Test
   void whatAMethodThrowsComesAsItIs() {
-    java.io.IOException e =
-        assertThrows(java.io.IOException.class, () -> users().failing(id));
+    java.io.IOException e = assertThrows(java.io.IOException.class, () -> users().failing(id));
     assertThat(e.getMessage(), is("no database for " + id));
   }
 

@@ -165,7 +165,7 @@ class LockFailureIT extends LockFaultSuite {
         assertThrows(
             LockTimeoutException.class, () -> lock(name, LEASE).acquire(Duration.ofMillis(20)));
     for (String text : List.of(String.valueOf(e.getMessage()), lease.toString())) {
-      assertThat(text, containsString("\\u000a\\u001b[31mWARN all is lost\\u202e"));
+      assertThat(text, containsString("\\u000A\\u001B[31mWARN all is lost\\u202E"));
       assertThat(text.chars().noneMatch(Character::isISOControl), is(true));
     }
     assertThat(lease.name(), is(name));

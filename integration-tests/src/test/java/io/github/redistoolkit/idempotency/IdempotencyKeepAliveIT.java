@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 class IdempotencyKeepAliveIT {
 
   private static final TypeToken<String> TEXT = TypeToken.get(String.class);
-  private static final Duration LEASE = Duration.ofSeconds(1);
+  private static final Duration LEASE = Duration.ofSeconds(2);
   private static final Duration LONG = Duration.ofMinutes(5);
 
   private final IdempotencyService service;
@@ -52,7 +52,7 @@ class IdempotencyKeepAliveIT {
                   .until(
                       () -> {
                         assertThrows(InProgressException.class, () -> other.begin(request, TEXT));
-                        return step() >= 6;
+                        return step() >= 4;
                       });
               return "done";
             });
@@ -75,7 +75,7 @@ class IdempotencyKeepAliveIT {
 
   @Test
   void renewingEndsWhenItsTimeIsOver() {
-    Claim<String> hanging = service.begin(request.keepAlive(Duration.ofMillis(1500)), TEXT);
+    Claim<String> hanging = service.begin(request.keepAlive(LEASE.plusMillis(500)), TEXT);
     Claim<String> next =
         Awaitility.await()
             .atMost(Duration.ofSeconds(30))

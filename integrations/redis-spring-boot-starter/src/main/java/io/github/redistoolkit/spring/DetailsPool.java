@@ -1,5 +1,6 @@
 package io.github.redistoolkit.spring;
 
+import java.net.URI;
 import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.Set;
@@ -31,8 +32,6 @@ record DetailsPool(DataRedisConnectionDetails details, DataRedisProperties prope
 
   /** A pool without a limit would have callers wait for ever. */
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(10);
-
-  private static final int SMALLEST_TIMEOUT_MILLIS = 1;
 
   Pool<Jedis> make() {
     if (details.getCluster() != null) {
@@ -79,7 +78,7 @@ record DetailsPool(DataRedisConnectionDetails details, DataRedisProperties prope
     if (properties.getClientName() != null) {
       config.clientName(properties.getClientName());
     }
-    SslBundle bundle = details.getSslBundle();
+    SslBundle bundle = tls();
     if (bundle != null) {
       config.ssl(true).sslSocketFactory(bundle.createSslContext().getSocketFactory());
       config.sslParameters(parameters(bundle));
@@ -87,8 +86,24 @@ record DetailsPool(DataRedisConnectionDetails details, DataRedisProperties prope
     return config.build();
   }
 
+  /** Boot's details do not say that a URL asks for TLS, which Boot's own client looks up too. */
+  private @Nullable SslBundle tls() {
+    SslBundle bundle = details.getSslBundle();
+    String url = properties.getUrl();
+    Standalone server = details.getStandalone();
+    boolean isAskedFor =
+        bundle == null
+            && url != null
+            && url.startsWith("rediss:")
+            // The details of a container are not those of the URL.
+            && server != null
+            && server.getHost().equals(URI.create(url).getHost());
+    return isAskedFor ? SslBundle.systemDefault() : bundle;
+  }
+
   private static int millis(Duration timeout) {
-    return Math.max(SMALLEST_TIMEOUT_MILLIS, Math.toIntExact(timeout.toMillis()));
+    // None at all is for Jedis to wait for ever, as it is for Boot; a part of a millisecond is not.
+    return timeout.isZero() ? 0 : Math.max(1, Math.toIntExact(timeout.toMillis()));
   }
 
   private static SSLParameters parameters(SslBundle bundle) {

@@ -29,8 +29,12 @@ final class LimitText {
       }
       try {
         long permits = Long.parseLong(sides[0].strip());
-        Duration window = DurationStyle.SIMPLE.parse(sides[1].strip());
-        limits.add(Limit.of(permits, window).named(permits + "-per-" + sides[1].strip()));
+        String length = sides[1].strip();
+        if (!length.matches("\\d+[A-Za-z]{1,2}")) {
+          throw invalid(property, text, "'" + part + "' needs a unit of time, as in 100/1m");
+        }
+        Duration window = DurationStyle.SIMPLE.parse(length);
+        limits.add(Limit.of(permits, window).named(permits + "-per-" + length));
       } catch (IllegalArgumentException e) {
         throw invalid(property, text, "'" + part + "' is no limit: " + e.getMessage());
       }

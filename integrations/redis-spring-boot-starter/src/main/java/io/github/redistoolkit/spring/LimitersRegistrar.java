@@ -30,7 +30,9 @@ final class LimitersRegistrar implements BeanRegistrar {
           registry.registerBean(
               name + "RateLimiter",
               RateLimiter.class,
-              bean -> bean.supplier(context -> limiter(context, name, property, text, limits)));
+              bean ->
+                  bean.fallback()
+                      .supplier(context -> limiter(context, name, property, text, limits)));
         });
   }
 

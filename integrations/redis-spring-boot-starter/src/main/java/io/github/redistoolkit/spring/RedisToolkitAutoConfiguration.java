@@ -12,7 +12,9 @@ import io.github.redistoolkit.pubsub.PubSubListener;
 import io.github.redistoolkit.pubsub.RedisPubSub;
 import io.github.redistoolkit.ratelimit.RateLimiterListener;
 import io.micrometer.core.instrument.MeterRegistry;
+import java.time.Duration;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
@@ -33,7 +35,7 @@ import redis.clients.jedis.util.Pool;
  * Makes the beans of the toolkit.
  *
  * <table>
- *   <caption>Beans, each only if the application has none of its type</caption>
+ *   <caption>Beans, each but the limiters only if the application has none of its type</caption>
  *   <tr><th>type</th><th>set by</th></tr>
  *   <tr><td>{@code Pool<Jedis>}, unless there is a {@code UnifiedJedis}</td>
  *     <td>{@code spring.data.redis.*} or a {@code @ServiceConnection}; one server or sentinels</td>
@@ -42,7 +44,8 @@ import redis.clients.jedis.util.Pool;
  *     IdempotencyListener} if there is one</td></tr>
  *   <tr><td>{@link io.github.redistoolkit.ratelimit.RateLimiter} for each name, as {@code
  *     <name>RateLimiter}</td><td>{@code redis.toolkit.ratelimit.limits.<name>=100/1m,10/1s}, and a
- *     {@link RateLimiterListener} if there is one</td></tr>
+ *     {@link RateLimiterListener} if there is one; always made, but of use by type only if the
+ *     application has no limiter of its own, and a bean of that name fails the start</td></tr>
  *   <tr><td>{@link RedisLocks}</td><td>a {@link LockListener} if there is one</td></tr>
  *   <tr><td>{@link RedisPubSub}</td><td>a {@link PubSubListener} if there is one; closed before the
  *     client</td></tr>
@@ -102,16 +105,20 @@ public final class RedisToolkitAutoConfiguration {
                     client -> IdempotencyService.builder(client, settings.name())));
     of("ttl", settings.ttl(), () -> builder.ttl(settings.ttl()));
     of("lease", settings.lease(), () -> builder.lease(settings.lease()));
+    Duration keepAlive = settings.keepAlive();
+    if (keepAlive != null) {
+      of("keep-alive", keepAlive, () -> builder.keepAlive(keepAlive));
+    }
     listener.ifAvailable(builder::listener);
     return builder.build();
   }
 
   /** Takes a setting, or refuses it by the name of its property. */
   @CanIgnoreReturnValue
-  private static <T> T of(String property, Object value, Supplier<T> taking) {
+  private static <T> T of(String property, @Nullable Object value, Supplier<T> taking) {
     try {
       return taking.get();
-    } catch (IllegalArgumentException e) {
+    } catch (IllegalArgumentException | NullPointerException e) {
       throw new InvalidConfigurationPropertyValueException(
           "redis.toolkit.idempotency." + property, value, String.valueOf(e.getMessage()));
     }

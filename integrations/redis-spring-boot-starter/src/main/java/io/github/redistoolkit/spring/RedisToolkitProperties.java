@@ -3,6 +3,7 @@ package io.github.redistoolkit.spring;
 import io.github.redistoolkit.ratelimit.OnUnavailable;
 import java.time.Duration;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
 
@@ -22,11 +23,14 @@ record RedisToolkitProperties(
    * @param name what the requests are for. Services of different names share no keys.
    * @param ttl how long an answer is remembered.
    * @param lease how long an owner may work before another caller takes over.
+   * @param keepAlive for how long, at most, the lease of an owner that still works is kept alive.
+   *     Without it none is.
    */
   record Idempotency(
       @DefaultValue("application") String name,
       @DefaultValue("24h") Duration ttl,
-      @DefaultValue("60s") Duration lease) {}
+      @DefaultValue("60s") Duration lease,
+      @Nullable Duration keepAlive) {}
 
   /**
    * Of the rate limiters.

@@ -24,8 +24,8 @@ import redis.clients.jedis.util.Pool;
  *
  * <pre>{@code
  * @Bean
- * ToolkitCaches caches(UnifiedJedis client) {
- *   return ToolkitCaches.builder(client)
+ * ToolkitCaches caches(Pool<Jedis> pool) { // or the client that the application has
+ *   return ToolkitCaches.builder(pool)
  *       .cache("users", User.class, Duration.ofMinutes(10))
  *       .build();
  * }
@@ -37,7 +37,8 @@ import redis.clients.jedis.util.Pool;
  * <p><b>Guarantee.</b> With {@code sync = true} a value that many want at once is loaded once for
  * all JVMs; without, each caller that finds none loads. After {@code @CacheEvict} or
  * {@code @CachePut} has returned, no {@code sync} caller gets a value whose load began before it,
- * in any JVM, and none is stored.
+ * in any JVM, and none is stored, provided that all methods of a cache are {@code sync}: one that
+ * is not stores what it has read, even if that was before an eviction.
  *
  * <p><b>Keys</b> are text as it is below {@code cache:<name>:}, and numbers, UUIDs, booleans,
  * characters and enum constants in their usual form; of a method without parameters it is {@code
@@ -208,6 +209,12 @@ public final class ToolkitCaches implements CacheManager, AutoCloseable {
       Objects.requireNonNull(settings, "settings");
       if (caches.containsKey(name)) {
         throw new IllegalArgumentException("there is a cache of this name already: " + name);
+      }
+      for (String other : caches.keySet()) {
+        if ((name + ":").startsWith(other + ":") || (other + ":").startsWith(name + ":")) {
+          throw new IllegalArgumentException(
+              "the caches " + other + " and " + name + " would share keys");
+        }
       }
       CacheBuilder<V> builder = make.apply(redis, prefix + name + ":").defaultTtl(ttl);
       caches.put(name, new ToolkitCache<>(name, type, ttl, settings.apply(builder).build()));

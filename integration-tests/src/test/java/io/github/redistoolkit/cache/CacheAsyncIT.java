@@ -103,9 +103,10 @@ class CacheAsyncIT {
       all.add(begin(cache, "k"));
       all.add(begin(otherJvm, "k"));
     }
+    Awaitility.await().until(() -> loads.get() == 1);
     CompletableFuture<Integer> blocking =
         CompletableFuture.supplyAsync(() -> cache.getOrLoad("k", MINUTE, () -> 9), callers);
-    Awaitility.await().until(() -> loads.get() == 1);
+    Awaitility.await().until(() -> Fixtures.waitingIn(Waits.class, "join") == 1);
     // The only thread is free: another key is loaded while the first load is under way.
     assertThat(
         get(cache.getOrLoadAsync("x", MINUTE, () -> CompletableFuture.completedFuture(7))), is(7));

@@ -6,8 +6,10 @@ import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.nullValue;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -15,9 +17,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import redis.clients.jedis.exceptions.JedisAccessControlException;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -97,6 +102,23 @@ class IdempotencyPermissionIT {
       }
     }
     assertThat("the command is used", refused, is(not(empty())));
+  }
+
+  @Test
+  void aClaimThatAUserMayNotTakeBackIsLeftToItsLease() {
+    try (TestRedis restricted = redis.withoutCommands("evalsha")) {
+      Claim<String> claim =
+          Services.on(restricted).begin(Request.of(key), TypeToken.get(String.class));
+      assertThrows(JedisAccessControlException.class, claim::abandon);
+      // What is refused is not tried again and again.
+      Awaitility.await().until(() -> !isTakingBack());
+    }
+    assertThat(stored.exists(), is(true));
+  }
+
+  private static boolean isTakingBack() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .anyMatch(thread -> thread.getName().equals("redis-idempotency-withdrawals"));
   }
 
   private void prepare(Found found, Records complete) {

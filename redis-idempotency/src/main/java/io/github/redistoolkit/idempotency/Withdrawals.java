@@ -3,14 +3,17 @@ package io.github.redistoolkit.idempotency;
 import static java.util.concurrent.TimeUnit.MILLISECONDS;
 
 import io.github.redistoolkit.core.EventLog;
+import io.github.redistoolkit.core.Failures;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
+import redis.clients.jedis.exceptions.JedisAccessControlException;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
@@ -23,6 +26,7 @@ import redis.clients.jedis.exceptions.JedisException;
 final class Withdrawals {
 
   private static final EventLog LOG = EventLog.shared(IdempotencyService.class);
+  private static final Set<String> CREDENTIALS_REFUSED = Set.of("WRONGPASS", "NOAUTH");
   private static final int MOST = 10_000;
   private static final Duration PATIENCE = Duration.ofHours(1);
   private static final long LEAST_PAUSE_MILLIS = 50;
@@ -127,12 +131,25 @@ final class Withdrawals {
     for (String redisKey : redisKeys) {
       try {
         settle(redisKey);
+      } catch (JedisAccessControlException e) {
+        if (mayPass(e)) {
+          LOG.warn(e, "Claims cannot be taken back yet; trying again");
+          giveUpOnOld(redisKey);
+          return;
+        }
+        LOG.warn(e, "This user may not take a claim back; it is left to its lease");
+        byKey.remove(redisKey);
       } catch (RuntimeException e) {
         LOG.warn(e, "Claims cannot be taken back yet; trying again");
         giveUpOnOld(redisKey);
         return;
       }
     }
+  }
+
+  /** Whether only the credentials are refused, which may change, and not the command. */
+  private static boolean mayPass(JedisAccessControlException refusal) {
+    return CREDENTIALS_REFUSED.contains(Failures.code(refusal));
   }
 
   private void giveUpOnOld(String redisKey) {

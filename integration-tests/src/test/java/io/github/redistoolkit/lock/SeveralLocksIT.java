@@ -25,7 +25,9 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisException;
@@ -36,6 +38,9 @@ class SeveralLocksIT extends LockFaultSuite {
 
   private static final int TURNS = Matrix.size(15, 200);
   private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  /** Of which a third is over soon, and the rest not, however slow the machine is. */
+  private static final Duration SLOW = Duration.ofSeconds(6);
 
   SeveralLocksIT(TestRedis redis) {
     super(redis);
@@ -333,25 +338,7 @@ class SeveralLocksIT extends LockFaultSuite {
   void theListenerIsToldOfEachName() throws Exception {
     List<String> names = names("a", "b");
     List<String> told = Collections.synchronizedList(new ArrayList<>());
-    LockListener listener =
-        new LockListener() {
-          @Override
-          public void acquired(String name, Duration waited) {
-            told.add("acquired " + name);
-          }
-
-          @Override
-          public void refused(String name, Duration waited) {
-            told.add("refused " + name);
-          }
-
-          @Override
-          public void released(String name, Duration heldFor) {
-            told.add("released " + name);
-          }
-        };
-    RedisLocks locks =
-        redis.over(RedisLocks::builder, RedisLocks::builder).listener(listener).build();
+    RedisLocks locks = locks(new Told(told, name -> {}));
     Lease last = Locks.lock(redis, names.get(1), LEASE).tryAcquire().orElseThrow();
     // In several waits, of which it hears once.
     assertThat(
@@ -362,6 +349,87 @@ class SeveralLocksIT extends LockFaultSuite {
         told,
         contains(
             "acquired " + names.get(0), "refused " + names.get(1), "released " + names.get(0)));
+  }
+
+  @Test
+  void ifThoseBeforeCannotBeExtendedTheOneHadLastIsReleasedToo() throws Exception {
+    List<String> names = names("a", "b");
+    List<String> told = Collections.synchronizedList(new ArrayList<>());
+    Told listener =
+        new Told(
+            told,
+            name -> {
+              if (name.equals(names.get(1))) {
+                Locks.put(redis, names.get(0), "theirs");
+                sleep(SLOW.dividedBy(3).plusMillis(100));
+              }
+            });
+    assertThrows(LockStateException.class, () -> locks(listener).acquireAll(names, SLOW, PATIENCE));
+    assertThat(
+        told,
+        contains(
+            "acquired " + names.get(0), "acquired " + names.get(1), "released " + names.get(1)));
+    redis.admin().del(Locks.key(names.get(0)));
+    assertThat(held(names), is(Set.of()));
+  }
+
+  @Test
+  void theListenerIsToldThatOneWasHadBeforeItIsToldThatItIsReleasedAsAnotherWasLost()
+      throws Exception {
+    List<String> names = names("a", "b");
+    List<String> told = Collections.synchronizedList(new ArrayList<>());
+    AtomicInteger passes = new AtomicInteger();
+    Told listener =
+        new Told(
+            told,
+            name -> {
+              if (name.equals(names.get(1)) && passes.incrementAndGet() == 1) {
+                redis.admin().del(Locks.key(names.get(0)));
+                sleep(SLOW.dividedBy(3).plusMillis(100));
+              }
+            });
+    locks(listener).acquireAll(names, SLOW, PATIENCE).close();
+    assertThat(
+        told,
+        contains(
+            "acquired " + names.get(0),
+            "acquired " + names.get(1),
+            "released " + names.get(1),
+            "acquired " + names.get(0),
+            "acquired " + names.get(1),
+            "released " + names.get(1),
+            "released " + names.get(0)));
+  }
+
+  /** Writes down what it is told, and does something when a lock was acquired. */
+  private record Told(List<String> told, Consumer<String> whenAcquired) implements LockListener {
+    @Override
+    public void acquired(String name, Duration waited) {
+      told.add("acquired " + name);
+      whenAcquired.accept(name);
+    }
+
+    @Override
+    public void refused(String name, Duration waited) {
+      told.add("refused " + name);
+    }
+
+    @Override
+    public void released(String name, Duration heldFor) {
+      told.add("released " + name);
+    }
+  }
+
+  private static void sleep(Duration time) {
+    try {
+      Thread.sleep(time.toMillis());
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private RedisLocks locks(LockListener listener) {
+    return redis.over(RedisLocks::builder, RedisLocks::builder).listener(listener).build();
   }
 
   /** Names whose order is that of these texts. */

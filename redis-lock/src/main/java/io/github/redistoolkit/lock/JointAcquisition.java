@@ -73,16 +73,19 @@ final class JointAcquisition {
         // Each wait is short enough for those that are had to be extended after it.
         long wait = had.isEmpty() ? nanosLeft() : Math.min(nanosLeft(), third.toNanos());
         lease = attempt(next.getValue(), wait);
+        if (lease.isPresent()) {
+          // At once: what follows may fail, and then releases what is had.
+          had.put(next.getKey(), lease.get());
+          next.getValue().told(lease, asked);
+        }
         if (!extend(had)) {
-          lease.ifPresent(one -> had.put(next.getKey(), one));
           return Pass.LOST;
         }
       } while (lease.isEmpty() && nanosLeft() > 0);
-      next.getValue().told(lease, asked);
       if (lease.isEmpty()) {
+        next.getValue().told(lease, asked);
         return Pass.REFUSED;
       }
-      had.put(next.getKey(), lease.get());
     }
     return Pass.ALL;
   }

@@ -26,6 +26,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -399,6 +400,31 @@ class SeveralLocksIT extends LockFaultSuite {
             "acquired " + names.get(1),
             "released " + names.get(1),
             "released " + names.get(0)));
+  }
+
+  @Test
+  void itPausesBeforeItBeginsAgainAfterOneWasLost() throws Exception {
+    List<String> names = names("a", "b");
+    Duration lease = Duration.ofMillis(300);
+    AtomicInteger losses = new AtomicInteger();
+    AtomicLong lostAt = new AtomicLong();
+    List<Duration> pauses = new ArrayList<>();
+    Told listener =
+        new Told(
+            new ArrayList<>(),
+            name -> {
+              if (name.equals(names.get(0)) && pauses.size() < losses.get()) {
+                pauses.add(Duration.ofNanos(System.nanoTime() - lostAt.get()));
+              } else if (name.equals(names.get(1)) && losses.get() < 3) {
+                sleep(lease.plusMillis(20));
+                losses.incrementAndGet();
+                lostAt.set(System.nanoTime());
+              }
+            });
+    boolean unused = locks(listener).acquireAll(names, lease, PATIENCE).release();
+    assertThat(pauses.size(), is(3));
+    // However slow the machine is.
+    assertThat(Collections.min(pauses), is(greaterThanOrEqualTo(Duration.ofMillis(10))));
   }
 
   /** Writes down what it is told, and does something when a lock was acquired. */

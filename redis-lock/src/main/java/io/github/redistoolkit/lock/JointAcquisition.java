@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -18,6 +20,9 @@ import redis.clients.jedis.exceptions.JedisException;
  * thread.
  */
 final class JointAcquisition {
+
+  private static final long SHORTEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(10);
+  private static final long LONGEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(100);
 
   private final SortedMap<String, Entrance> entrances;
   private final Duration lease;
@@ -62,6 +67,7 @@ final class JointAcquisition {
       if (pass == Pass.REFUSED || nanosLeft() <= 0) {
         return Optional.empty();
       }
+      pause();
     }
   }
 
@@ -113,6 +119,13 @@ final class JointAcquisition {
       }
     }
     return true;
+  }
+
+  /** What was lost once may be lost each time, as if the lease is too short for the names. */
+  private void pause() throws InterruptedException {
+    long nanos =
+        ThreadLocalRandom.current().nextLong(SHORTEST_PAUSE_NANOS, LONGEST_PAUSE_NANOS + 1);
+    TimeUnit.NANOSECONDS.sleep(Math.min(nanos, nanosLeft()));
   }
 
   /** A part of the wait that fails is no end of it, as long as there is time. */

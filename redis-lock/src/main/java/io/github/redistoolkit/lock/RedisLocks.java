@@ -201,8 +201,9 @@ public final class RedisLocks {
    *
    * @param names what to lock, from 1 to 100 texts; one that comes twice counts once
    * @param lease how long each lease lasts unless it is extended or kept alive, from 1 ms to 365
-   *     days, counted in whole milliseconds
-   * @return the leases, or empty if one of the locks is held
+   *     days, counted in whole milliseconds; longer than some round trips for each name
+   * @return the leases, or empty if one of the locks is held, or one that was had was lost before
+   *     all were
    * @throws NullPointerException if an argument or a name is null
    * @throws IllegalArgumentException if there are no names or too many, a name is empty or has an
    *     unpaired surrogate, or {@code lease} is out of range
@@ -226,21 +227,24 @@ public final class RedisLocks {
    * be on different nodes. Each lock that is had already is kept while the next one is waited for,
    * and each lasts for two thirds of its lease at least when all are had. If one cannot be had, or
    * something fails, those that are had are released before this returns. If one is lost meanwhile,
-   * all are released and it begins again, as long as there is time.
+   * all are released and it begins again 10 to 100 ms later, as long as there is time.
    *
-   * <p>Limits: others see some of the names locked before all are, and perhaps never all. A caller
-   * that dies half-way keeps what it has for one lease. Each lease is one of a {@link RedisLock},
-   * with the same guarantee and limits, and may be lost while the others are not.
+   * <p>Limits: a lease must be longer than some round trips for each name, or those that are had
+   * first are lost before the last is, each time until {@code maxWait} is over. Others see some of
+   * the names locked before all are, and perhaps never all. A caller that dies half-way keeps what
+   * it has for one lease. Each lease is one of a {@link RedisLock}, with the same guarantee and
+   * limits, and may be lost while the others are not.
    *
    * <p>One round trip for each name if all are free, and one for each release. Who waits for others
    * asks as for a single lock, and extends what it has every third of a lease.
    *
    * @param names what to lock, from 1 to 100 texts; one that comes twice counts once
    * @param lease how long each lease lasts unless it is extended or kept alive, from 1 ms to 365
-   *     days, counted in whole milliseconds
+   *     days, counted in whole milliseconds; longer than some round trips for each name
    * @param maxWait for how long to wait for all together; if zero or negative, each is tried once;
    *     if longer than 292 years, there is no end to it
-   * @return the leases, or empty if not all could be had in that time
+   * @return the leases, or empty if not all could be had in that time, be it that one was held or
+   *     that one was lost before all were had
    * @throws NullPointerException if an argument or a name is null
    * @throws IllegalArgumentException if there are no names or too many, a name is empty or has an
    *     unpaired surrogate, or {@code lease} is out of range
@@ -266,7 +270,7 @@ public final class RedisLocks {
    *
    * @param names what to lock, from 1 to 100 texts; one that comes twice counts once
    * @param lease how long each lease lasts unless it is extended or kept alive, from 1 ms to 365
-   *     days, counted in whole milliseconds
+   *     days, counted in whole milliseconds; longer than some round trips for each name
    * @param maxWait for how long to wait for all together, as for {@link #tryAcquireAll(Collection,
    *     Duration, Duration)}
    * @return the leases

@@ -322,6 +322,21 @@ class SeveralLocksIT extends LockFaultSuite {
   }
 
   @Test
+  void ifOneCannotBeKeptAliveNoneIs() throws Exception {
+    List<String> names = names("a", "b");
+    try (Leases all = locks(redis).acquireAll(names, LEASE, PATIENCE)) {
+      all.lease(names.get(1)).keepAlive(PATIENCE, () -> {});
+      assertThrows(IllegalStateException.class, () -> all.keepAlive(PATIENCE, () -> {}));
+      all.lease(names.get(0)).keepAlive(PATIENCE, () -> {});
+    }
+    try (Leases all = locks(redis).acquireAll(names, LEASE, PATIENCE)) {
+      all.lease(names.get(1)).close();
+      assertThrows(IllegalStateException.class, () -> all.keepAlive(PATIENCE, () -> {}));
+      all.lease(names.get(0)).keepAlive(PATIENCE, () -> {});
+    }
+  }
+
+  @Test
   void withoutRedisItThrowsAndAWaitEndsInItsTime() {
     List<String> names = names("a", "b");
     try (TestRedis hasty = faulty.retryingFor(Duration.ofMillis(500))) {

@@ -136,8 +136,8 @@ final class Hold implements Renewable {
     return move;
   }
 
-  /** Starts the renewal, unless there is one already or nothing is left to be renewed. */
-  void keepAlive(Lease handle, long maxHoldNanos, Runnable onLost) {
+  /** Throws if it was released, or is kept alive already. */
+  void requireNotKeptAlive() {
     switch (life().phase()) {
       case RELEASING, RELEASED, GONE ->
           throw new IllegalStateException("the lease on " + shown() + " has been released");
@@ -145,9 +145,21 @@ final class Hold implements Renewable {
         // Renewed, or told at once.
       }
     }
+    if (keeping.get() != null) {
+      throw keptAliveAlready();
+    }
+  }
+
+  private IllegalStateException keptAliveAlready() {
+    return new IllegalStateException("the lease on " + shown() + " is kept alive already");
+  }
+
+  /** Starts the renewal, unless there is one already or nothing is left to be renewed. */
+  void keepAlive(Lease handle, long maxHoldNanos, Runnable onLost) {
+    requireNotKeptAlive();
     Keeping mine = new Keeping(this, handle, onLost);
     if (!keeping.compareAndSet(null, mine)) {
-      throw new IllegalStateException("the lease on " + shown() + " is kept alive already");
+      throw keptAliveAlready();
     }
     LeaseLife now = happen(new Event.KeepUntil(System.nanoTime() + maxHoldNanos));
     if (now.phase() == Phase.HELD) {

@@ -150,6 +150,11 @@ public final class Lease implements AutoCloseable {
     return this;
   }
 
+  /** Throws what {@link #keepAlive} would throw now because of what was done before. */
+  void requireNotKeptAlive() {
+    hold.requireNotKeptAlive();
+  }
+
   /**
    * Keeps this lease alive while some work runs in the calling thread, and interrupts that thread
    * if the lease is lost meanwhile.

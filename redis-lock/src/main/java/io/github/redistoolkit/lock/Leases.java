@@ -1,6 +1,7 @@
 package io.github.redistoolkit.lock;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.github.redistoolkit.core.Arguments;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -115,11 +116,15 @@ public final class Leases implements AutoCloseable {
    * @return this
    * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if {@code maxHold} is out of range
-   * @throws IllegalStateException if one was released, or is kept alive already
+   * @throws IllegalStateException if one was released, or is kept alive already; none is kept alive
+   *     by this then
    */
   @CanIgnoreReturnValue
   public Leases keepAlive(Duration maxHold, Runnable onLost) {
+    Arguments.requireDuration(maxHold, "maxHold", Entrance.LONGEST_LEASE);
     Objects.requireNonNull(onLost, "onLost");
+    // All before any, so that it is not done by halves.
+    leases.values().forEach(Lease::requireNotKeptAlive);
     AtomicBoolean told = new AtomicBoolean();
     for (Lease lease : leases.values()) {
       lease.keepAlive(

@@ -22,6 +22,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
@@ -150,6 +151,19 @@ class SemaphoreIT {
     PermitState.put(redis, name, state.token() + " 0 0 0 0 " + past, "given-up", past);
     assertThat(requests.acquire("given-up", 30_000), is(greaterThan(0L)));
     assertThat(PermitState.of(redis, name).marks(), is(Map.of()));
+  }
+
+  @Test
+  void whoeverWasGivenUpTwiceIsRefusedAlsoIfTheFirstTimeIsForgotten() {
+    String name = redis.unique("withdrawn-twice");
+    Requests requests = PermitState.requests(redis, name, 3);
+    long past = PermitState.of(redis, name).now() - 1;
+    PermitState.put(redis, name, past + " 0 0 0 0 " + past, "given-up", past);
+    assertThat(requests.commands().withdraw("given-up"), is(false));
+    PermitState state = PermitState.of(redis, name);
+    assertThat(state.marks().keySet(), is(Set.of("given-up")));
+    state.assertSound();
+    assertThat(requests.acquire("given-up", 30_000), is(-1L));
   }
 
   @Test

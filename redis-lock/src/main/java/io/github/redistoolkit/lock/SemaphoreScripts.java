@@ -264,8 +264,13 @@ final class SemaphoreScripts {
                 redis.call('PEXPIRE', KEYS[1], ttl)
               end
               if ARGV[3] ~= '' then
-                redis.call('HSET', KEYS[1], 't' .. string.sub(me, 1, 8),
-                    string.format('%.0f', marked))
+                local field = 't' .. string.sub(me, 1, 8)
+                for i = #gone, 1, -1 do
+                  if gone[i] == field then
+                    table.remove(gone, i)
+                  end
+                end
+                redis.call('HSET', KEYS[1], field, string.format('%.0f', marked))
               end
               """
               + WRITE

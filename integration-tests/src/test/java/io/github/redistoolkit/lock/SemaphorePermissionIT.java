@@ -1,12 +1,15 @@
 package io.github.redistoolkit.lock;
 
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.not;
+import static org.hamcrest.Matchers.startsWith;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.lock.LockCommands.Claim;
@@ -16,7 +19,10 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.exceptions.JedisDataException;
@@ -100,6 +106,47 @@ class SemaphorePermissionIT {
       }
     }
     assertThat("the command is used", refused, is(not(empty())));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"hdel", "pexpire"})
+  void aPermitThatCannotBeHadIsNotTakenAlsoIfAnotherLeaseIsOver(String command) {
+    try (TestRedis restricted = redis.withoutCommands(command)) {
+      String name = redis.unique("restricted");
+      prepare(Found.ONE_IS_ANOTHERS, name);
+      shorten(name);
+      Requests requests = PermitState.requests(restricted, name, 2);
+      assertRefused(command, () -> requests.acquire(ME, LEASE_MILLIS));
+      assertThat(PermitState.of(redis, name).ends().containsKey(ME), is(false));
+      assertThat(
+          PermitState.requests(redis, name, 2).acquire("next-owner", LEASE_MILLIS),
+          is(greaterThan(0L)));
+    }
+  }
+
+  @Test
+  void aLeaseWhoseExtensionIsRefusedEndsWhenItDid() {
+    try (TestRedis restricted = redis.withoutCommands("hdel")) {
+      String name = redis.unique("restricted");
+      prepare(Found.MINE_AND_WAITED_FOR, name);
+      shorten(name);
+      PermitState before = PermitState.of(redis, name);
+      Requests requests = PermitState.requests(restricted, name, 2);
+      long longer = 2 * LEASE_MILLIS;
+      assertRefused("hdel", () -> requests.commands().extend(ME, longer, 1));
+      assertRefused("hdel", () -> requests.acquire(ME, longer));
+      assertRefused("hdel", () -> requests.wait("waiter", LEASE_MILLIS, 60_000));
+      PermitState after = PermitState.of(redis, name);
+      assertThat(after.ends(), is(before.ends()));
+      assertThat(after.last(), is(before.last()));
+      assertThat(after.waitersMicros(), is(before.waitersMicros()));
+    }
+  }
+
+  private static void assertRefused(String command, Executable request) {
+    JedisDataException e = assertThrows(JedisDataException.class, request);
+    assertThat(e.getMessage(), startsWith("NOPERM"));
+    assertThat(e.getMessage(), containsString(command.toUpperCase(Locale.ROOT)));
   }
 
   private void prepare(Found found, String name) {

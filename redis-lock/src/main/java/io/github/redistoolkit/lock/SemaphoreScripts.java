@@ -92,6 +92,15 @@ final class SemaphoreScripts {
           memory + (math.max(0, last - now) + math.max(0, token - now)) / 1000)
       """;
 
+  /** Asked before anything is written by what would fail in the midst of it. */
+  private static final String MAY_DROP =
+      """
+      if #gone > 0 and not redis.acl_check_cmd('HDEL', KEYS[1], 'x') then
+        return redis.error_reply(
+            'NOPERM this user has no permissions to run HDEL on a semaphore')
+      end
+      """;
+
   /** Writes the state, drops what is over, and keeps all as long as it matters. */
   private static final String WRITE =
       """
@@ -108,7 +117,8 @@ final class SemaphoreScripts {
    * Arguments and replies as those of {@link LockScripts#ACQUIRE}. A permit that is promised to a
    * waiter counts as held for those who were not woken, for a moment.
    *
-   * <p>Of a new key the permission is asked first, so that it never stays without a time to live.
+   * <p>The permissions are asked first, so that no key stays without a time to live, and no permit
+   * with an owner that does not know of it.
    */
   static final LuaScript ACQUIRE =
       LuaScript.of(
@@ -132,6 +142,7 @@ final class SemaphoreScripts {
                 if again > stop then
                   last = math.max(last, again)
               """
+              + MAY_DROP
               + TTL
               + """
                   redis.call('HSET', KEYS[1], 'h' .. me,
@@ -177,6 +188,7 @@ final class SemaphoreScripts {
                     gone[#gone + 1] = 'h' .. me
                   end
               """
+              + MAY_DROP
               + TTL
               + WRITE
               + """
@@ -184,10 +196,13 @@ final class SemaphoreScripts {
                 return -1 - refused
               end
 
-              if not state and not redis.acl_check_cmd('PEXPIRE', KEYS[1], 1) then
+              if not redis.acl_check_cmd('PEXPIRE', KEYS[1], 1) then
                 return redis.error_reply(
                     'NOPERM this user has no permissions to run PEXPIRE on a semaphore')
               end
+              """
+              + MAY_DROP
+              + """
               local ends = now + ARGV[2] * 1000
               if state then
                 token = math.max(token + 1, now)
@@ -304,6 +319,7 @@ final class SemaphoreScripts {
               first = math.min(first, moved)
               last = math.max(last, moved)
               """
+              + MAY_DROP
               + TTL
               + """
               if ARGV[6] ~= '' then

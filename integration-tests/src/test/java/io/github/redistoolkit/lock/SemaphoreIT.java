@@ -13,7 +13,9 @@ import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.core.FreshLog;
 import io.github.redistoolkit.lock.LockCommands.Claim;
+import io.github.redistoolkit.pubsub.CapturedLog;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -233,6 +235,19 @@ class SemaphoreIT {
     assertThat(lease.release(), is(false));
     assertThrows(LockLostException.class, lease::close);
     assertThat(losses.get(), is(1));
+  }
+
+  @Test
+  void theLogCallsASemaphoreBySuchAWord() {
+    String name = redis.unique("logged");
+    Lease lease = semaphore(name, 2).tryAcquire().orElseThrow();
+    FreshLog.of(RedisLock.class);
+    try (CapturedLog log = new CapturedLog()) {
+      lease.keepAlive(LEASE, () -> {});
+      redis.admin().del(PermitState.key(name));
+      assertThat(lease.extend(LEASE), is(false));
+      await().until(() -> log.warnsOf("The lease on semaphore " + name + " was lost"));
+    }
   }
 
   @Test

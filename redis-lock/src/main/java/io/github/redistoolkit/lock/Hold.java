@@ -261,7 +261,11 @@ final class Hold implements Renewable {
     if (kept == null || life().phase() != Phase.HELD) {
       return;
     }
-    LOG.warn(why, "Lock {} could not be renewed; trying until its lease ends", name());
+    LOG.warn(
+        why,
+        "The lease on {} {} could not be renewed; trying until it ends",
+        commands.word(),
+        name());
   }
 
   @Override
@@ -359,7 +363,10 @@ final class Hold implements Renewable {
     private boolean isReachable() {
       boolean reachable = handle.get() != null;
       if (!reachable) {
-        LOG.warn("The lease on lock {} was dropped without a release; it expires", hold.name());
+        LOG.warn(
+            "The lease on {} {} was dropped without a release; it expires",
+            hold.commands.word(),
+            hold.name());
       }
       return reachable;
     }
@@ -391,10 +398,10 @@ final class Hold implements Renewable {
       try {
         onLost.run();
       } catch (Throwable e) {
-        LOG.warn(e, "The callback for the loss of lock {} failed", hold.name());
+        LOG.warn(e, "The callback for the loss of {} {} failed", hold.commands.word(), hold.name());
       }
       // After the holder, who must not wait for a log.
-      LOG.warn("The lease on lock {} was lost: {}", hold.name(), cause());
+      LOG.warn("The lease on {} {} was lost: {}", hold.commands.word(), hold.name(), cause());
     }
 
     private String cause() {
@@ -417,12 +424,19 @@ final class Hold implements Renewable {
 
     @Override
     public void failed(RuntimeException why) {
-      LOG.warn(why, "Lock {} was lost and could not be released yet", commands.name());
+      LOG.warn(
+          why,
+          "The lease on {} {} was lost and could not be released yet",
+          commands.word(),
+          commands.name());
     }
 
     @Override
     public void over() {
-      LOG.warn("Lock {} was lost and could not be released; it expires by itself", commands.name());
+      LOG.warn(
+          "The lease on {} {} was lost and could not be released; it expires",
+          commands.word(),
+          commands.name());
     }
   }
 }

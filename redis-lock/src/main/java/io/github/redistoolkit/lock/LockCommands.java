@@ -74,6 +74,11 @@ final class LockCommands {
     return name;
   }
 
+  /** What it is, for messages. */
+  String word() {
+    return kind.word();
+  }
+
   /** The name as it may appear in messages and in the log. */
   String shownName() {
     return shownName;

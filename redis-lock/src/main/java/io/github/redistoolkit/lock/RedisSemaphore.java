@@ -36,10 +36,10 @@ import redis.clients.jedis.util.Pool;
  *
  * <p><b>Cost.</b> Acquiring a free permit and releasing it take one round trip each; an acquisition
  * from many waiters takes about four commands. All is in one key, <code>semaphore:{name}</code>,
- * below a prefix if there is one, which is forgotten a minute after the last lease; only while
- * somebody waits there is another one, <code>semaphore:{name}:q</code>, for two seconds at most.
- * What a request costs Redis hardly depends on the number of permits: about twice what one of a
- * lock does.
+ * below a prefix if there is one, which is forgotten a minute after the last lease, or after the
+ * end of one that was released early; only while somebody waits there is another one, <code>
+ * semaphore:{name}:q</code>, for two seconds at most. What a request costs Redis hardly depends on
+ * the number of permits: about twice what one of a lock does.
  *
  * <p><b>Late requests.</b> A request that the network delivers late, or a client sends again,
  * changes nothing that a later one has settled, for a minute: a permit that was given up is not

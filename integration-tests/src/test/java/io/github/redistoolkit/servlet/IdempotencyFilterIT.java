@@ -419,6 +419,27 @@ class IdempotencyFilterIT {
 
   @ParameterizedTest
   @EnumSource
+  void theChosenFieldsOfAnErrorAreReplayedExceptThoseOfItsBody(Container container) {
+    Application fails =
+        (request, response) -> {
+          response.setHeader("Link", "</help>");
+          response.setHeader("Content-Location", "/loans/7");
+          response.sendError(404);
+        };
+    Filter filter = builder.replayedHeaders("Link", "Content-Location").build();
+    try (WebServer server = WebServer.start(container, fails, filter)) {
+      HttpResponse<byte[]> first = Http.send(post(server, "/loans/7", "{}"));
+      HttpResponse<byte[]> again = Http.send(post(server, "/loans/7", "{}"));
+      assertThat(again.statusCode(), is(404));
+      assertThat(again.body(), is(first.body()));
+      assertThat(Http.header(first, "Link"), is("</help>"));
+      assertThat(Http.header(again, "Link"), is("</help>"));
+      assertThat(Http.header(again, "Content-Location"), is(""));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void whatTheApplicationFlushesIsReplayedWithItsCharacters(Container container) {
     Application flushes =
         (request, response) -> {

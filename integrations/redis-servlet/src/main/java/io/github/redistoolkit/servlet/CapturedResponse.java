@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,18 +43,28 @@ final class CapturedResponse extends HttpServletResponseWrapper {
     if (writer != null) {
       writer.flush();
     }
-    if (error != 0) {
-      return new Answer(error, true, List.of(), message.getBytes(StandardCharsets.UTF_8));
-    }
     List<Field> fields = new ArrayList<>();
+    if (error != 0) {
+      addFields(fields, replayed.stream().filter(name -> !isOfContent(name)).toList());
+      return new Answer(error, true, fields, message.getBytes(StandardCharsets.UTF_8));
+    }
     String type = getContentType();
     if (type != null) {
       fields.add(new Field("Content-Type", type));
     }
-    for (String name : replayed) {
+    addFields(fields, replayed);
+    return new Answer(getStatus(), false, fields, body.bytes.toByteArray());
+  }
+
+  private void addFields(List<Field> fields, Collection<String> names) {
+    for (String name : names) {
       getHeaders(name).forEach(value -> fields.add(new Field(name, value)));
     }
-    return new Answer(getStatus(), false, fields, body.bytes.toByteArray());
+  }
+
+  /** Whether a field says how to read a body; that of an error is the container's. */
+  private static boolean isOfContent(String name) {
+    return name.toLowerCase(Locale.ROOT).startsWith("content-");
   }
 
   @Override

@@ -85,7 +85,7 @@ import redis.clients.jedis.exceptions.JedisException;
  *   <tr><td>answers with a status of {@link Builder#abandonWhen}, 5xx by default</td><td>sent, and
  *     the key is free for another attempt</td></tr>
  *   <tr><td>calls {@code sendError}</td><td>the same, but the container makes the body, now and at
- *     each replay</td></tr>
+ *     each replay, and the fields that describe it</td></tr>
  *   <tr><td>throws</td><td>thrown on; the key is free unless the service's {@link
  *     IdempotencyService.Builder#onFailure onFailure} says otherwise</td></tr>
  *   <tr><td>gives an answer that is larger than the service's {@link

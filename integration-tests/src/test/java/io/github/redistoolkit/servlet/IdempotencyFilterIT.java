@@ -23,6 +23,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -440,6 +441,30 @@ class IdempotencyFilterIT {
 
   @ParameterizedTest
   @EnumSource
+  void aWriterKeepsItsCharsetAndTheResponseHasIt(Container container) {
+    Application changesIt =
+        (request, response) -> {
+          response.setContentType("text/plain;charset=UTF-8");
+          response.getWriter().print("Größe");
+          response.setContentType("text/html;charset=ISO-8859-1");
+          response.setCharacterEncoding("UTF-16LE");
+          response.setCharacterEncoding(StandardCharsets.UTF_16BE);
+          response.setHeader("Content-Type", "text/html;charset=ISO-8859-1");
+          response.getWriter().print(" €");
+        };
+    try (WebServer server = WebServer.start(container, changesIt, builder.build())) {
+      for (int i = 0; i < 2; i++) {
+        HttpResponse<byte[]> response = Http.send(post(server, "/a", "{}"));
+        assertThat(Http.text(response), is("Größe €"));
+        assertThat(
+            Http.header(response, "Content-Type").toLowerCase(Locale.ROOT).replace(" ", ""),
+            is("text/html;charset=utf-8"));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void whatTheApplicationFlushesIsReplayedWithItsCharacters(Container container) {
     Application flushes =
         (request, response) -> {
@@ -469,6 +494,9 @@ class IdempotencyFilterIT {
             switch (request.getRequestURI()) {
               case "/async" -> request.startAsync();
               case "/events" -> response.setContentType("text/event-stream");
+              case "/events/charset" -> response.setContentType("Text/Event-Stream;charset=UTF-8");
+              case "/events/set" -> response.setHeader("content-type", "text/event-stream ; a=b");
+              case "/events/added" -> response.addHeader("Content-Type", "TEXT/EVENT-STREAM");
               default -> request.getParts();
             }
           } catch (IllegalStateException e) {
@@ -478,10 +506,12 @@ class IdempotencyFilterIT {
           }
         };
     try (WebServer server = WebServer.start(container, asynchronous, builder.build())) {
-      for (String path : List.of("/async", "/events", "/parts")) {
+      List<String> paths =
+          List.of("/async", "/events", "/events/charset", "/events/set", "/events/added", "/parts");
+      for (String path : paths) {
         assertThat(status(server, path, "{}"), is(500));
       }
-      assertThat(refusals.get(), is(3));
+      assertThat(refusals.get(), is(paths.size()));
     }
   }
 

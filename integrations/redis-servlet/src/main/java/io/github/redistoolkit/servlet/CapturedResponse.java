@@ -9,6 +9,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -25,6 +26,9 @@ final class CapturedResponse extends HttpServletResponseWrapper {
   private final Body body = new Body();
   private @Nullable PrintWriter writer;
   private boolean streamed;
+
+  /** The charset of the writer; from then on it is that of the response. */
+  private @Nullable String written;
 
   /** Set by {@code sendError}: then the rest is the container's. */
   private int error;
@@ -84,17 +88,61 @@ final class CapturedResponse extends HttpServletResponseWrapper {
     if (writer == null) {
       // A container makes it a part of the content type now, and so does this.
       setCharacterEncoding(getCharacterEncoding());
-      writer = new PrintWriter(new OutputStreamWriter(body, getCharacterEncoding()));
+      String charset = getCharacterEncoding();
+      writer = new PrintWriter(new OutputStreamWriter(body, charset));
+      written = charset;
     }
     return writer;
   }
 
   @Override
   public void setContentType(@Nullable String type) {
-    if ("text/event-stream".equals(type)) {
+    if (type != null && mediaType(type).equals("text/event-stream")) {
       throw refusal("a stream of events");
     }
     super.setContentType(type);
+    if (written != null) {
+      super.setCharacterEncoding(written);
+    }
+  }
+
+  /** What a content type says without its parameters, in lower case. */
+  static String mediaType(String type) {
+    return type.split(";", 2)[0].strip().toLowerCase(Locale.ROOT);
+  }
+
+  @Override
+  public void setCharacterEncoding(@Nullable String encoding) {
+    if (written == null) {
+      super.setCharacterEncoding(encoding);
+    }
+  }
+
+  @Override
+  public void setCharacterEncoding(@Nullable Charset encoding) {
+    setCharacterEncoding(encoding == null ? null : encoding.name());
+  }
+
+  @Override
+  public void setHeader(String name, @Nullable String value) {
+    if (isContentType(name)) {
+      setContentType(value);
+    } else {
+      super.setHeader(name, value);
+    }
+  }
+
+  @Override
+  public void addHeader(String name, @Nullable String value) {
+    if (isContentType(name) && value != null) {
+      setContentType(value);
+    } else {
+      super.addHeader(name, value);
+    }
+  }
+
+  private static boolean isContentType(@Nullable String name) {
+    return "Content-Type".equalsIgnoreCase(name);
   }
 
   @Override
@@ -163,6 +211,7 @@ final class CapturedResponse extends HttpServletResponseWrapper {
     resetBuffer();
     super.reset();
     writer = null;
+    written = null;
     streamed = false;
   }
 

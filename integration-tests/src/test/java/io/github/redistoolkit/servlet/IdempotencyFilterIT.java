@@ -320,9 +320,29 @@ class IdempotencyFilterIT {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void aMalformedFormIsRefusedBeforeTheKeyIsClaimed(Container container) {
+    try (WebServer server = WebServer.start(container, this::showForm, builder.build())) {
+      for (HttpRequest.Builder malformed :
+          List.of(form(server, "b=%zz&c"), form(server, "b=1&c", ";charset=none"))) {
+        HttpResponse<byte[]> refused = Http.send(malformed);
+        assertThat(refused.statusCode(), is(400));
+        assertThat(Http.header(refused, "Content-Type"), is("application/problem+json"));
+        assertThat(Http.text(refused), containsString("Form is malformed"));
+      }
+      assertThat(effects.count(), is(0));
+      assertThat(Http.text(Http.send(form(server, "b=%41&c"))), is("[1][A][]"));
+    }
+  }
+
   private HttpRequest.Builder form(WebServer server, String body) {
+    return form(server, body, "");
+  }
+
+  private HttpRequest.Builder form(WebServer server, String body, String charset) {
     return post(server, "/form?a=1", body)
-        .header("Content-Type", "application/x-www-form-urlencoded");
+        .header("Content-Type", "application/x-www-form-urlencoded" + charset);
   }
 
   private void showForm(

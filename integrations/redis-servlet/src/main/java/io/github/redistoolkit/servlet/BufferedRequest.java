@@ -13,15 +13,16 @@ import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.UnsupportedEncodingException;
 import java.net.URLDecoder;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Enumeration;
 import java.util.LinkedHashMap;
-import java.util.Locale;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -39,6 +40,9 @@ final class BufferedRequest extends HttpServletRequestWrapper {
   private @Nullable BodyStream stream;
   private @Nullable BufferedReader reader;
   private @Nullable Map<String, String[]> form;
+
+  /** Whether a parameter was asked for; an encoding that is set later has no effect. */
+  private boolean formShown;
 
   private BufferedRequest(HttpServletRequest real, byte[] body, boolean parsed) {
     super(real);
@@ -94,9 +98,26 @@ final class BufferedRequest extends HttpServletRequestWrapper {
     text.append(part.length()).append(':').append(part);
   }
 
+  /**
+   * Parses a form while it can still be refused.
+   *
+   * @return false if it is not what its content type says
+   */
+  boolean parseForm() {
+    if (parsed || !isForm(this)) {
+      return true;
+    }
+    try {
+      form = form();
+      return true;
+    } catch (IllegalArgumentException e) { // of the escapes, or of the name of the charset
+      return false;
+    }
+  }
+
   private static boolean isForm(HttpServletRequest request) {
     String type = request.getContentType();
-    return type != null && type.split(";", 2)[0].strip().toLowerCase(Locale.ROOT).equals(FORM);
+    return type != null && CapturedResponse.mediaType(type).equals(FORM);
   }
 
   @Override
@@ -127,6 +148,22 @@ final class BufferedRequest extends HttpServletRequestWrapper {
   }
 
   @Override
+  public void setCharacterEncoding(String encoding) throws UnsupportedEncodingException {
+    super.setCharacterEncoding(encoding);
+    if (!formShown) {
+      form = null;
+    }
+  }
+
+  @Override
+  public void setCharacterEncoding(Charset encoding) {
+    super.setCharacterEncoding(encoding);
+    if (!formShown) {
+      form = null;
+    }
+  }
+
+  @Override
   public @Nullable String getParameter(String name) {
     String[] values = getParameterMap().get(name);
     return values == null ? null : values[0];
@@ -151,35 +188,32 @@ final class BufferedRequest extends HttpServletRequestWrapper {
     if (form == null) {
       form = form();
     }
+    formShown = true;
     return form;
   }
 
   /** The container cannot read the body again. */
   private Map<String, String[]> form() {
-    Map<String, String[]> all = new LinkedHashMap<>();
+    Map<String, List<String>> all = new LinkedHashMap<>();
     String query = getQueryString();
     add(all, query == null ? "" : query, StandardCharsets.UTF_8);
     String encoding = getCharacterEncoding();
     Charset charset = encoding == null ? StandardCharsets.UTF_8 : Charset.forName(encoding);
     add(all, new String(body, StandardCharsets.ISO_8859_1), charset);
-    return Collections.unmodifiableMap(all);
+    Map<String, String[]> arrays = new LinkedHashMap<>();
+    all.forEach((name, values) -> arrays.put(name, values.toArray(String[]::new)));
+    return Collections.unmodifiableMap(arrays);
   }
 
-  private static void add(Map<String, String[]> all, String encoded, Charset charset) {
+  private static void add(Map<String, List<String>> all, String encoded, Charset charset) {
     for (String pair : encoded.split("&", -1)) {
       if (!pair.isEmpty()) {
         String[] parts = pair.split("=", 2);
         String name = URLDecoder.decode(parts[0], charset);
         String value = parts.length < 2 ? "" : URLDecoder.decode(parts[1], charset);
-        all.merge(name, new String[] {value}, BufferedRequest::join);
+        all.computeIfAbsent(name, unused -> new ArrayList<>(1)).add(value);
       }
     }
-  }
-
-  private static String[] join(String[] values, String[] more) {
-    String[] all = Arrays.copyOf(values, values.length + more.length);
-    System.arraycopy(more, 0, all, values.length, more.length);
-    return all;
   }
 
   @Override

@@ -68,6 +68,8 @@ import redis.clients.jedis.exceptions.JedisException;
  *     double quotes, of 1 to 255 characters</td><td>400</td></tr>
  *   <tr><td>the body is larger than {@link Builder#maxBody}</td><td>413, nothing is claimed</td>
  *   </tr>
+ *   <tr><td>a form, or the query beside it, is not URL-encoded, or its charset is unknown</td>
+ *     <td>400, nothing is claimed</td></tr>
  *   <tr><td>the same key is being worked on</td><td>409 with {@code Retry-After: 1}, since that may
  *     be over long before the lease</td></tr>
  *   <tr><td>the key was used for another method, path, query or body</td><td>422</td></tr>
@@ -216,6 +218,10 @@ public final class IdempotencyFilter implements Filter {
     BufferedRequest buffered = BufferedRequest.read(http, maxBody);
     if (buffered == null) {
       Problem.BODY_TOO_LARGE.send(answer);
+      return;
+    }
+    if (!buffered.parseForm()) {
+      Problem.FORM_MALFORMED.send(answer);
       return;
     }
     handle(Request.of(id).fingerprint(fingerprint(buffered)), buffered, answer, chain);

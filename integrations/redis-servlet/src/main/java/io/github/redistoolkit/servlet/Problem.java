@@ -31,6 +31,11 @@ record Problem(int status, String json) {
               + " printable ASCII characters.");
   static final Problem BODY_TOO_LARGE =
       of(413, "Content Too Large", "The body is larger than this operation takes.");
+  static final Problem FORM_MALFORMED =
+      of(
+          400,
+          "Form is malformed",
+          "The body or the query is not URL-encoded in the charset of the Content-Type.");
   static final Problem IN_PROGRESS =
       of(
           CONFLICT,

@@ -265,15 +265,37 @@ class IdempotencyFilterIT {
     Filter filter = builder.maxBody(10).build();
     try (WebServer server = WebServer.start(container, creates, filter)) {
       assertThat(status(server, "/loans", "12345678901"), is(413));
-      HttpRequest.Builder chunked =
-          Http.to(server.uri("/loans"))
-              .POST(BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(ALL_BYTES)))
-              .header("Idempotency-Key", key)
-              .header(USER, "jane");
-      assertThat(Http.send(chunked).statusCode(), is(413));
+      assertThat(Http.send(chunked(server, "/loans", ALL_BYTES)).statusCode(), is(413));
       assertThat(effects.count(), is(0));
       assertThat(status(server, "/loans", "1234567890"), is(201));
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aBodyWithoutALengthIsRefusedOnlyIfItWasReadBefore(Container container) {
+    Filter readsBefore =
+        (request, response, chain) -> {
+          assertThat(request.getInputStream().readAllBytes().length, is(ALL_BYTES.length));
+          chain.doFilter(request, response);
+        };
+    try (WebServer server = WebServer.start(container, creates, readsBefore, builder.build())) {
+      assertThat(Http.send(chunked(server, "/loans", ALL_BYTES)).statusCode(), is(500));
+      assertThat(effects.count(), is(0));
+    }
+    try (WebServer server = WebServer.start(container, creates, builder.build())) {
+      assertThat(Http.send(chunked(server, "/loans", ALL_BYTES)).statusCode(), is(201));
+      HttpRequest.Builder empty =
+          chunked(server, "/loans", new byte[0]).setHeader("Idempotency-Key", "\"empty\"");
+      assertThat(Http.send(empty).statusCode(), is(201));
+    }
+  }
+
+  private HttpRequest.Builder chunked(WebServer server, String path, byte[] body) {
+    return Http.to(server.uri(path))
+        .POST(BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(body)))
+        .header("Idempotency-Key", key)
+        .header(USER, "jane");
   }
 
   @ParameterizedTest

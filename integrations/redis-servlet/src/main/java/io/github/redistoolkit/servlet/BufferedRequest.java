@@ -54,19 +54,23 @@ final class BufferedRequest extends HttpServletRequestWrapper {
    * Reads the body.
    *
    * @return null if it is larger than {@code maxBody}
-   * @throws IllegalStateException if somebody has read it before
+   * @throws IllegalStateException if somebody has read it before, as far as it can be told: by
+   *     {@code Content-Length}, or by the end of what has a {@code Transfer-Encoding}
    */
   static @Nullable BufferedRequest read(HttpServletRequest real, int maxBody) throws IOException {
     long declared = real.getContentLengthLong();
     if (declared > maxBody) {
       return null;
     }
-    byte[] body = real.getInputStream().readNBytes(maxBody + 1);
+    ServletInputStream unread = real.getInputStream();
+    // Of a body without a length the end is seen only by reading up to it, so somebody did.
+    boolean ended = real.getHeader("Transfer-Encoding") != null && unread.isFinished();
+    byte[] body = unread.readNBytes(maxBody + 1);
     if (body.length > maxBody) {
       return null;
     }
     boolean parsed = body.length == 0 && isForm(real);
-    if (declared > body.length && !parsed) {
+    if ((ended || declared > body.length) && !parsed) {
       throw new IllegalStateException(
           "the body was read before "
               + IdempotencyFilter.class.getSimpleName()

@@ -191,7 +191,11 @@ public final class IdempotencyFilter implements Filter {
    * @param request of HTTP
    * @param response to it
    * @param chain what handles it
-   * @throws IllegalStateException if the scope is null, or the body was read before
+   * @throws IllegalStateException if the scope is null, or the body was read before. Of a body
+   *     without {@code Content-Length} that is known only if it was read to its end and has a
+   *     {@code Transfer-Encoding}. Else what was read is missing from what tells requests apart:
+   *     put nothing before this filter that reads such bodies; Spring's {@code MultipartFilter}
+   *     does
    * @throws IllegalArgumentException if the scope is empty or not valid Unicode
    * @throws ServletException if it is not HTTP, or as the application throws it
    * @throws IOException as the container or the application throws it

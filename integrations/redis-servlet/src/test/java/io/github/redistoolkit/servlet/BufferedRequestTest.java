@@ -1,7 +1,9 @@
 package io.github.redistoolkit.servlet;
 
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.is;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletInputStream;
@@ -78,6 +80,16 @@ class BufferedRequestTest {
   @ValueSource(strings = {"none", "no name"})
   void tellsThatTheCharsetOfAFormIsUnknown(String charset) throws IOException {
     assertThat(form("a=1", "", charset).parseForm(), is(false));
+  }
+
+  @Test
+  void refusesABodyThatWasReadBefore() {
+    Map<String, Object> chunked = Map.of("getContentLengthLong", -1L, "getHeader", "chunked");
+    String message =
+        assertThrows(
+                IllegalStateException.class, () -> BufferedRequest.read(request("", chunked), 10))
+            .getMessage();
+    assertThat(message, containsString("was read before"));
   }
 
   /** The end of this one is known as soon as there is nothing left. */

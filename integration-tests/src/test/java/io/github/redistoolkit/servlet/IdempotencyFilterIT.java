@@ -411,6 +411,20 @@ class IdempotencyFilterIT {
 
   @ParameterizedTest
   @EnumSource
+  void aRequestThatTheApplicationLimitsIsNotKept(Container container) {
+    Application limitsFirst =
+        (request, response) -> {
+          effects.happen("attempt");
+          response.setStatus(effects.count() == 1 ? 429 : 201);
+        };
+    try (WebServer server = WebServer.start(container, limitsFirst, builder.build())) {
+      assertThat(status(server, "/loans", "{}"), is(429));
+      assertThat(status(server, "/loans", "{}"), is(201));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void anExceptionFreesTheKey(Container container) {
     Application throwsFirst =
         (request, response) -> {

@@ -84,8 +84,8 @@ import redis.clients.jedis.exceptions.JedisException;
  *   <caption>What becomes of what the application does</caption>
  *   <tr><th>it</th><th>then</th></tr>
  *   <tr><td>answers</td><td>recorded and sent, a redirection too</td></tr>
- *   <tr><td>answers with a status of {@link Builder#abandonWhen}, 5xx by default</td><td>sent, and
- *     the key is free for another attempt</td></tr>
+ *   <tr><td>answers with a status of {@link Builder#abandonWhen}, 429 and 5xx by default</td>
+ *     <td>sent, and the key is free for another attempt</td></tr>
  *   <tr><td>calls {@code sendError}</td><td>the same, but the container makes the body, now and at
  *     each replay, and the fields that describe it</td></tr>
  *   <tr><td>throws</td><td>thrown on; the key is free unless the service's {@link
@@ -384,7 +384,7 @@ public final class IdempotencyFilter implements Filter {
     private boolean keyOptional;
     private int maxBody = 1 << 20;
     private List<String> replayedHeaders = List.of("Location", "ETag");
-    private IntPredicate abandonWhen = status -> status >= 500;
+    private IntPredicate abandonWhen = status -> status == 429 || status >= 500;
 
     private Builder(
         IdempotencyService service,
@@ -480,10 +480,11 @@ public final class IdempotencyFilter implements Filter {
     }
 
     /**
-     * Sets which answers are not kept, so that the request may be sent again and handled anew. To
-     * keep them all: {@code abandonWhen(status -> false)}.
+     * Sets which answers are not kept, so that the request may be sent again and handled anew. A
+     * 429 is one by default, as the request was not handled. To keep them all: {@code
+     * abandonWhen(status -> false)}.
      *
-     * @param statuses tells it of a status; 500 and above unless set
+     * @param statuses tells it of a status; 429, and 500 and above, unless set
      * @return this builder
      * @throws NullPointerException if {@code statuses} is null
      */

@@ -590,6 +590,34 @@ class IdempotencyFilterIT {
 
   @ParameterizedTest
   @EnumSource
+  void aResponseThatNoServiceIsToKeepIsNeitherEncodedNorIsTheRequestHandledAgain(
+      Container container) {
+    IdempotencyService keepsAll =
+        redis
+            .over(
+                p -> IdempotencyService.builder(p, "http"),
+                c -> IdempotencyService.builder(c, "http"))
+            .maxResultBytes(512 << 20)
+            .build();
+    Filter filter = IdempotencyFilter.builder(keepsAll, request -> "jane").build();
+    int size = (64 << 20) + 1;
+    Application huge =
+        (request, response) -> {
+          effects.happen("huge");
+          response.getOutputStream().write(new byte[size]);
+        };
+    try (WebServer server = WebServer.start(container, huge, filter)) {
+      assertThat(Http.send(post(server, "/huge", "{}")).body().length, is(size));
+      HttpResponse<byte[]> again = Http.send(post(server, "/huge", "{}"));
+      assertThat(again.statusCode(), is(409));
+      assertThat(Http.text(again), containsString("was not kept"));
+      assertThat(Http.header(again, "Retry-After"), is(""));
+      assertThat(effects.count(), is(1));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
   void aRequestIsHandledOnceHoweverItIsDispatched(Container container) {
     Application forwards =
         (request, response) -> {

@@ -27,6 +27,9 @@ record Answer(int status, boolean error, List<Field> fields, byte[] body) {
 
   private static final String ERROR = "1!";
 
+  /** The largest body that is encoded at all, as several copies of it are made for that. */
+  static final int LARGEST_KEPT = 64 << 20;
+
   /** One line of a header. */
   record Field(String name, String value) {
 
@@ -39,8 +42,13 @@ record Answer(int status, boolean error, List<Field> fields, byte[] body) {
   /**
    * Returns what is recorded: text, so that it is the same for every JSON mapper of the service. A
    * line with the status, one for each field, an empty one, and the body in Base64.
+   *
+   * @return null if the body is larger than {@link #LARGEST_KEPT}, so that none is recorded
    */
-  String encode() {
+  @Nullable String encode() {
+    if (body.length > LARGEST_KEPT) {
+      return null;
+    }
     StringBuilder text = new StringBuilder(error ? ERROR : WRITTEN).append(status).append('\n');
     for (Field field : fields) {
       if (field.isOneLine()) {

@@ -93,6 +93,8 @@ import redis.clients.jedis.exceptions.JedisException;
  *   <tr><td>gives an answer that is larger than the service's {@link
  *     IdempotencyService.Builder#maxResultBytes maxResultBytes}, or that Redis does not take</td>
  *     <td>sent, with a warning in the log, and the service's listener is told</td></tr>
+ *   <tr><td>gives an answer with a body of more than 64 MiB, whatever {@code maxResultBytes}
+ *     is</td><td>sent, with a warning in the log, and its key is completed without it</td></tr>
  *   <tr><td>begins an asynchronous response, an upgrade or {@code text/event-stream}, or asks the
  *     container for the parts of a body</td><td>{@link IllegalStateException} at once</td></tr>
  *   <tr><td>forwards</td><td>recorded and sent like any other answer. Tomcat 11 closes a response
@@ -116,6 +118,8 @@ public final class IdempotencyFilter implements Filter {
   }
 
   private static final EventLog LOG = EventLog.of(IdempotencyFilter.class);
+  private static final String NOT_RECORDED =
+      "A request was handled, and its response was not recorded: {}";
   private static final TypeToken<String> TEXT = TypeToken.get(String.class);
   private static final String ATTEMPT = IdempotencyFilter.class.getName() + ".attempt";
 
@@ -295,7 +299,11 @@ public final class IdempotencyFilter implements Filter {
 
   private static void replay(Claim<String> claim, HttpServletResponse response) throws IOException {
     String text = claim.result();
-    Answer answer = text == null ? null : Answer.decode(text);
+    if (text == null) { // too large to be encoded
+      Problem.NOT_KEPT.send(response);
+      return;
+    }
+    Answer answer = Answer.decode(text);
     if (answer == null) {
       LOG.warn("A recorded response cannot be read; does something else use the same service?");
       Problem.NOT_KEPT.send(response);
@@ -360,9 +368,13 @@ public final class IdempotencyFilter implements Filter {
 
   private static void complete(Claim<String> claim, Answer answer) {
     try {
-      claim.complete(answer.encode());
+      String text = answer.encode();
+      claim.complete(text);
+      if (text == null) {
+        LOG.warn(NOT_RECORDED, ResultNotRecordedException.Reason.TOO_LARGE);
+      }
     } catch (ResultNotRecordedException e) {
-      LOG.warn("A request was handled, and its response was not recorded: {}", e.reason());
+      LOG.warn(NOT_RECORDED, e.reason());
     }
   }
 

@@ -51,6 +51,12 @@ class AnswerTest {
     assertThat(Answer.decode(split.encode()).fields(), is(List.of()));
   }
 
+  @Test
+  void isNotEncodedIfItIsTooLarge() {
+    byte[] large = new byte[Answer.LARGEST_KEPT + 1];
+    assertThat(new Answer(200, false, List.of(), large).encode(), is(nullValue()));
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {"", "1 200", "2 200\n\n", "1 ok\n\n", "1 200\nLocation\n\n", "1 200\n\n***"})

@@ -16,6 +16,7 @@ import io.github.redistoolkit.idempotency.ReplayedFailureException;
 import io.github.redistoolkit.idempotency.Request;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException;
 import io.github.redistoolkit.idempotency.StoredResultException;
+import jakarta.servlet.DispatcherType;
 import jakarta.servlet.Filter;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
@@ -212,8 +213,7 @@ public final class IdempotencyFilter implements Filter {
       throw new ServletException("IdempotencyFilter is for HTTP only");
     }
     List<String> sent = Collections.list(http.getHeaders(IdempotencyKey.HEADER));
-    boolean guards = methods.contains(http.getMethod()) && attempt(http) == 0;
-    if (!guards || (sent.isEmpty() && keyOptional)) {
+    if (!guards(http) || (sent.isEmpty() && keyOptional)) {
       chain.doFilter(request, response);
       return;
     }
@@ -233,6 +233,13 @@ public final class IdempotencyFilter implements Filter {
       return;
     }
     handle(Request.of(id).fingerprint(fingerprint(buffered)), buffered, answer, chain);
+  }
+
+  /** Neither again, after a forward, nor for the page of an error that was decided on before. */
+  private boolean guards(HttpServletRequest request) {
+    return methods.contains(request.getMethod())
+        && attempt(request) == 0
+        && request.getDispatcherType() != DispatcherType.ERROR;
   }
 
   private String scopeOf(HttpServletRequest request) {

@@ -43,7 +43,8 @@ import redis.clients.jedis.exceptions.JedisException;
  * to whoever repeats it: draft-ietf-httpapi-idempotency-key-header-07.
  *
  * <pre>{@code
- * IdempotencyService service = new IdempotencyService(pool, "http", Duration.ofHours(24));
+ * IdempotencyService service =
+ *     IdempotencyService.builder(pool, "http").keepAlive(Duration.ofMinutes(10)).build();
  * Filter filter =
  *     IdempotencyFilter.builder(service, request -> request.getUserPrincipal().getName()).build();
  * }</pre>
@@ -60,6 +61,10 @@ import redis.clients.jedis.exceptions.JedisException;
  * lease}, with {@link #attempt} above 1. So is one whose response could not be recorded, as Redis
  * was away for too long.
  *
+ * <p>A request that takes longer than the lease, 60 seconds unless set, may be handled a second
+ * time while the first still runs. Have the service {@linkplain
+ * IdempotencyService.Builder#keepAlive keep it alive}, as above, for longer than any request takes.
+ *
  * <p><b>Failure.</b> Bodies of these answers are {@code application/problem+json}.
  *
  * <table>
@@ -73,9 +78,12 @@ import redis.clients.jedis.exceptions.JedisException;
  *     <td>400, nothing is claimed</td></tr>
  *   <tr><td>the same key is being worked on</td><td>409 with {@code Retry-After: 1}, since that may
  *     be over long before the lease</td></tr>
- *   <tr><td>the key was used for another method, path, query or body</td><td>422</td></tr>
+ *   <tr><td>the key was used for another method, path, query or body; also for a multipart body
+ *     to which the client gives a new boundary at each attempt</td><td>422</td></tr>
  *   <tr><td>its outcome was kept open, or its response was not kept as it was too large or is
  *     damaged</td><td>409 without {@code Retry-After}</td></tr>
+ *   <tr><td>it has failed, and the service's {@link IdempotencyService.Builder#onFailure
+ *     onFailure} keeps that</td><td>500</td></tr>
  *   <tr><td>Redis fails before anything ran</td><td>503</td></tr>
  *   <tr><td>the scope is null or empty, or cannot be told</td><td>the exception goes to the
  *     container, which answers 500</td></tr>
@@ -92,7 +100,8 @@ import redis.clients.jedis.exceptions.JedisException;
  *   <tr><td>throws</td><td>thrown on; the key is free unless the service's {@link
  *     IdempotencyService.Builder#onFailure onFailure} says otherwise</td></tr>
  *   <tr><td>gives an answer that is larger than the service's {@link
- *     IdempotencyService.Builder#maxResultBytes maxResultBytes}, or that Redis does not take</td>
+ *     IdempotencyService.Builder#maxResultBytes maxResultBytes}, or that Redis does not take. The
+ *     limit is on Base64, so a body may have about three quarters of it</td>
  *     <td>sent, with a warning in the log, and the service's listener is told</td></tr>
  *   <tr><td>gives an answer with a body of more than 64 MiB, whatever {@code maxResultBytes}
  *     is</td><td>sent, with a warning in the log, and its key is completed without it</td></tr>
@@ -107,6 +116,10 @@ import redis.clients.jedis.exceptions.JedisException;
  * must be something that a client cannot choose, such as the authenticated user or tenant. What is
  * in Redis under a SHA-256 of scope and key is the response itself; {@code Set-Cookie} is never
  * replayed. Put the filter behind authentication, and before whatever reads the body.
+ *
+ * <p><b>Order.</b> Put {@link RateLimitFilter} before this one: what it refuses is then neither
+ * claimed nor recorded, and a replay has the state of the limit as it is now. Dispatches to an
+ * error page pass.
  *
  * <p><b>Cost.</b> As {@link IdempotencyService#begin}: two round trips for a new request, one for a
  * replay. Body and response are held in memory. Nothing is held in Redis's pool while the

@@ -36,12 +36,12 @@ import redis.clients.jedis.exceptions.JedisException;
  * Filter filter = new RateLimitFilter(limiter, request -> request.getUserPrincipal().getName());
  * }</pre>
  *
- * <p>Every response has {@code RateLimit-Policy} and {@code RateLimit}, as
- * draft-ietf-httpapi-ratelimit-headers-11 has them: one item for each limit, of its name, with its
- * permits {@code q}, its window {@code w} in seconds, and {@code r}, the permits that are left. A
- * window of a fraction of a second counts as the whole, and of a token bucket {@code w} is the time
- * that it takes to be full again: who keeps to that is never refused. Fields of a filter before
- * this one are kept.
+ * <p>Every response to a request on which Redis decided has {@code RateLimit-Policy} and {@code
+ * RateLimit}, as draft-ietf-httpapi-ratelimit-headers-11 has them: one item for each limit, of its
+ * name, with its permits {@code q}, its window {@code w} in seconds, and {@code r}, the permits
+ * that are left. A window of a fraction of a second counts as the whole, and of a token bucket
+ * {@code w} is the time that it takes to be full again: who keeps to that is never refused. Fields
+ * of a filter before this one are kept.
  *
  * <table>
  *   <caption>What is answered</caption>
@@ -60,6 +60,10 @@ import redis.clients.jedis.exceptions.JedisException;
  * <p><b>The key.</b> It must be something that a client cannot choose, such as the authenticated
  * user. {@code getRemoteAddr} is the last proxy's address unless the container was told which
  * proxies to trust; {@code X-Forwarded-For} itself can be made up by anyone.
+ *
+ * <p><b>Order.</b> Put this filter before {@link IdempotencyFilter}: what it refuses is then
+ * neither claimed nor recorded. A request that is sent again is charged again, also if it is a
+ * replay.
  *
  * <p>A request is charged once, whatever dispatches it goes through; nothing is held while the
  * application works, so asynchronous responses do as well. Thread-safe.

@@ -20,11 +20,13 @@ import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -126,6 +128,23 @@ class CacheAsyncIT {
     cache.set("k", 1);
     assertThat(get(begin(cache, "k")), is(1));
     assertThat(loads.get(), is(0));
+  }
+
+  @Test
+  void aThreadThatHasBegunALoadMayWaitForItLikeAnyOther() throws Exception {
+    AtomicReference<Executor> current = new AtomicReference<>(single);
+    CacheService<Integer> shared = opened(builder().executor(task -> current.get().execute(task)));
+    CompletableFuture<Integer> first = begin(shared, "k");
+    Awaitility.await().until(() -> loads.get() == 1);
+    current.set(callers);
+    CompletableFuture<Integer> within =
+        CompletableFuture.supplyAsync(
+            () -> shared.getOrLoad("x", MINUTE, () -> shared.getOrLoad("k", MINUTE, () -> 9) + 1),
+            single);
+    Awaitility.await().until(() -> within.isDone() || Fixtures.waitingIn(Waits.class, "join") == 1);
+    loading.complete(1);
+    assertThat(get(first), is(1));
+    assertThat(get(within), is(2));
   }
 
   @Test

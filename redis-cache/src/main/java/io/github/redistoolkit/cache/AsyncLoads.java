@@ -68,6 +68,9 @@ final class AsyncLoads<V> {
   /** How a load of ours ends for all who wait for it. */
   private interface Ending<V> {
 
+    /** The loader has been called, and the thread that did moves on. */
+    default void begun() {}
+
     void loaded(Loaded<V> loaded);
 
     /** Returns what there is instead; null if there is nothing. */
@@ -145,6 +148,7 @@ final class AsyncLoads<V> {
     private void load(Ending<V> ending) {
       long start = runs.now();
       CompletableFuture<? extends @Nullable V> loading = runs.begin(key, loader);
+      ending.begun();
       AtomicBoolean ended = new AtomicBoolean();
       Alarms.Alarm limit =
           alarms.at(
@@ -210,6 +214,11 @@ final class AsyncLoads<V> {
       Leased(Load load) {
         this.load = load;
         this.kept = leased.keep(load, key);
+      }
+
+      @Override
+      public void begun() {
+        load.endsByItself();
       }
 
       @Override

@@ -16,6 +16,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -29,11 +30,29 @@ import redis.clients.jedis.exceptions.JedisException;
  */
 final class LeasedLoads<V> {
 
-  /** A load that is under way in this JVM, giving JSON; null if its lease was not to be had. */
-  record Load(Claim claim, long asked, Thread thread, CompletableFuture<@Nullable String> json) {
+  /**
+   * A load that is under way in this JVM, giving JSON; null if its lease was not to be had.
+   *
+   * @param leader the thread that loads; null once no thread does, as the load ends by itself
+   */
+  record Load(
+      Claim claim,
+      long asked,
+      AtomicReference<@Nullable Thread> leader,
+      CompletableFuture<@Nullable String> json) {
 
     String lease() {
       return claim.lease();
+    }
+
+    /** Who will end it, if that is a thread. */
+    @Nullable Thread thread() {
+      return leader.get();
+    }
+
+    /** The thread that has begun it moves on, and may wait for it as any other. */
+    void endsByItself() {
+      leader.set(null);
     }
   }
 
@@ -185,7 +204,10 @@ final class LeasedLoads<V> {
   private Load begin(Store.Wanted wanted) {
     Load load =
         new Load(
-            wanted.claim(), System.nanoTime(), Thread.currentThread(), new CompletableFuture<>());
+            wanted.claim(),
+            System.nanoTime(),
+            new AtomicReference<>(Thread.currentThread()),
+            new CompletableFuture<>());
     loads.put(load.lease(), load);
     return load;
   }

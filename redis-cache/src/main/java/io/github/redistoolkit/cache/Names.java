@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.Arguments;
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.RedisKeys;
 import java.util.List;
 
@@ -56,7 +57,10 @@ final class Names {
     for (String start : OURS) {
       if (prefix.contains(start)) {
         throw new IllegalArgumentException(
-            "prefix must not have " + start + " in it, which is the cache's own, but is " + prefix);
+            "prefix must not have "
+                + start
+                + " in it, which is the cache's own, but is "
+                + EventLog.escape(prefix));
       }
     }
     for (String start : OTHERS) {
@@ -65,7 +69,7 @@ final class Names {
             "prefix must not begin with "
                 + start
                 + " as the keys of another module do, but is "
-                + prefix);
+                + EventLog.escape(prefix));
       }
     }
     return prefix;
@@ -103,7 +107,7 @@ final class Names {
   private static void requireNot(String start, String why, String key) {
     if (key.startsWith(start)) {
       throw new IllegalArgumentException(
-          "key must not begin with " + start + ", " + why + ", but is " + key);
+          "key must not begin with " + start + ", " + why + ", but is " + EventLog.escape(key));
     }
   }
 

@@ -3,6 +3,7 @@ package io.github.redistoolkit.cache;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
@@ -125,6 +126,20 @@ class CacheServiceTest {
           IllegalArgumentException.class,
           "maxWait",
           () -> cache.getOrLoad("k", MINUTE, maxWait, () -> "v"));
+    }
+  }
+
+  @Test
+  void whatIsRefusedIsNamedOnOneLineAndInShort() {
+    String forged = "\r\nforged\u202E" + "x".repeat(500);
+    for (Executable refused :
+        List.<Executable>of(
+            () -> cache.get("#lease:" + forged),
+            () -> CacheService.builder(pool, "p#lease:" + forged, String.class),
+            () -> CacheService.builder(pool, "lock:" + forged, String.class))) {
+      String message = assertThrows(IllegalArgumentException.class, refused).getMessage();
+      assertThat(message, containsString("\\u000D\\u000Aforged\\u202Exxx"));
+      assertThat(message.length(), is(lessThan(400)));
     }
   }
 

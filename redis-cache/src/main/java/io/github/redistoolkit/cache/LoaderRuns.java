@@ -18,6 +18,7 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Runs loaders on the calling thread, and passes what they give to those who wait for it. */
@@ -81,6 +82,9 @@ final class LoaderRuns<V> {
     try {
       return requireNonNull(loader.load(), "what the loader returned").toCompletableFuture();
     } catch (Throwable t) {
+      if (t instanceof InterruptedException) {
+        Thread.currentThread().interrupt(); // It was this thread that was.
+      }
       return CompletableFuture.failedFuture(t);
     } finally {
       leave(key);
@@ -101,7 +105,8 @@ final class LoaderRuns<V> {
             throw thrown(failure);
           }
           return loaded(value);
-        });
+        },
+        LoaderRuns::wrapped); // Whoever was interrupted, it was not this thread.
   }
 
   /** A stage that depends on another one ends with the failure of that in an exception. */
@@ -132,13 +137,17 @@ final class LoaderRuns<V> {
   private <T> T within(List<String> keys, Callable<T> loader) {
     keys.forEach(this::enter);
     try {
-      return counted(keys, now(), loader);
+      return counted(keys, now(), loader, LoaderRuns::unchecked);
     } finally {
       keys.forEach(this::leave);
     }
   }
 
-  private <T> T counted(List<String> keys, long start, Callable<T> loader) {
+  private <T> T counted(
+      List<String> keys,
+      long start,
+      Callable<T> loader,
+      Function<Exception, RuntimeException> thrown) {
     try {
       T loaded = loader.call();
       Duration took = Duration.ofNanos(now() - start);
@@ -151,21 +160,22 @@ final class LoaderRuns<V> {
       if (failure instanceof Error error) {
         throw error;
       }
-      throw unchecked((Exception) failure);
+      throw thrown.apply((Exception) failure);
     } finally {
       counters.loadNanos.add(now() - start);
     }
   }
 
-  /** Returns the exception to throw in place of one that may be checked. */
+  /** Returns the exception to throw in place of one that may be checked, thrown by this thread. */
   static RuntimeException unchecked(Exception e) {
-    if (e instanceof RuntimeException unchecked) {
-      return unchecked;
-    }
     if (e instanceof InterruptedException) {
       Thread.currentThread().interrupt();
     }
-    return new CompletionException(e);
+    return wrapped(e);
+  }
+
+  private static RuntimeException wrapped(Exception e) {
+    return e instanceof RuntimeException unchecked ? unchecked : new CompletionException(e);
   }
 
   /**

@@ -2,18 +2,27 @@ package io.github.redistoolkit.cache;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.nullValue;
 import static org.hamcrest.Matchers.sameInstance;
 import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParser;
+import com.google.gson.TypeAdapter;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonWriter;
+import io.github.redistoolkit.core.FreshLog;
+import io.github.redistoolkit.pubsub.CapturedLog;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,9 +31,12 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -322,6 +334,102 @@ class CacheStaleIT {
     expired("d");
     expired("e");
     assertThat(cache.getAll(List.of("d", "e"), MINUTE, failingAll), is(Map.of("d", 1, "e", 1)));
+  }
+
+  @Test
+  void theFailureThatIsNotThrownIsLoggedWithoutWhatItSays() {
+    expired("k\n");
+    expired("l");
+    FreshLog.of(CacheService.class);
+    try (CapturedLog log = new CapturedLog()) {
+      assertThat(cache.getOrLoad("k\n", MINUTE, failing), is(1));
+      assertThat(
+          log.warnsOf(
+              "A load failed, and what there was is returned instead"
+                  + " (java.lang.IllegalStateException): key k\\u000A, of 1 in all"),
+          is(true));
+      expired("m");
+      BulkLoader<Integer> failingAll =
+          keys -> {
+            throw new IllegalArgumentException(noDatabase);
+          };
+      assertThat(cache.getAll(List.of("l", "m"), MINUTE, failingAll), is(Map.of("l", 1, "m", 1)));
+      assertThat(
+          log.warnsOf(
+              "(java.lang.IllegalArgumentException <- java.lang.IllegalStateException):"
+                  + " key l, of 2 in all"),
+          is(true));
+      assertThat(log.text(), not(containsString("no database")));
+    }
+  }
+
+  /** Which cannot be encoded while it is told so. */
+  private record Odd(int number) {}
+
+  @Test
+  void whatCannotBePassedOnIsNothingAndNobodyWaitsForIt() throws Exception {
+    AtomicBoolean refuses = new AtomicBoolean();
+    TypeAdapter<Odd> adapter =
+        new TypeAdapter<>() {
+          @Override
+          public void write(JsonWriter out, Odd value) throws IOException {
+            if (refuses.get()) {
+              throw new IllegalArgumentException("on purpose");
+            }
+            out.value(value.number());
+          }
+
+          @Override
+          public Odd read(JsonReader in) throws IOException {
+            return new Odd(in.nextInt());
+          }
+        };
+    try (CacheService<Odd> odd =
+        Fixtures.builder(redis, prefix, Odd.class)
+            .gson(new GsonBuilder().registerTypeAdapter(Odd.class, adapter.nullSafe()).create())
+            .staleIfError(HOUR)
+            .build()) {
+      odd.setAll(Map.of("a", new Odd(1), "b", new Odd(2), "c", new Odd(3)), SHORT);
+      for (String key : List.of("a", "b", "c")) {
+        Awaitility.await().until(() -> odd.ttl(key).isEmpty());
+      }
+      refuses.set(true);
+      assertThat(
+          assertThrows(
+              IllegalStateException.class,
+              () ->
+                  odd.getOrLoad(
+                      "a",
+                      MINUTE,
+                      () -> {
+                        throw noDatabase;
+                      })),
+          is(sameInstance(noDatabase)));
+
+      CountDownLatch begun = new CountDownLatch(1);
+      CountDownLatch end = new CountDownLatch(1);
+      Future<Map<String, Odd>> all =
+          threads.submit(
+              () ->
+                  odd.getAll(
+                      List.of("b", "c"),
+                      MINUTE,
+                      keys -> {
+                        begun.countDown();
+                        end.await();
+                        throw noDatabase;
+                      }));
+      assertThat(begun.await(1, TimeUnit.MINUTES), is(true));
+      Future<Odd> joined = threads.submit(() -> odd.getOrLoad("c", MINUTE, () -> new Odd(4)));
+      Awaitility.await().until(() -> Fixtures.waitingIn(Waits.class, "join") == 1);
+      end.countDown();
+      for (Future<?> each : List.of(all, joined)) {
+        assertThat(
+            assertThrows(ExecutionException.class, () -> each.get(1, TimeUnit.MINUTES)).getCause(),
+            is(sameInstance(noDatabase)));
+      }
+      assertThat(odd.stats().staleHits(), is(0L));
+    }
   }
 
   @Test

@@ -3,10 +3,10 @@ package io.github.redistoolkit.cache;
 import io.github.redistoolkit.cache.LoaderRuns.Loaded;
 import io.github.redistoolkit.cache.Store.Claim;
 import io.github.redistoolkit.cache.Store.Claimed;
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Outcome;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -55,6 +55,8 @@ final class LeasedLoads<V> {
       leader.set(null);
     }
   }
+
+  private static final EventLog LOG = EventLog.shared(CacheService.class);
 
   private final Store<V> store;
   private final CoolDown coolDown;
@@ -253,7 +255,9 @@ final class LeasedLoads<V> {
     try {
       release(load, key);
       Loaded<V> instead =
-          failure instanceof RuntimeException ? insteadOfFailed(List.of(key)).get(key) : null;
+          failure instanceof RuntimeException
+              ? insteadOfFailed(List.of(key), failure).get(key)
+              : null;
       if (instead != null) {
         end(load, instead.json());
       }
@@ -264,8 +268,8 @@ final class LeasedLoads<V> {
   }
 
   /** What there is of keys whose load has failed, past its time or set meanwhile. */
-  private Map<String, Loaded<V>> insteadOfFailed(Collection<String> keys) {
-    Map<String, Loaded<V>> instead = new HashMap<>();
+  private Map<String, Loaded<V>> insteadOfFailed(Collection<String> keys, Throwable failure) {
+    Map<String, Loaded<V>> instead = new LinkedHashMap<>();
     if (lifetimes.staleMillis() == 0 || keys.isEmpty()) {
       return instead;
     }
@@ -278,15 +282,34 @@ final class LeasedLoads<V> {
     } catch (JedisException e) {
       failures.add(first, e); // The failure of the load is what the caller is told.
     }
+    if (!instead.isEmpty()) {
+      // Its kind alone, as a message may quote values, and in the text, so that each is heard of.
+      LOG.warn(
+          "A load failed, and what there was is returned instead ("
+              + EventLog.kind(failure)
+              + "): key {}, of {} in all",
+          instead.keySet().iterator().next(),
+          instead.size());
+    }
     return instead;
   }
 
+  /** What cannot be passed on to those who wait is nothing. */
   private void addTo(Map<String, Loaded<V>> instead, String key, Found<V> found) {
-    if (found instanceof Found.Stale<V> stale) {
-      counters.stale(key);
-      instead.put(key, runs.loaded(stale.value()));
-    } else if (found instanceof Found.Value<V> value) {
-      instead.put(key, runs.loaded(value.value()));
+    try {
+      if (found instanceof Found.Stale<V> stale) {
+        instead.put(key, runs.loaded(stale.value()));
+        counters.stale(key);
+      } else if (found instanceof Found.Value<V> value) {
+        instead.put(key, runs.loaded(value.value()));
+      }
+    } catch (RuntimeException e) {
+      // Its message may quote the value.
+      LOG.warn(
+          "An entry cannot be returned instead of a load that failed ("
+              + EventLog.kind(e)
+              + "): key {}",
+          key);
     }
   }
 
@@ -302,10 +325,7 @@ final class LeasedLoads<V> {
       storeAll(mine, loaded, ttlMillis);
     } catch (Throwable t) {
       kept.forEach(Leases.Kept::end);
-      releaseAll(mine);
-      Map<String, Loaded<V>> instead =
-          t instanceof RuntimeException ? insteadOfFailed(mine.keySet()) : Map.of();
-      endAll(mine, instead, t);
+      Map<String, Loaded<V>> instead = failedAll(mine, t);
       if (!instead.keySet().containsAll(keys)) {
         throw t;
       }
@@ -313,6 +333,20 @@ final class LeasedLoads<V> {
     }
     mine.forEach((key, load) -> end(load, Objects.requireNonNull(loaded.get(key)).json()));
     return loaded;
+  }
+
+  /** Ends loads that have failed together, and returns what there is instead. */
+  private Map<String, Loaded<V>> failedAll(Map<String, Load> mine, Throwable failure) {
+    Map<String, Loaded<V>> instead = Map.of();
+    try {
+      releaseAll(mine);
+      if (failure instanceof RuntimeException) {
+        instead = insteadOfFailed(mine.keySet(), failure);
+      }
+    } finally {
+      endAll(mine, instead, failure); // Whatever happens, nobody waits any more.
+    }
+    return instead;
   }
 
   /** Passes on what there is of some, and the failure to those who wait for the others. */

@@ -301,6 +301,26 @@ class CacheAsyncIT {
   }
 
   @Test
+  void whereTheExecutorRefusesNothingIsReadAndTheLeaseGoesInTheBackground() throws Exception {
+    ExecutorService ending = Executors.newSingleThreadExecutor();
+    CacheService<Integer> refusing = opened(builder().executor(ending).staleIfError(MINUTE));
+    refusing.set("k", 1, Duration.ofMillis(1));
+    Awaitility.await().until(() -> refusing.ttl("k").isEmpty());
+    CompletableFuture<Integer> first = begin(refusing, "k");
+    Awaitility.await().until(() -> loads.get() == 1);
+    CompletableFuture<Integer> blocking =
+        CompletableFuture.supplyAsync(() -> refusing.getOrLoad("k", MINUTE, () -> 9), callers);
+    Awaitility.await().until(() -> Fixtures.waitingIn(Waits.class, "join") == 1);
+    ending.shutdown();
+    loading.complete(2);
+    // The entry past its time, which it would have to ask Redis for, is not returned.
+    assertThat(failure(first), is(instanceOf(RejectedExecutionException.class)));
+    assertThat(failure(blocking), is(instanceOf(RejectedExecutionException.class)));
+    Awaitility.await().until(() -> !stored("k").startsWith("#lease:"));
+    assertThat(refusing.getOrLoad("k", MINUTE, () -> 3), is(3));
+  }
+
+  @Test
   void anEntryPastItsTimeIsReturnedIfTheLoadFails() throws Exception {
     CacheService<Integer> stale = opened(builder().staleIfError(MINUTE));
     stale.set("k", 1, Duration.ofMillis(1));

@@ -75,6 +75,9 @@ final class AsyncLoads<V> {
 
     /** Returns what there is instead; null if there is nothing. */
     @Nullable Loaded<V> failed(Throwable failure);
+
+    /** Ends it as failed without waiting for anything. */
+    void abandoned(Throwable failure);
   }
 
   /** One caller. Cancelling its future ends its waiting; a load that it has begun goes on. */
@@ -178,13 +181,23 @@ final class AsyncLoads<V> {
       }
     }
 
-    /** Ends on the executor, or if that is not to be had without storing anything. */
+    /** Ends on the executor, or if that is not to be had without storing or reading anything. */
     private void endSoon(
         Ending<V> ending, long start, @Nullable V value, @Nullable Throwable failure) {
       try {
         executor.execute(() -> guard(() -> end(ending, start, value, failure)));
       } catch (RejectedExecutionException e) {
-        guard(() -> end(ending, start, null, failure == null ? e : failure));
+        guard(() -> abandon(ending, start, failure == null ? e : failure));
+      }
+    }
+
+    /** Ends on whatever thread this is, which is not to wait for Redis. */
+    private void abandon(Ending<V> ending, long start, Throwable failure) {
+      try {
+        Loaded<V> unused = runs.ended(key, start, null, failure);
+      } catch (Throwable t) {
+        ending.abandoned(t);
+        result.completeExceptionally(t);
       }
     }
 
@@ -232,6 +245,12 @@ final class AsyncLoads<V> {
         kept.end();
         return leased.failed(load, key, failure);
       }
+
+      @Override
+      public void abandoned(Throwable failure) {
+        kept.end();
+        leased.abandoned(load, key, failure);
+      }
     }
 
     private void loadUncached() {
@@ -254,8 +273,13 @@ final class AsyncLoads<V> {
 
             @Override
             public @Nullable Loaded<V> failed(Throwable failure) {
-              local.fail(turn, key, failure);
+              abandoned(failure);
               return null;
+            }
+
+            @Override
+            public void abandoned(Throwable failure) {
+              local.fail(turn, key, failure);
             }
           });
     }

@@ -273,6 +273,9 @@ public final class CacheBuilder<V> {
    * JVM unless set, as with {@code CompletableFuture}. A thread is needed for each round trip, and
    * for none of the time that a loader takes or another JVM is waited for.
    *
+   * <p>It must not run a task in the thread that gives it, as {@code CallerRunsPolicy} has it: that
+   * may be the one that keeps time for all leases, locks and caches of this JVM.
+   *
    * @param executor the executor; should be bounded. If it refuses a task, that call fails with a
    *     {@link java.util.concurrent.RejectedExecutionException}
    * @return this

@@ -267,6 +267,18 @@ final class LeasedLoads<V> {
     }
   }
 
+  /**
+   * Ends a load where there is to be no I/O: nothing is passed on but why, and the lease is removed
+   * in the background.
+   */
+  void abandoned(Load load, String key, Throwable failure) {
+    try {
+      remove(key, load);
+    } finally {
+      fail(load, failure);
+    }
+  }
+
   /** What there is of keys whose load has failed, past its time or set meanwhile. */
   private Map<String, Loaded<V>> insteadOfFailed(Collection<String> keys, Throwable failure) {
     Map<String, Loaded<V>> instead = new LinkedHashMap<>();

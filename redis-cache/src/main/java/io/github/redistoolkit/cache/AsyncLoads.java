@@ -158,7 +158,8 @@ final class AsyncLoads<V> {
               start + patience.maxWait().toNanos(),
               () -> {
                 if (ended.compareAndSet(false, true)) {
-                  endSoon(ending, start, null, new CacheTimeoutException(key, patience.maxWait()));
+                  endSoon(
+                      ending, start, null, CacheTimeoutException.ofLoad(key, patience.maxWait()));
                   cancelSoon(loading);
                 }
               });

@@ -102,9 +102,15 @@ final class AsyncLoads<V> {
 
     /** Continues on the executor. If that fails, so does this call. */
     private void soon(Runnable step) {
+      soon(step, () -> {});
+    }
+
+    /** The same, where this call has to leave something if the executor refuses. */
+    private void soon(Runnable step, Runnable refused) {
       try {
         executor.execute(() -> guard(step));
       } catch (RejectedExecutionException e) {
+        guard(refused);
         result.completeExceptionally(e);
       }
     }
@@ -322,7 +328,7 @@ final class AsyncLoads<V> {
               patience.end(),
               () -> {
                 if (over.compareAndSet(false, true)) {
-                  soon(() -> giveUp(gaveUp));
+                  soon(() -> giveUp(gaveUp), gaveUp);
                 }
               });
       var unused =
@@ -330,7 +336,7 @@ final class AsyncLoads<V> {
               (value, failure) -> {
                 limit.cancel();
                 if (over.compareAndSet(false, true)) {
-                  soon(result.isDone() ? gaveUp : then);
+                  soon(result.isDone() ? gaveUp : then, gaveUp);
                 }
               });
     }

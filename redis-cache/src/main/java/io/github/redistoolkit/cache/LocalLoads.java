@@ -104,6 +104,11 @@ final class LocalLoads<V> {
                     key, (k, last) -> last == turn && turn.callers == 0 ? null : last));
   }
 
+  /** Whether nobody loads, nor waits for that. */
+  boolean isIdle() {
+    return latest.isEmpty();
+  }
+
   private @Nullable V lead(Turn turn, String key, Loader<? extends V> loader) {
     try {
       counters.uncachedLoads.increment();

@@ -15,9 +15,12 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParser;
 import com.google.gson.TypeAdapter;
+import com.google.gson.reflect.TypeToken;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonWriter;
 import io.github.redistoolkit.core.FreshLog;
+import io.github.redistoolkit.core.Json;
+import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.pubsub.CapturedLog;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
@@ -430,6 +433,32 @@ class CacheStaleIT {
       }
       assertThat(odd.stats().staleHits(), is(0L));
     }
+  }
+
+  @Test
+  void whoFoundNothingHeedsALoadThatFailedMeanwhile() {
+    expired("k");
+    assertThat(cache.getOrLoad("k", MINUTE, failing), is(1));
+    RedisAccess access = redis.access();
+    Counters counters = new Counters(new CacheListener() {});
+    Codec<Integer> codec = new Codec<>(Json.standard(), TypeToken.get(Integer.class));
+    Names names = new Names(prefix, Names.Writing.VERBATIM, 1024);
+    Store<Integer> store =
+        new NearStore<>(
+            access, names, codec, null, counters, RedisStore.Reading.WITH_LIFE, HOUR.toMillis());
+    LeasedLoads<Integer> late =
+        new LeasedLoads<>(
+            store,
+            new CoolDown(access, names, counters, System::nanoTime),
+            new LoaderRuns<>(codec, counters),
+            new Leases(access),
+            new Lifetimes(LEASE.toMillis(), 0, 0, HOUR.toMillis()),
+            counters,
+            new RedisFailures(counters));
+    LeasedLoads.Attempt attempt =
+        late.claim("k", MINUTE.toMillis(), Patience.of(MINUTE), new Found.Absent<>());
+    assertThat(attempt.isPaused(), is(true));
+    assertThat(attempt.load(), is(nullValue()));
   }
 
   @Test

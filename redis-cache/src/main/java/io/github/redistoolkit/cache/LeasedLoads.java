@@ -199,7 +199,10 @@ final class LeasedLoads<V> {
     String lease = ours + tokens.incrementAndGet() + "@";
     String sha1 = found instanceof Found.Undecodable<V> bytes ? bytes.sha1() : "";
     String dead = found instanceof Found.Lease<V> ended ? ended.lease() : "";
-    boolean heedsPause = lifetimes.staleMillis() > 0 && found instanceof Found.Stale;
+    // Whoever found nothing may be late: a load that failed since then put back what there was.
+    boolean heedsPause =
+        lifetimes.staleMillis() > 0
+            && (found instanceof Found.Stale || found instanceof Found.Absent);
     return new Store.Wanted(key, lifetimes.claim(lease, ttlMillis), sha1, dead, heedsPause);
   }
 

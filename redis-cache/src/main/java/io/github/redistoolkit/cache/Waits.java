@@ -128,8 +128,7 @@ final class Waits<V> {
           mark = still.mark();
           renewedAt = System.nanoTime();
         } else if (isUnrenewed()) {
-          Load taken = coolDown.askNow(key, this::takeOver);
-          return taken == null ? null : new Next.Mine<>(taken);
+          return coolDown.askNow(key, this::takeOver);
         }
         return null;
       } catch (JedisException e) {
@@ -145,8 +144,12 @@ final class Waits<V> {
     }
 
     /** Claims what has ended by Redis's time, which this JVM cannot know. */
-    private @Nullable Load takeOver() {
-      return loads.claim(key, ttlMillis, patience, new Found.Absent<>()).load();
+    private @Nullable Next<V> takeOver() {
+      LeasedLoads.Attempt made = loads.claim(key, ttlMillis, patience, new Found.Absent<>());
+      if (made.load() != null) {
+        return new Next.Mine<>(made.load());
+      }
+      return made.isPaused() ? new Next.Again<>() : null;
     }
   }
 

@@ -120,7 +120,8 @@ final class BufferedRequest extends HttpServletRequestWrapper {
   }
 
   private static boolean isForm(HttpServletRequest request) {
-    String type = request.getContentType();
+    // Jetty's getContentType throws if it does not know the charset.
+    String type = request.getHeader("Content-Type");
     return type != null && CapturedResponse.mediaType(type).equals(FORM);
   }
 

@@ -31,7 +31,7 @@ class BufferedRequestTest {
             Map.of(
                 "getContentLengthLong",
                 (long) body.length(),
-                "getContentType",
+                "getHeader",
                 FORM + ";charset=" + charset,
                 "getCharacterEncoding",
                 charset,

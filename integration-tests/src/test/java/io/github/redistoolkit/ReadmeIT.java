@@ -50,6 +50,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.springframework.context.annotation.Bean;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.util.Pool;
 import tools.jackson.databind.json.JsonMapper;
@@ -219,7 +220,9 @@ class ReadmeIT {
     Filter rateLimit =
         new RateLimitFilter(perUser, request -> request.getUserPrincipal().getName());
 
-    IdempotencyService requests = new IdempotencyService(pool, "http", Duration.ofHours(24));
+    // Kept alive, or a request that takes longer than the lease may run twice at once.
+    IdempotencyService requests =
+        IdempotencyService.builder(pool, "http").keepAlive(Duration.ofMinutes(10)).build();
     Filter idempotency =
         IdempotencyFilter.builder(requests, request -> request.getUserPrincipal().getName())
             .replayedHeaders("Location", "ETag")
@@ -228,13 +231,16 @@ class ReadmeIT {
     assertThat(List.of(rateLimit, idempotency).size(), is(2));
   }
 
+  @Bean
+  ToolkitCaches caches(Pool<Jedis> pool) {
+    return ToolkitCaches.builder(pool).cache("users", User.class, Duration.ofMinutes(10)).build();
+  }
+
   @Test
   void springCaches() {
-    ToolkitCaches caches =
-        ToolkitCaches.builder(pool).cache("users", User.class, Duration.ofMinutes(10)).build();
-
-    assertThat(caches.getCacheNames(), contains("users"));
-    caches.close();
+    try (ToolkitCaches caches = caches(pool)) {
+      assertThat(caches.getCacheNames(), contains("users"));
+    }
   }
 
   @Test

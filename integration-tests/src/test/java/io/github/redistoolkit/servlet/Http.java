@@ -14,11 +14,7 @@ import java.util.concurrent.CompletableFuture;
 /** Requests as clients send them. */
 final class Http {
 
-  private static final HttpClient CLIENT =
-      HttpClient.newBuilder()
-          .version(HttpClient.Version.HTTP_1_1)
-          .connectTimeout(Duration.ofSeconds(20))
-          .build();
+  private static final HttpClient CLIENT = newClient();
 
   private Http() {}
 
@@ -30,9 +26,20 @@ final class Http {
     return to(uri).POST(HttpRequest.BodyPublishers.ofString(body));
   }
 
+  private static HttpClient newClient() {
+    return HttpClient.newBuilder()
+        .version(HttpClient.Version.HTTP_1_1)
+        .connectTimeout(Duration.ofSeconds(20))
+        .build();
+  }
+
+  /**
+   * Sends it over a connection of its own: a container may close one on which it has refused a
+   * request before all of it had come, while a client takes it for the next request.
+   */
   static HttpResponse<byte[]> send(HttpRequest.Builder request) {
     try {
-      return CLIENT.send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
+      return newClient().send(request.build(), HttpResponse.BodyHandlers.ofByteArray());
     } catch (IOException e) {
       throw new java.io.UncheckedIOException(e);
     } catch (InterruptedException e) {

@@ -327,6 +327,7 @@ class StarterIT {
                 "redis.toolkit.idempotency.name",
                 "redis.toolkit.idempotency.ttl",
                 "redis.toolkit.idempotency.lease",
+                "redis.toolkit.idempotency.keep-alive",
                 "redis.toolkit.ratelimit.limits",
                 "redis.toolkit.ratelimit.on-unavailable")));
     assertThat(undescribed, is(List.of()));

@@ -167,13 +167,13 @@ class JsonPropertiesTest {
     assertThat(read.byColour(), is(tree.byColour()));
   }
 
-  /** With parts that are refused in one of four or so, neither is rare. */
+  /** With parts that are refused in one of four or so, neither is rare; how often is chance. */
   @AfterContainer
   static void bothHappened() {
     COUNTS.forEach(
         (codec, counts) -> {
-          assertThat(codec + " accepted " + counts[0], counts[0] > 20, is(true));
-          assertThat(codec + " refused " + counts[1], counts[1] > 20, is(true));
+          assertThat(codec + " accepted " + counts[0], counts[0] > 5, is(true));
+          assertThat(codec + " refused " + counts[1], counts[1] > 5, is(true));
         });
   }
 

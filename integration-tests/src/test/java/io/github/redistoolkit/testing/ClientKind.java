@@ -1,5 +1,6 @@
 package io.github.redistoolkit.testing;
 
+import java.util.Set;
 import redis.clients.jedis.RedisProtocol;
 
 /** The ways in which a user reaches Redis with Jedis. */
@@ -80,8 +81,15 @@ public enum ClientKind {
     return type().endsWith("Pool");
   }
 
-  /** Whether suites run through it in a run of this size, with this Jedis. */
+  /**
+   * Whether suites run through it in a run of this size, with this Jedis. {@code -Dredis.client}
+   * names the kinds instead of the size, {@code -Dredis.topology} leaves those of some topologies.
+   */
   public boolean isInThisRun() {
-    return matrix.compareTo(Matrix.ofThisRun()) <= 0 && isAvailable();
+    Set<ClientKind> kinds = Narrowing.to("redis.client", ClientKind.class);
+    Set<Topology> topologies = Narrowing.to("redis.topology", Topology.class);
+    boolean asked =
+        kinds.isEmpty() ? matrix.compareTo(Matrix.ofThisRun()) <= 0 : kinds.contains(this);
+    return asked && (topologies.isEmpty() || topologies.contains(topology)) && isAvailable();
   }
 }

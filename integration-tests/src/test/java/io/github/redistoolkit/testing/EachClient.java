@@ -29,15 +29,16 @@ import org.junit.platform.commons.support.AnnotationSupport;
  * constructor. The keyspace is empty before each test; on an external server, the suite's own part
  * of it.
  *
- * <p>Which kinds these are depends on {@link #topologies} and on the {@linkplain Matrix size of the
- * run}. In a run on an external server, suites that {@linkplain LeavesServerAlone leave it alone}
- * use that for the standalone one; all else is started as if no backend were named.
+ * <p>Which kinds these are depends on {@link #topologies}, on the {@linkplain Matrix size of the
+ * run} and on what it is {@linkplain Narrowing narrowed} to: then a suite may have nothing to run.
+ * In a run on an external server, suites that {@linkplain LeavesServerAlone leave it alone} use
+ * that for the standalone one; all else is started as if no backend were named.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
 @Inherited
 @Tag("integration")
-@ParameterizedClass(name = "{0}")
+@ParameterizedClass(name = "{0}", allowZeroInvocations = true)
 @ArgumentsSource(EachClient.Clients.class)
 @ExtendWith(EachClient.CleanUp.class)
 public @interface EachClient {
@@ -65,11 +66,18 @@ public @interface EachClient {
               ? TestRedis::of
               : TestRedis::started;
       List<ClientKind> leftOut =
-          Matrix.ofThisRun() == Matrix.DEFAULT ? List.of(suite.notByDefault()) : List.of();
-      return Arrays.stream(ClientKind.values())
-          .filter(kind -> topologies.contains(kind.topology()) && kind.isInThisRun())
-          .filter(kind -> !leftOut.contains(kind))
-          .map(kind -> Arguments.of(redis.apply(kind)));
+          Matrix.ofThisRun() == Matrix.DEFAULT && !Narrowing.isAsked()
+              ? List.of(suite.notByDefault())
+              : List.of();
+      List<ClientKind> kinds =
+          Arrays.stream(ClientKind.values())
+              .filter(kind -> topologies.contains(kind.topology()) && kind.isInThisRun())
+              .filter(kind -> !leftOut.contains(kind))
+              .toList();
+      if (kinds.isEmpty() && !Narrowing.isAsked()) {
+        throw new IllegalStateException(context.getRequiredTestClass() + " runs through no client");
+      }
+      return kinds.stream().map(kind -> Arguments.of(redis.apply(kind)));
     }
   }
 

@@ -39,7 +39,7 @@ class DocumentsTest {
   /** A type, with or without its arguments, and perhaps one of its members. */
   private static final Pattern NAME =
       Pattern.compile(
-          "@?([A-Z]\\w*[a-z]\\w*)(?:\\.([A-Z]\\w*[a-z]\\w*))?(?:<[^>]*>)?(?:[.#](\\w+))?(?:\\(.*\\))?");
+          "@?([A-Z]\\w*[a-z]\\w*)(?:\\.([A-Z]\\w*[a-z]\\w*))?(?:<[^>]*>)?(?:[.#](\\w+))?(?:\\([^()]*\\))?");
 
   private static final Pattern NO_WORD = Pattern.compile("\\W+");
   private static final Pattern TEST = Pattern.compile("\\w+(IT|Test|Suite)");

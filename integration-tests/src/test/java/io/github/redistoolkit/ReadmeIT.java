@@ -36,6 +36,7 @@ import java.lang.reflect.Type;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -46,10 +47,14 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import net.javacrumbs.shedlock.core.LockConfiguration;
+import net.javacrumbs.shedlock.core.LockProvider;
+import net.javacrumbs.shedlock.core.SimpleLock;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.springframework.cache.annotation.Cacheable;
 import org.springframework.context.annotation.Bean;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.util.Pool;
@@ -106,11 +111,29 @@ class ReadmeIT {
       assertThat(block.group(1), here.contains(comparable(block.group(1))), is(true));
       examples++;
     }
-    assertThat(examples, is(9));
+    assertThat(examples, is(10));
   }
 
+  /** What users of another library are to write instead. What they have is of that library. */
+  @Test
+  void whatTheReadmeShowsBesideOtherLibrariesStandsInThisFile() throws IOException {
+    String here = comparable(Files.readString(THIS_FILE));
+    String readme = Files.readString(README);
+    String section = readme.substring(readme.indexOf("## Coming from another library"));
+    Matcher row =
+        Pattern.compile("(?m)^\\| [^|\n]*: [^|\n]*\\| `([^`]*)`.*\\|$")
+            .matcher(section.substring(0, section.indexOf("```")));
+    int rows = 0;
+    while (row.find()) {
+      assertThat(row.group(1), here.contains(comparable(row.group(1))), is(true));
+      rows++;
+    }
+    assertThat(rows, is(8));
+  }
+
+  /** Without comments, and whatever lines the formatter has made. */
   private static String comparable(String java) {
-    return java.replaceAll("(?m)^ *//.*$", "").replaceAll("\\s+", " ");
+    return java.replaceAll("(?m)^ *//.*$", "").replaceAll("\\s+", " ").replace(" .", ".");
   }
 
   @Test
@@ -186,6 +209,67 @@ class ReadmeIT {
     assertThat(handled.poll(5, TimeUnit.SECONDS), is(new UserEvent("user_created", "123")));
     assertThat(subscription.isActive(), is(true));
     assertThat(pubsub.close(Duration.ofSeconds(10)), is(true));
+  }
+
+  @Test
+  void comingFromAnotherLibrary() throws InterruptedException {
+    RedisLocks locks = RedisLocks.over(pool);
+    CacheService<User> cache = new CacheService<>(pool, "user:", User.class);
+
+    Optional<Lease> lease =
+        new RedisLock(pool, "resource:123", Duration.ofSeconds(30))
+            .tryAcquire(Duration.ofSeconds(10));
+    assertThat(lease.orElseThrow().release(), is(true));
+    lease = locks.lock("resource:123", Duration.ofSeconds(30)).tryAcquire(Duration.ofSeconds(10));
+    assertThat(lease.orElseThrow().release(), is(true));
+    assertThat(
+        cache.getOrLoad("456", Duration.ofMinutes(10), () -> database.find("456")),
+        is(new User("456", "Ann")));
+    assertThat(
+        new RateLimiter(pool, "api", 100, Duration.ofMinutes(1)).isAllowed("user-123"), is(true));
+    assertThat(Limit.tokenBucket(100, 10, Duration.ofSeconds(1)).permits(), is(100L));
+  }
+
+  /** As one of Spring's, it is made where {@code @Cacheable} is read. */
+  @Cacheable(cacheNames = "users", sync = true)
+  User cached(String id) {
+    return database.find(id);
+  }
+
+  @Test
+  void shedLock() {
+    final class ToolkitLockProvider implements LockProvider {
+      private final Pool<Jedis> pool;
+
+      ToolkitLockProvider(Pool<Jedis> pool) {
+        this.pool = pool;
+      }
+
+      @Override
+      public Optional<SimpleLock> lock(LockConfiguration job) {
+        RedisLock.Builder lock = RedisLock.builder(pool, job.getName(), job.getLockAtMostFor());
+        if (!job.getLockAtLeastFor().isZero()) {
+          lock = lock.keepAtLeast(job.getLockAtLeastFor());
+        }
+        return lock.build().tryAcquire().map(lease -> lease::close);
+      }
+    }
+
+    LockProvider provider = new ToolkitLockProvider(pool);
+    LockConfiguration job = job(redis.unique("job"), Duration.ZERO);
+    LockConfiguration atLeast = job(redis.unique("job"), Duration.ofSeconds(20));
+
+    for (int run = 0; run < 2; run++) {
+      SimpleLock lock = provider.lock(job).orElseThrow();
+      assertThat(provider.lock(job).isPresent(), is(false));
+      lock.unlock();
+    }
+    provider.lock(atLeast).orElseThrow().unlock();
+    assertThat(provider.lock(atLeast).isPresent(), is(false));
+  }
+
+  private static LockConfiguration job(String name, Duration atLeast) {
+    return new LockConfiguration(Instant.now(), name, Duration.ofSeconds(30), atLeast);
   }
 
   @Test

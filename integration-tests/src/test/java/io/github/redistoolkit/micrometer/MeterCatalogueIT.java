@@ -34,12 +34,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
-/** The README's table of meters and the dashboard, held against the meters that there are. */
+/**
+ * The documentation's table of meters and the dashboard, held against the meters that there are.
+ */
 @LeavesServerAlone
 @EachClient(topologies = Topology.STANDALONE)
 class MeterCatalogueIT {
 
-  private static final Path README = Path.of("../README.md");
+  private static final Path PAGE = Path.of("../docs/metrics.md");
   private static final Path DASHBOARD =
       Path.of("../integrations/redis-micrometer/grafana/redis-toolkit.json");
 
@@ -59,7 +61,7 @@ class MeterCatalogueIT {
   private record Row(String type, Map<String, Set<String>> tags) {}
 
   @Test
-  void theReadmeListsEachMeterWithItsTypeAndTagsAndNoOther() throws IOException {
+  void thePageListsEachMeterWithItsTypeAndTagsAndNoOther() throws IOException {
     Map<String, Row> listed = listed();
     SimpleMeterRegistry registry = new SimpleMeterRegistry();
     atWork(registry);
@@ -69,7 +71,7 @@ class MeterCatalogueIT {
 
   private static Map<String, Row> listed() throws IOException {
     Map<String, Row> rows = new TreeMap<>();
-    for (String line : Files.readAllLines(README)) {
+    for (String line : Files.readAllLines(PAGE)) {
       Matcher row = ROW.matcher(line);
       if (row.matches()) {
         rows.put(row.group(1), new Row(row.group(2), tags(row.group(3))));
@@ -147,7 +149,7 @@ class MeterCatalogueIT {
   }
 
   @Test
-  void theDashboardShowsEachMeterThatTheReadmeLists() throws IOException {
+  void theDashboardShowsEachMeterThatThePageLists() throws IOException {
     String shown = String.join("\n", expressions());
     List<String> missing =
         listed().keySet().stream().filter(name -> !shown.contains(name.replace('.', '_'))).toList();

@@ -75,8 +75,10 @@ import redis.clients.jedis.util.Pool;
  * new one another prefix. This is how Gson reads; another mapper has rules of its own.
  *
  * <p>Each method is one round trip, unless it says otherwise or the near cache answers.
- * Thread-safe. Make one per type and keep it: it owns no thread until a loader runs, unless it has
- * a {@linkplain CacheBuilder#nearCache near cache}, and closing it never closes the pool or client.
+ * Thread-safe. Make one per type and keep it. It owns no thread, unless it has a {@linkplain
+ * CacheBuilder#nearCache near cache}. While a loader runs or a {@link CacheAside} writes, daemon
+ * threads that all modules of this JVM share keep its lease or hold alive, over connections of
+ * their own; they end about a second later. Closing it never closes the pool or client.
  *
  * @param <V> the type of the values; if it is mutable, every read gives a copy of its own
  */

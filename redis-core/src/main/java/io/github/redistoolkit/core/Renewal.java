@@ -10,9 +10,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The renewal of one lease: when to ask next, and whether its time is over.
  *
- * <p>A third of the lease after each renewal follows the next. One that is not answered is tried
- * again after a tenth of the lease, whether or not the first try may still be answered, and so on
- * until the lease is over; both come sooner if less is left of it. Thread-safe.
+ * <p>Renews every third of the lease. A try that is not answered is followed by another after a
+ * tenth of the lease, though the first may still be answered, and so on until the lease is over.
+ * Both come sooner if less is left of it. Thread-safe.
  */
 public final class Renewal {
 

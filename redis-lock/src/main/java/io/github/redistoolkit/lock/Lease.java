@@ -95,8 +95,8 @@ public final class Lease implements AutoCloseable {
    * Moves the end of this lease, to a later or an earlier time than before. One round trip, even if
    * the thread is interrupted.
    *
-   * <p>If it throws, the end is where it was or where it was to be; {@link #remaining} reckons with
-   * the earlier.
+   * <p>If it throws, it is not known whether the end was moved; {@link #remaining} takes the
+   * earlier of the two.
    *
    * @param leaseFromNow how long the lease shall last from now on, from 1 ms to 365 days
    * @return false if this lease was released or lost, which nothing undoes
@@ -113,9 +113,9 @@ public final class Lease implements AutoCloseable {
    * Renews this lease in the background until it is released or lost, and has the holder told if it
    * is lost.
    *
-   * <p>A third of the lease after each renewal follows the next, to a whole lease from then. One
-   * that is not answered is tried again after a tenth of the lease, while the first may still be
-   * answered, until the lease is over; both come sooner if less is left of it. Renewals take no
+   * <p>Renews every third of the lease, each time to a whole lease from then. A try that is not
+   * answered is followed by another after a tenth of the lease, though the first may still be
+   * answered, until the lease is over. Both come sooner if less is left of it. Renewals take no
    * connection of the pool: all that are due go to Redis in one pipeline, over a connection of
    * their own for each node, and a second one if the first is silent. A renewal never re-creates a
    * lock that is gone from Redis. It ends when {@code maxHold} is over, so that a holder that hangs
@@ -131,9 +131,9 @@ public final class Lease implements AutoCloseable {
    * throws, be it an {@link Error}. If no thread can be started for it, that is tried again until
    * one can.
    *
-   * <p>All leases share one daemon thread for the time, two for the renewals over each node of a
-   * pool or client at most, and 32 for callbacks at most, of which one that hangs keeps one; they
-   * end when there is nothing to do.
+   * <p>All leases of this JVM share one daemon thread for the time and at most 32 for callbacks. A
+   * callback that hangs keeps its thread. For renewals there are at most two, each with a
+   * connection, for each node of a pool or client. All end when there is nothing to do.
    *
    * @param maxHold for how long from now the lease is kept alive, from 1 ms to 365 days
    * @param onLost what to do when the lease is lost, such as to stop the work it protects

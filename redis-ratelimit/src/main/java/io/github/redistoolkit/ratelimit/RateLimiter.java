@@ -55,7 +55,8 @@ import redis.clients.jedis.util.Pool;
  * call; until then a bucket fills as it did. A limit with another window starts afresh.
  *
  * <p><b>Cost.</b> One round trip for each decision, two for the first one on a server that does not
- * know the script yet, and no thread. State is one key for each id, <code>
+ * know the script yet, and no thread, unless it {@linkplain Builder#permitsAhead takes permits
+ * ahead}. State is one key for each id, <code>
  * &lt;prefix&gt;&lt;name&gt;:&#123;&lt;id&gt;&#125;</code>: some 60 bytes and 10 for each grant in
  * a window, at most 12 KB for each window and 34 bytes for each bucket (with bookings ahead, 10
  * bytes more for each). It has a TTL, set in the same step as the write, and is gone a window after

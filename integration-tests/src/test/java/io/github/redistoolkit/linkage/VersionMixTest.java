@@ -69,7 +69,7 @@ class VersionMixTest {
     assertThat(
         refusal.getMessage(),
         matchesPattern(
-            "(redis-[a-z]+) (\\S+) needs redis-core \\2, but redis-core 0\\.0\\.9 is on the class"
+            "(redis-[a-z-]+) (\\S+) needs redis-core \\2, but redis-core 0\\.0\\.9 is on the class"
                 + " path; give all modules of the toolkit one version, as redis-bom does"));
   }
 

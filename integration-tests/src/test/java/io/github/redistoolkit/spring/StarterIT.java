@@ -19,6 +19,7 @@ import io.github.redistoolkit.pubsub.Subscription;
 import io.github.redistoolkit.ratelimit.Limit;
 import io.github.redistoolkit.ratelimit.RateLimiter;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -33,6 +34,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
@@ -43,6 +45,9 @@ import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.context.annotation.ImportCandidates;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails;
+import org.springframework.boot.health.contributor.Health;
+import org.springframework.boot.health.contributor.HealthIndicator;
+import org.springframework.boot.health.contributor.Status;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.Bean;
@@ -173,7 +178,7 @@ class StarterIT {
             });
   }
 
-  private static String messages(Throwable failure) {
+  static String messages(Throwable failure) {
     StringBuilder all = new StringBuilder();
     for (Throwable each = failure; each != null; each = each.getCause()) {
       all.append(each).append('\n');
@@ -224,7 +229,7 @@ class StarterIT {
   }
 
   @Test
-  void aClusterHasToBeABeanOfTheApplications() {
+  void detailsOfAClusterThatThePropertiesDoNotNameAreRefused() {
     DataRedisConnectionDetails cluster =
         new DataRedisConnectionDetails() {
           @Override
@@ -328,9 +333,43 @@ class StarterIT {
                 "redis.toolkit.idempotency.ttl",
                 "redis.toolkit.idempotency.lease",
                 "redis.toolkit.idempotency.keep-alive",
+                "redis.toolkit.idempotency.http.paths",
+                "redis.toolkit.idempotency.http.methods",
+                "redis.toolkit.idempotency.http.key-optional",
+                "redis.toolkit.idempotency.http.max-body",
+                "redis.toolkit.idempotency.http.replayed-headers",
+                "redis.toolkit.ratelimit.http",
                 "redis.toolkit.ratelimit.limits",
                 "redis.toolkit.ratelimit.on-unavailable")));
     assertThat(undescribed, is(List.of()));
+  }
+
+  @Test
+  void itsHealthIsThatOfItsRedis() {
+    application.run(
+        context -> {
+          Health health = context.getBean(HealthIndicator.class).health();
+          assertThat(health.getStatus(), is(Status.UP));
+          assertThat(health.getDetails(), is(Map.of("answer", "PONG")));
+        });
+    try (FaultProxy proxy = redis.proxy()) {
+      bare.withBean(DataRedisConnectionDetails.class, () -> details(proxy.address()))
+          .withPropertyValues("spring.data.redis.timeout=1s")
+          .run(
+              context -> {
+                HealthIndicator indicator = context.getBean(HealthIndicator.class);
+                assertThat(indicator.health().getStatus(), is(Status.UP));
+                proxy.refuse();
+                assertThat(indicator.health().getStatus(), is(Status.DOWN));
+              });
+    }
+  }
+
+  @Test
+  void noHealthIsToldIfItIsSwitchedOff() {
+    application
+        .withPropertyValues("management.health.redis-toolkit.enabled=false")
+        .run(context -> assertThat(context.getBeansOfType(HealthIndicator.class).size(), is(0)));
   }
 
   private static JsonArray properties(URL file) throws IOException {

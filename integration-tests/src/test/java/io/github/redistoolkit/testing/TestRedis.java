@@ -423,6 +423,16 @@ public final class TestRedis implements AutoCloseable {
     return deployment.nodes();
   }
 
+  /** Those that watch the primary, if any do. */
+  public List<HostAndPort> sentinels() {
+    return deployment.sentinels();
+  }
+
+  /** What the sentinels call the primary. */
+  public String primaryName() {
+    return Deployment.PRIMARY_NAME;
+  }
+
   /** The name that the connections of what is tested have. */
   public String clientName() {
     return clientName;

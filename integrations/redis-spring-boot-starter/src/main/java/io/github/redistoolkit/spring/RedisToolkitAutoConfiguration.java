@@ -11,6 +11,7 @@ import io.github.redistoolkit.micrometer.RateLimiterMetrics;
 import io.github.redistoolkit.pubsub.PubSubListener;
 import io.github.redistoolkit.pubsub.RedisPubSub;
 import io.github.redistoolkit.ratelimit.RateLimiterListener;
+import io.github.redistoolkit.servlet.RateLimitFilter;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import java.util.function.Supplier;
@@ -20,11 +21,16 @@ import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisProperties;
+import org.springframework.boot.health.autoconfigure.contributor.ConditionalOnEnabledHealthIndicator;
+import org.springframework.boot.health.contributor.HealthIndicator;
+import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
 import redis.clients.jedis.Jedis;
@@ -37,8 +43,10 @@ import redis.clients.jedis.util.Pool;
  * <table>
  *   <caption>Beans, each but the limiters only if the application has none of its type</caption>
  *   <tr><th>type</th><th>set by</th></tr>
- *   <tr><td>{@code Pool<Jedis>}, unless there is a {@code UnifiedJedis}</td>
- *     <td>{@code spring.data.redis.*} or a {@code @ServiceConnection}; one server or sentinels</td>
+ *   <tr><td>{@code Pool<Jedis>}, unless there is a {@code UnifiedJedis}; for a Cluster, {@code
+ *     UnifiedJedis}</td>
+ *     <td>{@code spring.data.redis.*} or a {@code @ServiceConnection}; it is a Cluster if {@code
+ *     spring.data.redis.cluster.nodes} is set</td>
  *   </tr>
  *   <tr><td>{@link IdempotencyService}</td><td>{@code redis.toolkit.idempotency.*}, and an {@link
  *     IdempotencyListener} if there is one</td></tr>
@@ -49,6 +57,13 @@ import redis.clients.jedis.util.Pool;
  *   <tr><td>{@link RedisLocks}</td><td>a {@link LockListener} if there is one</td></tr>
  *   <tr><td>{@link RedisPubSub}</td><td>a {@link PubSubListener} if there is one; closed before the
  *     client</td></tr>
+ *   <tr><td>filters of redis-servlet, if that is there: one of a limiter, as {@code
+ *     <name>RateLimitFilter}, for each {@code redis.toolkit.ratelimit.http.<name>=/api/*}, and then
+ *     one of the {@link IdempotencyService}, for {@code redis.toolkit.idempotency.http.paths}; both
+ *     after Spring Security's</td><td>a {@link RateLimitKey} and an {@link IdempotencyScope} if
+ *     there are such</td></tr>
+ *   <tr><td>a health indicator, as {@code redisToolkit}, if spring-boot-health is there</td>
+ *     <td>{@code management.health.redis-toolkit.enabled}</td></tr>
  *   <tr><td>these listeners, but that of pub/sub</td><td>made by redis-micrometer if it is there
  *     and the application has a {@link MeterRegistry}</td></tr>
  * </table>
@@ -149,9 +164,37 @@ public final class RedisToolkitAutoConfiguration {
   static class FromConnectionDetails {
 
     @Bean(destroyMethod = "close")
+    @Conditional(OnCluster.No.class)
     Pool<Jedis> redisToolkitPool(
         DataRedisConnectionDetails details, DataRedisProperties properties) {
-      return new DetailsPool(details, properties).make();
+      return new DetailsClients(details, properties).pool();
+    }
+
+    @Bean(destroyMethod = "close")
+    @Conditional(OnCluster.class)
+    UnifiedJedis redisToolkitCluster(
+        DataRedisConnectionDetails details, DataRedisProperties properties) {
+      return new DetailsClients(details, properties).cluster();
+    }
+  }
+
+  /** Where the application serves HTTP. */
+  @Configuration(proxyBeanMethods = false)
+  @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+  @ConditionalOnClass({RateLimitFilter.class, FilterRegistrationBean.class})
+  @Import(HttpFilters.class)
+  static class Http {}
+
+  /** Where the application tells how it is. */
+  @Configuration(proxyBeanMethods = false)
+  @ConditionalOnClass(ConditionalOnEnabledHealthIndicator.class)
+  @ConditionalOnEnabledHealthIndicator("redis-toolkit")
+  static class OfHealth {
+
+    @Bean
+    @ConditionalOnMissingBean(name = "redisToolkitHealthIndicator")
+    HealthIndicator redisToolkitHealthIndicator(Connections redis) {
+      return new RedisToolkitHealthIndicator(redis);
     }
   }
 

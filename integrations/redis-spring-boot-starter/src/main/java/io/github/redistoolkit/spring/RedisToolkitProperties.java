@@ -2,10 +2,12 @@ package io.github.redistoolkit.spring;
 
 import io.github.redistoolkit.ratelimit.OnUnavailable;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
+import org.springframework.util.unit.DataSize;
 
 /**
  * The properties of the toolkit.
@@ -25,21 +27,44 @@ record RedisToolkitProperties(
    * @param lease how long an owner may work before another caller takes over.
    * @param keepAlive for how long, at most, the lease of an owner that still works is kept alive.
    *     Without it none is.
+   * @param http of the filter that handles HTTP requests once; needs redis-servlet.
    */
   record Idempotency(
       @DefaultValue("application") String name,
       @DefaultValue("24h") Duration ttl,
       @DefaultValue("60s") Duration lease,
-      @Nullable Duration keepAlive) {}
+      @Nullable Duration keepAlive,
+      @DefaultValue IdempotencyHttp http) {}
+
+  /**
+   * Of the filter that handles HTTP requests once.
+   *
+   * @param paths before which it stands, such as "/payments/*". Without any there is no filter.
+   * @param methods whose requests are guarded.
+   * @param keyOptional whether a request without an Idempotency-Key passes, unguarded. Else it is
+   *     answered with 400.
+   * @param maxBody the largest body that a guarded request may have.
+   * @param replayedHeaders which fields of a response are replayed, besides those that say how to
+   *     read the body.
+   */
+  record IdempotencyHttp(
+      @DefaultValue List<String> paths,
+      @DefaultValue({"POST", "PATCH"}) List<String> methods,
+      @DefaultValue("false") boolean keyOptional,
+      @DefaultValue("1MB") DataSize maxBody,
+      @DefaultValue({"Location", "ETag"}) List<String> replayedHeaders) {}
 
   /**
    * Of the rate limiters.
    *
    * @param limits the limits of each limiter by its name, as in "100/1m,10/1s". The bean of the
    *     limiter "api" is "apiRateLimiter".
+   * @param http the paths before which each limiter stands, by its name, such as "/api/*"; needs
+   *     redis-servlet.
    * @param onUnavailable what the limiters do when Redis cannot decide.
    */
   record RateLimits(
       @DefaultValue Map<String, String> limits,
+      @DefaultValue Map<String, List<String>> http,
       @DefaultValue("throw") OnUnavailable onUnavailable) {}
 }

@@ -3,48 +3,61 @@ package io.github.redistoolkit.spring;
 import java.net.URI;
 import java.time.Duration;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import javax.net.ssl.SSLParameters;
+import org.apache.commons.pool2.impl.GenericObjectPoolConfig;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails.Cluster;
+import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails.Node;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails.Sentinel;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDetails.Standalone;
 import org.springframework.boot.data.redis.autoconfigure.DataRedisProperties;
 import org.springframework.boot.ssl.SslBundle;
+import redis.clients.jedis.ConnectionPoolConfig;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.JedisClientConfig;
+import redis.clients.jedis.JedisCluster;
 import redis.clients.jedis.JedisPool;
 import redis.clients.jedis.JedisPoolConfig;
 import redis.clients.jedis.JedisSentinelPool;
+import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
 /**
- * A pool of what Boot knows of Redis, be it from {@code spring.data.redis.*} or a container. Of a
- * kind that every version of Jedis has which Boot brings.
+ * The way to what Boot knows of Redis, be it from {@code spring.data.redis.*} or a container. Of
+ * kinds that every version of Jedis has which Boot brings.
  *
  * @param details where Redis is
  * @param properties how to go there
  */
 @SuppressWarnings("deprecation") // in Jedis 8, and the only ones that Jedis 7.0 has too
-record DetailsPool(DataRedisConnectionDetails details, DataRedisProperties properties) {
+record DetailsClients(DataRedisConnectionDetails details, DataRedisProperties properties) {
 
   /** A pool without a limit would have callers wait for ever. */
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(10);
 
-  Pool<Jedis> make() {
+  /**
+   * Makes a pool of one server or of a primary that sentinels watch.
+   *
+   * @throws IllegalStateException if the details are of neither
+   */
+  Pool<Jedis> pool() {
     if (details.getCluster() != null) {
       throw new IllegalStateException(
-          "spring.data.redis.cluster.nodes is set, and no client is made for a Cluster; define a"
-              + " bean of a RedisClusterClient, or of a JedisCluster before Jedis 7.2");
+          "the connection details are those of a Cluster, but spring.data.redis.cluster.nodes is"
+              + " not set; define a bean of a RedisClusterClient, or of a JedisCluster before"
+              + " Jedis 7.2");
     }
     Sentinel sentinel = details.getSentinel();
     if (sentinel != null) {
       return new JedisSentinelPool(
           sentinel.getMaster(),
-          sentinels(sentinel),
-          limits(),
+          addresses(sentinel.getNodes()),
+          limits(new JedisPoolConfig()),
           config(details.getUsername(), details.getPassword(), sentinel.getDatabase()),
           config(sentinel.getUsername(), sentinel.getPassword(), 0));
     }
@@ -55,15 +68,36 @@ record DetailsPool(DataRedisConnectionDetails details, DataRedisProperties prope
               + " UnifiedJedis or a Pool<Jedis>");
     }
     return new JedisPool(
-        limits(),
+        limits(new JedisPoolConfig()),
         new HostAndPort(standalone.getHost(), standalone.getPort()),
         config(details.getUsername(), details.getPassword(), standalone.getDatabase()));
   }
 
-  private static Set<HostAndPort> sentinels(Sentinel sentinel) {
-    Set<HostAndPort> nodes = new LinkedHashSet<>();
-    sentinel.getNodes().forEach(node -> nodes.add(new HostAndPort(node.host(), node.port())));
-    return nodes;
+  /**
+   * Makes a client of a Cluster.
+   *
+   * @throws IllegalStateException if the details are not of one
+   */
+  UnifiedJedis cluster() {
+    Cluster cluster = details.getCluster();
+    if (cluster == null) {
+      throw new IllegalStateException(
+          "spring.data.redis.cluster.nodes is set, but the connection details are not those of a"
+              + " Cluster; define a bean of a UnifiedJedis or a Pool<Jedis>");
+    }
+    DataRedisProperties.Cluster settings = properties.getCluster();
+    Integer redirects = settings == null ? null : settings.getMaxRedirects();
+    return new JedisCluster(
+        addresses(cluster.getNodes()),
+        config(details.getUsername(), details.getPassword(), 0),
+        redirects == null ? JedisCluster.DEFAULT_MAX_ATTEMPTS : redirects + 1,
+        limits(new ConnectionPoolConfig()));
+  }
+
+  private static Set<HostAndPort> addresses(List<Node> nodes) {
+    Set<HostAndPort> addresses = new LinkedHashSet<>();
+    nodes.forEach(node -> addresses.add(new HostAndPort(node.host(), node.port())));
+    return addresses;
   }
 
   private JedisClientConfig config(@Nullable String user, @Nullable String password, int database) {
@@ -119,8 +153,7 @@ record DetailsPool(DataRedisConnectionDetails details, DataRedisProperties prope
     return parameters;
   }
 
-  private JedisPoolConfig limits() {
-    JedisPoolConfig config = new JedisPoolConfig();
+  private <C extends GenericObjectPoolConfig<?>> C limits(C config) {
     config.setMaxWait(LONGEST_WAIT);
     config.setJmxEnabled(false);
     DataRedisProperties.Pool pool = properties.getJedis().getPool();

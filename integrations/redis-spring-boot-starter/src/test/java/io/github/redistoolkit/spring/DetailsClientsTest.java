@@ -18,7 +18,7 @@ import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.util.Pool;
 
-class DetailsPoolTest {
+class DetailsClientsTest {
 
   private static final int TLS_HANDSHAKE = 0x16;
   private static final int RESP_ARRAY = '*';
@@ -45,7 +45,7 @@ class DetailsPoolTest {
       DataRedisProperties properties = new DataRedisProperties();
       properties.setUrl(String.format(url, server.getLocalPort()));
       try (Pool<Jedis> pool =
-          new DetailsPool(detailsOf(server.getLocalPort()), properties).make()) {
+          new DetailsClients(detailsOf(server.getLocalPort()), properties).pool()) {
         assertThrows(JedisException.class, pool::getResource);
       }
       return first.get(10, TimeUnit.SECONDS);

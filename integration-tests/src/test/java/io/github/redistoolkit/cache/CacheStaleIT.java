@@ -436,7 +436,7 @@ class CacheStaleIT {
   }
 
   @Test
-  void whoFoundNothingHeedsALoadThatFailedMeanwhile() {
+  void whateverWasFoundALoadThatFailedMeanwhileIsHeeded() {
     expired("k");
     assertThat(cache.getOrLoad("k", MINUTE, failing), is(1));
     RedisAccess access = redis.access();
@@ -455,10 +455,17 @@ class CacheStaleIT {
             new Lifetimes(LEASE.toMillis(), 0, 0, HOUR.toMillis()),
             counters,
             new RedisFailures(counters));
-    LeasedLoads.Attempt attempt =
-        late.claim("k", MINUTE.toMillis(), Patience.of(MINUTE), new Found.Absent<>());
-    assertThat(attempt.isPaused(), is(true));
-    assertThat(attempt.load(), is(nullValue()));
+    for (Found<Integer> found :
+        List.<Found<Integer>>of(
+            new Found.Absent<>(),
+            new Found.Stale<>(1),
+            new Found.Lease<>("#lease:ended@1"),
+            new Found.Hold<>(),
+            new Found.Undecodable<>("0"))) {
+      LeasedLoads.Attempt attempt = late.claim("k", MINUTE.toMillis(), Patience.of(MINUTE), found);
+      assertThat(attempt.isPaused(), is(true));
+      assertThat(attempt.load(), is(nullValue()));
+    }
   }
 
   @Test

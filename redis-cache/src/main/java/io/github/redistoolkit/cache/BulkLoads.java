@@ -93,6 +93,7 @@ final class BulkLoads<V> {
   private Round<V> lookAtAll(List<String> keys, long ttlMillis, boolean first) {
     Round<V> round = new Round<>();
     Map<String, Found<V>> free = new LinkedHashMap<>();
+    Map<String, String> untold = new LinkedHashMap<>();
     store
         .readAll(keys)
         .forEach(
@@ -100,10 +101,14 @@ final class BulkLoads<V> {
               if (first) {
                 counters.count(found);
               }
-              if (!isOthers(key, found, round)) {
+              if (found instanceof Found.Lease<V> lease && loads.isUntold(lease)) {
+                untold.put(key, lease.lease());
+                round.others().put(key, new Next.Again<>());
+              } else if (!isOthers(key, found, round)) {
                 free.put(key, found);
               }
             });
+    loads.tellOfFailures(untold);
     loads.claimAll(free, ttlMillis, sorter(free, round));
     return round;
   }
@@ -140,11 +145,11 @@ final class BulkLoads<V> {
       @Override
       public void refused(String key, boolean paused) {
         Found<V> found = free.get(key);
-        if (found instanceof Found.Hold) {
-          round.uncached().add(key);
-        } else if (paused && found instanceof Found.Stale<V> stale) {
+        if (paused && found instanceof Found.Stale<V> stale) {
           counters.stale(key);
           hit(key, stale.value(), round);
+        } else if (found instanceof Found.Hold && !paused) {
+          round.uncached().add(key);
         } else {
           round.others().put(key, new Next.Again<>());
         }

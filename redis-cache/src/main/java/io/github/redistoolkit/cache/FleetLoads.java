@@ -1,6 +1,7 @@
 package io.github.redistoolkit.cache;
 
 import io.github.redistoolkit.cache.LeasedLoads.Load;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -126,7 +127,8 @@ final class FleetLoads<V> {
       return new Next.Past<>(stale);
     }
     // If it is not held, another claim was first: look what that made of the key.
-    return found instanceof Found.Hold ? new Next.Uncached<>() : new Next.Again<>();
+    boolean held = found instanceof Found.Hold && !claimed.isPaused();
+    return held ? new Next.Uncached<>() : new Next.Again<>();
   }
 
   private Next<V> lookAt(Found.Lease<V> found, String key, long ttlMillis, Patience patience) {
@@ -134,18 +136,14 @@ final class FleetLoads<V> {
     if (joinable != null) {
       return new Next.Theirs<>(joinable);
     }
-    boolean dead = loads.isDead(found);
-    if (dead && !isThere(found, key)) {
-      return new Next.Again<>(); // Its load ended since it was read.
+    if (loads.isUntold(found)) {
+      loads.tellOfFailures(Map.of(key, found.lease()));
+      return new Next.Again<>();
     }
-    if (dead || found.isMalformed()) {
+    if (loads.isDead(found) || found.isMalformed()) {
       Load claimed = loads.claim(key, ttlMillis, patience, found).load();
       return claimed == null ? new Next.Again<>() : new Next.Mine<>(claimed);
     }
     return new Next.Elsewhere<>(found);
-  }
-
-  private boolean isThere(Found.Lease<V> lease, String key) {
-    return store.read(key) instanceof Found.Lease<V> found && found.lease().equals(lease.lease());
   }
 }

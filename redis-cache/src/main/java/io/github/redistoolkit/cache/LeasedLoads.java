@@ -15,6 +15,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
@@ -58,6 +59,8 @@ final class LeasedLoads<V> {
 
   private static final EventLog LOG = EventLog.shared(CacheService.class);
 
+  private static final int MOST_REMEMBERED = 10_000;
+
   private final Store<V> store;
   private final CoolDown coolDown;
   private final LoaderRuns<V> runs;
@@ -74,6 +77,12 @@ final class LeasedLoads<V> {
 
   /** By lease: the load that this JVM is running. A lease of ours that is not here is dead. */
   private final ConcurrentMap<String, Load> loads = new ConcurrentHashMap<>();
+
+  /**
+   * By lease of a load that failed, of which Redis could not be told: until when nobody is to load,
+   * if there is an entry past its time.
+   */
+  private final ConcurrentMap<String, Long> untold = new ConcurrentHashMap<>();
 
   LeasedLoads(
       Store<V> store,
@@ -100,6 +109,28 @@ final class LeasedLoads<V> {
   /** Whether the lease is of a load of this JVM that has ended. */
   boolean isDead(Found.Lease<V> found) {
     return found.lease().startsWith(ours) && !loads.containsKey(found.lease());
+  }
+
+  /** Whether it is of a load that has failed a moment ago, of which Redis does not know. */
+  boolean isUntold(Found.Lease<V> found) {
+    Long until = untold.isEmpty() ? null : untold.get(found.lease());
+    return until != null && runs.now() - until < 0;
+  }
+
+  /**
+   * Tells Redis of loads that have failed, so that what their leases kept is there again.
+   *
+   * @param leasesByKey leases that are untold
+   * @throws JedisException if Redis fails
+   */
+  void tellOfFailures(Map<String, String> leasesByKey) {
+    if (leasesByKey.isEmpty()) {
+      return;
+    }
+    for (Outcome<Object> told : store.releaseAll(leasesByKey, lifetimes.pauseMillis())) {
+      Object unused = told.get();
+    }
+    untold.keySet().removeAll(leasesByKey.values());
   }
 
   // Claims.
@@ -131,7 +162,7 @@ final class LeasedLoads<V> {
               try {
                 claimed = store.claim(wanted);
               } catch (JedisException e) {
-                remove(key, load);
+                remove(key, load, 0);
                 throw e;
               } finally {
                 if (claimed != Claimed.MINE) {
@@ -188,7 +219,7 @@ final class LeasedLoads<V> {
       sorter.refused(key, outcome.reply() == Claimed.PAUSED);
       return;
     }
-    remove(key, load);
+    remove(key, load, 0);
     if (failure != null) {
       failures.add(key, failure);
     }
@@ -199,10 +230,8 @@ final class LeasedLoads<V> {
     String lease = ours + tokens.incrementAndGet() + "@";
     String sha1 = found instanceof Found.Undecodable<V> bytes ? bytes.sha1() : "";
     String dead = found instanceof Found.Lease<V> ended ? ended.lease() : "";
-    // Whoever found nothing may be late: a load that failed since then put back what there was.
-    boolean heedsPause =
-        lifetimes.staleMillis() > 0
-            && (found instanceof Found.Stale || found instanceof Found.Absent);
+    // Whatever was found, that may be late: a load that failed since then put back what there was.
+    boolean heedsPause = lifetimes.staleMillis() > 0;
     return new Store.Wanted(key, lifetimes.claim(lease, ttlMillis), sha1, dead, heedsPause);
   }
 
@@ -276,7 +305,7 @@ final class LeasedLoads<V> {
    */
   void abandoned(Load load, String key, Throwable failure) {
     try {
-      remove(key, load);
+      remove(key, load, 0);
     } finally {
       fail(load, failure);
     }
@@ -402,12 +431,12 @@ final class LeasedLoads<V> {
 
   private void store(Load load, String key, long ttlMillis, Loaded<V> loaded) {
     if (loaded.value() == null && !lifetimes.storesNull()) {
-      endLease(load, key, () -> store.forget(key, load.lease()));
+      endLease(load, key, 0, () -> store.forget(key, load.lease()));
       return;
     }
     long fillMillis = lifetimes.fillMillis(ttlMillis, loaded.value());
     Boolean stored =
-        tell(load, key, () -> store.fill(key, load.lease(), loaded.json(), fillMillis));
+        tell(load, key, 0, () -> store.fill(key, load.lease(), loaded.json(), fillMillis));
     if (stored != null && !stored) {
       counters.refusedFills.increment();
     }
@@ -426,14 +455,14 @@ final class LeasedLoads<V> {
             fills.add(new Store.Fill(key, load.lease(), one.json(), life));
           }
         });
-    endLeases(nothing, store::forgetAll);
+    endLeases(nothing, 0, store::forgetAll);
     List<Outcome<Object>> outcomes = fills.isEmpty() ? List.of() : store.fillAll(fills);
     for (int i = 0; i < fills.size(); i++) {
       String key = fills.get(i).key();
       JedisException failure = outcomes.get(i).failure();
       if (failure != null) {
         failures.add(key, failure);
-        remove(key, Objects.requireNonNull(mine.get(key)));
+        remove(key, Objects.requireNonNull(mine.get(key)), 0);
       } else if (!Long.valueOf(1).equals(outcomes.get(i).reply())) {
         counters.refusedFills.increment();
       }
@@ -442,15 +471,17 @@ final class LeasedLoads<V> {
 
   /** Has what there was be there again, and lets the next caller load if there was nothing. */
   private void release(Load load, String key) {
-    endLease(load, key, () -> store.release(key, load.lease(), lifetimes.pauseMillis()));
+    long pause = lifetimes.pauseMillis();
+    endLease(load, key, pause, () -> store.release(key, load.lease(), pause));
   }
 
   /** Ends a lease. If that fails it is tried again in the background. */
-  private void endLease(Load load, String key, Runnable ending) {
+  private void endLease(Load load, String key, long pauseMillis, Runnable ending) {
     Boolean unused =
         tell(
             load,
             key,
+            pauseMillis,
             () -> {
               ending.run();
               return true;
@@ -458,11 +489,14 @@ final class LeasedLoads<V> {
   }
 
   private void releaseAll(Map<String, Load> failed) {
-    endLeases(failed, leasesByKey -> store.releaseAll(leasesByKey, lifetimes.pauseMillis()));
+    long pause = lifetimes.pauseMillis();
+    endLeases(failed, pause, leasesByKey -> store.releaseAll(leasesByKey, pause));
   }
 
   private void endLeases(
-      Map<String, Load> ended, Function<Map<String, String>, List<Outcome<Object>>> ending) {
+      Map<String, Load> ended,
+      long pauseMillis,
+      Function<Map<String, String>, List<Outcome<Object>>> ending) {
     if (ended.isEmpty()) {
       return;
     }
@@ -474,13 +508,14 @@ final class LeasedLoads<V> {
       JedisException failure = outcomes.get(i++).failure();
       if (failure != null) {
         failures.add(one.getKey(), failure);
-        remove(one.getKey(), one.getValue());
+        remove(one.getKey(), one.getValue(), pauseMillis);
       }
     }
   }
 
   /** Ends a lease; null if Redis failed or is not to be asked, of which the caller is spared. */
-  private @Nullable Boolean tell(Load load, String key, Supplier<Boolean> ending) {
+  private @Nullable Boolean tell(
+      Load load, String key, long pauseMillis, Supplier<Boolean> ending) {
     @Nullable Boolean done = null;
     try {
       done = coolDown.askNow(key, ending);
@@ -488,14 +523,24 @@ final class LeasedLoads<V> {
       failures.add(key, e);
     } finally {
       if (done == null) {
-        remove(key, load);
+        remove(key, load, pauseMillis);
       }
     }
     return done;
   }
 
-  /** Removes a lease that may stand in Redis though its load has ended or will not begin. */
-  private void remove(String key, Load load) {
-    leases.remove(store.removal(key, load.lease()), load.claim().leaseMillis());
+  /**
+   * Removes a lease that may stand in Redis though its load has ended or will not begin.
+   *
+   * @param pauseMillis for how long nobody is to load what it kept
+   */
+  private void remove(String key, Load load, long pauseMillis) {
+    if (pauseMillis > 0) {
+      if (untold.size() >= MOST_REMEMBERED) {
+        untold.clear();
+      }
+      untold.put(load.lease(), runs.now() + TimeUnit.MILLISECONDS.toNanos(pauseMillis));
+    }
+    leases.remove(store.removal(key, load.lease(), pauseMillis), load.claim().leaseMillis());
   }
 }

@@ -233,8 +233,8 @@ final class NearStore<V> implements Store<V> {
   }
 
   @Override
-  public Request removal(String key, String lease) {
-    return redis.removal(key, lease);
+  public Request removal(String key, String lease, long pauseMillis) {
+    return redis.removal(key, lease, pauseMillis);
   }
 
   @Override

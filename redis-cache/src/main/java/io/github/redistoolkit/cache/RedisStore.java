@@ -226,8 +226,8 @@ final class RedisStore<V> implements Store<V> {
   }
 
   @Override
-  public Request removal(String key, String lease) {
-    return request(Scripts.RELEASE, key, lease, "0");
+  public Request removal(String key, String lease, long pauseMillis) {
+    return request(Scripts.RELEASE, key, lease, text(pauseMillis));
   }
 
   @Override

@@ -103,8 +103,12 @@ sealed interface Store<V> permits RedisStore, NearStore {
   /** Removes many leases by key and all that is kept with them, in their order. */
   List<Outcome<Object>> forgetAll(Map<String, String> leases);
 
-  /** What removes a lease in the background. */
-  Request removal(String key, String lease);
+  /**
+   * What removes a lease in the background. What was kept for a failure is there again.
+   *
+   * @param pauseMillis for how long nobody is to load it then
+   */
+  Request removal(String key, String lease, long pauseMillis);
 
   /**
    * Places the holds of an update.

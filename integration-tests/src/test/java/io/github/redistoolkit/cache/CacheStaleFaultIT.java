@@ -1,0 +1,170 @@
+package io.github.redistoolkit.cache;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.sameInstance;
+import static org.hamcrest.Matchers.startsWith;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.Json;
+import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** Entries past their time whose load fails while Redis fails too. */
+@EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
+class CacheStaleFaultIT extends CacheFaultSuite {
+
+  private static final Duration HOUR = Duration.ofHours(1);
+  private static final Duration LEASE = Duration.ofMinutes(1);
+
+  private final String prefix;
+  private final CacheService<Integer> cache;
+  private final AtomicInteger loads = new AtomicInteger();
+  private final IllegalStateException noDatabase = new IllegalStateException("no database");
+  private final Loader<Integer> failing =
+      () -> {
+        loads.incrementAndGet();
+        throw noDatabase;
+      };
+
+  CacheStaleFaultIT(TestRedis redis) {
+    super(redis);
+    this.prefix = redis.unique("stale-fault:");
+    this.cache =
+        Fixtures.builder(behind, prefix, Integer.class).staleIfError(HOUR).lease(LEASE).build();
+  }
+
+  @AfterEach
+  void closeCache() {
+    cache.close();
+  }
+
+  /** Stores 1, which is soon past its time. */
+  private void expired(String key) {
+    cache.set(key, 1, Duration.ofMillis(1));
+    Awaitility.await().until(() -> cache.ttl(key).isEmpty());
+  }
+
+  private String stored(String key) {
+    return redis.admin().get(prefix + key);
+  }
+
+  /** Fails, and Redis is not to be had when that is to be told there. */
+  private Integer failWithRedis() {
+    network.refuse();
+    throw noDatabase;
+  }
+
+  @Test
+  void afterALoadThatFailedWithRedisTheFleetWaitsForALeaseToo() {
+    expired("k");
+    assertThat(
+        assertThrows(
+            IllegalStateException.class, () -> cache.getOrLoad("k", MINUTE, this::failWithRedis)),
+        is(sameInstance(noDatabase)));
+    network.accept();
+    // Its own lease may be there still, or what removes it in the background was heard.
+    Awaitility.await()
+        .ignoreExceptionsMatching(e -> e == noDatabase)
+        .until(() -> cache.getOrLoad("k", MINUTE, failing) == 1);
+    Awaitility.await().until(() -> !stored("k").startsWith("#lease:"));
+    assertThat(cache.getOrLoad("k", MINUTE, failing), is(1));
+    assertThat("without Redis alone", (long) loads.get(), is(cache.stats().uncachedLoads()));
+  }
+
+  @Test
+  void whoFindsTheLeaseOfALoadThatFailedHeedsThePause() {
+    Services late = new Services();
+    for (String key : List.of("k", "a", "b")) {
+      expired(key);
+      late.awaitRedis(key);
+      assertThat(
+          assertThrows(IllegalStateException.class, () -> late.load(key, this::failWithRedis)),
+          is(sameInstance(noDatabase)));
+      network.accept();
+      assertThat(stored(key), startsWith("#lease:"));
+    }
+    // Nothing removes the leases but whoever finds them.
+    List.of("k", "a", "b").forEach(late::awaitRedis);
+    assertThat(late.load("k", failing), is(1));
+    assertThat(
+        late.loadAll(
+            List.of("a", "b"),
+            keys -> {
+              throw noDatabase;
+            }),
+        is(Map.of("a", 1, "b", 1)));
+    assertThat(loads.get(), is(0));
+  }
+
+  @Test
+  void whoFindsTheLeaseOfALoadThatWentWellLoadsAtOnce() {
+    Services late = new Services();
+    expired("k");
+    assertThat(
+        late.load(
+            "k",
+            () -> {
+              network.refuse();
+              return 2;
+            }),
+        is(2));
+    network.accept();
+    assertThat(stored("k"), startsWith("#lease:"));
+    late.awaitRedis("k");
+    assertThat(late.load("k", () -> 3), is(3));
+  }
+
+  /** What a cache is made of, with nothing that works in the background. */
+  private final class Services {
+
+    private final RedisAccess access = behind.access();
+    private final Counters counters = new Counters(new CacheListener() {});
+    private final Names names = new Names(prefix, Names.Writing.VERBATIM, 1024);
+    private final CoolDown coolDown = new CoolDown(access, names, counters, System::nanoTime);
+    private final Codec<Integer> codec = new Codec<>(Json.standard(), TypeToken.get(Integer.class));
+    private final LoaderRuns<Integer> runs = new LoaderRuns<>(codec, counters);
+    private final FleetLoads<Integer> fleet;
+    private final BulkLoads<Integer> bulk;
+
+    Services() {
+      Store<Integer> store =
+          new NearStore<>(
+              access, names, codec, null, counters, RedisStore.Reading.WITH_LIFE, HOUR.toMillis());
+      Lifetimes lifetimes = new Lifetimes(LEASE.toMillis(), 0, 0, HOUR.toMillis());
+      RedisFailures failures = new RedisFailures(counters);
+      Leases none = new Leases(access);
+      none.close();
+      LeasedLoads<Integer> leased =
+          new LeasedLoads<>(store, coolDown, runs, none, lifetimes, counters, failures);
+      Waits<Integer> waits = new Waits<>(store, coolDown, leased, lifetimes, counters, failures);
+      LocalLoads<Integer> local = new LocalLoads<>(runs, counters);
+      fleet =
+          new FleetLoads<>(store, coolDown, runs, local, leased, waits, counters, failures, null);
+      bulk = new BulkLoads<>(store, coolDown, runs, leased, waits, counters, failures);
+    }
+
+    /** Until Redis is asked again after a failure. */
+    void awaitRedis(String key) {
+      Awaitility.await().until(() -> !coolDown.isPaused(key));
+    }
+
+    Integer load(String key, Loader<Integer> loader) {
+      return fleet.get(key, MINUTE.toMillis(), Patience.of(MINUTE), loader);
+    }
+
+    Map<String, Integer> loadAll(List<String> keys, BulkLoader<Integer> loader) {
+      return bulk.getAll(keys, MINUTE.toMillis(), Patience.of(MINUTE), loader);
+    }
+  }
+}

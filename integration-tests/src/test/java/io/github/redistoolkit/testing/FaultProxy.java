@@ -63,6 +63,7 @@ public final class FaultProxy implements AutoCloseable {
   private final Map<HostAndPort, Listener> listeners = new LinkedHashMap<>();
   private final Set<FaultyConnection> connections = ConcurrentHashMap.newKeySet();
   private final Map<String, LongAdder> counts = new ConcurrentHashMap<>();
+  private final LongAdder repliedBytes = new LongAdder();
   private final List<Loss> losses = new CopyOnWriteArrayList<>();
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition opened = lock.newCondition();
@@ -167,6 +168,15 @@ public final class FaultProxy implements AutoCloseable {
   public long requests(String command) {
     LongAdder count = counts.get(command.toUpperCase(Locale.ROOT));
     return count == null ? 0 : count.sum();
+  }
+
+  /** How many bytes servers have sent to clients so far. */
+  public long repliedBytes() {
+    return repliedBytes.sum();
+  }
+
+  void countReplied(int bytes) {
+    repliedBytes.add(bytes);
   }
 
   /** Connections that are open at this moment. */

@@ -160,6 +160,7 @@ final class FaultyConnection {
     RespReader reader = new RespReader(in);
     try {
       for (Message message = reader.next(); message != null; message = reader.next()) {
+        proxy.countReplied(message.raw().length);
         Request request = isPushed(message) ? null : unanswered.poll();
         Then then = request == null || message.isError() ? null : proxy.lossOf(request);
         if (then == Then.CUT) {

@@ -44,9 +44,9 @@ final class Codec<V> {
       return new Found.Absent<>();
     }
     String text = new String(bytes, UTF_8);
-    if (text.startsWith(Found.LEASE)) {
-      int end = text.indexOf('\n'); // where what is kept for a failure begins
-      return new Found.Lease<>(end < 0 ? text : text.substring(0, end));
+    Found.Lease<V> lease = Found.Lease.of(text);
+    if (lease != null) {
+      return lease;
     }
     if (text.startsWith(Found.HOLD)) {
       return new Found.Hold<>();

@@ -49,6 +49,15 @@ sealed interface Found<V> {
   /** The mark of a load that is under way. */
   record Lease<V>(String mark) implements Found<V> {
 
+    /** The lease with which this begins; null if it does not. */
+    static <V> @Nullable Lease<V> of(String text) {
+      if (!text.startsWith(LEASE)) {
+        return null;
+      }
+      int end = text.indexOf('\n'); // where what is kept for a failure begins
+      return new Lease<>(end < 0 ? text : text.substring(0, end));
+    }
+
     /** The mark up to the time of its end: by this its owner knows it. */
     String lease() {
       return mark.substring(0, mark.lastIndexOf('@') + 1);

@@ -183,6 +183,11 @@ final class NearStore<V> implements Store<V> {
   }
 
   @Override
+  public Found.@Nullable Lease<V> reread(String key, Found.Lease<V> lease) {
+    return redis.reread(key, lease);
+  }
+
+  @Override
   public long ttlMillis(String key) {
     return redis.ttlMillis(key);
   }

@@ -25,6 +25,9 @@ import redis.clients.jedis.params.SetParams;
 /** The entries in Redis. */
 final class RedisStore<V> implements Store<V> {
 
+  /** How many digits the end of a lease may have, with room to spare. */
+  private static final int MOST_DIGITS = 20;
+
   private final RedisAccess redis;
   private final Codec<V> codec;
   private final Names names;
@@ -58,6 +61,15 @@ final class RedisStore<V> implements Store<V> {
     return needsLife(bytes)
         ? found(Objects.requireNonNull(readStored(key).reply()))
         : found(Stored.unasked(bytes));
+  }
+
+  @Override
+  public Found.@Nullable Lease<V> reread(String key, Found.Lease<V> lease) {
+    byte[] name = names.of(key).getBytes(UTF_8);
+    long last = lease.lease().getBytes(UTF_8).length + MOST_DIGITS - 1L;
+    byte[] head = redis.execute(redis.commands().getrange(name, 0, last));
+    Found.Lease<V> there = head == null ? null : Found.Lease.of(new String(head, UTF_8));
+    return there != null && there.lease().equals(lease.lease()) ? there : null;
   }
 
   /** Whether its life tells what it is: another cache keeps it for the case of failures. */

@@ -5,6 +5,7 @@ import io.github.redistoolkit.core.Renewable.Request;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where entries are. Keys are the caller's, without the prefix.
@@ -23,6 +24,14 @@ sealed interface Store<V> permits RedisStore, NearStore {
   long NO_ENTRY = -2;
 
   Found<V> read(String key);
+
+  /**
+   * Reads a lease again, without what may stand behind it.
+   *
+   * @param lease as it was found
+   * @return what it is now; null if something else is there, or another lease
+   */
+  Found.@Nullable Lease<V> reread(String key, Found.Lease<V> lease);
 
   /** Reads many; the keys are distinct, the result has each of them in their order. */
   Map<String, Found<V>> readAll(List<String> keys);

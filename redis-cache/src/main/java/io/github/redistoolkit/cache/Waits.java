@@ -120,8 +120,8 @@ final class Waits<V> {
     /** Returns what to do next; null to look again. */
     @Nullable Next<V> look() {
       try {
-        Found<V> found = coolDown.askNow(key, () -> store.read(key));
-        if (!(found instanceof Found.Lease<V> still) || !still.lease().equals(lease.lease())) {
+        Found.Lease<V> still = coolDown.askNow(key, () -> store.reread(key, lease));
+        if (still == null) {
           return new Next.Again<>();
         }
         if (!still.mark().equals(mark)) {

@@ -81,6 +81,24 @@ class CacheSlowRedisIT extends CacheFaultSuite {
   }
 
   @Test
+  void theVersionsOfGroupsAreNotAskedForEither() {
+    CacheGroup<Integer> one = cache.group("a");
+    CacheGroup<Integer> several = cache.group("a", "b");
+    network.blackHole(Direction.values());
+    for (int i = 0; i < 10; i++) {
+      assertThat(one.getOrLoad("k", MINUTE, () -> 2), is(2));
+      assertThat(several.getOrLoad("k", MINUTE, () -> 3), is(3));
+    }
+    // Most of the twenty did not ask.
+    assertThat(cache.stats().redisFailures(), is(lessThanOrEqualTo(10L)));
+    assertThat(cache.stats().coolDowns(), is(greaterThan(0L)));
+    network.heal();
+    Awaitility.await()
+        .atMost(CoolDown.LONGEST.multipliedBy(3))
+        .until(() -> one.getOrLoad("k", MINUTE, () -> 4) == 4 && one.get("k").isPresent());
+  }
+
+  @Test
   void redisIsAskedAgainOnceItAnswers() {
     network.blackHole(Direction.values());
     for (int i = 0; i < 20; i++) {

@@ -5,6 +5,7 @@ import io.github.redistoolkit.cache.LoaderRuns.Loaded;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -78,7 +79,7 @@ final class BulkLoads<V> {
   private Round<V> round(List<String> keys, long ttlMillis, Patience patience, boolean first) {
     Round<V> round = null;
     try {
-      round = coolDown.ask(keys.get(0), patience, () -> lookAtAll(keys, ttlMillis, first));
+      round = coolDown.askAll(keys, patience, open -> lookAtAll(keys, open, ttlMillis, first));
     } catch (JedisException e) {
       RedisFailures.throwIfInterrupted(e);
       failures.add(keys.get(0), e);
@@ -90,12 +91,18 @@ final class BulkLoads<V> {
     return round;
   }
 
-  private Round<V> lookAtAll(List<String> keys, long ttlMillis, boolean first) {
+  /** Looks at those keys whose nodes are to be asked. */
+  private Round<V> lookAtAll(List<String> keys, List<String> open, long ttlMillis, boolean first) {
     Round<V> round = new Round<>();
+    if (open.size() < keys.size()) {
+      Set<String> closed = new LinkedHashSet<>(keys);
+      open.forEach(closed::remove);
+      round.uncached().addAll(closed);
+    }
     Map<String, Found<V>> free = new LinkedHashMap<>();
     Map<String, String> untold = new LinkedHashMap<>();
     store
-        .readAll(keys)
+        .readAll(open)
         .forEach(
             (key, found) -> {
               if (first) {

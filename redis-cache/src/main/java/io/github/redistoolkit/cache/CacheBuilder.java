@@ -353,8 +353,12 @@ public final class CacheBuilder<V> {
     return this;
   }
 
-  /** How versions of groups are kept: beside the entries, and near if these are. */
-  CacheBuilder<String> ofVersions(long holdMillis) {
+  /**
+   * How versions of groups are kept: beside the entries, and near if these are.
+   *
+   * @param counters of the entries, where is counted and told what happens to groups too
+   */
+  CacheBuilder<String> ofVersions(Counters counters) {
     CacheBuilder<String> versions =
         new CacheBuilder<>(redis, prefix + "#group:", TypeToken.get(String.class));
     versions.writing = writing;
@@ -362,6 +366,18 @@ public final class CacheBuilder<V> {
     versions.holdMillis = holdMillis;
     versions.nearEntries = nearEntries;
     versions.nearBytes = nearBytes;
+    versions.listener =
+        new CacheListener() {
+          @Override
+          public void onCoolDown(Duration pause) {
+            counters.coolDown(pause);
+          }
+
+          @Override
+          public void onHoldLost(String name) {
+            counters.tell(listener -> listener.onHoldLost(name));
+          }
+        };
     return versions;
   }
 

@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -103,15 +104,17 @@ public final class CacheGroup<V> {
   public @Nullable V getOrLoad(String key, Duration ttl, Loader<? extends V> loader) {
     requireNonNull(loader, "loader");
     long ttlMillis = Lifetimes.ttlMillis(ttl, "ttl");
+    entries.requireKey(key);
+    Patience patience = entries.patience();
     String inside;
     try {
-      inside = current(key);
+      inside = currentForLoad(key, patience);
     } catch (JedisException e) {
-      return entries.loadUncached(uncached(key), e, loader);
+      return entries.loadUncached(uncached(key), e, patience, loader);
     }
     return inside == null
-        ? entries.loadUncached(uncached(key), null, loader)
-        : entries.getOrLoadWithin(inside, ttlMillis, loader);
+        ? entries.loadUncached(uncached(key), null, patience, loader)
+        : entries.getOrLoadWithin(inside, ttlMillis, patience, loader);
   }
 
   /**
@@ -135,6 +138,19 @@ public final class CacheGroup<V> {
     return "#in:" + names + ":" + key;
   }
 
+  /** The same as {@link #current}; null also while Redis is not to be asked. */
+  private @Nullable String currentForLoad(String key, Patience patience) {
+    List<String> near =
+        names.stream()
+            .map(versions::nearValue)
+            .filter(Objects::nonNull)
+            .filter(CacheGroup::isVersion)
+            .toList();
+    return near.size() == names.size()
+        ? inside(near, key)
+        : versions.askForLoad(names, patience, () -> current(key));
+  }
+
   /** The key with the versions of this moment; null if one of the names is held by an update. */
   private @Nullable String current(String key) {
     entries.requireKey(key);
@@ -150,14 +166,27 @@ public final class CacheGroup<V> {
     if (now.size() < names.size()) {
       now.clear();
       for (String name : names) {
-        String version = version(name);
+        String version = oneOfMany(name);
         if (version == null) {
           return null;
         }
         now.add(version);
       }
     }
-    return "#in:" + String.join("+", now) + ":" + key;
+    return inside(now, key);
+  }
+
+  private static String inside(List<String> versions, String key) {
+    return "#in:" + String.join("+", versions) + ":" + key;
+  }
+
+  /** The version of a name; where there are several, a failure says of which. */
+  private @Nullable String oneOfMany(String name) {
+    try {
+      return version(name);
+    } catch (JedisException e) {
+      throw names.size() == 1 ? e : new CacheBatchException(List.of(name), names.size(), e);
+    }
   }
 
   private @Nullable String version(String name) {

@@ -54,7 +54,7 @@ public interface CacheListener {
    * The hold of an update was lost while the database is written. What is cached meanwhile is
    * removed when the update ends.
    *
-   * @param key the key
+   * @param key the key; the name of the group if that is updated
    */
   default void onHoldLost(String key) {}
 }

@@ -21,6 +21,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
@@ -172,7 +173,7 @@ public final class CacheService<V> implements AutoCloseable {
     boolean plain = options.early == null && options.staleMillis == 0;
     Reading reading = plain ? Reading.VALUE_ALONE : Reading.WITH_LIFE;
     store = new NearStore<>(redis, names, codec, copies, counters, reading, options.staleMillis);
-    groups = new Groups(() -> options.ofVersions(holdMillis).build());
+    groups = new Groups(() -> options.ofVersions(counters).build());
     Lifetimes lifetimes =
         new Lifetimes(
             options.leaseMillis, options.nullTtlMillis, options.jitter, options.staleMillis);
@@ -392,6 +393,12 @@ public final class CacheService<V> implements AutoCloseable {
     return read(requireUsable(key));
   }
 
+  /** The value, if the near cache has it. */
+  @Nullable V nearValue(String key) {
+    Found.Value<V> copy = near(key);
+    return copy == null ? null : copy.value();
+  }
+
   /** The entry, if the near cache has it. */
   private Found.@Nullable Value<V> near(String key) {
     return closed ? null : store.copy(requireNonNull(key, "key"));
@@ -477,14 +484,15 @@ public final class CacheService<V> implements AutoCloseable {
   }
 
   /** The same for a key that {@link CacheGroup} made. */
-  @Nullable V getOrLoadWithin(String groupKey, long ttlMillis, Loader<? extends V> loader) {
+  @Nullable V getOrLoadWithin(
+      String groupKey, long ttlMillis, Patience patience, Loader<? extends V> loader) {
     requireOpen();
     Found.Value<V> copy = near(groupKey);
     if (copy != null) {
       loads.onHit(groupKey, copy, ttlMillis, loader);
       return copy.value();
     }
-    return loads.get(groupKey, ttlMillis, Patience.of(maxWait), loader);
+    return loads.get(groupKey, ttlMillis, patience, loader);
   }
 
   /**
@@ -800,9 +808,25 @@ public final class CacheService<V> implements AutoCloseable {
 
   /** Loads for a group that has no entries now, since it is held or Redis failed. */
   @Nullable V loadUncached(
-      String key, @Nullable JedisException failure, Loader<? extends V> loader) {
+      String key, @Nullable JedisException failure, Patience patience, Loader<? extends V> loader) {
     requireOpen();
-    return loads.loadUncached(key, failure, Patience.of(maxWait), loader);
+    return loads.loadUncached(key, failure, patience, loader);
+  }
+
+  /**
+   * Asks Redis for keys of this cache as a load does; null if it is not to be asked now.
+   *
+   * @throws JedisException if Redis failed
+   */
+  <T> @Nullable T askForLoad(List<String> keys, Patience patience, Supplier<T> question) {
+    return keys.stream().anyMatch(coolDown::isPaused)
+        ? null
+        : coolDown.askAll(keys, patience, unused -> question.get());
+  }
+
+  /** How long a call that begins now waits for others. */
+  Patience patience() {
+    return Patience.of(maxWait);
   }
 
   /**

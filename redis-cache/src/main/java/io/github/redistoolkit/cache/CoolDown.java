@@ -3,13 +3,20 @@ package io.github.redistoolkit.cache;
 import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
@@ -81,17 +88,7 @@ final class CoolDown {
    * @throws CacheTimeoutException if there was no room for too long
    */
   <T> @Nullable T ask(String key, Patience patience, Supplier<T> question) {
-    if (seats == null) {
-      return askNow(key, question);
-    }
-    if (!sit(seats, key, patience)) {
-      return null;
-    }
-    try {
-      return askNow(key, question);
-    } finally {
-      seats.release();
-    }
+    return askAll(List.of(key), patience, unused -> question.get());
   }
 
   private boolean sit(Semaphore free, String key, Patience patience) {
@@ -115,30 +112,66 @@ final class CoolDown {
 
   /** The same without waiting for room. */
   <T> @Nullable T askNow(String key, Supplier<T> question) {
-    if (!pauses.isEmpty() && !mayAsk(key)) {
+    return askAllNow(List.of(key), unused -> question.get());
+  }
+
+  /**
+   * Asks Redis for many keys, once there is room.
+   *
+   * @param keys at least one
+   * @param question asks for those keys whose nodes are to be asked now; if it fails for some of
+   *     them alone, that is a {@link CacheBatchException}
+   * @return the answer; null if no node is to be asked now
+   * @throws JedisException if Redis failed
+   * @throws CacheTimeoutException if there was no room for too long
+   */
+  <T> @Nullable T askAll(List<String> keys, Patience patience, Function<List<String>, T> question) {
+    if (seats == null) {
+      return askAllNow(keys, question);
+    }
+    if (!sit(seats, keys.get(0), patience)) {
+      return null;
+    }
+    try {
+      return askAllNow(keys, question);
+    } finally {
+      seats.release();
+    }
+  }
+
+  /** The same without waiting for room. */
+  <T> @Nullable T askAllNow(List<String> keys, Function<List<String>, T> question) {
+    List<String> open = pauses.isEmpty() ? keys : open(keys);
+    if (open.isEmpty()) {
       return null;
     }
     long asked = ticker.getAsLong();
     boolean said = false;
     try {
-      T answer = question.get();
-      answered(key, asked);
+      T answer = question.apply(open);
+      answered(open, asked);
       said = true;
       return answer;
     } catch (JedisException e) {
       if (isAnswer(e)) {
-        answered(key, asked);
+        answered(open, asked);
         said = true;
       } else if (!Failures.isInterrupt(e)) {
-        failed(key, asked);
+        failed(open, asked, e);
         said = true;
       }
       throw e;
     } finally {
       if (!said) {
-        leave(key);
+        leave(open);
       }
     }
+  }
+
+  /** The keys whose nodes may be asked. */
+  private List<String> open(List<String> keys) {
+    Map<String, Boolean> nodes = new HashMap<>();
+    return keys.stream().filter(key -> nodes.computeIfAbsent(node(key), this::mayAsk)).toList();
   }
 
   private static boolean isAnswer(JedisException e) {
@@ -161,8 +194,8 @@ final class CoolDown {
     }
   }
 
-  private boolean mayAsk(String key) {
-    Pause pause = pauses.get(node(key));
+  private boolean mayAsk(String node) {
+    Pause pause = pauses.get(node);
     if (pause == null) {
       return true;
     }
@@ -175,24 +208,42 @@ final class CoolDown {
     }
   }
 
-  /** Calls that began before the pause say nothing about whether it may end. */
-  private void answered(String key, long asked) {
-    if (pauses.isEmpty()) {
-      return;
+  private Set<String> nodes(Collection<String> keys) {
+    return keys.stream().map(this::node).collect(Collectors.toSet());
+  }
+
+  private void answered(List<String> keys, long asked) {
+    if (!pauses.isEmpty()) {
+      nodes(keys).forEach(node -> answered(node, asked));
     }
+  }
+
+  /** Calls that began before the pause say nothing about whether it may end. */
+  private void answered(String node, long asked) {
     pauses.computeIfPresent(
-        node(key),
-        (node, pause) -> {
+        node,
+        (same, pause) -> {
           synchronized (pause) {
             return asked - pause.since >= 0 ? null : pause;
           }
         });
   }
 
-  private void failed(String key, long asked) {
+  private void failed(List<String> keys, long asked, JedisException failure) {
+    Set<String> failed =
+        nodes(failure instanceof CacheBatchException some ? some.failedKeys() : keys);
+    failed.forEach(node -> failed(node, asked));
+    if (failure instanceof CacheBatchException) {
+      Set<String> others = nodes(keys);
+      others.removeAll(failed);
+      others.forEach(node -> answered(node, asked));
+    }
+  }
+
+  private void failed(String node, long asked) {
     pauses.compute(
-        node(key),
-        (node, pause) -> {
+        node,
+        (same, pause) -> {
           long now = ticker.getAsLong();
           if (pause == null) {
             return begun(new Pause(now));
@@ -210,18 +261,18 @@ final class CoolDown {
   }
 
   private Pause begun(Pause pause) {
-    counters.coolDowns.increment();
-    Duration length = Duration.ofNanos(pause.length);
-    counters.tell(listener -> listener.onCoolDown(length));
+    counters.coolDown(Duration.ofNanos(pause.length));
     return pause;
   }
 
   /** Nothing was learned; another caller asks. */
-  private void leave(String key) {
-    Pause pause = pauses.isEmpty() ? null : pauses.get(node(key));
-    if (pause != null) {
-      synchronized (pause) {
-        pause.probing = false;
+  private void leave(List<String> keys) {
+    for (String node : pauses.isEmpty() ? Set.<String>of() : nodes(keys)) {
+      Pause pause = pauses.get(node);
+      if (pause != null) {
+        synchronized (pause) {
+          pause.probing = false;
+        }
       }
     }
   }

@@ -57,6 +57,12 @@ final class Counters {
     tell(listener -> listener.onStale(key));
   }
 
+  /** Counts that loads begin to go without Redis. */
+  void coolDown(Duration pause) {
+    coolDowns.increment();
+    tell(listener -> listener.onCoolDown(pause));
+  }
+
   CacheStats snapshot(CacheStats.Near nearCache) {
     long near = nearHits.sum();
     return new CacheStats(

@@ -319,7 +319,7 @@ final class LeasedLoads<V> {
     }
     String first = keys.iterator().next();
     try {
-      Map<String, Found<V>> there = coolDown.askNow(first, () -> store.readAll(List.copyOf(keys)));
+      Map<String, Found<V>> there = coolDown.askAllNow(List.copyOf(keys), store::readAll);
       if (there != null) {
         there.forEach((key, found) -> addTo(instead, key, found));
       }

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * Runs short tasks when their time has come, all in one daemon thread.
  *
  * <p>A task must neither wait nor make I/O, since all others wait for it; what it throws is logged.
- * The thread is started by the first task and ends once there has been none for a second.
+ * The thread is started by the first task and ends once there has been none for a second or two.
  * Thread-safe.
  */
 public final class Alarms {
@@ -181,15 +181,16 @@ public final class Alarms {
       long idleSince = ticker.nanoTime();
       while (true) {
         long now = ticker.nanoTime();
+        if (!pending.isEmpty()) {
+          idleSince = now;
+        }
         long wait = pending.isEmpty() ? idleSince + IDLE_NANOS - now : pending.first().at - now;
         if (wait <= 0) {
           running = !pending.isEmpty();
           return running;
         }
-        long unused = changed.awaitNanos(wait);
-        if (!pending.isEmpty()) {
-          idleSince = ticker.nanoTime();
-        }
+        // No longer, as what it waits for may be cancelled, of which it is not told.
+        long unused = changed.awaitNanos(Math.min(wait, IDLE_NANOS));
       }
     } catch (InterruptedException e) {
       // By someone who interrupts every thread there is. Who needs the time starts another.

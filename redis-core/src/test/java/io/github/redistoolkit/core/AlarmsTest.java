@@ -106,6 +106,26 @@ class AlarmsTest {
   }
 
   @Test
+  void theThreadDoesNotWaitForWhatWasCancelled() throws Exception {
+    AtomicReference<Thread> started = new AtomicReference<>();
+    Alarms alarms =
+        new Alarms(
+            Ticker.system(),
+            task -> {
+              Thread thread = Daemons.named("alarms-test-").newThread(task);
+              started.set(thread);
+              return thread;
+            });
+    Alarms.Alarm alarm = alarms.at(System.nanoTime() + TimeUnit.HOURS.toNanos(1), () -> {});
+    while (started.get().getState() != Thread.State.TIMED_WAITING) {
+      Thread.onSpinWait();
+    }
+    alarm.cancel();
+    started.get().join(TimeUnit.SECONDS.toMillis(20));
+    assertThat(started.get().isAlive(), is(false));
+  }
+
+  @Test
   void whoeverIsToldThatThereIsNoThreadIsNotCalledBack() {
     boolean[] none = {true};
     Alarms alarms =

@@ -17,8 +17,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
@@ -30,6 +32,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.params.SetParams;
 
 /** Loads that no thread waits for. */
@@ -355,5 +358,251 @@ class CacheAsyncIT {
     loading.complete(3);
     assertThat(get(begin(cache, "list")), is(3));
     assertThat(cache.stats().uncachedLoads(), is(1L));
+  }
+
+  // Groups.
+
+  private CompletableFuture<Integer> beginInGroup(CacheService<Integer> jvm) {
+    return jvm.group("a", "b").getOrLoadAsync("k", MINUTE, loader);
+  }
+
+  @Test
+  void anEntryOfAGroupIsLoadedOnceForAllWithoutAThreadThatWaits() throws Exception {
+    List<CompletableFuture<Integer>> all = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      all.add(beginInGroup(cache));
+      all.add(beginInGroup(otherJvm));
+    }
+    Awaitility.await().until(() -> loads.get() == 1);
+    CompletableFuture<Integer> blocking =
+        CompletableFuture.supplyAsync(
+            () -> cache.group("b", "a").getOrLoad("k", MINUTE, () -> 9), callers);
+    Awaitility.await().until(() -> Fixtures.waitingIn(Waits.class, "join") == 1);
+    assertThat(
+        get(
+            cache
+                .group("c")
+                .getOrLoadAsync("k", MINUTE, () -> CompletableFuture.completedFuture(7))),
+        is(7));
+    loading.complete(1);
+    for (CompletableFuture<Integer> one : all) {
+      assertThat(get(one), is(1));
+    }
+    assertThat(get(blocking), is(1));
+    assertThat(loads.get(), is(1));
+    assertThat(otherJvm.group("a", "b").get("k"), is(Optional.of(1)));
+    assertThat(get(beginInGroup(otherJvm)), is(1));
+  }
+
+  @Test
+  void aLoadThatIsUnderWayWhenItsGroupIsInvalidatedIsNotFoundLater() throws Exception {
+    CompletableFuture<Integer> before = beginInGroup(cache);
+    Awaitility.await().until(() -> loads.get() == 1);
+    otherJvm.invalidateGroup("b");
+    CompletableFuture<Integer> after =
+        cache
+            .group("a", "b")
+            .getOrLoadAsync("k", MINUTE, () -> CompletableFuture.completedFuture(2));
+    assertThat(get(after), is(2));
+    loading.complete(1);
+    assertThat(get(before), is(1));
+    assertThat(cache.group("a", "b").get("k"), is(Optional.of(2)));
+  }
+
+  @Test
+  void whileAGroupIsUpdatedOneLoadAtATimeIsNotStored() throws Exception {
+    try (CacheUpdate update = otherJvm.beginGroupUpdate("a")) {
+      CompletableFuture<Integer> first = beginInGroup(cache);
+      Awaitility.await().until(() -> loads.get() == 1);
+      CompletableFuture<Integer> second =
+          cache
+              .group("a", "b")
+              .getOrLoadAsync("k", MINUTE, () -> CompletableFuture.completedFuture(2));
+      loading.complete(1);
+      assertThat(get(first), is(1));
+      assertThat(get(second), is(2));
+      update.commit();
+    }
+    assertThat(cache.group("a", "b").get("k"), is(Optional.empty()));
+    assertThat(cache.stats().uncachedLoads(), is(2L));
+  }
+
+  @Test
+  void aLoaderOfAGroupThatAsksForItsOwnKeyIsRefused() {
+    CacheGroup<Integer> group = cache.group("a");
+    AsyncLoader<Integer> circular = () -> group.getOrLoadAsync("k", MINUTE, loader);
+    assertThat(
+        failure(group.getOrLoadAsync("k", MINUTE, circular)),
+        is(instanceOf(IllegalStateException.class)));
+    try (CacheUpdate update = cache.beginGroupUpdate("a")) {
+      assertThat(
+          failure(group.getOrLoadAsync("k", MINUTE, circular)),
+          is(instanceOf(IllegalStateException.class)));
+      update.commit();
+    }
+    assertThat(loads.get(), is(0));
+  }
+
+  @Test
+  void withoutRedisGroupsAreLoadedApart() throws Exception {
+    try (Outage down = new Outage(redis)) {
+      CacheService<Integer> alone =
+          Fixtures.builder(down.redis(), prefix, Integer.class).executor(single).build();
+      CompletableFuture<Integer> first = alone.group("a").getOrLoadAsync("k", MINUTE, loader);
+      CompletableFuture<Integer> second =
+          alone.group("b").getOrLoadAsync("k", MINUTE, () -> CompletableFuture.completedFuture(2));
+      assertThat(get(second), is(2));
+      loading.complete(1);
+      assertThat(get(first), is(1));
+      alone.close();
+    }
+  }
+
+  @Test
+  void whatIsWrongIsRefusedAtOnce() {
+    CacheGroup<Integer> group = cache.group("a");
+    assertThrows(NullPointerException.class, () -> group.getOrLoadAsync(null, MINUTE, loader));
+    assertThrows(IllegalArgumentException.class, () -> group.getOrLoadAsync("", MINUTE, loader));
+    assertThrows(
+        IllegalArgumentException.class, () -> group.getOrLoadAsync("k", Duration.ZERO, loader));
+    assertThrows(NullPointerException.class, () -> group.getOrLoadAsync("k", MINUTE, null));
+    CacheAside<String, Integer> rows = rows();
+    assertThrows(NullPointerException.class, () -> rows.getAsync(null, id -> loading));
+    assertThrows(NullPointerException.class, () -> rows.getAsync("k", null));
+    assertThrows(IllegalArgumentException.class, () -> rows.getAsync("", id -> loading));
+    assertThrows(NullPointerException.class, () -> rows.updateAsync("k", null));
+    assertThrows(IllegalArgumentException.class, () -> rows.updateAsync(List.of(), () -> loading));
+    assertThrows(IllegalArgumentException.class, () -> rows.updateAsync("", () -> loading));
+    cache.close();
+    assertThrows(IllegalStateException.class, () -> group.getOrLoadAsync("k", MINUTE, loader));
+    assertThrows(IllegalStateException.class, () -> rows.getAsync("k", id -> loading));
+    assertThrows(IllegalStateException.class, () -> rows.updateAsync("k", () -> loading));
+    assertThat(loads.get(), is(0));
+  }
+
+  // Repositories.
+
+  private CacheAside<String, Integer> rows() {
+    return rows(cache);
+  }
+
+  private static CacheAside<String, Integer> rows(CacheService<Integer> jvm) {
+    return new CacheAside<>(jvm, MINUTE, id -> id, id -> 9);
+  }
+
+  @Test
+  void aRowIsReadOnceForCallersThatWaitAndThoseThatDoNot() throws Exception {
+    CompletableFuture<Integer> first =
+        rows()
+            .getAsync(
+                "k",
+                id -> {
+                  loads.incrementAndGet();
+                  return loading;
+                });
+    Awaitility.await().until(() -> loads.get() == 1);
+    CompletableFuture<Integer> blocking =
+        CompletableFuture.supplyAsync(() -> rows().get("k"), callers);
+    Awaitility.await().until(() -> Fixtures.waitingIn(Waits.class, "join") == 1);
+    loading.complete(1);
+    assertThat(get(first), is(1));
+    assertThat(get(blocking), is(1));
+    assertThat(rows(otherJvm).get("k"), is(1));
+  }
+
+  @Test
+  void whileARowIsWrittenWithoutAThreadNothingOfItIsCached() throws Exception {
+    cache.set("k", 1);
+    cache.set("l", 1);
+    CompletableFuture<Integer> read =
+        otherJvm.getOrLoadAsync("m", MINUTE, loader); // is under way when the update begins
+    Awaitility.await().until(() -> loads.get() == 1);
+    CompletableFuture<String> written = new CompletableFuture<>();
+    CompletableFuture<String> update = rows().updateAsync(List.of("k", "l", "m"), () -> written);
+    for (String key : List.of("k", "l", "m")) {
+      Awaitility.await().until(() -> stored(key).startsWith("#hold:"));
+    }
+    loading.complete(1);
+    assertThat(get(read), is(1));
+    // The only thread is free, and reads go to the database.
+    assertThat(
+        get(cache.getOrLoadAsync("k", MINUTE, () -> CompletableFuture.completedFuture(2))), is(2));
+    assertThat(stored("k"), startsWith("#hold:"));
+    assertThat(update.isDone(), is(false));
+    written.complete("written");
+    assertThat(get(update), is("written"));
+    for (String key : List.of("k", "l", "m")) {
+      assertThat(stored(key), is(nullValue()));
+    }
+    assertThat(rows(otherJvm).get("k"), is(9));
+    assertThat(stored("k"), is("9"));
+  }
+
+  @Test
+  void aWriteThatFailsReleasesItsKeys() throws Exception {
+    IllegalStateException noDatabase = new IllegalStateException("no database");
+    for (Callable<CompletionStage<Integer>> failing :
+        List.<Callable<CompletionStage<Integer>>>of(
+            () -> {
+              throw noDatabase;
+            },
+            () -> CompletableFuture.failedFuture(noDatabase),
+            () -> CompletableFuture.<Integer>failedFuture(noDatabase).thenApply(i -> i + 1))) {
+      cache.set("k", 1);
+      assertThat(failure(rows().updateAsync("k", failing)), is(sameInstance(noDatabase)));
+      assertThat(stored("k"), is(nullValue()));
+    }
+    Callable<CompletionStage<Integer>> nothing = () -> null;
+    assertThat(
+        failure(rows().updateAsync("k", nothing)), is(instanceOf(NullPointerException.class)));
+    assertThat(stored("k"), is(nullValue()));
+  }
+
+  @Test
+  void cancellingAnUpdateEndsNeitherTheWriteNorTheHold() throws Exception {
+    CompletableFuture<Integer> update = rows().updateAsync("k", () -> loading);
+    Awaitility.await().until(() -> String.valueOf(stored("k")).startsWith("#hold:"));
+    assertThat(update.cancel(true), is(true));
+    assertThat(loading.isDone(), is(false));
+    assertThat(stored("k"), startsWith("#hold:"));
+    loading.complete(1);
+    Awaitility.await().until(() -> stored("k") == null);
+  }
+
+  @Test
+  void anExecutorThatRefusesTheEndOfAnUpdateSaysThatTheDatabaseWasWritten() throws Exception {
+    ExecutorService ending = Executors.newSingleThreadExecutor();
+    CacheAside<String, Integer> rows = rows(opened(builder().executor(ending)));
+    CompletableFuture<Integer> update = rows.updateAsync("k", () -> loading);
+    Awaitility.await().until(() -> String.valueOf(stored("k")).startsWith("#hold:"));
+    ending.shutdown();
+    loading.complete(5);
+    CacheInvalidationException notReleased = (CacheInvalidationException) failure(update);
+    assertThat(notReleased.result(), is(5));
+    Awaitility.await().until(() -> stored("k") == null);
+    AtomicInteger writes = new AtomicInteger();
+    assertThat(
+        failure(
+            rows.updateAsync(
+                "k", () -> CompletableFuture.completedFuture(writes.incrementAndGet()))),
+        is(instanceOf(RejectedExecutionException.class)));
+    assertThat(writes.get(), is(0));
+  }
+
+  @Test
+  void withoutRedisNothingIsWritten() throws Exception {
+    try (Outage down = new Outage(redis)) {
+      CacheService<Integer> alone =
+          Fixtures.builder(down.redis(), prefix, Integer.class).executor(single).build();
+      AtomicInteger writes = new AtomicInteger();
+      assertThat(
+          failure(
+              rows(alone)
+                  .updateAsync(
+                      "k", () -> CompletableFuture.completedFuture(writes.incrementAndGet()))),
+          is(instanceOf(JedisException.class)));
+      assertThat(writes.get(), is(0));
+      alone.close();
+    }
   }
 }

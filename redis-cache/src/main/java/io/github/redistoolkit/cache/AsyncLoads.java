@@ -3,13 +3,16 @@ package io.github.redistoolkit.cache;
 import io.github.redistoolkit.cache.LeasedLoads.Load;
 import io.github.redistoolkit.cache.LoaderRuns.Loaded;
 import io.github.redistoolkit.core.Alarms;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * Reads through the cache as {@link FleetLoads} does, with no thread that waits: not for a loader,
@@ -48,8 +51,40 @@ final class AsyncLoads<V> {
   CompletableFuture<@Nullable V> get(
       String key, long ttlMillis, Patience patience, AsyncLoader<? extends V> loader) {
     runs.requireNotLoading(key);
-    Call call = new Call(key, ttlMillis, patience, loader);
-    call.begin();
+    Call call = new Call(key, ttlMillis, patience, loader, new CompletableFuture<>());
+    call.soon(() -> call.step(true));
+    return call.result;
+  }
+
+  /**
+   * Where an entry is that can be found only by asking Redis.
+   *
+   * @param uncached names loads without Redis
+   * @param key asks for the key; null if what is loaded is not to be stored
+   */
+  record Place(String uncached, Supplier<@Nullable String> key) {}
+
+  /** The same for a key that is asked for first. */
+  CompletableFuture<@Nullable V> get(
+      Place place, long ttlMillis, Patience patience, AsyncLoader<? extends V> loader) {
+    Set<String> loading = runs.loading();
+    Call call = new Call(place.uncached(), ttlMillis, patience, loader, new CompletableFuture<>());
+    call.soon(
+        () -> {
+          String key = null;
+          try {
+            key = place.key().get();
+          } catch (JedisException e) {
+            fleet.spared(place.uncached(), e);
+          }
+          Call found = key == null ? call : call.at(key);
+          LoaderRuns.requireNotAmong(loading, found.key);
+          if (key == null) {
+            found.loadUncached();
+          } else {
+            found.step(true);
+          }
+        });
     return call.result;
   }
 
@@ -87,17 +122,24 @@ final class AsyncLoads<V> {
     final long ttlMillis;
     final Patience patience;
     final AsyncLoader<? extends V> loader;
-    final CompletableFuture<@Nullable V> result = new CompletableFuture<>();
+    final CompletableFuture<@Nullable V> result;
 
-    Call(String key, long ttlMillis, Patience patience, AsyncLoader<? extends V> loader) {
+    Call(
+        String key,
+        long ttlMillis,
+        Patience patience,
+        AsyncLoader<? extends V> loader,
+        CompletableFuture<@Nullable V> result) {
       this.key = key;
       this.ttlMillis = ttlMillis;
       this.patience = patience;
       this.loader = loader;
+      this.result = result;
     }
 
-    void begin() {
-      soon(() -> step(true));
+    /** The same call for the key that was asked for first. */
+    Call at(String found) {
+      return new Call(found, ttlMillis, patience, loader, result);
     }
 
     /** Continues on the executor. If that fails, so does this call. */

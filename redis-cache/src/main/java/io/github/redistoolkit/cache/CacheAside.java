@@ -7,6 +7,8 @@ import java.time.Duration;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
@@ -83,6 +85,24 @@ public final class CacheAside<K, V> {
   }
 
   /**
+   * Reads from the cache, and from the database if the cache has nothing, without a thread that
+   * waits for that; see {@link CacheService#getOrLoadAsync}. Shares its loads with {@link #get}.
+   *
+   * @param id the id
+   * @param load begins to load from the database; must not wait for it, nor ask for the same id
+   * @return what ends with the value, with null if the database has nothing, or as {@code
+   *     getOrLoadAsync} fails
+   * @throws NullPointerException if an argument, or the key of the id, is null
+   * @throws IllegalArgumentException if the key is empty, too long or reserved
+   * @throws IllegalStateException if the cache is closed, or as {@code getOrLoadAsync} throws it
+   */
+  public CompletableFuture<@Nullable V> getAsync(
+      K id, Function<? super K, ? extends CompletionStage<? extends @Nullable V>> load) {
+    requireNonNull(load, "load");
+    return cache.getOrLoadAsync(keyOf(id), ttl, () -> load.apply(id));
+  }
+
+  /**
    * Writes to the database, and invalidates the cache whether the write succeeds or throws.
    *
    * <p>Before the write the key is put on hold: its entry is removed, and reads ask the database
@@ -149,6 +169,54 @@ public final class CacheAside<K, V> {
     return result;
   }
 
+  /**
+   * Writes to the database without a thread that waits for that, and invalidates the cache whether
+   * the write succeeds or fails. What {@link #update(Object, Callable)} says of the hold goes for
+   * it. Redis is asked by threads of {@link CacheBuilder#executor}, and the write is begun there.
+   *
+   * <p>The write must end by itself: the key is held, and the hold renewed, until then. Cancelling
+   * or completing the result ends neither.
+   *
+   * @param id the id
+   * @param databaseWrite begins to write; what it returns must end once that is <em>committed</em>,
+   *     or has failed
+   * @param <R> the type of its result
+   * @return what ends with the result of the write, once the key is released. It fails with what
+   *     the write failed with; with the {@link JedisException}, or a {@link
+   *     java.util.concurrent.RejectedExecutionException} of the executor, that kept the write from
+   *     being begun; or with a {@link CacheInvalidationException}, which has the result, if Redis
+   *     fails or the executor refuses after the write
+   * @throws NullPointerException if an argument, or the key of the id, is null
+   * @throws IllegalArgumentException if the key is empty, too long or reserved
+   * @throws IllegalStateException if the cache is closed
+   */
+  public <R extends @Nullable Object> CompletableFuture<R> updateAsync(
+      K id, Callable<? extends CompletionStage<? extends R>> databaseWrite) {
+    return updateAsync(List.of(requireNonNull(id, "id")), databaseWrite);
+  }
+
+  /**
+   * Writes several rows to the database without a thread that waits for that; for each holds what
+   * {@link #updateAsync(Object, Callable)} says. All keys are held before the write begins, or it
+   * does not.
+   *
+   * @param ids the ids; at least one, duplicates count once
+   * @param databaseWrite begins to write; what it returns must end once that is <em>committed</em>,
+   *     or has failed
+   * @param <R> the type of its result
+   * @return as {@code updateAsync} of one id
+   * @throws NullPointerException if an argument, an id or the key of an id is null
+   * @throws IllegalArgumentException if there is no id, or a key is empty, too long or reserved
+   * @throws IllegalStateException if the cache is closed
+   */
+  public <R extends @Nullable Object> CompletableFuture<R> updateAsync(
+      Collection<? extends K> ids, Callable<? extends CompletionStage<? extends R>> databaseWrite) {
+    requireNonNull(databaseWrite, "databaseWrite");
+    List<String> keys = keysOf(ids);
+    cache.requireUsable(keys);
+    return cache.asyncUpdates().run(() -> begin(keys), databaseWrite);
+  }
+
   private static void closeAfter(Throwable failure, CacheUpdate update) {
     try {
       update.close();
@@ -186,10 +254,10 @@ public final class CacheAside<K, V> {
    * @see #beginUpdate(Object)
    */
   public CacheUpdate beginUpdate(Collection<? extends K> ids) {
-    List<String> keys = requireNonNull(ids, "ids").stream().map(this::keyOf).distinct().toList();
-    if (keys.isEmpty()) {
-      throw new IllegalArgumentException("ids must not be empty");
-    }
+    return begin(keysOf(ids));
+  }
+
+  private CacheUpdate begin(List<String> keys) {
     return new CacheUpdate(cache.hold(keys, ttl.toMillis()));
   }
 
@@ -204,6 +272,14 @@ public final class CacheAside<K, V> {
    */
   public void invalidate(K id) {
     cache.delete(keyOf(id));
+  }
+
+  private List<String> keysOf(Collection<? extends K> ids) {
+    List<String> keys = requireNonNull(ids, "ids").stream().map(this::keyOf).distinct().toList();
+    if (keys.isEmpty()) {
+      throw new IllegalArgumentException("ids must not be empty");
+    }
+    return keys;
   }
 
   private String keyOf(@Nullable K id) {

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -118,6 +119,31 @@ public final class CacheGroup<V> {
   }
 
   /**
+   * Reads a value, and loads it if there is none, without a thread that waits for that; see {@link
+   * CacheService#getOrLoadAsync}. Shares its loads with {@link #getOrLoad}.
+   *
+   * @param key the key within the group
+   * @param ttl how long a loaded value lives; from 1 ms to 100 years
+   * @param loader begins to load the value; must not ask for the same key
+   * @return what ends with the value, with null if the loader gave that, or as {@code
+   *     CacheService.getOrLoadAsync} fails; with an {@link IllegalStateException} too if called for
+   *     a key by its own loader
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if the key is empty, or {@code ttl} is out of range
+   * @throws IllegalStateException if the cache is closed
+   */
+  public CompletableFuture<@Nullable V> getOrLoadAsync(
+      String key, Duration ttl, AsyncLoader<? extends V> loader) {
+    requireNonNull(loader, "loader");
+    long ttlMillis = Lifetimes.ttlMillis(ttl, "ttl");
+    entries.requireKey(key);
+    Patience patience = entries.patience();
+    AsyncLoads.Place place =
+        new AsyncLoads.Place(uncached(key), () -> currentForLoad(key, patience));
+    return entries.getOrLoadAsyncWithin(nearKey(key), place, ttlMillis, patience, loader);
+  }
+
+  /**
    * Deletes a value; see {@link CacheService#delete}.
    *
    * @param key the key within the group
@@ -140,15 +166,19 @@ public final class CacheGroup<V> {
 
   /** The same as {@link #current}; null also while Redis is not to be asked. */
   private @Nullable String currentForLoad(String key, Patience patience) {
+    String near = nearKey(key);
+    return near == null ? versions.askForLoad(names, patience, () -> current(key)) : near;
+  }
+
+  /** The same if the near cache has all versions; else null. */
+  private @Nullable String nearKey(String key) {
     List<String> near =
         names.stream()
             .map(versions::nearValue)
             .filter(Objects::nonNull)
             .filter(CacheGroup::isVersion)
             .toList();
-    return near.size() == names.size()
-        ? inside(near, key)
-        : versions.askForLoad(names, patience, () -> current(key));
+    return near.size() == names.size() ? inside(near, key) : null;
   }
 
   /** The key with the versions of this moment; null if one of the names is held by an update. */

@@ -106,6 +106,7 @@ public final class CacheService<V> implements AutoCloseable {
   private final FleetLoads<V> loads;
 
   private final AsyncLoads<V> asyncLoads;
+  private final AsyncUpdates asyncUpdates;
   private final BulkLoads<V> bulkLoads;
   private final Groups groups;
 
@@ -194,6 +195,7 @@ public final class CacheService<V> implements AutoCloseable {
     asyncLoads =
         new AsyncLoads<>(
             options.executor, Alarms.shared(), loads, runs, leased, local, waits, counters);
+    asyncUpdates = new AsyncUpdates(options.executor);
     bulkLoads = new BulkLoads<>(store, coolDown, runs, leased, waits, counters, failures);
   }
 
@@ -526,13 +528,37 @@ public final class CacheService<V> implements AutoCloseable {
       String key, Duration ttl, AsyncLoader<? extends V> loader) {
     requireNonNull(loader, "loader");
     long ttlMillis = Lifetimes.ttlMillis(ttl, "ttl");
-    Patience patience = Patience.of(maxWait);
+    Patience patience = patience();
+    CompletableFuture<@Nullable V> copy = nearAsync(key, ttlMillis, patience, loader);
+    return copy == null ? asyncLoads.get(requireUsable(key), ttlMillis, patience, loader) : copy;
+  }
+
+  /** The value, if the near cache has it. */
+  private @Nullable CompletableFuture<@Nullable V> nearAsync(
+      String key, long ttlMillis, Patience patience, AsyncLoader<? extends V> loader) {
     Found.Value<V> copy = near(key);
-    if (copy != null) {
-      loads.onHit(key, copy, ttlMillis, AsyncLoads.waiting(loader, patience));
-      return CompletableFuture.completedFuture(copy.value());
+    if (copy == null) {
+      return null;
     }
-    return asyncLoads.get(requireUsable(key), ttlMillis, patience, loader);
+    loads.onHit(key, copy, ttlMillis, AsyncLoads.waiting(loader, patience));
+    return CompletableFuture.completedFuture(copy.value());
+  }
+
+  /**
+   * The same for a key of a {@link CacheGroup}.
+   *
+   * @param near the key, if it is known at once
+   */
+  CompletableFuture<@Nullable V> getOrLoadAsyncWithin(
+      @Nullable String near,
+      AsyncLoads.Place place,
+      long ttlMillis,
+      Patience patience,
+      AsyncLoader<? extends V> loader) {
+    requireOpen();
+    CompletableFuture<@Nullable V> copy =
+        near == null ? null : nearAsync(near, ttlMillis, patience, loader);
+    return copy == null ? asyncLoads.get(place, ttlMillis, patience, loader) : copy;
   }
 
   /**
@@ -861,8 +887,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @param keyMillis how long the keys live at least
    */
   Hold hold(List<String> keys, long keyMillis) {
-    keys.forEach(names::requireKey);
-    requireOpen();
+    requireUsable(keys);
     String token = jvm + "-" + holds.incrementAndGet();
     return Hold.place(store, leases, keys, token, new Hold.Life(holdMillis, keyMillis), counters);
   }
@@ -886,6 +911,15 @@ public final class CacheService<V> implements AutoCloseable {
         copies.size(),
         copies.bytes(),
         tracking.ignored.sum());
+  }
+
+  AsyncUpdates asyncUpdates() {
+    return asyncUpdates;
+  }
+
+  void requireUsable(List<String> keys) {
+    keys.forEach(names::requireKey);
+    requireOpen();
   }
 
   private String requireUsable(String key) {

@@ -55,4 +55,16 @@ public final class CacheUpdate implements AutoCloseable {
       throw new CacheInvalidationException(hold.keys(), result, e);
     }
   }
+
+  /**
+   * Ends the update where there is to be no I/O: the holds are removed in the background.
+   *
+   * @throws CacheInvalidationException unless it had ended, as it is not known when they are
+   */
+  void endLater(@Nullable Object result, RuntimeException why) {
+    if (hold.endLater()) {
+      throw new CacheInvalidationException(
+          hold.keys(), result, new JedisException("The holds are removed in the background", why));
+    }
+  }
 }

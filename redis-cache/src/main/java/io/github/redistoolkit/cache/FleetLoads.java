@@ -90,10 +90,15 @@ final class FleetLoads<V> {
       String key, @Nullable JedisException failure, Patience patience, Loader<? extends V> loader) {
     runs.requireNotLoading(key);
     if (failure != null) {
-      RedisFailures.throwIfInterrupted(failure);
-      failures.add(key, failure);
+      spared(key, failure);
     }
     return localLoads.get(key, loader, patience);
+  }
+
+  /** Takes note of a failure that the caller is spared, unless it was an interrupt. */
+  void spared(String key, JedisException failure) {
+    RedisFailures.throwIfInterrupted(failure);
+    failures.add(key, failure);
   }
 
   /** What a caller is to do, as Redis has it now. */
@@ -102,8 +107,7 @@ final class FleetLoads<V> {
       Next<V> next = coolDown.ask(key, patience, () -> look(key, ttlMillis, patience, first));
       return next == null ? new Next.Uncached<>() : next;
     } catch (JedisException e) {
-      RedisFailures.throwIfInterrupted(e);
-      failures.add(key, e);
+      spared(key, e);
       return new Next.Uncached<>();
     }
   }

@@ -89,6 +89,16 @@ final class Hold {
     }
   }
 
+  /** The same without waiting for Redis; tells whether it had not ended. */
+  boolean endLater() {
+    boolean first = ended.compareAndSet(false, true);
+    if (first) {
+      kept.forEach(Leases.Kept::end);
+      removeLater();
+    }
+    return first;
+  }
+
   private void removeLater() {
     keys.forEach(key -> leases.remove(store.holdRemoval(key, token), life.holdMillis()));
   }

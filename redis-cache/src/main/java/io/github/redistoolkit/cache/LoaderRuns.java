@@ -19,6 +19,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Runs loaders on the calling thread, and passes what they give to those who wait for it. */
@@ -47,8 +48,23 @@ final class LoaderRuns<V> {
    * @throws IllegalStateException if this thread is loading the key
    */
   void requireNotLoading(String key) {
+    requireNotAmong(loading(), key);
+  }
+
+  /** The keys that this thread is loading. */
+  Set<String> loading() {
     Set<Running> running = LOADING.get();
-    if (running != null && running.contains(new Running(this, key))) {
+    return running == null
+        ? Set.of()
+        : running.stream()
+            .filter(one -> one.cache() == this)
+            .map(Running::key)
+            .collect(Collectors.toSet());
+  }
+
+  /** The same for what a thread was loading. */
+  static void requireNotAmong(Set<String> loading, String key) {
+    if (loading.contains(key)) {
       throw new IllegalStateException(
           "the loader of key " + EventLog.escape(key) + " asks for the same key");
     }

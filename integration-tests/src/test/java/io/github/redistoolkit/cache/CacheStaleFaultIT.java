@@ -6,9 +6,6 @@ import static org.hamcrest.Matchers.sameInstance;
 import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import com.google.gson.reflect.TypeToken;
-import io.github.redistoolkit.core.Json;
-import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -59,6 +56,10 @@ class CacheStaleFaultIT extends CacheFaultSuite {
     return redis.admin().get(prefix + key);
   }
 
+  private Parts parts() {
+    return new Parts(behind.access(), prefix, LEASE, MINUTE, HOUR);
+  }
+
   /** Fails, and Redis is not to be had when that is to be told there. */
   private Integer failWithRedis() {
     network.refuse();
@@ -84,10 +85,10 @@ class CacheStaleFaultIT extends CacheFaultSuite {
 
   @Test
   void whoFindsTheLeaseOfALoadThatFailedHeedsThePause() {
-    Services late = new Services();
+    Parts late = parts();
     for (String key : List.of("k", "a", "b")) {
       expired(key);
-      late.awaitRedis(key);
+      late.time.pass(CoolDown.LONGEST);
       assertThat(
           assertThrows(IllegalStateException.class, () -> late.load(key, this::failWithRedis)),
           is(sameInstance(noDatabase)));
@@ -95,7 +96,7 @@ class CacheStaleFaultIT extends CacheFaultSuite {
       assertThat(stored(key), startsWith("#lease:"));
     }
     // Nothing removes the leases but whoever finds them.
-    List.of("k", "a", "b").forEach(late::awaitRedis);
+    late.time.pass(CoolDown.LONGEST);
     assertThat(late.load("k", failing), is(1));
     assertThat(
         late.loadAll(
@@ -108,8 +109,18 @@ class CacheStaleFaultIT extends CacheFaultSuite {
   }
 
   @Test
+  void onceThePauseIsOverItsLeaseIsNoHindrance() {
+    Parts late = parts();
+    expired("k");
+    assertThrows(IllegalStateException.class, () -> late.load("k", this::failWithRedis));
+    network.accept();
+    late.time.pass(LEASE);
+    assertThat(late.load("k", () -> 2), is(2));
+  }
+
+  @Test
   void whoFindsTheLeaseOfALoadThatWentWellLoadsAtOnce() {
-    Services late = new Services();
+    Parts late = parts();
     expired("k");
     assertThat(
         late.load(
@@ -121,50 +132,7 @@ class CacheStaleFaultIT extends CacheFaultSuite {
         is(2));
     network.accept();
     assertThat(stored("k"), startsWith("#lease:"));
-    late.awaitRedis("k");
+    late.time.pass(CoolDown.LONGEST);
     assertThat(late.load("k", () -> 3), is(3));
-  }
-
-  /** What a cache is made of, with nothing that works in the background. */
-  private final class Services {
-
-    private final RedisAccess access = behind.access();
-    private final Counters counters = new Counters(new CacheListener() {});
-    private final Names names = new Names(prefix, Names.Writing.VERBATIM, 1024);
-    private final CoolDown coolDown = new CoolDown(access, names, counters, System::nanoTime);
-    private final Codec<Integer> codec = new Codec<>(Json.standard(), TypeToken.get(Integer.class));
-    private final LoaderRuns<Integer> runs = new LoaderRuns<>(codec, counters);
-    private final FleetLoads<Integer> fleet;
-    private final BulkLoads<Integer> bulk;
-
-    Services() {
-      Store<Integer> store =
-          new NearStore<>(
-              access, names, codec, null, counters, RedisStore.Reading.WITH_LIFE, HOUR.toMillis());
-      Lifetimes lifetimes = new Lifetimes(LEASE.toMillis(), 0, 0, HOUR.toMillis());
-      RedisFailures failures = new RedisFailures(counters);
-      Leases none = new Leases(access);
-      none.close();
-      LeasedLoads<Integer> leased =
-          new LeasedLoads<>(store, coolDown, runs, none, lifetimes, counters, failures);
-      Waits<Integer> waits = new Waits<>(store, coolDown, leased, lifetimes, counters, failures);
-      LocalLoads<Integer> local = new LocalLoads<>(runs, counters);
-      fleet =
-          new FleetLoads<>(store, coolDown, runs, local, leased, waits, counters, failures, null);
-      bulk = new BulkLoads<>(store, coolDown, runs, leased, waits, counters, failures);
-    }
-
-    /** Until Redis is asked again after a failure. */
-    void awaitRedis(String key) {
-      Awaitility.await().until(() -> !coolDown.isPaused(key));
-    }
-
-    Integer load(String key, Loader<Integer> loader) {
-      return fleet.get(key, MINUTE.toMillis(), Patience.of(MINUTE), loader);
-    }
-
-    Map<String, Integer> loadAll(List<String> keys, BulkLoader<Integer> loader) {
-      return bulk.getAll(keys, MINUTE.toMillis(), Patience.of(MINUTE), loader);
-    }
   }
 }

@@ -15,12 +15,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonParser;
 import com.google.gson.TypeAdapter;
-import com.google.gson.reflect.TypeToken;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonWriter;
 import io.github.redistoolkit.core.FreshLog;
-import io.github.redistoolkit.core.Json;
-import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.pubsub.CapturedLog;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
@@ -439,22 +436,7 @@ class CacheStaleIT {
   void whateverWasFoundALoadThatFailedMeanwhileIsHeeded() {
     expired("k");
     assertThat(cache.getOrLoad("k", MINUTE, failing), is(1));
-    RedisAccess access = redis.access();
-    Counters counters = new Counters(new CacheListener() {});
-    Codec<Integer> codec = new Codec<>(Json.standard(), TypeToken.get(Integer.class));
-    Names names = new Names(prefix, Names.Writing.VERBATIM, 1024);
-    Store<Integer> store =
-        new NearStore<>(
-            access, names, codec, null, counters, RedisStore.Reading.WITH_LIFE, HOUR.toMillis());
-    LeasedLoads<Integer> late =
-        new LeasedLoads<>(
-            store,
-            new CoolDown(access, names, counters, System::nanoTime),
-            new LoaderRuns<>(codec, counters),
-            new Leases(access),
-            new Lifetimes(LEASE.toMillis(), 0, 0, HOUR.toMillis()),
-            counters,
-            new RedisFailures(counters));
+    Parts late = new Parts(redis.access(), prefix, LEASE, MINUTE, HOUR);
     for (Found<Integer> found :
         List.<Found<Integer>>of(
             new Found.Absent<>(),
@@ -462,7 +444,8 @@ class CacheStaleIT {
             new Found.Lease<>("#lease:ended@1"),
             new Found.Hold<>(),
             new Found.Undecodable<>("0"))) {
-      LeasedLoads.Attempt attempt = late.claim("k", MINUTE.toMillis(), Patience.of(MINUTE), found);
+      LeasedLoads.Attempt attempt =
+          late.leased.claim("k", MINUTE.toMillis(), late.patience(), found);
       assertThat(attempt.isPaused(), is(true));
       assertThat(attempt.load(), is(nullValue()));
     }

@@ -5,8 +5,6 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.nullValue;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import com.google.gson.reflect.TypeToken;
-import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
@@ -17,10 +15,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisException;
@@ -32,23 +28,19 @@ class CoolDownIT {
   private static final Duration MINUTE = Duration.ofMinutes(1);
 
   private final RedisAccess redis;
-  private final Names names;
-  private final Counters counters = new Counters(new CacheListener() {});
-  private final AtomicLong nanos = new AtomicLong(Long.MAX_VALUE - 1);
+  private final Parts parts;
   private final CoolDown coolDown;
 
   /** Keys of different nodes. */
   private final String here;
 
   private final String there;
-  private final Leases leases;
   private final JedisException noAnswer = new JedisConnectionException("on purpose");
 
   CoolDownIT(TestRedis test) {
     this.redis = test.access();
-    this.names = new Names(test.unique("cool:"), Names.Writing.VERBATIM, 1024);
-    this.coolDown = new CoolDown(redis, names, counters, nanos::get);
-    this.leases = new Leases(redis);
+    this.parts = new Parts(redis, test.unique("cool:"), MINUTE, MINUTE, Duration.ZERO);
+    this.coolDown = parts.coolDown;
     this.here = "0";
     this.there =
         IntStream.range(1, 1000)
@@ -58,13 +50,8 @@ class CoolDownIT {
             .orElseThrow();
   }
 
-  @AfterEach
-  void closeLeases() {
-    leases.close();
-  }
-
   private String node(String key) {
-    return redis.nodeFor(names.of(key));
+    return redis.nodeFor(parts.names.of(key));
   }
 
   private void fail(List<String> keys, JedisException failure) {
@@ -88,7 +75,7 @@ class CoolDownIT {
     assertThat(coolDown.isPaused(here), is(false));
     assertThat(coolDown.isPaused(there), is(true));
     assertThat(asked(), is(List.of(here)));
-    nanos.addAndGet(CoolDown.SHORTEST.toNanos());
+    parts.time.pass(CoolDown.SHORTEST);
     assertThat("one tries", asked(), is(List.of(here, there)));
     assertThat("and was answered", coolDown.isPaused(there), is(false));
   }
@@ -97,33 +84,20 @@ class CoolDownIT {
   void aBatchThatSaysNothingOfItsKeysIsAFailureOfAllTheirNodes() {
     fail(List.of(here, there), noAnswer);
     assertThat(asked(), is(nullValue()));
-    nanos.addAndGet(CoolDown.SHORTEST.toNanos());
+    parts.time.pass(CoolDown.SHORTEST);
     fail(List.of(here, there), new CacheBatchException(List.of(there), 2, noAnswer));
     assertThat(asked(), is(List.of(here)));
-    nanos.addAndGet(CoolDown.SHORTEST.toNanos());
+    parts.time.pass(CoolDown.SHORTEST);
     assertThat("twice as long", asked(), is(List.of(here)));
   }
 
   @Test
   void aBulkLoadStoresWhatTheOtherNodesHave() {
-    Codec<Integer> codec = new Codec<>(Json.standard(), TypeToken.get(Integer.class));
-    Store<Integer> store =
-        new NearStore<>(redis, names, codec, null, counters, RedisStore.Reading.VALUE_ALONE, 0);
-    LoaderRuns<Integer> runs = new LoaderRuns<>(codec, counters);
-    Lifetimes lifetimes = new Lifetimes(MINUTE.toMillis(), 0, 0, 0);
-    RedisFailures failures = new RedisFailures(counters);
-    LeasedLoads<Integer> leased =
-        new LeasedLoads<>(store, coolDown, runs, leases, lifetimes, counters, failures);
-    Waits<Integer> waits = new Waits<>(store, coolDown, leased, lifetimes, counters, failures);
-    BulkLoads<Integer> bulk =
-        new BulkLoads<>(store, coolDown, runs, leased, waits, counters, failures);
     fail(List.of(there), noAnswer);
     List<Set<String>> calls = new ArrayList<>();
     Map<String, Integer> values =
-        bulk.getAll(
+        parts.loadAll(
             List.of(there, here),
-            MINUTE.toMillis(),
-            Patience.of(MINUTE),
             keys -> {
               calls.add(keys);
               Map<String, Integer> all = new LinkedHashMap<>();
@@ -132,8 +106,8 @@ class CoolDownIT {
             });
     assertThat(values, is(Map.of(here, 1, there, 1)));
     assertThat(calls, is(List.of(Set.of(here, there))));
-    assertThat(store.read(here).valueOrNull(), is(1));
-    assertThat(store.read(there).valueOrNull(), is(nullValue()));
-    assertThat(counters.uncachedLoads.sum(), is(1L));
+    assertThat(parts.store.read(here).valueOrNull(), is(1));
+    assertThat(parts.store.read(there).valueOrNull(), is(nullValue()));
+    assertThat(parts.counters.uncachedLoads.sum(), is(1L));
   }
 }

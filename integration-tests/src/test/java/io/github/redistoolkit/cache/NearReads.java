@@ -4,6 +4,7 @@ import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.NearCache.Values;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.testing.TestRedis;
 import java.util.concurrent.atomic.LongAdder;
 import redis.clients.jedis.UnifiedJedis;
@@ -28,10 +29,15 @@ class NearReads implements AutoCloseable {
     Codec<Long> codec = new Codec<>(Json.standard(), TypeToken.get(Long.class));
     RedisAccess redis = pool.access();
     Names names = new Names(prefix, Names.Writing.VERBATIM, 1024);
-    this.tracking = new Tracking(redis, listening.access());
+    this.tracking = new Tracking(redis, listening.access(), Ticker.system());
     this.near =
         new NearCache<>(
-            codec, Values.SHARED, 1000, 1 << 20, key -> tracking.trustIn(names.of(key)));
+            codec,
+            Values.SHARED,
+            1000,
+            1 << 20,
+            key -> tracking.trustIn(names.of(key)),
+            Ticker.system());
     this.store =
         new NearStore<>(
             redis,

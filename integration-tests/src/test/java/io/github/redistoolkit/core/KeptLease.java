@@ -34,8 +34,13 @@ final class KeptLease implements Renewable {
   }
 
   static KeptLease keep(Renewals renewals, UnifiedJedis admin, String key, long millis) {
+    return keep(renewals, admin, key, millis, Ticker.system());
+  }
+
+  static KeptLease keep(
+      Renewals renewals, UnifiedJedis admin, String key, long millis, Ticker ticker) {
     KeptLease lease = new KeptLease(admin, key, millis);
-    long asked = System.nanoTime();
+    long asked = ticker.nanoTime();
     admin.set(key, "mine", SetParams.setParams().px(millis));
     lease.renewal = renewals.keep(key, millis, asked + Renewals.certainNanos(millis), lease);
     return lease;

@@ -181,6 +181,27 @@ class RenewalsIT {
   }
 
   @Test
+  void aConnectionThatNothingGoesOverForAMinuteIsClosedThoughLeasesAreKept() {
+    TestTime time = new TestTime();
+    long lease = TimeUnit.HOURS.toMillis(1);
+    try (FaultProxy proxy = redis.proxy();
+        TestRedis faulty = redis.through(proxy)) {
+      Renewals renewals = Renewals.of(faulty.access(), time.alarms());
+      KeptLease kept = KeptLease.keep(renewals, redis.admin(), redis.unique("rare"), lease, time);
+      int before = proxy.connections();
+      time.pass(Duration.ofMinutes(20));
+      await().until(() -> kept.renewals() == 1);
+      assertThat(proxy.connections(), is(greaterThan(before)));
+      time.pass(Duration.ofSeconds(61));
+      await().until(() -> proxy.connections() <= before);
+      time.pass(Duration.ofMinutes(20));
+      await().until(() -> kept.renewals() == 2);
+      assertThat(kept.isOver(), is(false));
+      kept.end();
+    }
+  }
+
+  @Test
   void aClosedClientEndsTheRenewalsAndTheOwnersAreTold() {
     List<KeptLease> leases;
     try (TestRedis closed = redis.withMaxTotal(4)) {

@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.Alarms;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
@@ -44,6 +45,9 @@ public final class CacheBuilder<V> {
   CacheListener listener = new CacheListener() {};
   int nearEntries;
   long nearBytes = DEFAULT_NEAR_BYTES;
+
+  /** What keeps the time; a test has its own. */
+  Alarms alarms = Alarms.shared();
 
   CacheBuilder(RedisAccess redis, String prefix, TypeToken<V> type) {
     this.redis = redis;
@@ -366,6 +370,7 @@ public final class CacheBuilder<V> {
     versions.holdMillis = holdMillis;
     versions.nearEntries = nearEntries;
     versions.nearBytes = nearBytes;
+    versions.alarms = alarms;
     versions.listener =
         new CacheListener() {
           @Override

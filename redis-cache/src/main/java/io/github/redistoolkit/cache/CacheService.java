@@ -5,9 +5,9 @@ import static java.util.Objects.requireNonNull;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.RedisStore.Reading;
-import io.github.redistoolkit.core.Alarms;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -97,6 +97,7 @@ public final class CacheService<V> implements AutoCloseable {
   private final long holdMillis;
   private final Codec<V> codec;
   private final Counters counters;
+  private final Ticker ticker;
   private final CoolDown coolDown;
   private final Leases leases;
   private final @Nullable NearCache<V> copies;
@@ -149,12 +150,13 @@ public final class CacheService<V> implements AutoCloseable {
     names = new Names(options.prefix, options.writing, options.maxKeyBytes);
     defaultTtlMillis = options.defaultTtlMillis;
     counters = new Counters(options.listener);
+    ticker = options.alarms.ticker();
     maxWait = options.maxWait;
     holdMillis = options.holdMillis;
     options.json.requireReadable(options.type);
     codec = new Codec<>(options.json, options.type);
-    leases = new Leases(redis);
-    coolDown = new CoolDown(redis, names, counters, System::nanoTime);
+    leases = new Leases(redis, options.alarms);
+    coolDown = new CoolDown(redis, names, counters, ticker);
     if (options.nearEntries == 0) {
       tracking = null;
       copies = null;
@@ -168,7 +170,8 @@ public final class CacheService<V> implements AutoCloseable {
               NearCache.Values.of(options.type),
               options.nearEntries,
               options.nearBytes,
-              written -> ours.trustIn(names.ofWritten(written)));
+              written -> ours.trustIn(names.ofWritten(written)),
+              ours.ticker());
       member = ours.add(copies, options.prefix);
     }
     boolean plain = options.early == null && options.staleMillis == 0;
@@ -179,10 +182,10 @@ public final class CacheService<V> implements AutoCloseable {
         new Lifetimes(
             options.leaseMillis, options.nullTtlMillis, options.jitter, options.staleMillis);
     RedisFailures failures = new RedisFailures(counters);
-    LoaderRuns<V> runs = new LoaderRuns<>(codec, counters);
+    LoaderRuns<V> runs = new LoaderRuns<>(codec, counters, ticker);
     LeasedLoads<V> leased =
         new LeasedLoads<>(store, coolDown, runs, leases, lifetimes, counters, failures);
-    Waits<V> waits = new Waits<>(store, coolDown, leased, lifetimes, counters, failures);
+    Waits<V> waits = new Waits<>(store, coolDown, leased, lifetimes, counters, failures, ticker);
     Refreshes<V> refreshes =
         options.early == null
             ? null
@@ -194,7 +197,7 @@ public final class CacheService<V> implements AutoCloseable {
             store, coolDown, runs, local, leased, waits, counters, failures, refreshes);
     asyncLoads =
         new AsyncLoads<>(
-            options.executor, Alarms.shared(), loads, runs, leased, local, waits, counters);
+            options.executor, options.alarms, loads, runs, leased, local, waits, counters);
     asyncUpdates = new AsyncUpdates(options.executor);
     bulkLoads = new BulkLoads<>(store, coolDown, runs, leased, waits, counters, failures);
   }
@@ -482,7 +485,7 @@ public final class CacheService<V> implements AutoCloseable {
       loads.onHit(key, copy, ttlMillis, loader);
       return copy.value();
     }
-    return loads.get(requireUsable(key), ttlMillis, Patience.of(longest), loader);
+    return loads.get(requireUsable(key), ttlMillis, Patience.of(longest, ticker), loader);
   }
 
   /** The same for a key that {@link CacheGroup} made. */
@@ -711,7 +714,7 @@ public final class CacheService<V> implements AutoCloseable {
         rest.add(key);
       }
     }
-    values.putAll(bulkLoads.getAll(rest, ttlMillis, Patience.of(maxWait), loader));
+    values.putAll(bulkLoads.getAll(rest, ttlMillis, patience(), loader));
     Map<String, V> ordered = new LinkedHashMap<>();
     for (String key : distinct) {
       V value = values.get(key);
@@ -852,7 +855,7 @@ public final class CacheService<V> implements AutoCloseable {
 
   /** How long a call that begins now waits for others. */
   Patience patience() {
-    return Patience.of(maxWait);
+    return Patience.of(maxWait, ticker);
   }
 
   /**

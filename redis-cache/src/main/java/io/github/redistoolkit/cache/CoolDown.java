@@ -2,6 +2,7 @@ package io.github.redistoolkit.cache;
 
 import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
@@ -14,7 +15,6 @@ import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
-import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -45,11 +45,11 @@ final class CoolDown {
   private final RedisAccess redis;
   private final Names names;
   private final Counters counters;
-  private final LongSupplier ticker;
+  private final Ticker ticker;
   private final @Nullable Semaphore seats;
   private final ConcurrentMap<String, Pause> pauses = new ConcurrentHashMap<>();
 
-  CoolDown(RedisAccess redis, Names names, Counters counters, LongSupplier ticker) {
+  CoolDown(RedisAccess redis, Names names, Counters counters, Ticker ticker) {
     this.redis = redis;
     this.names = names;
     this.counters = counters;
@@ -145,7 +145,7 @@ final class CoolDown {
     if (open.isEmpty()) {
       return null;
     }
-    long asked = ticker.getAsLong();
+    long asked = ticker.nanoTime();
     boolean said = false;
     try {
       T answer = question.apply(open);
@@ -190,7 +190,7 @@ final class CoolDown {
       return false;
     }
     synchronized (pause) {
-      return pause.probing || ticker.getAsLong() - pause.since < pause.length;
+      return pause.probing || ticker.nanoTime() - pause.since < pause.length;
     }
   }
 
@@ -200,7 +200,7 @@ final class CoolDown {
       return true;
     }
     synchronized (pause) {
-      if (pause.probing || ticker.getAsLong() - pause.since < pause.length) {
+      if (pause.probing || ticker.nanoTime() - pause.since < pause.length) {
         return false;
       }
       pause.probing = true;
@@ -244,7 +244,7 @@ final class CoolDown {
     pauses.compute(
         node,
         (same, pause) -> {
-          long now = ticker.getAsLong();
+          long now = ticker.nanoTime();
           if (pause == null) {
             return begun(new Pause(now));
           }

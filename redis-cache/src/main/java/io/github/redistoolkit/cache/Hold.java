@@ -44,7 +44,7 @@ final class Hold {
       Life life,
       Counters counters) {
     Hold hold = new Hold(store, leases, keys, token, life);
-    long asked = System.nanoTime();
+    long asked = leases.now();
     try {
       store.hold(keys, token, life.holdMillis(), life.keyMillis());
     } catch (JedisException e) {

@@ -239,7 +239,7 @@ final class LeasedLoads<V> {
     Load load =
         new Load(
             wanted.claim(),
-            System.nanoTime(),
+            runs.now(),
             new AtomicReference<>(Thread.currentThread()),
             new CompletableFuture<>());
     loads.put(load.lease(), load);

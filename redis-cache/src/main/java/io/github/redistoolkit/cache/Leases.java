@@ -1,10 +1,12 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.core.Alarms;
 import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.Renewable.Request;
 import io.github.redistoolkit.core.Renewal;
 import io.github.redistoolkit.core.Renewals;
+import io.github.redistoolkit.core.Ticker;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -25,11 +27,18 @@ final class Leases {
   private static final long SEND_MILLIS = 5000;
 
   private final Renewals renewals;
+  private final Ticker ticker;
   private final Set<Renewal> kept = ConcurrentHashMap.newKeySet();
   private volatile boolean closed;
 
-  Leases(RedisAccess redis) {
-    this.renewals = Renewals.of(redis);
+  Leases(RedisAccess redis, Alarms alarms) {
+    this.renewals = Renewals.of(redis, alarms);
+    this.ticker = alarms.ticker();
+  }
+
+  /** The time when something is asked for that is to be kept. */
+  long now() {
+    return ticker.nanoTime();
   }
 
   /** What is kept alive until it is ended. */
@@ -56,7 +65,7 @@ final class Leases {
   /**
    * Renews three times per life.
    *
-   * @param asked when the lease was asked for, on the clock of {@link System#nanoTime}
+   * @param asked when the lease was asked for, as {@link #now} tells the time
    */
   Kept keep(String what, Request request, long lifeMillis, long asked, Runnable lost) {
     KeptLease lease = new KeptLease(what, request, lost);

@@ -3,6 +3,7 @@ package io.github.redistoolkit.cache;
 import static java.util.Objects.requireNonNull;
 
 import io.github.redistoolkit.core.EventLog;
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -36,10 +37,12 @@ final class LoaderRuns<V> {
 
   private final Codec<V> codec;
   private final Counters counters;
+  private final Ticker ticker;
 
-  LoaderRuns(Codec<V> codec, Counters counters) {
+  LoaderRuns(Codec<V> codec, Counters counters, Ticker ticker) {
     this.codec = codec;
     this.counters = counters;
+    this.ticker = ticker;
   }
 
   /**
@@ -85,7 +88,7 @@ final class LoaderRuns<V> {
   }
 
   long now() {
-    return System.nanoTime();
+    return ticker.nanoTime();
   }
 
   /**

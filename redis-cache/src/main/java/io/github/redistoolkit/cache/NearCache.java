@@ -2,6 +2,7 @@ package io.github.redistoolkit.cache;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.Tracking.Trust;
+import io.github.redistoolkit.core.Ticker;
 import java.util.Collection;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicIntegerArray;
@@ -35,6 +36,7 @@ final class NearCache<V> {
   private final Codec<V> codec;
   private final Values values;
   private final Function<String, @Nullable Trust> trusts;
+  private final Ticker ticker;
   private final ClockMap<Copy> copies;
   private final AtomicIntegerArray heard = new AtomicIntegerArray(STRIPES);
   private final AtomicLong epoch = new AtomicLong();
@@ -59,10 +61,12 @@ final class NearCache<V> {
       Values values,
       int maxEntries,
       long maxBytes,
-      Function<String, @Nullable Trust> trusts) {
+      Function<String, @Nullable Trust> trusts,
+      Ticker ticker) {
     this.codec = codec;
     this.values = values;
     this.trusts = trusts;
+    this.ticker = ticker;
     this.copies = new ClockMap<>(maxEntries, maxBytes);
   }
 
@@ -72,7 +76,7 @@ final class NearCache<V> {
     if (copy == null) {
       return null;
     }
-    long now = System.nanoTime();
+    long now = ticker.nanoTime();
     if (!copy.trust().isGivenAt(now) || now - copy.deadlineNanos() >= 0) {
       return null;
     }
@@ -96,7 +100,7 @@ final class NearCache<V> {
     int stripe = stripe(key);
     int heardBefore = heard.get(stripe);
     Trust trust = trusts.apply(key);
-    long now = System.nanoTime();
+    long now = ticker.nanoTime();
     return trust == null || !trust.isGivenAt(now)
         ? null
         : new Stamp(stripe, heardBefore, current, now, trust);

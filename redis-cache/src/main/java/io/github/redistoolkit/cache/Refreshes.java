@@ -91,7 +91,7 @@ final class Refreshes<V> {
   }
 
   private boolean isDue(String key, Found.Value<V> hit) {
-    long now = System.nanoTime();
+    long now = runs.now();
     Long next = nextTries.get(key);
     if (next != null && now - next < 0) {
       return false;
@@ -112,7 +112,7 @@ final class Refreshes<V> {
 
   private void refresh(String key, long ttlMillis, Loader<? extends V> loader) {
     String token = RefreshMark.newToken();
-    long asked = System.nanoTime();
+    long asked = runs.now();
     remember(key, asked);
     Leases.Kept kept = null;
     try {

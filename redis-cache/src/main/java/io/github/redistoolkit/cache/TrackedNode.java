@@ -10,6 +10,7 @@ import io.github.redistoolkit.core.Outcome;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.RedisAccess.Keyed;
 import io.github.redistoolkit.core.RedisAccess.Opened;
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -63,6 +64,7 @@ final class TrackedNode {
   private final RedisAccess redis;
   private final RedisAccess listening;
   private final String node;
+  private final Ticker ticker;
   private final String id = UUID.randomUUID().toString();
 
   /** What the key of our own has: as a mark no entry to anybody. */
@@ -80,6 +82,7 @@ final class TrackedNode {
     this.redis = redis;
     this.listening = listening;
     this.node = node;
+    this.ticker = tracking.ticker();
     this.reader = daemon("redis-cache-near-reader", this::readUntilClosed);
     this.prober = daemon("redis-cache-near-prober", this::probeUntilClosed);
   }
@@ -87,14 +90,14 @@ final class TrackedNode {
   /** One connection, from its set-up to its end. */
   private static final class Session {
     final Opened opened;
-    final Trust trust = new Trust();
+    final Trust trust;
     final String mark;
     final String serverMark;
     final String channel;
     volatile boolean subscribed;
     volatile boolean verified;
     volatile boolean wasTrusted;
-    volatile long nextMark = System.nanoTime();
+    volatile long nextMark;
 
     // A probe counts when it has arrived and its sender knows that it went to the right server.
     private long sent;
@@ -102,8 +105,10 @@ final class TrackedNode {
     private boolean arrived;
     private boolean accepted;
 
-    Session(Opened opened, String mark, String serverMark, String channel) {
+    Session(Opened opened, String mark, String serverMark, String channel, Ticker ticker) {
       this.opened = opened;
+      this.trust = new Trust(ticker);
+      this.nextMark = ticker.nanoTime();
       this.mark = mark;
       this.serverMark = serverMark;
       this.channel = channel;
@@ -244,7 +249,7 @@ final class TrackedNode {
       if (redis.spreadsKeys() && !opened.node().equals(node)) {
         throw new JedisConnectionException("The slot has moved to " + opened.node());
       }
-      Session begun = new Session(opened, mark, redis.key(mark), channel);
+      Session begun = new Session(opened, mark, redis.key(mark), channel, ticker);
       begin(begun, opened.connection());
       ready = true;
       return begun;
@@ -370,14 +375,14 @@ final class TrackedNode {
         reconnect();
         return;
       }
-      if (!current.verified || System.nanoTime() - current.nextMark >= 0) {
+      if (!current.verified || ticker.nanoTime() - current.nextMark >= 0) {
         redis.execute(
             redis
                 .commands()
                 .set(current.mark, value, SetParams.setParams().px(MARK_TTL.toMillis())));
-        current.nextMark = System.nanoTime() + MARK_TTL.toNanos() / 2;
+        current.nextMark = ticker.nanoTime() + MARK_TTL.toNanos() / 2;
       }
-      String probe = current.probe(System.nanoTime());
+      String probe = current.probe(ticker.nanoTime());
       List<Outcome<Object>> outcomes = redis.executeAll(commands(current, probe));
       Object mark = outcomes.get(0).get();
       Object unused = outcomes.get(1).get();

@@ -2,6 +2,7 @@ package io.github.redistoolkit.cache;
 
 import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -34,13 +35,15 @@ final class Tracking {
 
   private final RedisAccess redis;
   private final RedisAccess listening;
+  private final Ticker ticker;
   private final CopyOnWriteArrayList<Member> members = new CopyOnWriteArrayList<>();
   private final ConcurrentMap<String, TrackedNode> nodes = new ConcurrentHashMap<>();
   final LongAdder ignored = new LongAdder();
 
-  Tracking(RedisAccess redis, RedisAccess listening) {
+  Tracking(RedisAccess redis, RedisAccess listening, Ticker ticker) {
     this.redis = redis;
     this.listening = listening;
+    this.ticker = ticker;
   }
 
   /**
@@ -52,7 +55,13 @@ final class Tracking {
     /** How long after it was sure to have heard of every change a copy may still be served. */
     static final long STALENESS_NANOS = Duration.ofSeconds(1).toNanos();
 
-    private volatile long until = System.nanoTime();
+    private final Ticker ticker;
+    private volatile long until;
+
+    Trust(Ticker ticker) {
+      this.ticker = ticker;
+      this.until = ticker.nanoTime();
+    }
 
     boolean isGivenAt(long now) {
       return now - until < 0;
@@ -64,7 +73,7 @@ final class Tracking {
     }
 
     void end() {
-      until = System.nanoTime();
+      until = ticker.nanoTime();
     }
   }
 
@@ -78,9 +87,14 @@ final class Tracking {
     }
   }
 
+  Ticker ticker() {
+    return ticker;
+  }
+
   static Tracking of(RedisAccess redis) {
     synchronized (SHARED) {
-      return SHARED.computeIfAbsent(redis.owner(), owner -> new Tracking(redis, redis));
+      return SHARED.computeIfAbsent(
+          redis.owner(), owner -> new Tracking(redis, redis, Ticker.system()));
     }
   }
 
@@ -194,7 +208,7 @@ final class Tracking {
 
   /** Whether every node that is tracked is trusted, and there is one. */
   boolean isTrusted() {
-    long now = System.nanoTime();
+    long now = ticker.nanoTime();
     Map<String, TrackedNode> all = new HashMap<>(nodes);
     return !all.isEmpty()
         && all.values().stream().map(TrackedNode::trust).allMatch(t -> isGiven(t, now));

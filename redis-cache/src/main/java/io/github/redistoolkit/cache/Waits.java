@@ -1,6 +1,7 @@
 package io.github.redistoolkit.cache;
 
 import io.github.redistoolkit.cache.LeasedLoads.Load;
+import io.github.redistoolkit.core.Ticker;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
@@ -18,6 +19,7 @@ final class Waits<V> {
   private final Lifetimes lifetimes;
   private final Counters counters;
   private final RedisFailures failures;
+  private final Ticker ticker;
 
   /** By lease: the wait of this JVM for another one's load. */
   private final SingleFlight polls = new SingleFlight();
@@ -28,18 +30,20 @@ final class Waits<V> {
       LeasedLoads<V> loads,
       Lifetimes lifetimes,
       Counters counters,
-      RedisFailures failures) {
+      RedisFailures failures,
+      Ticker ticker) {
     this.store = store;
     this.coolDown = coolDown;
     this.loads = loads;
     this.lifetimes = lifetimes;
     this.counters = counters;
     this.failures = failures;
+    this.ticker = ticker;
   }
 
   /** Waits for a load of this JVM, and returns its JSON; null if the key is to be looked at. */
   @Nullable String join(Load load, String key, Patience patience) {
-    long start = System.nanoTime();
+    long start = ticker.nanoTime();
     try {
       return LoaderRuns.await(load.json(), key, load::thread, patience);
     } finally {
@@ -52,7 +56,7 @@ final class Waits<V> {
    * caller gets that, the others null.
    */
   @Nullable Load awaitEndOf(Found.Lease<V> lease, String key, long ttlMillis, Patience patience) {
-    long start = System.nanoTime();
+    long start = ticker.nanoTime();
     try {
       return polls.first(
           lease.lease(), patience, () -> poll(watch(lease, key, ttlMillis, patience)));
@@ -84,7 +88,7 @@ final class Waits<V> {
   /** Counts a wait that has ended. */
   void waited(long start) {
     counters.waits.increment();
-    counters.waitNanos.add(System.nanoTime() - start);
+    counters.waitNanos.add(ticker.nanoTime() - start);
   }
 
   Watch watch(Found.Lease<V> lease, String key, long ttlMillis, Patience patience) {
@@ -99,7 +103,7 @@ final class Waits<V> {
     private final long ttlMillis;
     private final Patience patience;
     private String mark;
-    private long renewedAt = System.nanoTime();
+    private long renewedAt = ticker.nanoTime();
     private long pauseMillis = 1;
 
     private Watch(Found.Lease<V> lease, String key, long ttlMillis, Patience patience) {
@@ -126,7 +130,7 @@ final class Waits<V> {
         }
         if (!still.mark().equals(mark)) {
           mark = still.mark();
-          renewedAt = System.nanoTime();
+          renewedAt = ticker.nanoTime();
         } else if (isUnrenewed()) {
           return coolDown.askNow(key, this::takeOver);
         }
@@ -140,7 +144,7 @@ final class Waits<V> {
 
     private boolean isUnrenewed() {
       long half = TimeUnit.MILLISECONDS.toNanos(lifetimes.leaseMillis() / 2);
-      return System.nanoTime() - renewedAt >= half;
+      return ticker.nanoTime() - renewedAt >= half;
     }
 
     /** Claims what has ended by Redis's time, which this JVM cannot know. */

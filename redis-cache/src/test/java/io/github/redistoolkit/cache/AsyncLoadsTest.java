@@ -9,6 +9,7 @@ import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Alarms;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -35,7 +36,7 @@ class AsyncLoadsTest {
   private final RedisAccess redis = RedisAccess.of(pool, "redis-cache");
   private final Counters counters = new Counters(new CacheListener() {});
   private final Codec<Integer> codec = new Codec<>(Json.standard(), TypeToken.get(Integer.class));
-  private final LoaderRuns<Integer> runs = new LoaderRuns<>(codec, counters);
+  private final LoaderRuns<Integer> runs = new LoaderRuns<>(codec, counters, Ticker.system());
   private final LocalLoads<Integer> local = new LocalLoads<>(runs, counters);
 
   @AfterEach
@@ -45,14 +46,22 @@ class AsyncLoadsTest {
 
   private AsyncLoads<Integer> loads(Executor executor) {
     Names names = new Names("p:", Names.Writing.VERBATIM, 1024);
-    CoolDown coolDown = new CoolDown(redis, names, counters, System::nanoTime);
+    CoolDown coolDown = new CoolDown(redis, names, counters, Ticker.system());
     NearStore<Integer> store =
         new NearStore<>(redis, names, codec, null, counters, RedisStore.Reading.VALUE_ALONE, 0);
     Lifetimes lifetimes = new Lifetimes(3000, 0, 0, 0);
     RedisFailures failures = new RedisFailures(counters);
     LeasedLoads<Integer> leased =
-        new LeasedLoads<>(store, coolDown, runs, new Leases(redis), lifetimes, counters, failures);
-    Waits<Integer> waits = new Waits<>(store, coolDown, leased, lifetimes, counters, failures);
+        new LeasedLoads<>(
+            store,
+            coolDown,
+            runs,
+            new Leases(redis, Alarms.shared()),
+            lifetimes,
+            counters,
+            failures);
+    Waits<Integer> waits =
+        new Waits<>(store, coolDown, leased, lifetimes, counters, failures, Ticker.system());
     FleetLoads<Integer> fleet =
         new FleetLoads<>(store, coolDown, runs, local, leased, waits, counters, failures, null);
     return new AsyncLoads<>(executor, Alarms.shared(), fleet, runs, leased, local, waits, counters);
@@ -78,7 +87,11 @@ class AsyncLoadsTest {
     // The first task finds that there is no Redis; the second would load.
     CompletableFuture<Integer> refused =
         loads(taking(1))
-            .get("k", 1000, Patience.of(MINUTE), () -> CompletableFuture.completedFuture(1));
+            .get(
+                "k",
+                1000,
+                Patience.of(MINUTE, Ticker.system()),
+                () -> CompletableFuture.completedFuture(1));
     assertThat(failure(refused), is(instanceOf(RejectedExecutionException.class)));
     assertThat(local.isIdle(), is(true));
   }
@@ -87,7 +100,11 @@ class AsyncLoadsTest {
   void aLoadWhoseEndTheExecutorRefusesFailsAndIsForgotten() {
     CompletableFuture<Integer> refused =
         loads(taking(2))
-            .get("k", 1000, Patience.of(MINUTE), () -> CompletableFuture.completedFuture(1));
+            .get(
+                "k",
+                1000,
+                Patience.of(MINUTE, Ticker.system()),
+                () -> CompletableFuture.completedFuture(1));
     assertThat(failure(refused), is(instanceOf(RejectedExecutionException.class)));
     assertThat(local.isIdle(), is(true));
   }
@@ -97,7 +114,8 @@ class AsyncLoadsTest {
     // Long enough for the load to have begun.
     Duration maxWait = Duration.ofSeconds(2);
     CompletableFuture<Integer> late =
-        loads(taking(9)).get("k", 1000, Patience.of(maxWait), CompletableFuture::new);
+        loads(taking(9))
+            .get("k", 1000, Patience.of(maxWait, Ticker.system()), CompletableFuture::new);
     Throwable failure = failure(late);
     assertThat(failure, is(instanceOf(CacheTimeoutException.class)));
     assertThat(failure.getMessage(), is("key k is being loaded for longer than PT2S"));

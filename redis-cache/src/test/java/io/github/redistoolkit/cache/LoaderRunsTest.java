@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Json;
+import io.github.redistoolkit.core.Ticker;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.junit.jupiter.api.AfterEach;
@@ -19,7 +20,8 @@ class LoaderRunsTest {
   private final LoaderRuns<Integer> runs =
       new LoaderRuns<>(
           new Codec<>(Json.standard(), TypeToken.get(Integer.class)),
-          new Counters(new CacheListener() {}));
+          new Counters(new CacheListener() {}),
+          Ticker.system());
 
   @AfterEach
   void isNotInterruptedAnyMore() {

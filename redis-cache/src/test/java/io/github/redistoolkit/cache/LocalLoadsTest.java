@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Json;
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
@@ -19,7 +20,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(20)
 class LocalLoadsTest {
 
-  private static final Patience LONG = Patience.of(Duration.ofHours(1));
+  private static final Patience LONG = Patience.of(Duration.ofHours(1), Ticker.system());
 
   private final LocalLoads<Integer> loads = localLoads();
   private final CountDownLatch firstMayEnd = new CountDownLatch(1);
@@ -27,7 +28,7 @@ class LocalLoadsTest {
   private static LocalLoads<Integer> localLoads() {
     Counters counters = new Counters(new CacheListener() {});
     Codec<Integer> codec = new Codec<>(Json.standard(), TypeToken.get(Integer.class));
-    return new LocalLoads<>(new LoaderRuns<>(codec, counters), counters);
+    return new LocalLoads<>(new LoaderRuns<>(codec, counters, Ticker.system()), counters);
   }
 
   @Test

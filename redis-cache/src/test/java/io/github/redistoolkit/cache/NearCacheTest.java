@@ -14,24 +14,29 @@ import io.github.redistoolkit.cache.Tracking.Trust;
 import io.github.redistoolkit.core.Json;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 /** Forces each interleaving of a read and a change; no server is needed for that. */
 class NearCacheTest {
 
   private static final long MINUTE = 60_000;
+  private static final long SECOND = TimeUnit.SECONDS.toNanos(1);
 
-  private Trust trust = new Trust();
+  /** A clock that overflows soon. */
+  private final AtomicLong nanos = new AtomicLong(Long.MAX_VALUE - SECOND);
+
+  private Trust trust = new Trust(nanos::get);
 
   private final NearCache<String> near = near(TypeToken.get(String.class));
 
   private <V> NearCache<V> near(TypeToken<V> type) {
     Codec<V> codec = new Codec<>(Json.standard(), type);
-    return new NearCache<>(codec, Values.of(type), 100, 1 << 20, key -> trust);
+    return new NearCache<>(codec, Values.of(type), 100, 1 << 20, key -> trust, nanos::get);
   }
 
   private Stamp trustedStamp() {
-    trust.extend(System.nanoTime());
+    trust.extend(nanos.get());
     Stamp stamp = near.stamp("k");
     assertThat(stamp, is(notNullValue()));
     return stamp;
@@ -41,7 +46,7 @@ class NearCacheTest {
   private void lose() {
     trust.end();
     near.lost(trust);
-    trust = new Trust();
+    trust = new Trust(nanos::get);
   }
 
   private void put(Stamp stamp, long pttl) {
@@ -54,7 +59,7 @@ class NearCacheTest {
     assertThat(near.get("k").value(), is("v"));
     lose();
     assertThat(near.get("k"), is(nullValue()));
-    trust.extend(System.nanoTime());
+    trust.extend(nanos.get());
     assertThat(near.get("k"), is(nullValue()));
   }
 
@@ -66,9 +71,11 @@ class NearCacheTest {
   @Test
   void trustEndsOneSecondAfterWhatWasHeard() {
     put(trustedStamp(), MINUTE);
-    trust.extend(System.nanoTime() - Trust.STALENESS_NANOS);
+    nanos.addAndGet(SECOND - 1);
+    assertThat(near.get("k").value(), is("v"));
+    nanos.addAndGet(1);
     assertThat(near.get("k"), is(nullValue()));
-    trust.extend(System.nanoTime() - Trust.STALENESS_NANOS + TimeUnit.SECONDS.toNanos(30));
+    trust.extend(nanos.get() - 1);
     assertThat(near.get("k").value(), is("v"));
   }
 
@@ -91,7 +98,7 @@ class NearCacheTest {
   void anInterruptionBetweenReadAndStoreRefusesTheCopyAlsoIfTrustIsBack() {
     Stamp stamp = trustedStamp();
     lose();
-    trust.extend(System.nanoTime());
+    trust.extend(nanos.get());
     put(stamp, MINUTE);
     assertThat(near.get("k"), is(nullValue()));
   }
@@ -114,33 +121,24 @@ class NearCacheTest {
       put(stamp, gone);
       assertThat(near.get("k"), is(nullValue()));
     }
-    Stamp longAgo =
-        new Stamp(
-            stamp.stripe(),
-            stamp.heard(),
-            stamp.epoch(),
-            stamp.askedNanos() - TimeUnit.SECONDS.toNanos(10),
-            trust);
-    put(longAgo, 9_999);
-    assertThat(near.get("k"), is(nullValue()));
-    put(longAgo, 20_000);
+    nanos.addAndGet(SECOND / 2);
+    put(stamp, 1_000);
+    nanos.addAndGet(SECOND / 2 - 1);
+    trust.extend(nanos.get());
     assertThat(near.get("k").value(), is("v"));
+    assertThat(near.get("k").lifeMillis(), is(0L));
+    nanos.addAndGet(1);
+    assertThat(near.get("k"), is(nullValue()));
   }
 
   @Test
   void anEntryWithoutExpiryIsReadAgainAfterAMinute() {
-    Stamp stamp = trustedStamp();
-    Stamp minuteAgo =
-        new Stamp(
-            stamp.stripe(),
-            stamp.heard(),
-            stamp.epoch(),
-            stamp.askedNanos() - TimeUnit.SECONDS.toNanos(61),
-            trust);
-    put(minuteAgo, Long.MAX_VALUE);
-    assertThat(near.get("k"), is(nullValue()));
-    put(stamp, Long.MAX_VALUE);
+    put(trustedStamp(), Long.MAX_VALUE);
+    nanos.addAndGet(60 * SECOND - 1);
+    trust.extend(nanos.get());
     assertThat(near.get("k").value(), is("v"));
+    nanos.addAndGet(1);
+    assertThat(near.get("k"), is(nullValue()));
   }
 
   @Test
@@ -157,7 +155,7 @@ class NearCacheTest {
     assertThat(near.get("k").value(), is(sameInstance(value)));
 
     NearCache<List<String>> lists = near(new TypeToken<List<String>>() {});
-    trust.extend(System.nanoTime());
+    trust.extend(nanos.get());
     lists.put("k", lists.stamp("k"), List.of("a"), "[\"a\"]", MINUTE);
     List<String> first = lists.get("k").value();
     first.add("mutated");

@@ -55,6 +55,15 @@ public final class Alarms {
     return SHARED;
   }
 
+  /**
+   * Returns the clock by which the alarms go.
+   *
+   * @return the clock
+   */
+  public Ticker ticker() {
+    return ticker;
+  }
+
   /** A task whose time may still have to come. */
   public static final class Alarm implements Comparable<Alarm> {
 
@@ -96,7 +105,7 @@ public final class Alarms {
   /**
    * Runs a task later.
    *
-   * @param at when, on the clock of {@link System#nanoTime}; at once if that is past
+   * @param at when, on the clock of {@link #ticker}; at once if that is past
    * @param task takes no time and makes no I/O
    * @return what may be cancelled
    * @throws OutOfMemoryError if the thread is not there and cannot be started

@@ -44,8 +44,7 @@ public interface Renewable {
    * later requests.
    *
    * @param reply what the script returned: {@code Long}, {@code String}, a list of these, or null
-   * @param asked when it was sent, on the clock of {@link System#nanoTime}: the lease lasts from
-   *     then on
+   * @param asked when it was sent, on the clock of the {@link Alarms}: the lease lasts from then on
    * @return what it means
    */
   Answer answered(@Nullable Object reply, long asked);

@@ -133,7 +133,7 @@ public final class Renewal {
   /**
    * Takes note that the owner has moved the end of the lease by other means.
    *
-   * @param newEnd until when it is certain, on the clock of {@link System#nanoTime}
+   * @param newEnd until when it is certain, on the same clock
    */
   public synchronized void endsAt(long newEnd) {
     if (ended) {

@@ -154,7 +154,7 @@ final class RenewalLane {
   private boolean isLate() {
     lock.lock();
     try {
-      return busy && System.nanoTime() - busySince > LATE_NANOS;
+      return busy && shared.ticker().nanoTime() - busySince > LATE_NANOS;
     } finally {
       lock.unlock();
     }
@@ -165,14 +165,14 @@ final class RenewalLane {
 
     private @Nullable Opened opened;
     private @Nullable RedisAccess redis;
-    private long used = System.nanoTime();
+    private long used = shared.ticker().nanoTime();
 
     @Override
     public void run() {
       try {
         for (List<Parcel> batch = next(); !batch.isEmpty(); batch = next()) {
           work(batch);
-          used = System.nanoTime();
+          used = shared.ticker().nanoTime();
         }
       } finally {
         drop();
@@ -197,7 +197,7 @@ final class RenewalLane {
           batch.add(queue.remove());
         }
         busy = true;
-        busySince = System.nanoTime();
+        busySince = shared.ticker().nanoTime();
         return batch;
       } catch (InterruptedException e) {
         // By someone who interrupts every thread there is. The next try starts another.
@@ -211,7 +211,7 @@ final class RenewalLane {
 
     private boolean isUnneeded() {
       return shared.isIdle()
-          || System.nanoTime() - used > UNUSED_NANOS
+          || shared.ticker().nanoTime() - used > UNUSED_NANOS
           || (redis != null && redis.isClosed());
     }
 
@@ -326,7 +326,7 @@ final class RenewalLane {
       }
       connection.setSoTimeout((int) patience);
       for (Parcel parcel : parcels) {
-        parcel.asked = System.nanoTime();
+        parcel.asked = shared.ticker().nanoTime();
         connection.sendCommand(parcel.command().getArguments());
       }
     }
@@ -352,7 +352,7 @@ final class RenewalLane {
         there = parcels.get(0).redis.openAt(target, (int) parcels.get(0).one.patienceMillis());
         while (!unanswered.isEmpty()) {
           Parcel parcel = unanswered.get(0);
-          parcel.asked = System.nanoTime();
+          parcel.asked = shared.ticker().nanoTime();
           // It may be new there, and does not know the script then.
           parcel.bySource = true;
           try {

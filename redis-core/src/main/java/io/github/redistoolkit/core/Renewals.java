@@ -41,7 +41,20 @@ public final class Renewals {
    * @return the same mechanism for all ways through the same pool or client
    */
   public static Renewals of(RedisAccess redis) {
-    return new Renewals(redis, SHARED.computeIfAbsent(redis.owner(), unseen -> new Shared()));
+    Shared shared = SHARED.computeIfAbsent(redis.owner(), unseen -> new Shared(Alarms.shared()));
+    return new Renewals(redis, shared);
+  }
+
+  /**
+   * Returns the renewals over a pool or client that go by given alarms.
+   *
+   * @param redis the way to Redis
+   * @param alarms the {@linkplain Alarms#shared shared} ones, or those of a test, with which
+   *     nothing is shared
+   * @return the renewals
+   */
+  public static Renewals of(RedisAccess redis, Alarms alarms) {
+    return alarms == Alarms.shared() ? of(redis) : new Renewals(redis, new Shared(alarms));
   }
 
   /**
@@ -49,7 +62,7 @@ public final class Renewals {
    *
    * @param key in a Cluster, what decides which node to ask: the first key of the request
    * @param leaseMillis how long a renewal lasts from when it is asked for
-   * @param end until when the lease is certain now, on the clock of {@link System#nanoTime}
+   * @param end until when the lease is certain now, on the clock of the alarms
    * @param lease what to send, and whom to tell
    * @return the renewal, to be ended by the owner
    * @throws OutOfMemoryError if no thread can be started that watches the time
@@ -70,7 +83,7 @@ public final class Renewals {
    */
   @CanIgnoreReturnValue
   public Renewal send(String key, long millis, Renewable request) {
-    long now = System.nanoTime();
+    long now = shared.ticker().nanoTime();
     long end = now + TimeUnit.MILLISECONDS.toNanos(millis);
     return begin(renewal(key, millis, end, request), renewal -> renewal.begin(now));
   }
@@ -81,8 +94,8 @@ public final class Renewals {
         millis,
         end,
         lease,
-        Alarms.shared(),
-        Ticker.system(),
+        shared.alarms,
+        shared.ticker(),
         one -> shared.send(redis, one),
         shared.kept::remove);
   }
@@ -117,8 +130,17 @@ public final class Renewals {
   /** What all over one pool or client have in common; does not keep it reachable while idle. */
   static final class Shared {
 
+    private final Alarms alarms;
     private final Set<Renewal> kept = ConcurrentHashMap.newKeySet();
     private final Map<String, RenewalLane.Pair> lanes = new ConcurrentHashMap<>();
+
+    Shared(Alarms alarms) {
+      this.alarms = alarms;
+    }
+
+    Ticker ticker() {
+      return alarms.ticker();
+    }
 
     /** Has a try sent to where its key is. */
     void send(RedisAccess redis, Renewal.Try one) {

@@ -28,6 +28,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 import java.util.function.ToLongFunction;
@@ -263,6 +264,38 @@ class CacheNearIT {
             });
     assertThat(read.get(1), is(List.of("a")));
     assertThat(read.get(1), is(not(sameInstance(read.get(0)))));
+  }
+
+  @Test
+  void aCopierDoesWhatDecodingElseDoes() {
+    AtomicInteger copies = new AtomicInteger();
+    CacheService<List<String>> cache =
+        Fixtures.builder(redis, prefix, new TypeToken<List<String>>() {})
+            .nearCache(1000)
+            .nearCopier(
+                list -> {
+                  copies.incrementAndGet();
+                  return new ArrayList<>(list);
+                })
+            .build();
+    made.add(cache);
+    cache.set("list", List.of("a"));
+    int read =
+        ofNearHits(
+            cache,
+            "list",
+            2,
+            () -> {
+              int before = copies.get();
+              cache.get("list").orElseThrow().add("mutated");
+              assertThat(cache.get("list"), is(Optional.of(List.of("a"))));
+              return copies.get() - before;
+            });
+    assertThat(read, is(2));
+    cache.set("list", List.of("b"));
+    assertThat(cache.get("list"), is(Optional.of(List.of("b"))));
+    assertThrows(
+        NullPointerException.class, () -> Fixtures.builder(redis, Integer.class).nearCopier(null));
   }
 
   @Test

@@ -1,7 +1,6 @@
 package io.github.redistoolkit.cache;
 
 import com.google.gson.reflect.TypeToken;
-import io.github.redistoolkit.cache.NearCache.Values;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.Ticker;
@@ -32,8 +31,7 @@ class NearReads implements AutoCloseable {
     this.tracking = new Tracking(redis, listening.access(), Ticker.system());
     this.near =
         new NearCache<>(
-            codec,
-            Values.SHARED,
+            NearValues.shared(),
             1000,
             1 << 20,
             key -> tracking.trustIn(names.of(key)),

@@ -166,8 +166,7 @@ public final class CacheService<V> implements AutoCloseable {
       tracking = ours;
       copies =
           new NearCache<>(
-              codec,
-              NearCache.Values.of(options.type),
+              NearValues.of(codec, options.nearCopier),
               options.nearEntries,
               options.nearBytes,
               written -> ours.trustIn(names.ofWritten(written)),

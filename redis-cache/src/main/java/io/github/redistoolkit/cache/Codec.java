@@ -25,6 +25,11 @@ final class Codec<V> {
     this.type = type;
   }
 
+  /** Whether nobody can change a value of the type, however deep. */
+  boolean isImmutable() {
+    return ImmutableTypes.contains(type.getType());
+  }
+
   /**
    * Encodes a value.
    *

@@ -1,6 +1,5 @@
 package io.github.redistoolkit.cache;
 
-import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.Tracking.Trust;
 import io.github.redistoolkit.core.Ticker;
 import java.util.Collection;
@@ -30,26 +29,15 @@ final class NearCache<V> {
   /** What was heard of a key, and when and where the copy to be stored was asked for. */
   record Stamp(int stripe, int heard, long epoch, long askedNanos, Trust trust) {}
 
-  /** A copy: the value itself if its type is immutable, else its JSON. */
-  private record Copy(@Nullable Object held, long deadlineNanos, long endNanos, Trust trust) {}
+  /** A copy: what is kept of the value; null for a stored null. */
+  private record Copy(@Nullable Object kept, long deadlineNanos, long endNanos, Trust trust) {}
 
-  private final Codec<V> codec;
-  private final Values values;
+  private final NearValues<V> values;
   private final Function<String, @Nullable Trust> trusts;
   private final Ticker ticker;
   private final ClockMap<Copy> copies;
   private final AtomicIntegerArray heard = new AtomicIntegerArray(STRIPES);
   private final AtomicLong epoch = new AtomicLong();
-
-  /** Whether one instance may be handed out to all. */
-  enum Values {
-    SHARED,
-    DECODED_PER_READ;
-
-    static Values of(TypeToken<?> type) {
-      return ImmutableTypes.contains(type.getType()) ? SHARED : DECODED_PER_READ;
-    }
-  }
 
   /**
    * Makes an empty one.
@@ -57,13 +45,11 @@ final class NearCache<V> {
    * @param trusts by key, the trust in the node that has it; null if there is none yet
    */
   NearCache(
-      Codec<V> codec,
-      Values values,
+      NearValues<V> values,
       int maxEntries,
       long maxBytes,
       Function<String, @Nullable Trust> trusts,
       Ticker ticker) {
-    this.codec = codec;
     this.values = values;
     this.trusts = trusts;
     this.ticker = ticker;
@@ -80,16 +66,9 @@ final class NearCache<V> {
     if (!copy.trust().isGivenAt(now) || now - copy.deadlineNanos() >= 0) {
       return null;
     }
-    return new Found.Value<>(value(copy), (copy.endNanos() - now) / 1_000_000, false);
-  }
-
-  @SuppressWarnings("unchecked") // put stores a V if values are shared
-  private @Nullable V value(Copy copy) {
-    Object held = copy.held();
-    if (held == null || values == Values.SHARED) {
-      return (V) held;
-    }
-    return codec.decode((String) held);
+    Object kept = copy.kept();
+    V value = kept == null ? null : values.give(kept);
+    return new Found.Value<>(value, (copy.endNanos() - now) / 1_000_000, false);
   }
 
   /** To be called before an entry is read; null if no copy may be taken now. */
@@ -116,11 +95,11 @@ final class NearCache<V> {
     if (millis <= 0) {
       return;
     }
-    Object held = value == null || values == Values.SHARED ? value : json;
+    Object kept = value == null ? null : values.keep(value, json);
     long deadline = stamp.askedNanos() + TimeUnit.MILLISECONDS.toNanos(millis);
     long life = Math.min(TimeUnit.MILLISECONDS.toNanos(lifeMillis), Long.MAX_VALUE >> 1);
     long end = stamp.askedNanos() + life;
-    Copy copy = new Copy(held, deadline, end, stamp.trust());
+    Copy copy = new Copy(kept, deadline, end, stamp.trust());
     copies.putIf(() -> isUnchanged(stamp), key, copy, json.length());
   }
 

@@ -6,12 +6,13 @@ import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.notNullValue;
 import static org.hamcrest.Matchers.nullValue;
 import static org.hamcrest.Matchers.sameInstance;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.cache.NearCache.Stamp;
-import io.github.redistoolkit.cache.NearCache.Values;
 import io.github.redistoolkit.cache.Tracking.Trust;
 import io.github.redistoolkit.core.Json;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -31,8 +32,11 @@ class NearCacheTest {
   private final NearCache<String> near = near(TypeToken.get(String.class));
 
   private <V> NearCache<V> near(TypeToken<V> type) {
-    Codec<V> codec = new Codec<>(Json.standard(), type);
-    return new NearCache<>(codec, Values.of(type), 100, 1 << 20, key -> trust, nanos::get);
+    return near(NearValues.of(new Codec<>(Json.standard(), type), null));
+  }
+
+  private <V> NearCache<V> near(NearValues<V> values) {
+    return new NearCache<>(values, 100, 1 << 20, key -> trust, nanos::get);
   }
 
   private Stamp trustedStamp() {
@@ -161,5 +165,45 @@ class NearCacheTest {
     first.add("mutated");
     assertThat(lists.get("k").value(), is(List.of("a")));
     assertThat(lists.get("k").value(), is(not(sameInstance(first))));
+  }
+
+  @Test
+  void aCopierGivesEachReaderAnInstanceThatNoOtherCanChange() {
+    NearCache<List<String>> lists = near(NearValues.copied(ArrayList::new));
+    trust.extend(nanos.get());
+    List<String> read = new ArrayList<>(List.of("a"));
+    lists.put("k", lists.stamp("k"), read, "[\"a\"]", MINUTE);
+    read.add("changed by who read it from Redis");
+    List<String> first = lists.get("k").value();
+    assertThat(first, is(List.of("a")));
+    first.add("changed by who read it near");
+    assertThat(lists.get("k").value(), is(List.of("a")));
+    lists.put("n", lists.stamp("n"), null, "null", MINUTE);
+    assertThat("no copier sees a null", lists.get("n").value(), is(nullValue()));
+  }
+
+  @Test
+  void aCopierThatGivesNothingIsRefused() {
+    NearCache<List<String>> lists = near(NearValues.copied(list -> null));
+    trust.extend(nanos.get());
+    Stamp stamp = lists.stamp("k");
+    assertThat(
+        assertThrows(
+                NullPointerException.class,
+                () -> lists.put("k", stamp, List.of("a"), "[\"a\"]", MINUTE))
+            .getMessage(),
+        is("what the nearCopier returned"));
+  }
+
+  @Test
+  void whatNobodyCanChangeIsNotCopied() {
+    NearValues<String> values =
+        NearValues.of(
+            new Codec<>(Json.standard(), TypeToken.get(String.class)),
+            value -> {
+              throw new AssertionError("copied");
+            });
+    String value = "v".repeat(3);
+    assertThat(values.give(values.keep(value, "")), is(sameInstance(value)));
   }
 }

@@ -25,8 +25,24 @@ final class Scripts {
       """;
 
   /**
+   * Has OUTLIVED in a script say whether an entry has a {@link StaleMark}, by its {@code head}, and
+   * OUTLIVES for how many milliseconds its key outlives it. Most entries have none, and functions
+   * for it would take the script more time than all else that it does.
+   */
+  private static LuaScript withStaleMark(String source) {
+    return LuaScript.of(
+        source
+            .replace("OUTLIVED", "string.sub(head, 1, 4) == '\\n\\t\\t\\n'")
+            .replace(
+                "OUTLIVES",
+                "(tonumber(string.gsub(string.gsub(string.sub(head, 5, 52), ' ', '0'), '\\t', '1'),"
+                    + " 2) or 0)"));
+  }
+
+  /**
    * What reads and writes numbers as {@link RefreshMark} and {@link StaleMark} have them, and tells
-   * whether an entry is past its time, by what it begins with.
+   * whether an entry is past its time, by what it begins with. For what is rare, see {@link
+   * #withStaleMark}.
    */
   private static final String MARKS =
       """
@@ -62,58 +78,70 @@ final class Scripts {
    * looks like a hold and ends by itself never, is none.
    */
   static final LuaScript DELETE =
-      LuaScript.of(
-          MARKS
-              + """
-              local removed = 0
-              for _, key in ipairs(KEYS) do
-                local head = redis.pcall('GETRANGE', key, 0, 51)
-                if type(head) == 'table' then
-                  if not string.find(head.err, 'WRONGTYPE', 1, true) then
-                    return head
-                  end
-                  head = ''
-                end
-                if string.sub(head, 1, 6) ~= '#hold:' or redis.call('PTTL', key) == -1 then
-                  local entry = string.sub(head, 1, 1) ~= '#' and not is_past(key, head)
-                  local existed = redis.call('UNLINK', key)
-                  if entry then
-                    removed = removed + existed
-                  end
-                end
+      withStaleMark(
+          """
+          local removed = 0
+          for _, key in ipairs(KEYS) do
+            local head = redis.pcall('GETRANGE', key, 0, 51)
+            if type(head) == 'table' then
+              if not string.find(head.err, 'WRONGTYPE', 1, true) then
+                return head
               end
-              return removed
-              """);
+              head = ''
+            end
+            if string.sub(head, 1, 6) ~= '#hold:' or redis.call('PTTL', key) == -1 then
+              local entry = string.sub(head, 1, 1) ~= '#'
+              if OUTLIVED then
+                local outlives = OUTLIVES
+                local life = outlives > 0 and redis.call('PTTL', key) or -1
+                entry = life < 0 or life > outlives
+              end
+              local existed = redis.call('UNLINK', key)
+              if entry then
+                removed = removed + existed
+              end
+            end
+          end
+          return removed
+          """);
 
   /** KEYS: the key. ARGV: milliseconds to live. Returns 1 if there was an entry. */
   static final LuaScript TOUCH =
-      LuaScript.of(
-          MARKS
-              + """
-              local head = redis.call('GETRANGE', KEYS[1], 0, 51)
-              if string.sub(head, 1, 1) == '#' or is_past(KEYS[1], head) then
-                return 0
-              end
-              return redis.call('PEXPIRE', KEYS[1],
-                  string.format('%.0f', ARGV[1] + outlives(head)))
-              """);
+      withStaleMark(
+          """
+          local head = redis.call('GETRANGE', KEYS[1], 0, 51)
+          if string.sub(head, 1, 1) == '#' then
+            return 0
+          end
+          local life = ARGV[1]
+          if OUTLIVED then
+            local outlives = OUTLIVES
+            local left = outlives > 0 and redis.call('PTTL', KEYS[1]) or -1
+            if left >= 0 and left <= outlives then
+              return 0
+            end
+            life = string.format('%.0f', life + outlives)
+          end
+          return redis.call('PEXPIRE', KEYS[1], life)
+          """);
 
   /** KEYS: the key. Returns milliseconds to live, -1 for ever, -2 if there is no entry. */
   static final LuaScript TTL =
-      LuaScript.of(
-          MARKS
-              + """
-              local head = redis.call('GETRANGE', KEYS[1], 0, 51)
-              local life = redis.call('PTTL', KEYS[1])
-              if string.sub(head, 1, 1) == '#' then
-                return -2
-              end
-              local outlives = outlives(head)
-              if life < 0 or outlives == 0 then
-                return life
-              end
+      withStaleMark(
+          """
+          local head = redis.call('GETRANGE', KEYS[1], 0, 51)
+          if string.sub(head, 1, 1) == '#' then
+            return -2
+          end
+          local life = redis.call('PTTL', KEYS[1])
+          if OUTLIVED and life >= 0 then
+            local outlives = OUTLIVES
+            if outlives > 0 then
               return life > outlives and life - outlives or -2
-              """);
+            end
+          end
+          return life
+          """);
 
   /**
    * KEYS: the key. ARGV: the lease up to its end, the milliseconds that it lasts, those that its
@@ -125,42 +153,50 @@ final class Scripts {
   static final LuaScript CLAIM =
       LuaScript.of(
           NOW
-              + MARKS
               + """
               local current = redis.call('GET', KEYS[1])
               local life = tonumber(ARGV[3])
               local kept = ''
-              local mark = current and string.match(current, '^#[^\\n]*')
-              if mark and (string.find(mark, '^#lease:') or string.find(mark, '^#hold:')) then
-                local mine = string.sub(mark, 1, #ARGV[1]) == ARGV[1]
-                local dead = ARGV[5] ~= '' and string.sub(mark, 1, #ARGV[5]) == ARGV[5]
-                if not mine and not dead then
-                  for last in string.gmatch(mark, '@(%d+)') do
-                    local left = tonumber(last) - now
-                    if left > 0 and left <= 3600000 then
-                      return 0
+              local free = not current
+              if current and string.find(current, '^[#\\n]') then
+              """
+              + MARKS
+              + """
+                local mark = string.match(current, '^#[^\\n]*')
+                if mark and (string.find(mark, '^#lease:') or string.find(mark, '^#hold:')) then
+                  local mine = string.sub(mark, 1, #ARGV[1]) == ARGV[1]
+                  local dead = ARGV[5] ~= '' and string.sub(mark, 1, #ARGV[5]) == ARGV[5]
+                  if not mine and not dead then
+                    for last in string.gmatch(mark, '@(%d+)') do
+                      local left = tonumber(last) - now
+                      if left > 0 and left <= 3600000 then
+                        return 0
+                      end
                     end
                   end
-                end
-                kept = string.sub(current, #mark + 1)
-                local left = number(string.sub(kept, 53, 100)) - now
-                if outlives(kept) == 0 or left <= 0 then
-                  kept = ''
-                else
+                  kept = string.sub(current, #mark + 1)
+                  local left = number(string.sub(kept, 53, 100)) - now
+                  if outlives(kept) == 0 or left <= 0 then
+                    kept = ''
+                  else
+                    life = math.max(life, left)
+                  end
+                  free = true
+                elseif is_past(KEYS[1], current) then
+                  local again = number(string.sub(current, 53, 100)) - now
+                  if ARGV[6] == '1' and again > 0 and again <= 3600000 then
+                    return 2
+                  end
+                  local left = redis.call('PTTL', KEYS[1])
+                  kept = string.sub(current, 1, 52) .. bits(now + left) .. string.sub(current, 101)
+                  if #kept > 200 and string.find(string.sub(kept, -100), '^\\n\\t\\n\\t[ \\t]+$') then
+                    kept = string.sub(kept, 1, -101)
+                  end
                   life = math.max(life, left)
+                  free = true
                 end
-              elseif current and is_past(KEYS[1], current) then
-                local again = number(string.sub(current, 53, 100)) - now
-                if ARGV[6] == '1' and again > 0 and again <= 3600000 then
-                  return 2
-                end
-                local left = redis.call('PTTL', KEYS[1])
-                kept = string.sub(current, 1, 52) .. bits(now + left) .. string.sub(current, 101)
-                if #kept > 200 and string.find(string.sub(kept, -100), '^\\n\\t\\n\\t[ \\t]+$') then
-                  kept = string.sub(kept, 1, -101)
-                end
-                life = math.max(life, left)
-              elseif current and (ARGV[4] == '' or redis.sha1hex(current) ~= ARGV[4]) then
+              end
+              if not free and (ARGV[4] == '' or redis.sha1hex(current) ~= ARGV[4]) then
                 return 0
               end
               redis.call('SET', KEYS[1],
@@ -203,16 +239,18 @@ final class Scripts {
    */
   static final LuaScript RELEASE =
       LuaScript.of(
-          NOW
+          """
+          if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then
+            return 0
+          end
+          local kept = ARGV[2] ~= '' and redis.call('GETRANGE', KEYS[1], #ARGV[1] + 13, -1) or ''
+          if kept ~= '' then
+          """
+              + NOW
               + MARKS
               + """
-              if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then
-                return 0
-              end
-              local kept = redis.call('GETRANGE', KEYS[1], #ARGV[1] + 13, -1)
-              if ARGV[2] ~= '' and outlives(kept) > 0 then
                 local left = number(string.sub(kept, 53, 100)) - now
-                if left > 0 then
+                if outlives(kept) > 0 and left > 0 then
                   redis.call('SET', KEYS[1],
                       string.sub(kept, 1, 52) .. bits(now + ARGV[2]) .. string.sub(kept, 101),
                       'PX', string.format('%.0f', left))
@@ -294,21 +332,24 @@ final class Scripts {
    * the key, neither is the case.
    */
   static final LuaScript SET_IF =
-      LuaScript.of(
-          MARKS
-              + """
-              local head = redis.call('GETRANGE', KEYS[1], 0, 51)
-              if string.sub(head, 1, 6) == '#hold:' and redis.call('PTTL', KEYS[1]) ~= -1 then
-                return 0
-              end
-              local entry = redis.call('EXISTS', KEYS[1]) == 1
-                  and string.sub(head, 1, 1) ~= '#' and not is_past(KEYS[1], head)
-              if entry ~= (ARGV[3] == 'present') then
-                return 0
-              end
-              redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-              return 1
-              """);
+      withStaleMark(
+          """
+          local head = redis.call('GETRANGE', KEYS[1], 0, 51)
+          if string.sub(head, 1, 6) == '#hold:' and redis.call('PTTL', KEYS[1]) ~= -1 then
+            return 0
+          end
+          local entry = redis.call('EXISTS', KEYS[1]) == 1 and string.sub(head, 1, 1) ~= '#'
+          if OUTLIVED then
+            local outlives = OUTLIVES
+            local life = outlives > 0 and redis.call('PTTL', KEYS[1]) or -1
+            entry = life < 0 or life > outlives
+          end
+          if entry ~= (ARGV[3] == 'present') then
+            return 0
+          end
+          redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+          return 1
+          """);
 
   /**
    * KEYS: the key. ARGV: the sign of a refresh and its token, the milliseconds that it lasts, those

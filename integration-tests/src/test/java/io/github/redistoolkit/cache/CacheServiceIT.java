@@ -222,6 +222,27 @@ class CacheServiceIT {
   }
 
   @Test
+  void itOwnsNoThreadAndThoseThatRenewEndBeforeItIsClosed() {
+    Awaitility.await().until(() -> threads() == 0);
+    cache.set(key, JOHN);
+    assertThat(cache.get(key), is(Optional.of(JOHN)));
+    assertThat(threads(), is(0L));
+    CacheAside<String, User> users = new CacheAside<>(cache, MINUTE, id -> id, id -> JOHN);
+    long during = users.update(key, CacheServiceIT::threads);
+    assertThat(during, is(greaterThan(0L)));
+    assertThat(cache.getOrLoad(key, MINUTE, () -> JOHN), is(JOHN));
+    Awaitility.await().until(() -> threads() == 0);
+  }
+
+  /** Of this module, and of what all share. */
+  private static long threads() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .map(Thread::getName)
+        .filter(name -> name.startsWith("redis-toolkit-") || name.startsWith("redis-cache-"))
+        .count();
+  }
+
+  @Test
   void whenRedisIsDownReadsWritesAndDeletesThrow() throws Exception {
     ExecutorService threads = Executors.newCachedThreadPool();
     try (Outage down = new Outage(redis)) {

@@ -30,31 +30,31 @@ import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.util.Pool;
 
 /**
- * A cache of values of one type in Redis, as JSON that any program can read: the Redis key is the
+ * A cache of values of one type in Redis, as JSON that any program can read. The Redis key is the
  * prefix and the key, the value is its plain JSON, and every entry has a time to live.
  *
- * <p><b>Guarantee.</b> Among all JVMs that use the same Redis and keys: {@link #getOrLoad} runs one
- * loader at a time per key, and never returns a value whose load began before a {@link #set} or
- * {@link #delete} that returned before {@code getOrLoad} was called. A load that is overtaken so is
- * not stored either.
+ * <p><b>Guarantee.</b> Among all JVMs that use the same Redis and keys, {@link #getOrLoad} runs one
+ * loader at a time per key. It never returns a value whose load began before a {@link #set} or
+ * {@link #delete} that had returned when {@code getOrLoad} was called. A load that is overtaken so
+ * is not stored either.
  *
- * <p><b>Limits.</b> Redis replicates asynchronously: after a failover it may have forgotten the
- * last writes, and entries that were deleted may be back until they expire. If a loader's JVM is
- * paused beyond its lease, or Redis fails, another JVM may run the loader too. While a key is being
- * loaded its mark {@code #lease:…} stands under it, and while it is held by {@link
- * CacheAside#update} the mark {@code #hold:…}; to every method here that is an absence, but other
- * programs that read the entries must skip what begins with {@code #}.
+ * <p><b>Limits.</b> Redis replicates asynchronously. A failover may lose the last writes, and bring
+ * deleted entries back until they expire. If a loader's JVM is paused beyond its lease, or Redis
+ * fails, another JVM may run the loader too.
+ *
+ * <p><b>Marks.</b> While a key is loaded {@code #lease:…} stands under it, and {@code #hold:…}
+ * while {@link CacheAside#update} holds it. To every method here that is an absence. Other programs
+ * that read the entries must skip what begins with {@code #}.
  *
  * <p><b>Keys</b> are written as they are, so a hash tag in one chooses its Cluster slot; {@link
  * CacheBuilder#encodeKeys} spreads them. They have {@linkplain CacheBuilder#maxKeyBytes 1,024
  * bytes} at most. What begins with {@code #group:}, {@code #in:}, {@code #near:}, {@code #lease:}
- * or {@code #hold:} is the cache's own and is refused, and so are a prefix and a key that lead to
- * where the other modules have their keys unless they are told otherwise: {@code idem:}, {@code
- * lock:}, {@code rl:} and {@code semaphore:}. Prefixes that you give to other modules must not
- * begin as this one does.
+ * or {@code #hold:} is the cache's own and is refused. So is what leads to the default keys of the
+ * other modules: {@code idem:}, {@code lock:}, {@code rl:} and {@code semaphore:}. Prefixes that
+ * you give to other modules must not begin as this one does.
  *
  * <p><b>Failure.</b> If Redis fails, {@code getOrLoad} loads without it, one load at a time per key
- * in this JVM, and counts that; all other methods throw the {@link JedisException}, after which a
+ * in this JVM, and counts that. All other methods throw the {@link JedisException}, after which a
  * write may or may not have happened. An entry that cannot be decoded to the type is a miss; the
  * first is logged as a warning, and all are counted.
  *
@@ -68,18 +68,19 @@ import redis.clients.jedis.util.Pool;
  * io.github.redistoolkit.json.JsonCodec} for what is tried, and for other mappers than Gson.
  *
  * <p><b>When classes change</b>, JVMs of both versions read the same entries for a while. A field
- * that an entry lacks is null or zero; one that the class lacks is ignored; one that was renamed is
- * both, unless {@code @SerializedName} names the old one as an alternate. An entry is undecodable,
- * so a miss that {@link #getOrLoad} loads anew, if it has a constant that the enum lacks (an added
- * one in the old JVMs, a removed one in the new), if a field no longer fits its type, or if the
- * constructor refuses it. Where the versions would replace each other's entries too often, give the
- * new one another prefix. This is how Gson reads; another mapper has rules of its own.
+ * that an entry lacks is null or zero, and one that the class lacks is ignored. One that was
+ * renamed is both, unless {@code @SerializedName} names the old one as an alternate. An entry is
+ * undecodable, so a miss that {@code getOrLoad} loads anew, if it has a constant that the enum
+ * lacks (an added one in the old JVMs, a removed one in the new), if a field no longer fits its
+ * type, or if the constructor refuses it. Where the versions would replace each other's entries too
+ * often, give the new one another prefix. This is how Gson reads; another mapper has its own rules.
  *
  * <p>Each method is one round trip, unless it says otherwise or the near cache answers.
- * Thread-safe. Make one per type and keep it. It owns no thread, unless it has a {@linkplain
- * CacheBuilder#nearCache near cache}. While a loader runs or a {@link CacheAside} writes, daemon
- * threads that all modules of this JVM share keep its lease or hold alive, over connections of
- * their own; they end about a second later. Closing it never closes the pool or client.
+ * Thread-safe. Make one per type and keep it. Closing it never closes the pool or client.
+ *
+ * <p>It owns no thread, unless it has a {@linkplain CacheBuilder#nearCache near cache}. Time is
+ * kept, and leases and holds are renewed, by daemon threads that all modules of this JVM share.
+ * They end by themselves within seconds once nothing is loaded or updated.
  *
  * @param <V> the type of the values; if it is mutable, every read gives a copy of its own
  */
@@ -867,9 +868,10 @@ public final class CacheService<V> implements AutoCloseable {
   }
 
   /**
-   * Ends the threads of this cache. The pool or client stays open, and the entries stay. Loads that
-   * are under way end normally, but their leases are no longer renewed. Every later call throws
-   * {@link IllegalStateException}, except for {@link #stats}. Closing again does nothing.
+   * Ends what this cache does in the background: its near cache, and the renewal of leases and
+   * holds. The pool or client stays open, and the entries stay. Loads and updates that are under
+   * way end normally. Every later call throws {@link IllegalStateException}, except for {@link
+   * #stats}. Closing again does nothing.
    */
   @Override
   public void close() {

@@ -1,28 +1,21 @@
 package io.github.redistoolkit.lock;
 
 import static org.hamcrest.MatcherAssert.assertThat;
-import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
-import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
-import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.exceptions.JedisDataException;
-import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * A Redis user who may not do all that a lock needs: no lock stays taken, no key stays for good.
@@ -30,20 +23,14 @@ import redis.clients.jedis.exceptions.JedisException;
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
     notByDefault = ClientKind.CLIENT)
-class LockPermissionIT {
-
-  private static final long LEASE_MILLIS = 60_000;
-  private static final String ME = "my-owner-id";
-  private static final String OTHER = "others-owner-id";
-
-  private final TestRedis redis;
+class LockPermissionIT extends PermissionSuite<LockPermissionIT.Found> {
 
   LockPermissionIT(TestRedis redis) {
-    this.redis = redis;
+    super(redis, Found.class);
   }
 
   /** In which state a request may find the lock. */
-  private enum Found {
+  enum Found {
     NEVER_USED,
     FREE,
     FREE_AND_PROMISED_TO_ONE_WHO_LEFT,
@@ -53,49 +40,25 @@ class LockPermissionIT {
     ANOTHERS
   }
 
-  /** Something that a lock sends as {@link #ME}. */
-  private interface Sent {
-    @CanIgnoreReturnValue
-    Object by(Requests requests);
+  @Override
+  Requests requests(TestRedis user, String name) {
+    return new Requests(user, name);
   }
 
-  private static Stream<Sent> everything() {
-    return Stream.of(
-        requests -> requests.acquire(ME, LEASE_MILLIS),
-        requests -> requests.wait(ME, LEASE_MILLIS, 2_000),
-        requests -> requests.release(ME, 0),
-        requests -> requests.commands().withdraw(ME),
-        requests -> requests.commands().extend(ME, LEASE_MILLIS, 1),
-        requests -> requests.renew(ME, LEASE_MILLIS, 2),
-        requests -> requests.awaitWake(1),
-        requests -> requests.commands().isLocked());
+  @Override
+  List<String> keys(String name) {
+    return List.of(Locks.key(name), Locks.key(name) + ":q");
+  }
+
+  @Override
+  boolean isHeldByOther(String name) {
+    return OTHER.equals(Locks.state(redis, name).owner());
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"evalsha", "get", "time", "set", "pexpire", "rpush", "ltrim", "blpop"})
   void whatAUserMayNotDoLeavesTheHolderAloneAndNoKeyWithoutATimeToLive(String command) {
-    List<String> refused = new ArrayList<>();
-    try (TestRedis restricted = redis.withoutCommands(command)) {
-      for (Found found : Found.values()) {
-        for (Sent sent : everything().toList()) {
-          String name = redis.unique("restricted");
-          prepare(found, name);
-          String holder = Locks.state(redis, name).owner();
-          try {
-            sent.by(new Requests(restricted, name));
-          } catch (JedisException e) {
-            refused.add(e.getMessage());
-            assertThat(e, is(instanceOf(JedisDataException.class)));
-          }
-          String why = found + " without " + command;
-          assertEachKeyExpires(why, name);
-          if (OTHER.equals(holder)) {
-            assertThat(why, Locks.state(redis, name).owner(), is(OTHER));
-          }
-        }
-      }
-    }
-    assertThat("the command is used", refused, is(not(empty())));
+    assertHarmlessWithout(command);
   }
 
   @Test
@@ -110,7 +73,8 @@ class LockPermissionIT {
     }
   }
 
-  private void prepare(Found found, String name) {
+  @Override
+  void prepare(Found found, String name, String without) {
     switch (found) {
       case NEVER_USED -> {}
       case FREE -> {
@@ -151,11 +115,5 @@ class LockPermissionIT {
 
   private void release(String name, String owner) {
     assertThat(new Requests(redis, name).release(owner, 0), is(true));
-  }
-
-  private void assertEachKeyExpires(String why, String name) {
-    for (String part : List.of("", ":q")) {
-      assertThat(why + part, redis.admin().pttl(Locks.key(name) + part), is(not(-1L)));
-    }
   }
 }

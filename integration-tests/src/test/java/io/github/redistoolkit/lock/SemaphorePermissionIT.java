@@ -1,32 +1,18 @@
 package io.github.redistoolkit.lock;
 
 import static org.hamcrest.MatcherAssert.assertThat;
-import static org.hamcrest.Matchers.containsString;
-import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
-import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
-import static org.hamcrest.Matchers.not;
-import static org.hamcrest.Matchers.startsWith;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import io.github.redistoolkit.lock.LockCommands.Claim;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import redis.clients.jedis.exceptions.JedisDataException;
-import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * A Redis user who may not do all that a semaphore needs: the other holders keep their permits, and
@@ -35,20 +21,14 @@ import redis.clients.jedis.exceptions.JedisException;
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
     notByDefault = ClientKind.CLIENT)
-class SemaphorePermissionIT {
-
-  private static final long LEASE_MILLIS = 60_000;
-  private static final String ME = "my-owner-id";
-  private static final String OTHER = "others-owner-id";
-
-  private final TestRedis redis;
+class SemaphorePermissionIT extends PermissionSuite<SemaphorePermissionIT.Found> {
 
   SemaphorePermissionIT(TestRedis redis) {
-    this.redis = redis;
+    super(redis, Found.class);
   }
 
   /** In which state a request may find the semaphore, of two permits. */
-  private enum Found {
+  enum Found {
     NEVER_USED,
     FREE,
     ONE_IS_ANOTHERS,
@@ -56,56 +36,37 @@ class SemaphorePermissionIT {
     MINE_AND_WAITED_FOR
   }
 
-  /** Something that a semaphore sends as {@link #ME}. */
-  private interface Sent {
-    @CanIgnoreReturnValue
-    Object by(Requests requests);
+  @Override
+  Requests requests(TestRedis user, String name) {
+    return PermitState.requests(user, name, 2);
   }
 
-  private static Stream<Sent> everything() {
-    return Stream.of(
-        requests -> requests.acquire(ME, LEASE_MILLIS),
-        requests -> requests.wait(ME, LEASE_MILLIS, 2_000),
-        requests -> requests.commands().release(new Claim(ME, 0, true, false), 0),
-        requests -> requests.commands().withdraw(ME),
-        requests -> requests.commands().extend(ME, LEASE_MILLIS, 1),
-        requests -> requests.renew(ME, LEASE_MILLIS, 2),
-        requests -> requests.commands().leases());
+  @Override
+  List<String> keys(String name) {
+    return List.of(PermitState.key(name), PermitState.key(name) + ":q");
+  }
+
+  @Override
+  boolean isHeldByOther(String name) {
+    return PermitState.of(redis, name).ends().containsKey(OTHER);
+  }
+
+  @Override
+  void prepare(Found found, String name, String without) {
+    prepare(found, name);
+    if (without.equals("hgetall")) {
+      // It is used only when something is over.
+      shorten(name);
+    }
   }
 
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "evalsha", "hmget", "exists", "time", "hset", "hdel", "hgetall", "pexpire", "rpush"
+        "evalsha", "hmget", "exists", "time", "hset", "hdel", "hgetall", "pexpire", "rpush", "blpop"
       })
   void whatAUserMayNotDoLeavesOtherHoldersAloneAndNoKeyWithoutATimeToLive(String command) {
-    List<String> refused = new ArrayList<>();
-    try (TestRedis restricted = redis.withoutCommands(command)) {
-      for (Found found : Found.values()) {
-        for (Sent sent : everything().toList()) {
-          String name = redis.unique("restricted");
-          prepare(found, name);
-          boolean others = PermitState.of(redis, name).ends().containsKey(OTHER);
-          if (command.equals("hgetall")) {
-            // It is used only when something is over.
-            shorten(name);
-          }
-          try {
-            sent.by(PermitState.requests(restricted, name, 2));
-          } catch (JedisException e) {
-            refused.add(e.getMessage());
-            assertThat(e, is(instanceOf(JedisDataException.class)));
-          }
-          String why = found + " without " + command;
-          for (String part : List.of("", ":q")) {
-            assertThat(why, redis.admin().pttl(PermitState.key(name) + part), is(not(-1L)));
-          }
-          assertThat(
-              why, PermitState.of(redis, name).ends().containsKey(OTHER) || !others, is(true));
-        }
-      }
-    }
-    assertThat("the command is used", refused, is(not(empty())));
+    assertHarmlessWithout(command);
   }
 
   @ParameterizedTest
@@ -141,12 +102,6 @@ class SemaphorePermissionIT {
       assertThat(after.last(), is(before.last()));
       assertThat(after.waitersMicros(), is(before.waitersMicros()));
     }
-  }
-
-  private static void assertRefused(String command, Executable request) {
-    JedisDataException e = assertThrows(JedisDataException.class, request);
-    assertThat(e.getMessage(), startsWith("NOPERM"));
-    assertThat(e.getMessage(), containsString(command.toUpperCase(Locale.ROOT)));
   }
 
   private void prepare(Found found, String name) {

@@ -19,7 +19,7 @@ record Requests(TestRedis redis, LockCommands commands) {
 
   /** Asks as one who waits if it is refused. */
   long wait(String owner, long leaseMillis, long waitMillis) {
-    return commands.acquire(owner, leaseMillis, waitMillis, LockCommands.NOT_WOKEN, new Sends());
+    return commands.acquire(owner, leaseMillis, waitMillis, 0, LockCommands.NOT_WOKEN, new Sends());
   }
 
   /** Releases what was acquired by one request that was answered. */

@@ -43,6 +43,7 @@ final class Acquisition {
   private final long leaseMillis;
   private final LockSettings settings;
   private final WaitingConnections connections;
+  private final long arrived;
   private final long start = System.nanoTime();
   private final long maxWaitNanos;
 
@@ -59,6 +60,10 @@ final class Acquisition {
   private boolean suspect;
 
   private boolean refused;
+
+  /** Whether it may count among those that wait, whom others let go first. */
+  private boolean counted;
+
   private int failures;
 
   Acquisition(
@@ -66,11 +71,13 @@ final class Acquisition {
       long leaseMillis,
       LockSettings settings,
       WaitingConnections connections,
+      long arrived,
       long maxWaitNanos) {
     this.commands = commands;
     this.leaseMillis = leaseMillis;
     this.settings = settings;
     this.connections = connections;
+    this.arrived = arrived;
     this.maxWaitNanos = maxWaitNanos;
   }
 
@@ -87,7 +94,11 @@ final class Acquisition {
   /** Asks until the lock is had or the time is over, at least once. */
   Optional<Lease> patiently() throws InterruptedException {
     try {
-      return askAndPause();
+      Optional<Lease> lease = askAndPause();
+      if (lease.isEmpty()) {
+        leave();
+      }
+      return lease;
     } catch (RuntimeException | InterruptedException | Error e) {
       withdraw(e);
       throw e;
@@ -128,9 +139,12 @@ final class Acquisition {
   private Reply askAsWaiter() {
     // Also before it has a seat: it asks for one only if it is refused, and then mostly gets it.
     boolean favoured = seat == null && refused;
-    return favoured
-        ? ask(0, LockCommands.PROMISED_OR_NOT)
-        : ask(Math.min(millisLeft(), WAITER_MEMORY_MILLIS), wake);
+    long wait = Math.min(millisLeft(), WAITER_MEMORY_MILLIS);
+    if (favoured) {
+      // Nobody can wake it; but who lets it go first must know of it.
+      return ask(commands.order() == Kind.Order.OPEN ? 0 : wait, LockCommands.PROMISED_OR_NOT);
+    }
+    return ask(wait, wake);
   }
 
   private Reply ask(long waitMillis, String wakeValue) {
@@ -151,16 +165,20 @@ final class Acquisition {
       throw e;
     } catch (LockStateException e) {
       outcomeUnknown = unknownBefore;
+      counted = false;
       throw e;
     }
   }
 
   private Reply replyTo(long waitMillis, String wakeValue, long asked) {
-    long reply = commands.acquire(owner, leaseMillis, waitMillis, wakeValue, sends);
+    long waited = TimeUnit.NANOSECONDS.toMillis(asked - arrived);
+    long reply = commands.acquire(owner, leaseMillis, waitMillis, waited, wakeValue, sends);
     if (reply < 0) {
       refused = true;
+      counted |= waitMillis > 0 && commands.order() != Kind.Order.OPEN;
       return new Reply(Optional.empty(), -1 - reply);
     }
+    counted = false;
     Claim claim = new Claim(owner, reply, refused, suspect || sends.anyUnanswered());
     if (System.nanoTime() - asked < Renewals.certainNanos(leaseMillis)) {
       Hold hold = Hold.of(commands, claim, leaseMillis, asked, settings);
@@ -224,7 +242,28 @@ final class Acquisition {
     }
     if (outcomeUnknown) {
       giveBack(owner, failure);
+    } else if (counted) {
+      try {
+        var unused = Interrupts.complete(this::stopWaiting);
+      } catch (JedisException e) {
+        failure.addSuppressed(e);
+      }
     }
+  }
+
+  /** Keeps nobody out any more. That ends by itself soon, so it need not succeed. */
+  private void leave() {
+    try {
+      boolean unused = counted && stopWaiting();
+    } catch (JedisException e) {
+      if (!Failures.isPassing(e)) {
+        throw e;
+      }
+    }
+  }
+
+  private boolean stopWaiting() {
+    return suspect ? commands.withdraw(owner) : commands.leave(owner);
   }
 
   private void giveBack(String grantee, Throwable failure) {

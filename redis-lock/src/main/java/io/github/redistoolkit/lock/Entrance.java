@@ -2,12 +2,14 @@ package io.github.redistoolkit.lock;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.Arguments;
+import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * The way to the leases on one name, whatever {@linkplain Kind kind} they are of: at once, or in
@@ -56,7 +58,7 @@ final class Entrance {
   /** Asks once, also if the thread is interrupted. */
   Optional<Lease> tryAcquire() {
     long start = System.nanoTime();
-    return told(acquisition(0).once(), start);
+    return told(acquisition(start, 0).once(), start);
   }
 
   /** Waits for it if need be; asks once if there is no time for that. */
@@ -71,7 +73,8 @@ final class Entrance {
     if (Thread.interrupted()) {
       throw new InterruptedException();
     }
-    return maxWaitNanos <= 0 ? acquisition(0).once() : inTurn(System.nanoTime(), maxWaitNanos);
+    long start = System.nanoTime();
+    return maxWaitNanos <= 0 ? acquisition(start, 0).once() : inTurn(start, maxWaitNanos);
   }
 
   /** Waits for it if need be, or throws. */
@@ -82,14 +85,34 @@ final class Entrance {
   }
 
   private Optional<Lease> inTurn(long start, long maxWaitNanos) throws InterruptedException {
+    if (commands.order() == Kind.Order.IN_TURNS_SHARED
+        && queue.availablePermits() == 0
+        && !queue.hasQueuedThreads()) {
+      Optional<Lease> lease = beside(start);
+      if (lease.isPresent()) {
+        return lease;
+      }
+    }
     if (!queue.tryAcquire(maxWaitNanos, TimeUnit.NANOSECONDS)) {
       // Whether all was held or Redis not there, nobody but Redis can say.
-      return acquisition(0).patiently();
+      return acquisition(start, 0).patiently();
     }
     try {
-      return acquisition(maxWaitNanos - (System.nanoTime() - start)).patiently();
+      return acquisition(start, maxWaitNanos - (System.nanoTime() - start)).patiently();
     } finally {
       queue.release();
+    }
+  }
+
+  /** Asks beside the one that is first, which need not wait: what several may have at a time. */
+  private Optional<Lease> beside(long start) {
+    try {
+      return acquisition(start, 0).once();
+    } catch (JedisException e) {
+      if (!Failures.isPassing(e)) {
+        throw e;
+      }
+      return Optional.empty();
     }
   }
 
@@ -105,8 +128,8 @@ final class Entrance {
     return lease;
   }
 
-  private Acquisition acquisition(long maxWaitNanos) {
-    return new Acquisition(commands, leaseMillis, settings, connections, maxWaitNanos);
+  private Acquisition acquisition(long arrived, long maxWaitNanos) {
+    return new Acquisition(commands, leaseMillis, settings, connections, arrived, maxWaitNanos);
   }
 
   /** Returns a wait, which has no end if it is longer than can be counted. */

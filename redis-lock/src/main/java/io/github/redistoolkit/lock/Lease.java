@@ -10,8 +10,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A lease on a lock, or on one permit of a semaphore, until it is released or its time passes. Of a
- * lock there is at most one at a time, of a semaphore as many as it has permits; where this speaks
- * of the lock, the permit is meant as well.
+ * lock there is at most one at a time, of a semaphore as many as it has permits, of a read-write
+ * lock one for writing or any number for reading; where this speaks of the lock, each of these is
+ * meant as well.
  *
  * <p>It is <em>held</em> until it is released, its time passes, Redis says that it is somebody
  * else's, or {@code maxHold} of {@link #keepAlive} is over. Unless it was released it is then
@@ -45,7 +46,8 @@ public final class Lease implements AutoCloseable {
   /**
    * Returns what is locked.
    *
-   * @return the name given to the {@link RedisLock} or {@link RedisSemaphore}
+   * @return the name given to the {@link RedisLock}, {@link RedisSemaphore} or {@link
+   *     RedisReadWriteLock}
    */
   public String name() {
     return hold.name();
@@ -58,7 +60,9 @@ public final class Lease implements AutoCloseable {
    * is safe from holders that do not know yet that they have lost the lock.
    *
    * <p>Of a semaphore there are several holders, each with a token of its own: there it tells the
-   * leases apart, and is no reason to refuse a lesser one.
+   * leases apart, and is no reason to refuse a lesser one. Of a read-write lock, what was said
+   * holds of the leases for writing; that of one for reading is greater than those of all writers
+   * before it and less than those of all after it.
    *
    * <p>The token is the greater of the previous one plus 1 and the Redis server's clock in
    * microseconds. So it also rises when Redis has lost its data or failed over to a replica that

@@ -22,7 +22,7 @@ import redis.clients.jedis.exceptions.JedisException;
  *
  * <p>Its state is the key {@code lock:{name}}, below a prefix if there is one. Waiters block on a
  * list, {@code lock:{name}:q}, to which a release pushes an element, and which is there for two
- * seconds at most.
+ * seconds at most. Two kinds may share a state, and have a list each.
  */
 final class LockCommands {
 
@@ -46,14 +46,18 @@ final class LockCommands {
   private final String shownName;
   private final String key;
   private final String wakeKey;
+  private final List<String> releaseKeys;
 
   LockCommands(RedisAccess redis, Kind kind, String prefix, String name) {
     this.redis = redis;
     this.kind = kind;
     this.name = name;
-    this.key = prefix + kind.word() + ":" + RedisKeys.hashTag(name, "name");
+    this.key = prefix + kind.key() + ":" + RedisKeys.hashTag(name, "name");
     this.shownName = EventLog.escape(name);
-    this.wakeKey = key + ":q";
+    this.wakeKey = key + ":" + kind.queue();
+    List<String> keys = new ArrayList<>(List.of(key));
+    kind.queues().forEach(queue -> keys.add(key + ":" + queue));
+    this.releaseKeys = List.copyOf(keys);
   }
 
   /**
@@ -72,6 +76,10 @@ final class LockCommands {
 
   String name() {
     return name;
+  }
+
+  Kind.Order order() {
+    return kind.order();
   }
 
   /** What it is, for messages. */
@@ -97,8 +105,20 @@ final class LockCommands {
     return wakeKey;
   }
 
-  /** Returns the token, or, refused, -1 minus the ms for which the lock is held at most. */
-  long acquire(String owner, long leaseMillis, long waitMillis, String wake, Sends sends) {
+  /**
+   * Returns the token, or, refused, -1 minus the ms for which the lock is held at most.
+   *
+   * @param waitMillis for how long the caller will wait if it is refused
+   * @param waitedMillis for how long it has
+   * @param wake by which element it was woken
+   */
+  long acquire(
+      String owner,
+      long leaseMillis,
+      long waitMillis,
+      long waitedMillis,
+      String wake,
+      Sends sends) {
     List<String> args =
         withFacts(
             owner,
@@ -107,6 +127,9 @@ final class LockCommands {
             String.valueOf(waitMillis),
             wake,
             String.valueOf(leaseMillis + MEMORY_MILLIS));
+    if (kind.order() != Kind.Order.OPEN) {
+      args.add(String.valueOf(waitedMillis));
+    }
     try {
       return number(kind.acquire().run(redis, List.of(key), args, sends));
     } catch (JedisDataException e) {
@@ -138,13 +161,19 @@ final class LockCommands {
     return release(new Claim(owner, 0, false, true), 0);
   }
 
+  /** Counts no more among those that wait. */
+  @CanIgnoreReturnValue
+  boolean leave(String owner) {
+    return release(new Claim(owner, 0, false, false), 0);
+  }
+
   private long release(Claim claim, String how, long keepMillis, Sends sends) {
     try {
       return number(
           kind.release()
               .run(
                   redis,
-                  how.equals("wake") ? List.of(key, wakeKey) : List.of(key),
+                  how.equals("wake") ? releaseKeys : List.of(key),
                   releaseArgs(claim, how, keepMillis, ""),
                   sends));
     } catch (JedisDataException e) {
@@ -170,8 +199,7 @@ final class LockCommands {
 
   /** What a release says that is sent in the background. */
   Renewable.Request releaseRequest(Claim claim) {
-    return new Renewable.Request(
-        kind.release(), List.of(key, wakeKey), releaseArgs(claim, "wake", 0, ""));
+    return new Renewable.Request(kind.release(), releaseKeys, releaseArgs(claim, "wake", 0, ""));
   }
 
   private List<String> releaseArgs(Claim claim, String how, long keepMillis, String memory) {
@@ -185,7 +213,7 @@ final class LockCommands {
   }
 
   private List<String> withFacts(String... args) {
-    List<String> all = new ArrayList<>(args.length + kind.facts().size() + 1);
+    List<String> all = new ArrayList<>(args.length + kind.facts().size() + 2);
     Collections.addAll(all, args);
     all.addAll(kind.facts());
     return all;
@@ -251,7 +279,7 @@ final class LockCommands {
             "key "
                 + EventLog.escape(key)
                 + " does not hold the state of a "
-                + kind.word()
+                + kind.state()
                 + ": delete it",
             failure)
         : failure;

@@ -3,7 +3,8 @@ package io.github.redistoolkit.lock;
 import java.time.Duration;
 
 /**
- * Told what becomes of locks and of permits, for figures and logs. Override what is of interest.
+ * Told what becomes of locks of all kinds and of permits, for figures and logs. Override what is of
+ * interest.
  *
  * <p>Called by the thread that acquires or releases, so it must not take long; a loss is told by
  * another thread. What it throws is logged and goes no further. Thread-safe if it is given to more

@@ -21,6 +21,11 @@ record LockSettings(long keepAtLeastNanos, LockListener listener) {
 
   static final LockSettings NONE = new LockSettings(0, NOBODY);
 
+  /** The same without a minimum hold. */
+  LockSettings withoutMinimum() {
+    return keepAtLeastNanos == 0 ? this : new LockSettings(0, listener);
+  }
+
   static String requirePrefix(String prefix) {
     Objects.requireNonNull(prefix, "prefix");
     if (prefix.indexOf('{') >= 0 || prefix.indexOf('}') >= 0) {

@@ -1,7 +1,7 @@
 package io.github.redistoolkit.lock;
 
 /**
- * Thrown when the key of a lock or semaphore holds text that is not its state, or numbers that it
+ * Thrown when the key of a lock of any kind holds text that is not its state, or numbers that it
  * cannot have: something else has written there. Nothing is changed, and no call waits for it to
  * end; the key has to be deleted, or another prefix taken.
  */

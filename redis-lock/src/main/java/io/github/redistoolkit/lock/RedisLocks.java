@@ -19,8 +19,8 @@ import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
 /**
- * Makes locks and semaphores for names that are known only when they are needed, such as one per
- * order.
+ * Makes locks, semaphores and read-write locks for names that are known only when they are needed,
+ * such as one per order.
  *
  * <p>Those of one name share what orders their waiting threads, so that only the first of these
  * talks to Redis, however many objects there are. A name that is not in use any more leaves nothing
@@ -33,8 +33,9 @@ import redis.clients.jedis.util.Pool;
  * }
  * }</pre>
  *
- * <p>The guarantees, limits and failures are those of {@link RedisLock} and {@link RedisSemaphore}.
- * Thread-safe; keep one for each pool or client. It owns no thread and needs no closing.
+ * <p>The guarantees, limits and failures are those of {@link RedisLock}, {@link RedisSemaphore} and
+ * {@link RedisReadWriteLock}. Thread-safe; keep one for each pool or client. It owns no thread and
+ * needs no closing.
  */
 public final class RedisLocks {
 
@@ -194,6 +195,31 @@ public final class RedisLocks {
     forgetUnused();
     return new RedisSemaphore(
         redis, prefix, name, permits, lease, settings, queueOf("semaphore:" + name));
+  }
+
+  /**
+   * Returns the read-write lock of a name. Makes no I/O.
+   *
+   * @param name what to lock; any text but the empty one. A read-write lock is not the lock of the
+   *     same name.
+   * @param lease how long a lease lasts unless it is extended or kept alive, from 1 ms to 365 days,
+   *     counted in whole milliseconds
+   * @return the read-write lock
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code name} is empty or has an unpaired surrogate, or
+   *     {@code lease} is out of range
+   */
+  public RedisReadWriteLock readWriteLock(String name, Duration lease) {
+    Objects.requireNonNull(name, "name");
+    forgetUnused();
+    return new RedisReadWriteLock(
+        redis,
+        prefix,
+        name,
+        lease,
+        settings,
+        queueOf("rwlock-read:" + name),
+        queueOf("rwlock-write:" + name));
   }
 
   /**

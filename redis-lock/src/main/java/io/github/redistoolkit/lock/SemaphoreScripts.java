@@ -86,18 +86,26 @@ final class SemaphoreScripts {
       end
       """;
 
-  private static final String TTL =
+  /** How long all of it matters, in ms. */
+  static final String TTL =
       """
       local ttl = string.format('%.0f',
           memory + (math.max(0, last - now) + math.max(0, token - now)) / 1000)
       """;
 
   /** Asked before anything is written by what would fail in the midst of it. */
-  private static final String MAY_DROP =
+  static final String MAY_DROP =
       """
       if #gone > 0 and not redis.acl_check_cmd('HDEL', KEYS[1], 'x') then
-        return redis.error_reply(
-            'NOPERM this user has no permissions to run HDEL on a semaphore')
+        return redis.error_reply('NOPERM this user has no permissions to run HDEL on the state')
+      end
+      """;
+
+  /** The same, by what would leave a new key without a time to live. */
+  static final String MAY_EXPIRE =
+      """
+      if not redis.acl_check_cmd('PEXPIRE', KEYS[1], 1) then
+        return redis.error_reply('NOPERM this user has no permissions to run PEXPIRE on the state')
       end
       """;
 
@@ -195,12 +203,8 @@ final class SemaphoreScripts {
                 end
                 return -1 - refused
               end
-
-              if not redis.acl_check_cmd('PEXPIRE', KEYS[1], 1) then
-                return redis.error_reply(
-                    'NOPERM this user has no permissions to run PEXPIRE on a semaphore')
-              end
               """
+              + MAY_EXPIRE
               + MAY_DROP
               + """
               local ends = now + ARGV[2] * 1000
@@ -255,9 +259,10 @@ final class SemaphoreScripts {
                 end
                 held = held - 1
                 survey = survey or (stop >= last and move ~= '0')
-              elseif not state and not redis.acl_check_cmd('PEXPIRE', KEYS[1], 1) then
-                return redis.error_reply(
-                    'NOPERM this user has no permissions to run PEXPIRE on a semaphore')
+              elseif not state then
+              """
+              + MAY_EXPIRE
+              + """
               end
               if survey then
               """

@@ -1,0 +1,14 @@
+package io.github.redistoolkit.lock;
+
+import io.github.redistoolkit.testing.LeastPrivilege;
+import io.github.redistoolkit.testing.TestRedis;
+
+/** The same, as a user who may do no more than the documentation says that such locks need. */
+class ReadWriteLeastPrivilegeIT extends ReadWriteIT {
+
+  ReadWriteLeastPrivilegeIT(TestRedis redis) {
+    super(
+        LeastPrivilege.of(
+            redis, "redis-lock", "redis-lock with read-write locks, besides", "~tenant:rwlock:*"));
+  }
+}

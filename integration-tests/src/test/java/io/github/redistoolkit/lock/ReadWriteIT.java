@@ -328,7 +328,7 @@ class ReadWriteIT {
   void aLeaseIsKeptAliveAndItsLossIsToldOnceByItsWord() {
     String name = redis.unique("kept");
     for (String word : List.of("read", "write")) {
-      RedisReadWriteLock lock = lock(name, Duration.ofMillis(600));
+      RedisReadWriteLock lock = lock(name, Duration.ofSeconds(2));
       AtomicInteger losses = new AtomicInteger();
       FreshLog.of(RedisLock.class);
       try (CapturedLog log = new CapturedLog()) {

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
@@ -107,6 +108,35 @@ public final class History {
                 if (next.receivedNanos() - longest.receivedNanos() > 0) {
                   longest = next;
                 }
+              }
+            });
+    return violations;
+  }
+
+  /**
+   * Nobody beside one who is alone: no event of the one kind overlaps one of the other kind and of
+   * the same subject. The times of an event are as for {@link #overlaps}.
+   *
+   * @return what is wrong; empty if nothing is
+   */
+  public List<String> intrusions(String alone, String other) {
+    List<String> violations = new ArrayList<>();
+    bySubject(alone, other)
+        .forEach(
+            (subject, holders) -> {
+              List<Event> inOrder =
+                  holders.stream().sorted(Comparator.comparingLong(Event::sentNanos)).toList();
+              Map<String, Event> longest = new HashMap<>();
+              for (Event next : inOrder) {
+                Event beside = longest.get(next.kind().equals(alone) ? other : alone);
+                if (beside != null && next.sentNanos() - beside.receivedNanos() < 0) {
+                  violations.add(
+                      subject + " was held by " + beside.value() + " and " + next.value());
+                }
+                longest.merge(
+                    next.kind(),
+                    next,
+                    (one, two) -> one.receivedNanos() - two.receivedNanos() > 0 ? one : two);
               }
             });
     return violations;

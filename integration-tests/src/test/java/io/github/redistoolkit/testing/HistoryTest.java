@@ -33,6 +33,21 @@ class HistoryTest {
   }
 
   @Test
+  void whoeverIsBesideOneWhoIsAloneIntrudesWhicheverOfThemWasFirst() {
+    history.add("read", "index", "a", 0, 10);
+    history.add("read", "index", "b", 5, 6);
+    history.add("written", "index", "c", 10, 20);
+    history.add("read", "other", "d", 12, 14);
+    history.add("written", "index", "e", 15, 16);
+    assertThat(history.intrusions("written", "read"), is(empty()));
+    history.add("read", "index", "f", 19, 30);
+    history.add("written", "index", "g", 29, 40);
+    assertThat(
+        history.intrusions("written", "read"),
+        contains("index was held by c and f", "index was held by f and g"));
+  }
+
+  @Test
   void asManyHoldersAsAllowedAreNoCrowdAlsoIfOneFollowsAnotherAtOnce() {
     history.add("held", "permit", "a", 0, 10);
     history.add("held", "permit", "b", 5, 20);

@@ -50,8 +50,8 @@ import redis.clients.jedis.util.Pool;
  * CacheBuilder#encodeKeys} spreads them. They have {@linkplain CacheBuilder#maxKeyBytes 1,024
  * bytes} at most. What begins with {@code #group:}, {@code #in:}, {@code #near:}, {@code #lease:}
  * or {@code #hold:} is the cache's own and is refused. So is what leads to the default keys of the
- * other modules: {@code idem:}, {@code lock:}, {@code rl:} and {@code semaphore:}. Prefixes that
- * you give to other modules must not begin as this one does.
+ * other modules: {@code idem:}, {@code lock:}, {@code rl:}, {@code rwlock:} and {@code semaphore:}.
+ * Prefixes that you give to other modules must not begin as this one does.
  *
  * <p><b>Failure.</b> If Redis fails, {@code getOrLoad} loads without it, one load at a time per key
  * in this JVM, and counts that. All other methods throw the {@link JedisException}, after which a

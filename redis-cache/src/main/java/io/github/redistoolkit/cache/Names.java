@@ -19,7 +19,8 @@ final class Names {
       List.of("#group:", "#in:", "#near:", "#lease:", "#hold:");
 
   /** What begins the keys of the other modules of the toolkit, unless they are told otherwise. */
-  private static final List<String> OTHERS = List.of("idem:", "lock:", "rl:", "semaphore:");
+  private static final List<String> OTHERS =
+      List.of("idem:", "lock:", "rl:", "rwlock:", "semaphore:");
 
   private final String prefix;
   private final Writing writing;

@@ -16,6 +16,7 @@ import io.github.redistoolkit.json.JsonCodec;
 import io.github.redistoolkit.lock.Lease;
 import io.github.redistoolkit.lock.RedisLock;
 import io.github.redistoolkit.lock.RedisLocks;
+import io.github.redistoolkit.lock.RedisReadWriteLock;
 import io.github.redistoolkit.micrometer.CacheMetrics;
 import io.github.redistoolkit.micrometer.LockMetrics;
 import io.github.redistoolkit.micrometer.RateLimiterMetrics;
@@ -75,6 +76,7 @@ class ReadmeIT {
     "lock:{resource:123}",
     "lock:{resource:123}:s",
     "lock:{resource:123}:q",
+    "rwlock:{index:7}",
     "rl:api:{user-123}"
   };
 
@@ -85,6 +87,7 @@ class ReadmeIT {
   private final Table database = new Table();
   private final Table store = database;
   private final List<Order> charged = new ArrayList<>();
+  private final List<Order> searched = new ArrayList<>();
   private final List<Long> refused = new ArrayList<>();
   private final BlockingQueue<UserEvent> handled = new LinkedBlockingQueue<>();
 
@@ -111,7 +114,12 @@ class ReadmeIT {
       assertThat(block.group(1), here.contains(comparable(block.group(1))), is(true));
       examples++;
     }
-    assertThat(examples, is(10));
+    assertThat(examples, is(11));
+  }
+
+  private void search(Order wanted, Duration most) {
+    assertThat(most, is(greaterThan(Duration.ZERO)));
+    searched.add(wanted);
   }
 
   /** What users of another library are to write instead. What they have is of that library. */
@@ -180,6 +188,20 @@ class ReadmeIT {
     }
 
     assertThat(store.tokens.get("balance"), is(greaterThan(0L)));
+  }
+
+  @Test
+  void readWriteLock() throws InterruptedException {
+    RedisReadWriteLock index = new RedisReadWriteLock(pool, "index:7", Duration.ofSeconds(30));
+    try (Lease reading = index.readLock().acquire(Duration.ofSeconds(10))) {
+      search(order, reading.remaining());
+    }
+    try (Lease writing = index.writeLock().acquire(Duration.ofSeconds(10))) {
+      store.write("index", writing.token());
+    }
+
+    assertThat(searched, contains(order));
+    assertThat(store.tokens.get("index"), is(greaterThan(0L)));
   }
 
   @Test

@@ -83,8 +83,10 @@ record PermitState(
   private static PermitState read(UnifiedJedis admin, String key) {
     String now = (String) admin.eval(NOW, List.of(key), List.of());
     Map<String, String> fields = new HashMap<>(admin.hgetAll(key));
-    String state = Objects.requireNonNullElse(fields.remove("s"), "0 0 0 0 0 0");
-    List<String> words = List.of(state.split(" "));
+    String state = Objects.requireNonNullElse(fields.remove("s"), "0");
+    // The token alone if there is nothing else to say.
+    List<String> words =
+        List.of((state.contains(" ") ? state : state + " 0 0 0 0 0").split(" ", -1));
     Map<String, Long> ends = new HashMap<>();
     Map<String, Long> marks = new HashMap<>();
     fields.forEach(

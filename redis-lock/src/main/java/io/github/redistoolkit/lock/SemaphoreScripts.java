@@ -7,7 +7,7 @@ import io.github.redistoolkit.core.LuaScript;
  * number of permits, and give the same replies; for how long nobody may have it yet is not used.
  *
  * <p>One hash holds all of its state. Its field {@code s} is <code>token waiters held first last
- * due</code> and then promises:
+ * due</code> and then promises, or the token alone if there is nothing else to say:
  *
  * <ul>
  *   <li>{@code token}: of the last lease; {@code waiters}: until when somebody waits;
@@ -47,10 +47,13 @@ final class SemaphoreScripts {
       local stop, move, mine
       local sound = state or redis.call('EXISTS', KEYS[1]) == 0
       if state then
-        token, waiters, held, first, last, due, promises =
-            string.match(state, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)(.*)$')
-        token, held, first = tonumber(token), tonumber(held), tonumber(first)
-        last, due = tonumber(last), tonumber(due)
+        token = tonumber(string.match(state, '^%d+$'))
+        if not token then
+          token, waiters, held, first, last, due, promises =
+              string.match(state, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)(.*)$')
+          token, held, first = tonumber(token), tonumber(held), tonumber(first)
+          last, due = tonumber(last), tonumber(due)
+        end
         sound = token and token <= 9007199254740000 and held <= 100000 and first <= last
             and last - now <= 31622400000000 and due - now <= 31622400000000
       end
@@ -112,9 +115,12 @@ final class SemaphoreScripts {
   /** Writes the state, drops what is over, and keeps all as long as it matters. */
   private static final String WRITE =
       """
-      redis.call('HSET', KEYS[1], 's',
-          string.format('%.0f %s %.0f %.0f %.0f %.0f%s', token, waiters, held, first, last, due,
-              promises))
+      local text = string.format('%.0f', token)
+      if held + due > 0 or waiters ~= '0' or promises ~= '' then
+        text = string.format('%s %s %.0f %.0f %.0f %.0f%s', text, waiters, held, first, last, due,
+            promises)
+      end
+      redis.call('HSET', KEYS[1], 's', text)
       for _, field in ipairs(gone) do
         redis.call('HDEL', KEYS[1], field)
       end

@@ -175,6 +175,11 @@ public record Limit(Kind kind, long permits, Duration period, long refill, int s
     return permits <= slots ? 1 : (periodMicros() + slots - 1) / slots;
   }
 
+  /** How many permits are granted in a period, however many are asked for. */
+  long perPeriod() {
+    return kind == Kind.SLIDING_WINDOW ? permits : refill;
+  }
+
   /** What the script needs to know beside the permits: the grain of a log, or the refill. */
   long rate() {
     return kind == Kind.SLIDING_WINDOW ? grainMicros() : refill;

@@ -6,9 +6,12 @@ import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -36,8 +39,14 @@ final class PermitsAhead {
 
   private final long most;
   private final long holdNanos;
+  private final int number = ThreadLocalRandom.current().nextInt(1, Integer.MAX_VALUE);
+
+  /** What is shared fairly: what the limit of the lowest rate grants in its period. */
+  private final long shared;
+
+  private final long periodNanos;
   private final Redis redis;
-  private final Ticker ticker;
+  private final Time time;
   private final ConcurrentHashMap<String, Share> shares = new ConcurrentHashMap<>();
 
   /** What is asked of Redis. */
@@ -50,11 +59,40 @@ final class PermitsAhead {
     void giveBack(DecisionScript.Subject subject, long permits);
   }
 
-  PermitsAhead(long most, Duration hold, Redis redis, Ticker ticker) {
+  /** The time by which permits are held, and what has to be done later. */
+  interface Time extends Ticker {
+
+    /** The system's. What is done later is done by a daemon thread. */
+    Time SYSTEM =
+        new Time() {
+          @Override
+          public long nanoTime() {
+            return System.nanoTime();
+          }
+
+          @Override
+          public void at(long nanos, Runnable task) {
+            var unused = Alarms.shared().at(nanos, () -> GIVING_BACK.execute(task));
+          }
+        };
+
+    /** Does something that may ask Redis, once {@link #nanoTime} is so late. */
+    void at(long nanos, Runnable task);
+  }
+
+  PermitsAhead(long most, Duration hold, List<Limit> limits, Redis redis, Time time) {
     this.most = most;
     this.holdNanos = hold.toNanos();
+    Limit lowest =
+        limits.stream()
+            .min(
+                Comparator.comparingDouble(
+                    limit -> (double) limit.perPeriod() / limit.periodMicros()))
+            .orElseThrow();
+    this.shared = lowest.perPeriod();
+    this.periodNanos = lowest.period().toNanos();
     this.redis = redis;
-    this.ticker = ticker;
+    this.time = time;
   }
 
   /** Takes permits from those that are here, or asks Redis for them and for more. */
@@ -89,7 +127,7 @@ final class PermitsAhead {
   }
 
   private void forgetIdle() {
-    long now = ticker.nanoTime();
+    long now = time.nanoTime();
     shares.values().removeIf(share -> share.isIdle(now));
   }
 
@@ -131,7 +169,7 @@ final class PermitsAhead {
 
     /** When Redis was asked last, and for how many permits anybody has asked since. */
     @GuardedBy("lock")
-    private long asked = ticker.nanoTime();
+    private long asked = time.nanoTime();
 
     @GuardedBy("lock")
     private long wanted;
@@ -148,12 +186,19 @@ final class PermitsAhead {
     @GuardedBy("lock")
     private @Nullable JedisException failure;
 
+    @GuardedBy("lock")
+    private final RecentSum demand = new RecentSum(periodNanos, time.nanoTime());
+
+    @GuardedBy("lock")
+    private final RecentSum taken = new RecentSum(periodNanos, time.nanoTime());
+
     Decision take(DecisionScript.Subject subject) {
       long before = questions.get();
       lock.lock();
       try {
-        long now = ticker.nanoTime();
+        long now = time.nanoTime();
         wanted += subject.permits();
+        demand.add(subject.permits(), now);
         if (last != null && now - until < 0 && available >= subject.permits()) {
           available -= subject.permits();
           return Decision.fromAhead(last, available);
@@ -187,15 +232,18 @@ final class PermitsAhead {
       refusal = null;
       failure = null;
       questions.incrementAndGet();
+      taken.add(-back, now);
+      Request.Taker taker = new Request.Taker(number, taken.at(now), demand.at(now), shared);
       Booking booking;
       try {
-        booking = redis.decide(subject, Request.takeAhead(extra, holdNanos / 1000, back));
+        booking = redis.decide(subject, Request.takeAhead(extra, holdNanos / 1000, back, taker));
       } catch (JedisException e) {
         failure = Failures.isPassing(e) ? e : null;
         throw e;
       }
       Decision decision = booking.decision();
       if (decision.allowed()) {
+        taken.add(booking.granted(), now);
         available = booking.granted() - subject.permits();
         until = now + holdNanos;
         last = decision;
@@ -217,7 +265,7 @@ final class PermitsAhead {
     private void giveBackLater(DecisionScript.Subject subject) {
       if (available > 0 && !alarmed) {
         alarmed = true;
-        var unused = Alarms.shared().at(until, () -> GIVING_BACK.execute(() -> giveBack(subject)));
+        time.at(until, () -> giveBack(subject));
       }
     }
 
@@ -226,11 +274,12 @@ final class PermitsAhead {
       lock.lock();
       try {
         alarmed = false;
-        if (ticker.nanoTime() - until < 0) {
+        if (time.nanoTime() - until < 0) {
           giveBackLater(subject);
         } else {
           back = available;
           available = 0;
+          taken.add(-back, time.nanoTime());
         }
       } finally {
         lock.unlock();

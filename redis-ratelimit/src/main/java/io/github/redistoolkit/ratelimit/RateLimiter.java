@@ -99,7 +99,7 @@ public final class RateLimiter {
   private final Supplier<String> clock;
   private final Supplier<String> calls;
   private final boolean plainly;
-  private final Ticker ticker = Ticker.system();
+  private final Ticker ticker;
   private final @Nullable RateLimiterListener listener;
   private final @Nullable Denials denials;
   private final @Nullable PermitsAhead ahead;
@@ -148,12 +148,14 @@ public final class RateLimiter {
     this.clock = builder.clock;
     this.calls = builder.calls;
     this.plainly = builder.plainly;
+    this.ticker = builder.time;
     this.listener = builder.listener;
     this.denials = builder.mostDenials == 0 ? null : new Denials(builder.mostDenials, ticker);
     this.ahead =
         builder.mostAhead == 0
             ? null
-            : new PermitsAhead(builder.mostAhead, builder.hold, new AskedAhead(), ticker);
+            : new PermitsAhead(
+                builder.mostAhead, builder.hold, limits, new AskedAhead(), builder.time);
   }
 
   /**
@@ -680,6 +682,7 @@ public final class RateLimiter {
     private Supplier<String> clock = () -> "";
     private Supplier<String> calls = CallNames::next;
     private boolean plainly = true;
+    private PermitsAhead.Time time = PermitsAhead.Time.SYSTEM;
     private @Nullable RateLimiterListener listener;
     private int mostDenials;
     private long mostAhead;
@@ -808,21 +811,30 @@ public final class RateLimiter {
     }
 
     /**
-     * Takes permits of busy ids ahead: as many in one decision as callers of this JVM have lately
-     * asked for in the time {@code hold}, handed out here without a round trip. For ids that one
-     * Redis server cannot decide about often enough, such as a limit on a whole API.
+     * Takes permits of busy ids ahead: for ids that one Redis server cannot decide about often
+     * enough, such as a limit on a whole API. One decision takes as many as callers of this JVM
+     * have lately asked for in the time {@code hold}. They are handed out here without a round
+     * trip.
      *
-     * <p>No window holds more than the limit: a permit counts from when it is taken until a window
-     * after {@code hold} has passed, so all permits of such an id, of other JVMs too, come back
-     * late by up to {@code hold}. What was not used by then is given back, by a daemon thread. At
-     * most {@code mostIdle} permits of an id lie idle in this JVM, and never more than half of what
-     * was left when they were taken, so that others find some. Those of a JVM that dies come back
-     * by themselves. Refusals are remembered as with {@link #denyCache}, which is not needed
-     * beside.
+     * <p><b>Never too many.</b> No window holds more than the limit. A permit counts from when it
+     * is taken until a window after {@code hold} has passed. So all permits of such an id, of other
+     * JVMs too, come back late by up to {@code hold}.
      *
-     * <p>{@link Decision#remaining} and the states of the limits are as Redis told them last. Only
-     * {@code tryAcquire} without a wait takes permits ahead. {@link RateLimiter#reset} through
-     * another limiter does not make this one forget what it has taken.
+     * <p><b>Idle permits.</b> At most {@code mostIdle} permits of an id lie idle in this JVM. What
+     * was not used within {@code hold} is given back, by a daemon thread; what a JVM had that died
+     * comes back by itself. A JVM that knows of no other takes at most half of what is left.
+     *
+     * <p><b>Fair shares.</b> If all together want more than there is, each limiter that takes ahead
+     * gets the same part of the limit, and who wants less gets that. A limiter that has its part is
+     * refused, though permits are left, as long as others use theirs up; they keep a right to them
+     * for {@code 2 × hold} after they asked. Parts are those of one period, of the limit with the
+     * lowest rate; up to 65 limiters on one id are told apart. Limiters that do not take ahead are
+     * not held back. Give all the same {@code hold}.
+     *
+     * <p>Refusals are remembered as with {@link #denyCache}, which is not needed beside. {@link
+     * Decision#remaining} and the states of the limits are as Redis told them last. Only {@code
+     * tryAcquire} without a wait takes permits ahead. {@link RateLimiter#reset} through another
+     * limiter does not make this one forget what it has taken.
      *
      * @param mostIdle from 1 to 10⁹
      * @param hold from 1 ms to 1 s, not longer than any window or period of a limit
@@ -842,6 +854,13 @@ public final class RateLimiter {
     @CanIgnoreReturnValue
     Builder clock(Supplier<String> clock) {
       this.clock = clock;
+      return this;
+    }
+
+    /** Sets the time by which this JVM waits, remembers and holds. */
+    @CanIgnoreReturnValue
+    Builder time(PermitsAhead.Time time) {
+      this.time = time;
       return this;
     }
 

@@ -11,46 +11,64 @@ import org.jspecify.annotations.Nullable;
  * @param back permits to give back first
  * @param booked the instant of the booking that is cancelled
  * @param tellsInstant whether the instant of the decision must be told
+ * @param taker who takes permits ahead
  */
-record Request(long longest, long extra, long hold, long back, long booked, boolean tellsInstant) {
+record Request(
+    long longest,
+    long extra,
+    long hold,
+    long back,
+    long booked,
+    boolean tellsInstant,
+    @Nullable Taker taker) {
+
+  /**
+   * Someone who takes permits ahead, and whose share is fair.
+   *
+   * @param number names it among the others; from 1 to 2³¹ - 1
+   * @param own how many permits it has taken in the last period
+   * @param wanted how many it was asked for in the last period
+   * @param shared how many permits all takers together may have in a period
+   */
+  record Taker(int number, long own, long wanted, long shared) {}
 
   private static final long ONLY_ASK = -1;
   private static final long CHARGE = -2;
   private static final long CANCEL = -3;
 
   static Request take(long maxWaitMicros) {
-    return new Request(maxWaitMicros, 0, 0, 0, 0, maxWaitMicros > 0);
+    return new Request(maxWaitMicros, 0, 0, 0, 0, maxWaitMicros > 0, null);
   }
 
   /** Takes permits, and wants to know when. */
   static Request book(long maxWaitMicros) {
-    return new Request(maxWaitMicros, 0, 0, 0, 0, true);
+    return new Request(maxWaitMicros, 0, 0, 0, 0, true, null);
   }
 
   static Request ask() {
-    return new Request(ONLY_ASK, 0, 0, 0, 0, false);
+    return new Request(ONLY_ASK, 0, 0, 0, 0, false, null);
   }
 
   /** Takes permits whatever the limits say. */
   static Request charge() {
-    return new Request(CHARGE, 0, 0, 0, 0, false);
+    return new Request(CHARGE, 0, 0, 0, 0, false, null);
   }
 
   static Request giveBack(long permits) {
-    return new Request(ONLY_ASK, 0, 0, permits, 0, false);
+    return new Request(ONLY_ASK, 0, 0, permits, 0, false, null);
   }
 
   /** Takes permits out of where they were booked. */
   static Request cancel(long instantMicros) {
-    return new Request(CANCEL, 0, 0, 0, instantMicros, false);
+    return new Request(CANCEL, 0, 0, 0, instantMicros, false, null);
   }
 
   /**
    * Takes permits and, as far as they fit, some more that may be kept for a while; first gives back
    * some that were not used.
    */
-  static Request takeAhead(long extra, long holdMicros, long back) {
-    return new Request(0, extra, extra == 0 ? 0 : holdMicros, back, 0, false);
+  static Request takeAhead(long extra, long holdMicros, long back, Taker taker) {
+    return new Request(0, extra, holdMicros, back, 0, false, taker);
   }
 
   boolean onlyAsks() {
@@ -59,7 +77,7 @@ record Request(long longest, long extra, long hold, long back, long booked, bool
 
   /** Whether it takes permits now and does nothing else. */
   boolean isPlain() {
-    return longest == 0 && extra == 0 && back == 0 && booked == 0;
+    return longest == 0 && back == 0 && booked == 0 && taker == null;
   }
 
   /** What the script of a plain call takes beside: nothing if it is not needed. */
@@ -69,13 +87,23 @@ record Request(long longest, long extra, long hold, long back, long booked, bool
 
   /** What the script of any other call takes beside. */
   String beside(String clock) {
-    return String.join(
-        " ",
-        Long.toString(longest),
-        clock.isEmpty() ? "-" : clock,
-        Long.toString(extra),
-        Long.toString(hold),
-        Long.toString(back),
-        Long.toString(booked));
+    String all =
+        String.join(
+            " ",
+            Long.toString(longest),
+            clock.isEmpty() ? "-" : clock,
+            Long.toString(extra),
+            Long.toString(hold),
+            Long.toString(back),
+            Long.toString(booked));
+    return taker == null
+        ? all
+        : String.join(
+            " ",
+            all,
+            Integer.toString(taker.number()),
+            Long.toString(taker.own()),
+            Long.toString(taker.wanted()),
+            Long.toString(taker.shared()));
   }
 }

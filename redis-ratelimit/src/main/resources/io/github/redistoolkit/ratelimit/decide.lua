@@ -11,7 +11,9 @@
 --          2 of a plain call nothing, '' if its instant is asked for, or the time; otherwise text:
 --            longest wait (-1 only asks, -2 charges whatever the limits say, -3 cancels), time ('-'
 --            for the server's), most permits to take beside, how long they may be kept before they
---            are used, permits to give back, instant of a booking to cancel
+--            are used, permits to give back, instant of a booking to cancel; of one that takes
+--            permits ahead also its number, how many permits it has taken, and wanted, in the last
+--            period, and of how many its share is a part
 --          The id of a window is its length, its rate the grain of its log; the id of a bucket is
 --          its period + 2^47, its rate the refill.
 -- returns  of a plain grant, GRANTED: permits left, time until all have come back; then its instant,
@@ -39,6 +41,9 @@
 --            of the next one, in 1/period; its capacity and refill
 --   log      a ring of entries: last instant of a grain, permits recorded before it. Some permits
 --            of the oldest one count.
+--   takers   in the form of a window of the length 1, the last section; its log are those who take
+--            permits ahead: until when each is expected back; its number, and whether it was refused;
+--            how many permits it has taken, and wanted, in the last period. Twice as long as entries
 --
 -- What is asked most comes first, in plain statements: one id under one limit takes permits now,
 -- from a state of the short form. All that Lua makes at each call, functions and tables above all,
@@ -82,6 +87,11 @@
 -- TIME_WRAP = 281474976710656
 -- PERMITS_WRAP = 4294967296
 -- EXACT = 9007199254740992
+-- TAKERS = 1
+-- TAKER = '>I6I4I5I5'
+-- TAKER_SIZE = 20
+-- WAS_REFUSED = 2147483648
+-- MOST_TAKERS = 64
 -- MOST_SECTIONS = 16
 -- MOST_AHEAD = 4096
 -- MOST_ENTRIES = 8000
@@ -280,6 +290,7 @@ end
 -- Everything else, and what is seldom.
 local function decide()
   local longest, extra, hold, back, booked = 0, 0, 0, 0, 0
+  local taker, own, wants, shared = 0, 0, 0, 0
   if plain then
     local _, wanted, permits, rate, id = struct.unpack(PLAIN, packed)
     packed = string.sub(packed, 1, 8) .. struct.pack(SUBJECT, wanted, 1) .. struct.pack(LIMIT, id, permits, rate)
@@ -287,6 +298,8 @@ local function decide()
     local number = string.gmatch(rare, '[^ ]+')
     longest, clock, extra, hold = tonumber(number()), tonumber(number()), tonumber(number()), tonumber(number())
     back, booked, spare = tonumber(number()), tonumber(number()), 60000
+    taker, own = tonumber(number() or 0), tonumber(number() or 0)
+    wants, shared = tonumber(number() or 0), tonumber(number() or 0)
     if not clock then
       local time = redis.call('TIME')
       clock, spare = time[1] * 1000000 + time[2], 0
@@ -422,7 +435,7 @@ local function decide()
     local from = newest > now and newest or now
     local wanted, number
     wanted, number, argument = struct.unpack(SUBJECT, packed, argument)
-    local in_place, next_log = number == sections, head + sections * SECTION_SIZE
+    local in_place, next_log = number <= sections, head + sections * SECTION_SIZE
     for nth = 1, number do
       local id, permits, rate
       id, permits, rate, argument = struct.unpack(LIMIT, packed, argument)
@@ -534,6 +547,57 @@ local function decide()
     }
   end
 
+  -- Fairness among those who take permits ahead: each is expected back when what it has taken must have
+  -- been used, or, if it was refused, when its permits fit. What it lacks of its share then, as far as it
+  -- asked for that much lately, is kept for it; whoever wants more than its own share gets the rest.
+  local takers, others, allowed, kept_until = '', 0, 0, 0
+  if taker > 0 then
+    local state, lacks = states[1], {}
+    local now, at = state.now, state.head
+    local log_at = at + state.sections * SECTION_SIZE
+    for _ = 1, state.sections do
+      local id, last = struct.unpack('>I6I7', state.value, at + 1)
+      local room = id < IS_BUCKET and struct.unpack('>I2', state.value, at + 33) or 0
+      if id == TAKERS and last <= now + 2 * DAY then
+        state.takers_at, state.takers_log, state.takers_room = at, log_at, room
+        local text = redis.call('GETRANGE', key, log_at, log_at + room * ENTRY_SIZE - 1)
+        for from = 1, #text - TAKER_SIZE + 1, TAKER_SIZE do
+          local time, who, has, wants = struct.unpack(TAKER, text, from)
+          time = last - (last - time) % TIME_WRAP
+          local refused = who >= WAS_REFUSED
+          if who > 0 and time > now and (refused and who - WAS_REFUSED or who) ~= taker then
+            others, takers = others + 1, takers .. string.sub(text, from, from + TAKER_SIZE - 1)
+            state.until_last = math.max(state.until_last or 0, time)
+            -- Who was granted permits says so for a second or two at most.
+            local due = time - hold <= now or not refused and time - now <= 2000000
+            if has < wants and due then
+              lacks[#lacks + 1] = {has, wants, time}
+            end
+          end
+        end
+      end
+      at, log_at = at + SECTION_SIZE, log_at + room * ENTRY_SIZE
+    end
+    local share, left = math.floor(shared / (others + 1)), limits[1].left
+    for _, limit in ipairs(limits) do
+      left = math.min(left, limit.left)
+    end
+    allowed = left
+    for _, other in ipairs(lacks) do
+      local lack = math.min(share, other[2]) - other[1]
+      if lack > 0 then
+        allowed, kept_until = allowed - lack, math.max(kept_until, other[3])
+      end
+    end
+    allowed = math.max(allowed, math.min(left, share - own))
+    if wait == 0 and states[1].wanted > allowed and kept_until > now and not known then
+      wait = math.max(wait, kept_until - now)
+      for _, limit in ipairs(limits) do
+        limit.left, limit.fits = 0, math.max(limit.fits, kept_until)
+      end
+    end
+  end
+
   -- Looks at the log of a window again.
   local function look_at(limit)
     local state = states[limit.state]
@@ -560,12 +624,12 @@ local function decide()
   end
   local takes = granted and not known
   if extra > 0 then
-    -- Half of what is left at most: others come at the same time.
-    for _, limit in ipairs(limits) do
-      extra = math.min(extra, math.floor((limit.left - states[limit.state].wanted) / 2))
-    end
+    -- If others are not known, half of what is left, as some may come.
+    local most = allowed - states[1].wanted
+    extra = math.min(extra, others > 0 and most or math.floor(most / 2))
     extra = wait == 0 and takes and extra > 0 and extra or 0
   end
+  local keeps = extra > 0 and hold or 0
   if longest == CHARGES or known then
     wait = 0
   end
@@ -634,6 +698,18 @@ local function decide()
     end
   end
 
+  if taker > 0 and not known and longest ~= ONLY_ASKS then
+    local state = states[1]
+    local back_at = state.now + math.min(granted and 2 * hold or wait + hold, DAY)
+    if #takers >= MOST_TAKERS * TAKER_SIZE then
+      takers = string.sub(takers, TAKER_SIZE + 1)
+    end
+    takers = takers .. struct.pack(TAKER, back_at % TIME_WRAP, granted and taker or taker + WAS_REFUSED,
+        granted and own + state.wanted + extra or 0, wants)
+    state.until_last = math.max(state.until_last or 0, back_at)
+    state.changed = true
+  end
+
   local function run(command, ...)
     local reply = redis.pcall(command, ...)
     if type(reply) == 'table' and reply.err then
@@ -656,6 +732,9 @@ local function decide()
     end
     local told, taken = granted and at or now, takes and state.wanted + extra or 0
     local writes, in_place = taken > 0 or state.changed, state.in_place
+    if taker > 0 then
+      in_place = in_place and state.takers_room and #takers <= state.takers_room * ENTRY_SIZE
+    end
     local ends, all_full, last_limit = 0, 0, next_limit + state.number - 1
     for nth = next_limit, last_limit do
       local limit = limits[nth]
@@ -676,7 +755,7 @@ local function decide()
           first, count = count > skip and (first + skip) % room or 0, count - skip
           limit.first, limit.kept, limit.append = first, count, ''
           if taken > 0 then
-            local time = at + hold
+            local time = at + keeps
             time = time - time % limit.grain + limit.grain - 1
             if count == 0 or time > last and count < MOST_ENTRIES then
               limit.append = struct.pack(ENTRY, time % TIME_WRAP, total)
@@ -704,7 +783,7 @@ local function decide()
         if granted then
           tokens, part = level(tokens, part, at - limit.time, period, capacity, refill)
           tokens = tokens - taken
-          limit.time = math.max(limit.time, takes and at + hold or at)
+          limit.time = math.max(limit.time, takes and at + keeps or at)
           left = tokens
         end
         if writes then
@@ -721,7 +800,8 @@ local function decide()
       reply[#reply + 1] = granted and 0 or limit.fits - now
       reply[#reply + 1] = full > told and full - told or 0
     end
-    if writes and taken == 0 and all_full <= now and state.newest <= now and state.in_place then
+    if writes and taken == 0 and all_full <= now and state.newest <= now and state.in_place
+        and state.number == state.sections then
       redis.call('DEL', state.key)
     elseif writes then
       if taken > 0 then
@@ -742,7 +822,7 @@ local function decide()
       end
       if in_place then
         local form
-        form, head = head_of(state.number)
+        form, head = head_of(state.sections)
         in_place = form == state.form and (ends <= state.ends or #state.value == PAGE)
       end
       if in_place then
@@ -768,6 +848,11 @@ local function decide()
           end
         end
         run('SETRANGE', state.key, '0', text)
+        if taker > 0 and #takers > 0 then
+          run('SETRANGE', state.key, state.takers_at, struct.pack('>I6I7', TAKERS, state.until_last))
+          run('SETRANGE', state.key, state.takers_log,
+              takers .. string.rep('\0', state.takers_room * ENTRY_SIZE - #takers))
+        end
         if ends > state.ends then
           redis.call('PEXPIRE', state.key, string.format('%d', math.ceil((lives_until - now) / 1000) + spare))
         end
@@ -821,11 +906,17 @@ local function decide()
               until_full = math.min(until_full, now + DAY + LONGEST)
             end
           end
-          if until_full > now and not named[id] and number < MOST_SECTIONS then
+          if until_full > now and not named[id] and number < MOST_SECTIONS - 1 and (taker == 0 or id ~= TAKERS) then
             sections, logs, number = sections .. section, logs .. read(log_at, size), number + 1
             others = math.max(others, until_full)
           end
           at, log_at = at + SECTION_SIZE, log_at + size
+        end
+        if taker > 0 then
+          local room = math.ceil(#takers / TAKER_SIZE / 4) * 8
+          sections = sections .. struct.pack(WINDOW, TAKERS, state.until_last, 0, 0, 0, 0, 0, room)
+          number = number + 1
+          logs = logs .. takers .. string.rep('\0', room * ENTRY_SIZE - #takers)
         end
         lives_until = math.max(others, math.min(lives_until, later))
         local _

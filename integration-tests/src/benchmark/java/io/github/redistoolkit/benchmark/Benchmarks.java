@@ -52,7 +52,11 @@ public final class Benchmarks {
     Predicate<String> included = included(asked.getIncludes());
     for (Harness harness :
         List.of(
-            new LockHandOver(), new PubSubPublish(), new PubSubLatency(), new PubSubThroughput())) {
+            new LockHandOver(),
+            new RateLimitShares(),
+            new PubSubPublish(),
+            new PubSubLatency(),
+            new PubSubThroughput())) {
       if (included.test(harness.getClass().getSimpleName())) {
         harnesses.add(harness);
       }

@@ -17,6 +17,8 @@ import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Connection;
@@ -55,6 +57,10 @@ final class TrackedNode {
 
   private static final long SHORTEST_PAUSE_MILLIS = 25;
   private static final long LONGEST_PAUSE_MILLIS = 1000;
+
+  /** How soon another connection is tried again if one could not take over. */
+  private static final long CHANGE_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(2);
+
   private static final Duration MARK_TTL = Duration.ofMinutes(10);
 
   /** Names that are tried to find one in a slot of this node. */
@@ -74,8 +80,26 @@ final class TrackedNode {
   private final Thread reader;
   private final Thread prober;
 
+  private final ReentrantLock changing = new ReentrantLock();
+
   private volatile @Nullable Session session;
+
+  /** What is to take the place of {@link #session}, once it hears all that that one does. */
+  private volatile @Nullable Session successor;
+
+  /** Grows when what is to be tracked changes, which no connection made before can hear. */
+  private final AtomicInteger version = new AtomicInteger();
+
+  /** Whether there is a thread that prepares a successor. */
+  private volatile boolean following;
+
+  /** For the reader's eyes. */
+  private boolean lastWasTrusted;
+
   private volatile boolean probesRefused;
+
+  /** For the prober's eyes: when it may try again to follow new credentials. */
+  private long nextChange = System.nanoTime();
 
   TrackedNode(Tracking tracking, RedisAccess redis, RedisAccess listening, String node) {
     this.tracking = tracking;
@@ -90,7 +114,14 @@ final class TrackedNode {
   /** One connection, from its set-up to its end. */
   private static final class Session {
     final Opened opened;
-    final Trust trust;
+    final int version;
+
+    /** That of the one whose place this took, if any: what that one heard is still relied on. */
+    volatile Trust trust;
+
+    /** Set once this and the one before have both heard of a probe. */
+    volatile boolean mayTakeOver;
+
     final String mark;
     final String serverMark;
     final String channel;
@@ -105,8 +136,9 @@ final class TrackedNode {
     private boolean arrived;
     private boolean accepted;
 
-    Session(Opened opened, String mark, String serverMark, String channel, Ticker ticker) {
+    Session(Opened opened, int version, String mark, String serverMark, String channel, Ticker ticker) {
       this.opened = opened;
+      this.version = version;
       this.trust = new Trust(ticker);
       this.nextMark = ticker.nanoTime();
       this.mark = mark;
@@ -114,12 +146,16 @@ final class TrackedNode {
       this.channel = channel;
     }
 
-    synchronized String probe(long now) {
+    synchronized void expect(String probe, long now) {
       sent = now;
-      expected = UUID.randomUUID().toString();
+      expected = probe;
       arrived = false;
       accepted = false;
-      return expected;
+    }
+
+    /** Whether it has heard of all that happened before the last probe. */
+    synchronized boolean hasHeard() {
+      return arrived && accepted && verified;
     }
 
     synchronized boolean arrived(String probe) {
@@ -165,10 +201,22 @@ final class TrackedNode {
 
   /** Gives up the connection, so that another one is made. */
   void reconnect() {
-    Session current = session;
+    Session current;
+    Session next;
+    changing.lock();
+    try {
+      int unused = version.incrementAndGet();
+      current = session;
+      next = successor;
+    } finally {
+      changing.unlock();
+    }
     if (current != null) {
       tracking.lost(current.trust);
       current.opened.disconnect();
+    }
+    if (next != null) {
+      next.opened.disconnect();
     }
   }
 
@@ -186,22 +234,16 @@ final class TrackedNode {
         if (opened == null) {
           return;
         }
-        try {
-          session = opened;
-          readMessages(opened);
-        } finally {
-          session = null;
-          tracking.lost(opened.trust);
-          opened.opened.disconnect();
-          if (opened.wasTrusted) {
-            pauseMillis = SHORTEST_PAUSE_MILLIS;
-          }
-        }
+        readFrom(opened);
       } catch (RuntimeException e) {
         // A connection without probes is silent: then what keeps probes off is what matters.
         if (!probesRefused) {
           report("cannot hear Redis", e);
         }
+      }
+      if (lastWasTrusted) {
+        lastWasTrusted = false;
+        pauseMillis = SHORTEST_PAUSE_MILLIS;
       }
       if (!pause(pauseMillis)) {
         return;
@@ -210,10 +252,114 @@ final class TrackedNode {
     }
   }
 
-  private void readMessages(Session from) {
-    while (!isClosed()) {
-      receive(from, from.opened.connection().getUnflushedObject());
+  /** Reads a session, and then those that take its place, until one of them fails. */
+  private void readFrom(Session opened) {
+    changing.lock();
+    try {
+      session = opened;
+    } finally {
+      changing.unlock();
     }
+    for (Session current = opened; ; ) {
+      try {
+        requireRightPrefixes(current);
+        while (!isClosed()) {
+          receive(current, current.opened.connection().getUnflushedObject());
+        }
+        throw new JedisConnectionException("closed");
+      } catch (RuntimeException | Error e) {
+        Session next = end(current);
+        if (next == null) {
+          throw e;
+        }
+        current = next;
+      }
+    }
+  }
+
+  /**
+   * A near cache may have been added while this connection was made, which does not hear for it.
+   */
+  private void requireRightPrefixes(Session current) {
+    if (current.version != version.get()) {
+      throw new JedisConnectionException("Other prefixes are to be tracked");
+    }
+  }
+
+  /** Ends a session, unless another has taken its place, which is returned. */
+  private @Nullable Session end(Session ended) {
+    changing.lock();
+    try {
+      Session now = session;
+      if (now != ended) {
+        return now;
+      }
+      session = null;
+    } finally {
+      changing.unlock();
+    }
+    lastWasTrusted = ended.wasTrusted;
+    tracking.lost(ended.trust);
+    ended.opened.disconnect();
+    return null;
+  }
+
+  // The reader of a session that is to take another's place, as that one's credentials are old.
+
+  private void follow(Session from) {
+    try {
+      Session next = open();
+      if (next == null) {
+        return;
+      }
+      boolean over = false;
+      try {
+        successor = next;
+        while (!over && session == from && next.version == version.get() && !isClosed()) {
+          receive(next, next.opened.connection().getUnflushedObject());
+          over = next.mayTakeOver && takeOver(from, next);
+        }
+      } finally {
+        successor = null;
+        if (!over) {
+          next.opened.disconnect();
+        }
+      }
+    } catch (RuntimeException e) {
+      if (!isClosed()) {
+        LOG.warn(
+            e,
+            "No other connection could take over with new credentials for near caches of {}; trying"
+                + " again, and listening on the one that there is until Redis ends it",
+            nodeName());
+      }
+    } finally {
+      following = false;
+    }
+  }
+
+  /**
+   * Puts a session in the place of another. Both hear every change since some time, and the old one
+   * has heard what came before: so no copy has to be dropped.
+   */
+  private boolean takeOver(Session from, Session next) {
+    changing.lock();
+    try {
+      if (isClosed() || session != from || next.version != version.get()) {
+        return false;
+      }
+      next.trust = from.trust;
+      next.wasTrusted = true;
+      session = next;
+    } finally {
+      changing.unlock();
+    }
+    from.opened.disconnect(); // Its reader goes on with the next one.
+    return true;
+  }
+
+  private String nodeName() {
+    return node.isEmpty() ? "the server" : node;
   }
 
   /** Says what keeps the near cache off. */
@@ -227,12 +373,13 @@ final class TrackedNode {
             + what
             + ". They need the prefixes' keys, CLIENT TRACKING and ID, SUBSCRIBE and PUBLISH (in a"
             + " Cluster SSUBSCRIBE and SPUBLISH) and the channels {} and redis-toolkit:near:*",
-        node.isEmpty() ? "the server" : node,
+        nodeName(),
         CHANNEL);
   }
 
   /** Opens a connection and has it track; null if the node has no slots any more. */
   private @Nullable Session open() {
+    int tracked = version.get();
     String channel = nameHere("redis-toolkit:near:" + id, MOST_NAMES);
     if (channel == null) {
       tracking.forget(this, node);
@@ -249,7 +396,7 @@ final class TrackedNode {
       if (redis.spreadsKeys() && !opened.node().equals(node)) {
         throw new JedisConnectionException("The slot has moved to " + opened.node());
       }
-      Session begun = new Session(opened, mark, redis.key(mark), channel, ticker);
+      Session begun = new Session(opened, tracked, mark, redis.key(mark), channel, ticker);
       begin(begun, opened.connection());
       ready = true;
       return begun;
@@ -363,10 +510,31 @@ final class TrackedNode {
     while (pause(PROBE_MILLIS) && !listening.isClosed()) {
       Session current = session;
       if (current != null && current.subscribed) {
+        followCredentials(current);
         probe(current);
       }
     }
     reconnect(); // The reader ends with it, should the pool have been closed.
+  }
+
+  /** Has another connection made, and lets it take over once it hears what this one does. */
+  private void followCredentials(Session current) {
+    Session next = successor;
+    if (next != null) {
+      next.mayTakeOver |= current.hasHeard() && next.hasHeard();
+    } else if (!following
+        && System.nanoTime() - nextChange >= 0
+        && !listening.hasCurrentCredentials(current.opened)) {
+      nextChange = System.nanoTime() + CHANGE_PAUSE_NANOS;
+      following = true;
+      boolean started = false;
+      try {
+        daemon("redis-cache-near-follower", () -> follow(current)).start();
+        started = true;
+      } finally {
+        following = started;
+      }
+    }
   }
 
   private void probe(Session current) {
@@ -375,14 +543,18 @@ final class TrackedNode {
         reconnect();
         return;
       }
-      if (!current.verified || ticker.nanoTime() - current.nextMark >= 0) {
+      List<Session> hearing = hearing(current);
+      if (!hearing.stream().allMatch(each -> each.verified)
+          || ticker.nanoTime() - current.nextMark >= 0) {
         redis.execute(
             redis
                 .commands()
                 .set(current.mark, value, SetParams.setParams().px(MARK_TTL.toMillis())));
         current.nextMark = ticker.nanoTime() + MARK_TTL.toNanos() / 2;
       }
-      String probe = current.probe(ticker.nanoTime());
+      String probe = UUID.randomUUID().toString();
+      long now = ticker.nanoTime();
+      hearing.forEach(each -> each.expect(probe, now));
       List<Outcome<Object>> outcomes = redis.executeAll(commands(current, probe));
       Object mark = outcomes.get(0).get();
       Object unused = outcomes.get(1).get();
@@ -390,7 +562,7 @@ final class TrackedNode {
       if (!direct || !isRight(current)) {
         reconnect();
       } else if (value.equals(mark)) {
-        current.accepted();
+        hearing.forEach(Session::accepted);
         probesRefused = false;
       } else {
         // Emptied, or another database: what was read before is no more.
@@ -406,6 +578,12 @@ final class TrackedNode {
         LOG.debug(e, "No probe for near caches");
       }
     }
+  }
+
+  /** Those that a probe arrives at. */
+  private List<Session> hearing(Session current) {
+    Session next = successor;
+    return next != null && next.subscribed ? List.of(current, next) : List.of(current);
   }
 
   /** Whether the connection leads to where this client goes now. */

@@ -5,10 +5,13 @@ import java.io.InputStream;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Field;
 import java.util.Properties;
+import org.apache.commons.pool2.PooledObjectFactory;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.CommandKeyArgumentPreProcessor;
 import redis.clients.jedis.CommandObjects;
+import redis.clients.jedis.ConnectionFactory;
 import redis.clients.jedis.ConnectionPool;
+import redis.clients.jedis.JedisClientConfig;
 import redis.clients.jedis.RedisProtocol;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.executors.CommandExecutor;
@@ -29,6 +32,8 @@ final class JedisInternals {
   private static final Field EXECUTOR = field(UnifiedJedis.class, "executor");
   private static final Field COMMANDS = field(UnifiedJedis.class, "commandObjects");
   private static final Field KEY_PREFIX = field(CommandObjects.class, "keyPreProcessor");
+  private static final Field CONNECTION_CONFIG = field(ConnectionFactory.class, "clientConfig");
+  private static final Field POOLED_CONFIG = pooledConfig();
   private static final Field SENTINEL_POOL = field(SentineledConnectionProvider.class, "pool");
 
   private JedisInternals() {}
@@ -85,6 +90,21 @@ final class JedisInternals {
   /** The pool of the primary of this moment. */
   static ConnectionPool pool(SentineledConnectionProvider provider) {
     return (ConnectionPool) require(get(SENTINEL_POOL, provider));
+  }
+
+  /** What the connections of a factory are set up by; null if the factory is none of Jedis's. */
+  static @Nullable JedisClientConfig config(PooledObjectFactory<?> factory) {
+    if (factory instanceof ConnectionFactory) {
+      return (JedisClientConfig) get(CONNECTION_CONFIG, factory);
+    }
+    return POOLED_CONFIG.getDeclaringClass().isInstance(factory)
+        ? (JedisClientConfig) get(POOLED_CONFIG, factory)
+        : null;
+  }
+
+  @SuppressWarnings("deprecation") // goes with JedisPool, which is what most code holds
+  private static Field pooledConfig() {
+    return field(redis.clients.jedis.JedisFactory.class, "clientConfig");
   }
 
   /** How to make commands for a server that answers in RESP2, without a key prefix. */

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.apache.commons.pool2.PooledObjectFactory;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.AbstractPipeline;
@@ -20,6 +21,7 @@ import redis.clients.jedis.CommandObjects;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.JedisClientConfig;
 import redis.clients.jedis.Protocol.Command;
 import redis.clients.jedis.RedisProtocol;
 import redis.clients.jedis.Response;
@@ -83,8 +85,19 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
    * @param connection handshake done, speaking RESP2; to be ended by its owner
    * @param node the node's address in a Cluster; else it only tells one server from another, as
    *     before and after a failover, and is empty where there is only one
+   * @param credentials the number of those that it was let in by
    */
-  public record Opened(Connection connection, String node) {
+  public record Opened(Connection connection, String node, long credentials) {
+
+    /**
+     * A connection that was let in by the first credentials, or without any.
+     *
+     * @param connection the connection
+     * @param node where it went
+     */
+    public Opened(Connection connection, String node) {
+      this(connection, node, 0);
+    }
 
     /** Ends the connection without waiting for anything that is under way on it. */
     public void disconnect() {
@@ -338,7 +351,7 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
    * @throws JedisException if no connection can be had
    */
   public final Opened open(int silenceMillis) {
-    return ready(connect(), silenceMillis);
+    return ready(() -> connect(), silenceMillis);
   }
 
   /**
@@ -351,7 +364,7 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
    * @throws JedisException if no connection can be had
    */
   public final Opened openFor(String key, int silenceMillis) {
-    return ready(connectFor(key(key)), silenceMillis);
+    return ready(() -> connectFor(key(key)), silenceMillis);
   }
 
   /**
@@ -363,7 +376,7 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
    * @throws JedisException if no connection can be had, as to a node that is not known yet
    */
   public final Opened openAt(HostAndPort node, int silenceMillis) {
-    return ready(connectAt(node), silenceMillis);
+    return ready(() -> connectAt(node), silenceMillis);
   }
 
   /**
@@ -376,10 +389,13 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
    * @throws JedisException if no connection can be had, or the client knows no such node
    */
   public final Opened openTo(String node, int silenceMillis) {
-    return ready(connectTo(node), silenceMillis);
+    return ready(() -> connectTo(node), silenceMillis);
   }
 
-  private static Opened ready(Opened opened, int silenceMillis) {
+  private Opened ready(Supplier<Opened> way, int silenceMillis) {
+    // First: should they change meanwhile, they are taken for older than they are, and sent again.
+    long letInBy = credentials().beforeConnecting(config());
+    Opened opened = way.get();
     Connection connection = opened.connection();
     boolean ready = false;
     try {
@@ -389,12 +405,55 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
       }
       connection.setSoTimeout(silenceMillis);
       ready = true;
-      return opened;
+      return new Opened(connection, opened.node(), letInBy);
     } finally {
       if (!ready) {
         opened.disconnect();
       }
     }
+  }
+
+  /**
+   * Tells whether a connection of our own was let in by the credentials that the pool or client
+   * gives to new connections. Redis may cut it at any time after they have changed.
+   *
+   * @param opened the connection
+   * @return false from when it is known that they have changed, which may take some seconds; no I/O
+   */
+  public final boolean hasCurrentCredentials(Opened opened) {
+    return opened.credentials() == credentials().current(config());
+  }
+
+  /**
+   * Lets a connection of our own go on by the present credentials if they have changed: one round
+   * trip then, else none. It must not be subscribed to anything, nor wait for a reply. If the
+   * server refuses them, that is logged, and it goes on by those that it has.
+   *
+   * @param opened the connection
+   * @return the same connection, which takes the place of the one given
+   * @throws JedisException if there is no answer; the connection is of no use then
+   */
+  public final Opened authenticated(Opened opened) {
+    if (hasCurrentCredentials(opened)) {
+      return opened;
+    }
+    try {
+      long number = credentials().authenticate(opened.connection());
+      return new Opened(opened.connection(), opened.node(), number);
+    } catch (JedisDataException e) {
+      LOG.warn(e, "{} is refused new credentials; the connection keeps those that it has", module);
+      return opened;
+    }
+  }
+
+  private Credentials credentials() {
+    return Credentials.of(owner());
+  }
+
+  /** What connections are set up by; null if it is not known, as with a factory of somebody's. */
+  private @Nullable JedisClientConfig config() {
+    Pool<?> any = pools().stream().findFirst().orElse(null);
+    return any == null ? null : JedisInternals.config(any.getFactory());
   }
 
   abstract Opened connect();

@@ -256,6 +256,7 @@ final class RenewalLane {
         throw new JedisException("The pool or client has been closed");
       }
       if (opened != null && redis.isCurrent(opened)) {
+        opened = redis.authenticated(opened);
         return;
       }
       drop();

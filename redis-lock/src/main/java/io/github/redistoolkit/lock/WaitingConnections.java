@@ -92,12 +92,26 @@ final class WaitingConnections {
         here = shared.takeIdle(redis, key);
       }
       if (here != null && redis.isCurrent(here) && redis.isCurrentFor(here, key)) {
-        return here;
+        return authenticated(here, millis);
       }
       if (here != null) {
         here.disconnect();
       }
       return redis.openFor(key, timeout(millis));
+    }
+
+    private Opened authenticated(Opened here, long millis) {
+      boolean done = false;
+      try {
+        here.connection().setSoTimeout(timeout(millis));
+        Opened known = redis.authenticated(here);
+        done = true;
+        return known;
+      } finally {
+        if (!done) {
+          here.disconnect();
+        }
+      }
     }
 
     /**

@@ -9,7 +9,8 @@ import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * Does what takes the pool or client, and so may block, on a thread of its own: publishes probes,
- * asks a Cluster which node has what, and looks whether key events are still enabled.
+ * asks a Cluster which node has what, changes to connections with new credentials, and looks
+ * whether key events are still enabled.
  */
 final class Keeper implements Runnable {
 
@@ -98,6 +99,7 @@ final class Keeper implements Runnable {
       return;
     }
     tidy.run();
+    routes.links().forEach(Link::changeConnectionIfOutdated);
     routes.any().probe();
     if (routes.dependsOnNodes()) {
       long now = settings.ticker().nanoTime();

@@ -13,6 +13,7 @@ import io.github.redistoolkit.pubsub.Topic.Kind;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -22,6 +23,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisDataException;
+import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * One connection, again and again: keeps Redis to what its registry says, and tells of losses and
@@ -38,12 +40,21 @@ final class Link implements Session.Events {
     /** A topic is at another node than this link's. */
     void misplaced();
 
+    /** There are new credentials, and the connection was let in by former ones. */
+    void outdated();
+
     /** The pool or client was closed. */
     void close();
   }
 
   /** A connection that lived for so long was a good one: the next is tried at once. */
   static final long STABLE_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+  /** How soon it is looked again whether what was sent is answered, before another takes over. */
+  private static final long SETTLE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+
+  /** From one second on, the time to the next try doubles so often. */
+  private static final int MOST_FAILED_CHANGES = 6;
 
   private static final long REPORT_FAILURE_NANOS = TimeUnit.SECONDS.toNanos(10);
 
@@ -67,6 +78,20 @@ final class Link implements Session.Events {
 
   private final Registry registry = new Registry();
   private @Nullable Session session;
+
+  /** What is to be the next session, while it is prepared. */
+  private @Nullable Succession succession;
+
+  /** Set while a succession waits for its mark: nothing is sent that would be lost with it. */
+  private boolean holding;
+
+  /** A channel that both connections of a succession hear; that of the probe, if there is one. */
+  private final Topic marker;
+
+  private boolean markerAsked;
+  private boolean markerConfirmed;
+  private int failedChanges;
+  private long nextChangeNanos;
   private @Nullable Long restoredNanos;
   private @Nullable Throwable lastFailure;
   private String reportedFailure = "";
@@ -88,6 +113,9 @@ final class Link implements Session.Events {
     this.hub = hub;
     this.ticker = settings.ticker();
     this.probe = probe;
+    this.marker =
+        probe != null ? probe.topic : new Topic(Kind.CHANNEL, Probe.PREFIX + UUID.randomUUID());
+    this.nextChangeNanos = ticker.nanoTime();
   }
 
   /** A link to any node, which has probes published through the pool. */
@@ -273,12 +301,14 @@ final class Link implements Session.Events {
   /** Ends the connection and the threads, without waiting for them. */
   void close() {
     Session last;
+    Succession next;
     List<Handler> handlers;
     IllegalStateException why = new IllegalStateException("This RedisPubSub was closed");
     lock.lock();
     try {
       closed = true;
       last = session;
+      next = endSuccession();
       handlers = registry.topics().flatMap(topic -> topic.handlers().stream()).toList();
       changed.signalAll();
     } finally {
@@ -287,6 +317,23 @@ final class Link implements Session.Events {
     handlers.forEach(handler -> handler.confirmation().completeExceptionally(why));
     if (last != null) {
       last.die(why);
+    }
+    if (next != null) {
+      next.session().die(why);
+    }
+  }
+
+  /** Ends the connection of the moment. */
+  void die(Throwable cause) {
+    Session at;
+    lock.lock();
+    try {
+      at = session;
+    } finally {
+      lock.unlock();
+    }
+    if (at != null) {
+      at.die(cause);
     }
   }
 
@@ -393,9 +440,11 @@ final class Link implements Session.Events {
       if (!closed) {
         session = begun;
         registry.begin();
+        markerAsked = probe != null;
+        markerConfirmed = false;
         if (probe != null) {
           probe.begin(ticker.nanoTime());
-          registry.ask(new Request(Verb.SUBSCRIBE, probe.topic));
+          registry.ask(new Request(Verb.SUBSCRIBE, marker));
         }
         noteIfRestored();
         changed.signalAll();
@@ -432,16 +481,21 @@ final class Link implements Session.Events {
    */
   boolean end(Throwable cause) {
     boolean stable;
+    Succession next;
     lock.lock();
     try {
       stable = restoredNanos != null && ticker.nanoTime() - restoredNanos >= STABLE_NANOS;
       List<Delivery<?>> lost = registry.end(goodUntilNanos());
       session = null;
+      next = endSuccession();
       restoredNanos = null;
       lastFailure = cause;
       tellLost(lost, cause);
     } finally {
       lock.unlock();
+    }
+    if (next != null) {
+      next.session().die(cause);
     }
     reports.wake();
     return stable;
@@ -464,14 +518,60 @@ final class Link implements Session.Events {
       }
       // What a handler did to this thread is no business of the next one.
       boolean unused = Thread.interrupted();
-    } else if (probe != null && probe.isFor(kind, name)) {
-      lock.lock();
-      try {
-        probe.arrived(payload);
-      } finally {
-        lock.unlock();
-      }
+    } else if (kind == marker.kind && name.equals(marker.name)) {
+      onMarker(at, payload);
     } // else its UNSUBSCRIBE is on the way
+  }
+
+  private void onMarker(Session at, byte[] payload) {
+    Succession next;
+    lock.lock();
+    try {
+      if (probe != null) {
+        probe.arrived(payload);
+      }
+      next = holding ? succession : null;
+    } finally {
+      lock.unlock();
+    }
+    if (next != null && next.isMark(payload) && next.awaitMark()) {
+      takeOver(at, next);
+    }
+  }
+
+  /** Reads on where the other connection stands, which has come to the same point. */
+  private void takeOver(Session at, Succession next) {
+    lock.lock();
+    try {
+      if (succession != next) {
+        return; // given up meanwhile, so the old one is read on
+      }
+      session = next.session();
+      next.isOver();
+      registry.continueWith(next.subscribed());
+      Succession unused = endSuccession();
+    } finally {
+      lock.unlock();
+    }
+    at.leave();
+  }
+
+  private @Nullable Succession endSuccession() {
+    Succession ended = succession;
+    succession = null;
+    holding = false;
+    changed.signalAll();
+    return ended;
+  }
+
+  /** The session that has taken over from one, if any has. */
+  @Nullable Session successorOf(Session before) {
+    lock.lock();
+    try {
+      return session == before ? null : session;
+    } finally {
+      lock.unlock();
+    }
   }
 
   @Override
@@ -481,8 +581,11 @@ final class Link implements Session.Events {
     }
     lock.lock();
     try {
-      if (probe != null && topic == probe.topic) {
-        probe.confirmed();
+      if (topic == marker) {
+        markerConfirmed = true;
+        if (probe != null) {
+          probe.confirmed();
+        }
       } else {
         tellBack(registry.confirmed(verb, topic));
       }
@@ -501,8 +604,8 @@ final class Link implements Session.Events {
 
   @Override
   public void onError(Verb verb, Topic topic, JedisDataException error) {
-    if (probe != null && topic == probe.topic) {
-      probe.warnOfRefusal(error);
+    if (topic == marker) {
+      Probe.warnOfRefusal(reports.log, error);
       return;
     }
     if (verb == Verb.UNSUBSCRIBE) {
@@ -593,7 +696,7 @@ final class Link implements Session.Events {
   boolean awaitOutgoing(long nanos) {
     lock.lock();
     try {
-      awaitChange(() -> session != null && registry.hasOutgoing(), nanos);
+      awaitChange(() -> session != null && !holding && registry.hasOutgoing(), nanos);
       return !closed;
     } finally {
       lock.unlock();
@@ -607,7 +710,7 @@ final class Link implements Session.Events {
     lock.lock();
     try {
       to = session;
-      requests = to == null ? List.of() : registry.takeOutgoing();
+      requests = to == null || holding ? List.of() : registry.takeOutgoing();
     } finally {
       lock.unlock();
     }
@@ -623,7 +726,7 @@ final class Link implements Session.Events {
       if (session == null) {
         return;
       }
-      if (session.wantsPing()) {
+      if (!holding && session.wantsPing()) {
         registry.ask(Request.PING);
       }
       registry.askAgainForRefused();
@@ -654,6 +757,9 @@ final class Link implements Session.Events {
     if (at != null) {
       if (redis.isCurrent(at.opened())) {
         at.markCurrent();
+        if (!redis.hasCurrentCredentials(at.opened())) {
+          hub.outdated();
+        }
       } else {
         at.die(
             new JedisConnectionException(
@@ -665,6 +771,120 @@ final class Link implements Session.Events {
   }
 
   // Asked for by the keeper.
+
+  /**
+   * Changes to a connection with the credentials of this moment, if the present one was let in by
+   * former ones, by which Redis may cut it at any time. Nothing is lost or comes twice with that.
+   * May block.
+   */
+  void changeConnectionIfOutdated() {
+    Session from = sessionToChange();
+    if (from == null || redis.hasCurrentCredentials(from.opened())) {
+      return;
+    }
+    Succession next = null;
+    @Nullable JedisException failure = null;
+    try {
+      next = Succession.begin(from, redis, settings, this, marker);
+      change(from, next);
+    } catch (JedisException e) {
+      failure = e;
+    } finally {
+      settle(next, failure);
+    }
+  }
+
+  /** The session, if it is in a state in which it can be changed. */
+  private @Nullable Session sessionToChange() {
+    lock.lock();
+    try {
+      Session at = session;
+      if (closed || at == null || !registry.isRestored()) {
+        return null;
+      }
+      if (!markerAsked && !redis.hasCurrentCredentials(at.opened())) {
+        markerAsked = true;
+        registry.ask(new Request(Verb.SUBSCRIBE, marker));
+        changed.signalAll();
+      }
+      return markerConfirmed && ticker.nanoTime() - nextChangeNanos >= 0 ? at : null;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void change(Session from, Succession next) {
+    lock.lock();
+    try {
+      if (closed || session != from) {
+        return;
+      }
+      succession = next;
+    } finally {
+      lock.unlock();
+    }
+    next.subscribe(List.of(marker));
+    for (List<Topic> missing = hold(next); missing != null; missing = hold(next)) {
+      next.subscribe(missing);
+    }
+    next.publishMark(redis);
+    next.readToMark();
+    next.awaitEnd();
+  }
+
+  /**
+   * Holds back what is to be sent, once the next session has all that this one has. Returns what it
+   * still lacks, or null if that is done.
+   */
+  private @Nullable List<Topic> hold(Succession next) {
+    lock.lock();
+    try {
+      if (succession != next) {
+        throw new JedisConnectionException("The connection ended before another could take over");
+      }
+      List<Topic> missing = next.lacking(registry.confirmed());
+      if (!missing.isEmpty()) {
+        return missing;
+      }
+      next.requireTime();
+      if (!registry.isSettled()) {
+        awaitChange(() -> false, SETTLE_NANOS);
+        return List.of();
+      }
+      holding = true;
+      return null;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Ends what did not take over; the old connection is as it was then. */
+  private void settle(@Nullable Succession next, @Nullable JedisException failure) {
+    boolean over = next != null && next.hasTakenOver();
+    lock.lock();
+    try {
+      if (succession == next) {
+        Succession unused = endSuccession();
+      }
+      failedChanges = over ? 0 : Math.min(failedChanges + 1, MOST_FAILED_CHANGES);
+      nextChangeNanos =
+          ticker.nanoTime() + (over ? 0 : TimeUnit.SECONDS.toNanos(1L << failedChanges) / 2);
+      if (over || closed) {
+        return;
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (next != null) {
+      next.session().die(failure != null ? failure : new JedisException("Not needed any more"));
+    }
+    if (failure != null) {
+      reports.log.warn(
+          failure,
+          "No other connection could take over with new credentials; trying again, and listening on"
+              + " the one that there is until Redis ends it");
+    }
+  }
 
   /** Publishes a probe through the pool, unless one is on its way. May block. */
   void probe() {

@@ -58,10 +58,6 @@ final class Probe {
     return Duration.ofNanos(Math.max(heartbeat.toNanos(), SHORTEST_PERIOD_NANOS));
   }
 
-  boolean isFor(Topic.Kind kind, String name) {
-    return kind == Topic.Kind.CHANNEL && name.equals(topic.name);
-  }
-
   void confirmed() {
     confirmed = true;
   }
@@ -93,18 +89,18 @@ final class Probe {
           redis.publish(Command.PUBLISH, topic.rawName, number.toString().getBytes(UTF_8));
       return true;
     } catch (JedisDataException e) {
-      warnOfRefusal(e);
+      warnOfRefusal(log, e);
       return false;
     } catch (JedisException e) {
       return false; // which says nothing about the connection; there will be others
     }
   }
 
-  void warnOfRefusal(JedisDataException error) {
+  static void warnOfRefusal(EventLog log, JedisDataException error) {
     log.warn(
         error,
         "No probe can be sent on channels {}*, so only the silence of the server is noticed, not"
-            + " that it is the wrong one",
+            + " that it is the wrong one; and with new credentials there will be a gap",
         PREFIX);
   }
 

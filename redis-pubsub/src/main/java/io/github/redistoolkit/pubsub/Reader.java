@@ -2,7 +2,6 @@ package io.github.redistoolkit.pubsub;
 
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
-import org.jspecify.annotations.Nullable;
 
 /** Connects, reads until the connection is dead, and does so again, until closed. */
 final class Reader implements Runnable {
@@ -37,13 +36,16 @@ final class Reader implements Runnable {
   }
 
   private boolean read(Session session) {
-    @Nullable Throwable cause = null;
+    Throwable cause = new IllegalStateException("not begun");
     try {
       link.begin(session);
-      cause = session.readUntilDead();
+      for (Session next = session; next != null; next = link.successorOf(next)) {
+        cause = next.readUntilDead();
+      }
     } catch (Throwable t) {
       cause = t;
       session.die(t);
+      link.die(t);
     }
     return link.end(cause);
   }

@@ -64,6 +64,12 @@ import redis.clients.jedis.util.Pool;
  * warning says what is not noticed. Sharded channels and key events are not probed; in a Cluster
  * the client is asked anew instead, as often, which node has which slots.
  *
+ * <p>When the pool or client has new credentials, another connection takes over from the one that
+ * was let in by the old ones, before Redis cuts that one: where both have heard of the same probe,
+ * so that nothing is lost and nothing comes twice. Without the right to publish probes there is a
+ * gap instead, which is reported. A provider of credentials that is not Jedis's own is asked every
+ * five seconds for it.
+ *
  * <p>All subscriptions share one connection of its own, made like those of the pool or client
  * (address, credentials, TLS, client name, database, timeouts) but not taken from it, so even a
  * pool of one connection stays usable. In a Cluster there is one more for each primary with sharded

@@ -173,6 +173,23 @@ final class Registry {
     }
   }
 
+  /** Whether there is nothing to be sent or answered, but perhaps the end of a subscription. */
+  boolean isSettled() {
+    return outgoing.isEmpty() && topics().noneMatch(topic -> topic.status == Status.SENT);
+  }
+
+  /** What is subscribed to at this moment. */
+  List<Topic> confirmed() {
+    return topics().filter(topic -> topic.status == Status.CONFIRMED).toList();
+  }
+
+  /** Another connection has these topics, and all that are confirmed, from now on. */
+  void continueWith(Collection<Topic> subscribed) {
+    subscribed.stream()
+        .filter(topic -> find(topic.kind, topic.name) == null)
+        .forEach(topic -> outgoing.add(new Request(Verb.UNSUBSCRIBE, topic)));
+  }
+
   // What happens on the connection.
 
   /** A connection is there, and all is to be subscribed on it. */

@@ -145,6 +145,23 @@ final class Session {
    */
   void die(Throwable cause) {
     boolean first = death.compareAndSet(null, cause);
+    try {
+      disconnectBetweenWrites();
+    } finally {
+      if (first) {
+        events.onDeath();
+      }
+    }
+  }
+
+  /** Ends this session, whose place another has taken; nobody is told. */
+  void leave() {
+    boolean unused =
+        death.compareAndSet(null, new IllegalStateException("Another connection took over"));
+    disconnectBetweenWrites();
+  }
+
+  private void disconnectBetweenWrites() {
     boolean locked = false;
     try {
       locked = writing.tryLock(waitForWriter.toMillis(), TimeUnit.MILLISECONDS);
@@ -156,9 +173,6 @@ final class Session {
     } finally {
       if (locked) {
         writing.unlock();
-      }
-      if (first) {
-        events.onDeath();
       }
     }
   }
@@ -234,16 +248,24 @@ final class Session {
    * @return the cause of death
    */
   Throwable readUntilDead() {
+    Throwable cause = readUntil(() -> false);
+    return cause != null ? cause : new IllegalStateException("not dead");
+  }
+
+  /**
+   * Reads until something is true, which is looked at before each frame, or this session is dead.
+   *
+   * @return the cause of death, or null if it is alive
+   */
+  @Nullable Throwable readUntil(BooleanSupplier enough) {
     try {
-      while (isAlive()) {
+      while (isAlive() && !enough.getAsBoolean()) {
         read();
       }
     } catch (Throwable t) { // an Error too: there is no other way on than a new connection
       die(t);
     }
-    // Once more on this thread, which sees whatever socket it last read from.
-    Throwable cause = death.get();
-    return cause != null ? cause : new IllegalStateException("not dead");
+    return death.get();
   }
 
   private void read() {

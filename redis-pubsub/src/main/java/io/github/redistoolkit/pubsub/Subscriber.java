@@ -219,6 +219,11 @@ final class Subscriber implements Link.Hub {
     keeper.call();
   }
 
+  @Override
+  public void outdated() {
+    keeper.call();
+  }
+
   /** Lets all that has arrived be handled, within a time, and closes. */
   boolean close(Duration maxWait) {
     long deadline = System.nanoTime() + maxWait.toNanos();

@@ -341,6 +341,12 @@ public final class CacheBuilder<V> {
    * Cluster also {@code SSUBSCRIBE} and {@code SPUBLISH}), and the channels {@code
    * __redis__:invalidate} and {@code redis-toolkit:near:*}.
    *
+   * <p>Changes are heard of on a channel, by {@code CLIENT TRACKING} with {@code REDIRECT}. Where
+   * that is refused, or nothing comes of it within two seconds, as with some managed servers and
+   * proxies, they are had pushed by RESP3 instead, whatever the pool or client speaks. {@link
+   * CacheStats.Near#mode} says which it is. Pushed, {@code CLIENT ID} and the channel {@code
+   * __redis__:invalidate} are not needed.
+   *
    * <p>A copy is the value itself where its type is immutable as a whole (strings, boxed numbers,
    * enums, {@code java.time}, {@code UUID}, {@code BigDecimal}, records of these), and else its
    * JSON, decoded at each read, unless there is a {@linkplain #nearCopier copier}.

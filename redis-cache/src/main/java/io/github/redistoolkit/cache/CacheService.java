@@ -914,7 +914,8 @@ public final class CacheService<V> implements AutoCloseable {
         trusted ? CacheStats.NearState.ON : CacheStats.NearState.UNSURE,
         copies.size(),
         copies.bytes(),
-        tracking.ignored.sum());
+        tracking.ignored.sum(),
+        closed ? CacheStats.NearMode.NONE : tracking.mode());
   }
 
   AsyncUpdates asyncUpdates() {

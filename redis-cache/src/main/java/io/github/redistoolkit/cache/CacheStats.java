@@ -57,6 +57,19 @@ public record CacheStats(
     ON
   }
 
+  /** In which way a near cache hears from Redis which entries have changed. */
+  public enum NearMode {
+    /** In none: there is no near cache, or no connection. */
+    NONE,
+    /** As messages on a channel, which any server since Redis 6 has. */
+    REDIRECT,
+    /**
+     * As pushes of RESP3, where the server refuses the other, or says nothing in it. In a Cluster
+     * at some of its nodes at least.
+     */
+    PUSH
+  }
+
   /**
    * What is true of the near cache now.
    *
@@ -64,10 +77,11 @@ public record CacheStats(
    * @param entries how many copies it has
    * @param bytes how much text they have, as its bound counts it
    * @param ignored messages that were not understood, of all near caches over the same client
+   * @param mode in which way it hears of changes; it finds that out by itself
    */
-  public record Near(NearState state, long entries, long bytes, long ignored) {
+  public record Near(NearState state, long entries, long bytes, long ignored, NearMode mode) {
 
-    static final Near NONE = new Near(NearState.NONE, 0, 0, 0);
+    static final Near NONE = new Near(NearState.NONE, 0, 0, 0, NearMode.NONE);
   }
 
   /**

@@ -2,7 +2,7 @@ package io.github.redistoolkit.cache;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.github.redistoolkit.cache.CacheStats.NearMode;
 import io.github.redistoolkit.cache.Tracking.Trust;
 import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Failures;
@@ -24,6 +24,7 @@ import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.Protocol.Command;
 import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.params.SetParams;
 
@@ -33,12 +34,13 @@ import redis.clients.jedis.params.SetParams;
  *
  * <p>The connection has <a
  * href="https://redis.io/docs/latest/develop/reference/client-side-caching/">tracking</a> on for
- * the prefixes, redirected to itself, in RESP2, which every server since 6.0 can. A second thread
- * publishes a probe four times a second <em>through the pool</em>, in a Cluster on a sharded
- * channel of the node. What arrives on the connection is in the order of the server. So when a
- * probe has arrived, everything that happened before it was sent has been heard; and the server
- * that is heard is the one that the pool writes to. If probes stop to arrive, for whatever reason,
- * trust runs out by itself.
+ * the prefixes, redirected to itself, in RESP2, which every server since 6.0 can; where that is
+ * refused, or nothing comes of it, in RESP3, where changes are pushed. A second thread publishes a
+ * probe four times a second <em>through the pool</em>, in a Cluster on a sharded channel of the
+ * node. What arrives on the connection is in the order of the server. So when a probe has arrived,
+ * everything that happened before it was sent has been heard; and the server that is heard is the
+ * one that the pool writes to. If probes stop to arrive, for whatever reason, trust runs out by
+ * itself.
  *
  * <p>With each probe a key of this JVM's own is read. Trust begins only after it was written
  * through the pool and reported by the server under the name that it is expected to have. If it is
@@ -60,6 +62,9 @@ final class TrackedNode {
 
   /** How soon another connection is tried again if one could not take over. */
   private static final long CHANGE_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+  /** After how long without being told of a change the other way to track is tried. */
+  private static final long UNTOLD_NANOS = TimeUnit.SECONDS.toNanos(2);
 
   private static final Duration MARK_TTL = Duration.ofMinutes(10);
 
@@ -98,6 +103,9 @@ final class TrackedNode {
 
   private volatile boolean probesRefused;
 
+  /** In which way to track. */
+  private volatile NearMode mode = NearMode.REDIRECT;
+
   /** For the prober's eyes: when it may try again to follow new credentials. */
   private long nextChange = System.nanoTime();
 
@@ -114,6 +122,7 @@ final class TrackedNode {
   /** One connection, from its set-up to its end. */
   private static final class Session {
     final Opened opened;
+    final long begunNanos = System.nanoTime();
     final int version;
 
     /** That of the one whose place this took, if any: what that one heard is still relied on. */
@@ -125,6 +134,7 @@ final class TrackedNode {
     final String mark;
     final String serverMark;
     final String channel;
+    volatile NearMode mode = NearMode.NONE;
     volatile boolean subscribed;
     volatile boolean verified;
     volatile boolean wasTrusted;
@@ -151,6 +161,11 @@ final class TrackedNode {
       expected = probe;
       arrived = false;
       accepted = false;
+    }
+
+    /** Whether probes arrive that long, but not what was changed. */
+    synchronized boolean isNotTold(long now) {
+      return arrived && accepted && !verified && now - begunNanos > UNTOLD_NANOS;
     }
 
     /** Whether it has heard of all that happened before the last probe. */
@@ -189,6 +204,12 @@ final class TrackedNode {
   @Nullable Trust trust() {
     Session current = session;
     return current == null ? null : current.trust;
+  }
+
+  /** In which way the present connection hears of changes. */
+  NearMode mode() {
+    Session current = session;
+    return current == null ? NearMode.NONE : current.mode;
   }
 
   /** Ends both threads, at once unless one is waiting for the network. */
@@ -264,7 +285,7 @@ final class TrackedNode {
       try {
         requireRightPrefixes(current);
         while (!isClosed()) {
-          receive(current, current.opened.connection().getUnflushedObject());
+          receive(current, current.opened.read());
         }
         throw new JedisConnectionException("closed");
       } catch (RuntimeException | Error e) {
@@ -316,7 +337,7 @@ final class TrackedNode {
       try {
         successor = next;
         while (!over && session == from && next.version == version.get() && !isClosed()) {
-          receive(next, next.opened.connection().getUnflushedObject());
+          receive(next, next.opened.read());
           over = next.mayTakeOver && takeOver(from, next);
         }
       } finally {
@@ -397,7 +418,7 @@ final class TrackedNode {
         throw new JedisConnectionException("The slot has moved to " + opened.node());
       }
       Session begun = new Session(opened, tracked, mark, redis.key(mark), channel, ticker);
-      begin(begun, opened.connection());
+      begin(begun);
       ready = true;
       return begun;
     } finally {
@@ -407,23 +428,82 @@ final class TrackedNode {
     }
   }
 
-  private void begin(Session begun, Connection connection) {
-    List<String> tracking = new ArrayList<>();
-    String clientId = String.valueOf(ask(connection, Command.CLIENT, "ID"));
-    tracking.addAll(List.of("TRACKING", "ON", "REDIRECT", clientId, "BCAST"));
-    for (String prefix : this.tracking.serverPrefixes()) {
-      tracking.addAll(List.of("PREFIX", prefix));
-    }
-    ask(connection, Command.CLIENT, tracking.toArray(String[]::new));
-    if (redis.spreadsKeys()) {
-      connection.sendCommand(Command.SUBSCRIBE, CHANNEL);
-      receive(begun, connection.getOne());
-      connection.sendCommand(Command.SSUBSCRIBE, redis.key(begun.channel));
+  private void begin(Session begun) {
+    if (mode == NearMode.PUSH) {
+      try {
+        trackByPushes(begun);
+      } catch (JedisDataException e) {
+        mode = NearMode.REDIRECT; // with the next connection, as this one has turned to RESP3
+        throw e;
+      }
     } else {
-      connection.sendCommand(Command.SUBSCRIBE, CHANNEL, begun.channel);
+      try {
+        trackByRedirection(begun);
+      } catch (JedisDataException e) {
+        trackInstead(begun, e);
+      }
     }
-    // The replies come as messages do; the first read sends the command off.
-    receive(begun, connection.getOne());
+    subscribe(begun);
+  }
+
+  private void trackInstead(Session begun, JedisDataException refusal) {
+    try {
+      trackByPushes(begun);
+    } catch (JedisDataException e) {
+      refusal.addSuppressed(e);
+      throw refusal;
+    }
+    mode = NearMode.PUSH;
+  }
+
+  private void trackByRedirection(Session begun) {
+    Connection connection = begun.opened.connection();
+    connection.sendCommand(Command.CLIENT, "ID");
+    String clientId = String.valueOf(connection.getOne());
+    connection.sendCommand(Command.CLIENT, tracking(List.of("REDIRECT", clientId)));
+    Object unused = connection.getOne();
+    begun.mode = NearMode.REDIRECT;
+  }
+
+  private void trackByPushes(Session begun) {
+    begun.opened.turnToPushes();
+    begun.mode = NearMode.PUSH;
+    send(begun, Command.CLIENT, tracking(List.of()));
+    // Changes may be pushed before the answer.
+    for (Object next = begun.opened.read(); next instanceof List<?>; next = begun.opened.read()) {
+      receive(begun, next);
+    }
+  }
+
+  private String[] tracking(List<String> how) {
+    List<String> arguments = new ArrayList<>(List.of("TRACKING", "ON"));
+    arguments.addAll(how);
+    arguments.add("BCAST");
+    for (String prefix : tracking.serverPrefixes()) {
+      arguments.addAll(List.of("PREFIX", prefix));
+    }
+    return arguments.toArray(String[]::new);
+  }
+
+  /** Subscribes to all; the replies come as messages do. */
+  private void subscribe(Session begun) {
+    if (begun.mode == NearMode.REDIRECT) {
+      send(begun, Command.SUBSCRIBE, CHANNEL);
+      receive(begun, begun.opened.read());
+    }
+    if (redis.spreadsKeys()) {
+      send(begun, Command.SSUBSCRIBE, redis.key(begun.channel));
+    } else {
+      send(begun, Command.SUBSCRIBE, begun.channel);
+    }
+    receive(begun, begun.opened.read());
+  }
+
+  private static void send(Session to, Command command, String... arguments) {
+    Connection connection = to.opened.connection();
+    connection.sendCommand(command, arguments);
+    List<Object> none = connection.getMany(0); // which sends what is still buffered
+    assert none.isEmpty();
   }
 
   /** A key under one of the prefixes, some of which may have a hash tag of another node. */
@@ -451,14 +531,15 @@ final class TrackedNode {
     return null;
   }
 
-  @CanIgnoreReturnValue
-  private static Object ask(Connection connection, Command command, String... args) {
-    connection.sendCommand(command, args);
-    return connection.getOne();
-  }
-
   /** Takes a message. Whoever may publish can send anything: what is not understood is ignored. */
   private void receive(Session from, @Nullable Object message) {
+    if (message instanceof List<?> push
+        && push.size() == 2
+        && from.mode == NearMode.PUSH
+        && text(push.get(0)).equals("invalidate")) {
+      boolean unused = changed(from, push.get(1));
+      return;
+    }
     if (!(message instanceof List<?> parts) || parts.size() < 3) {
       tracking.ignored.increment();
       return;
@@ -472,7 +553,7 @@ final class TrackedNode {
       from.subscribed |= ours;
     } else if (kind.equals("sunsubscribe")) {
       throw new JedisConnectionException("The slot of the channel has moved");
-    } else if (channel.equals(CHANNEL)) {
+    } else if (channel.equals(CHANNEL) && from.mode == NearMode.REDIRECT) {
       understood = changed(from, content);
     } else {
       understood = ours && content instanceof byte[] && from.arrived(text(content));
@@ -564,6 +645,9 @@ final class TrackedNode {
       } else if (value.equals(mark)) {
         hearing.forEach(Session::accepted);
         probesRefused = false;
+        if (current.isNotTold(System.nanoTime())) {
+          trackOtherwise(current);
+        }
       } else {
         // Emptied, or another database: what was read before is no more.
         tracking.allChanged();
@@ -578,6 +662,19 @@ final class TrackedNode {
         LOG.debug(e, "No probe for near caches");
       }
     }
+  }
+
+  /** Gives up a way to track in which the server says nothing, for the other one. */
+  private void trackOtherwise(Session current) {
+    NearMode before = current.mode;
+    mode = before == NearMode.PUSH ? NearMode.REDIRECT : NearMode.PUSH;
+    LOG.warn(
+        "Near caches of {} are off, as the server reports no changes with CLIENT TRACKING by {};"
+            + " trying {}",
+        nodeName(),
+        before,
+        mode);
+    reconnect();
   }
 
   /** Those that a probe arrives at. */

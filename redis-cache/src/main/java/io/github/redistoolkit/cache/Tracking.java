@@ -1,5 +1,6 @@
 package io.github.redistoolkit.cache;
 
+import io.github.redistoolkit.cache.CacheStats.NearMode;
 import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.Ticker;
@@ -212,6 +213,16 @@ final class Tracking {
     Map<String, TrackedNode> all = new HashMap<>(nodes);
     return !all.isEmpty()
         && all.values().stream().map(TrackedNode::trust).allMatch(t -> isGiven(t, now));
+  }
+
+  /** In which way changes are heard of. */
+  NearMode mode() {
+    NearMode mode = NearMode.NONE;
+    for (TrackedNode node : nodes.values()) {
+      NearMode here = node.mode();
+      mode = here.compareTo(mode) > 0 ? here : mode;
+    }
+    return mode;
   }
 
   private static boolean isGiven(@Nullable Trust trust, long now) {

@@ -9,14 +9,18 @@ import org.apache.commons.pool2.PooledObjectFactory;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.CommandKeyArgumentPreProcessor;
 import redis.clients.jedis.CommandObjects;
+import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionFactory;
 import redis.clients.jedis.ConnectionPool;
 import redis.clients.jedis.JedisClientConfig;
+import redis.clients.jedis.Protocol;
 import redis.clients.jedis.RedisProtocol;
 import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.executors.CommandExecutor;
 import redis.clients.jedis.providers.ConnectionProvider;
 import redis.clients.jedis.providers.SentineledConnectionProvider;
+import redis.clients.jedis.util.RedisInputStream;
 
 /**
  * What Jedis 7.0 to 8 have in common but do not show, and what differs between them.
@@ -32,6 +36,7 @@ final class JedisInternals {
   private static final Field EXECUTOR = field(UnifiedJedis.class, "executor");
   private static final Field COMMANDS = field(UnifiedJedis.class, "commandObjects");
   private static final Field KEY_PREFIX = field(CommandObjects.class, "keyPreProcessor");
+  private static final Field INPUT = field(Connection.class, "inputStream");
   private static final Field CONNECTION_CONFIG = field(ConnectionFactory.class, "clientConfig");
   private static final Field POOLED_CONFIG = pooledConfig();
   private static final Field SENTINEL_POOL = field(SentineledConnectionProvider.class, "pool");
@@ -90,6 +95,19 @@ final class JedisInternals {
   /** The pool of the primary of this moment. */
   static ConnectionPool pool(SentineledConnectionProvider provider) {
     return (ConnectionPool) require(get(SENTINEL_POOL, provider));
+  }
+
+  /**
+   * Reads what comes next, a reply or a push. From Jedis 8 on, what a connection itself reads
+   * leaves out the pushes that Jedis has no use for, those of tracking among them.
+   */
+  @SuppressWarnings("deprecation") // what reads everything, in every version
+  static @Nullable Object read(Connection connection) {
+    RedisInputStream input = (RedisInputStream) get(INPUT, connection);
+    if (input == null) {
+      throw new JedisConnectionException("The connection is not open");
+    }
+    return Protocol.read(input);
   }
 
   /** What the connections of a factory are set up by; null if the factory is none of Jedis's. */

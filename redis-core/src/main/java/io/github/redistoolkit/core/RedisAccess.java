@@ -99,6 +99,27 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
       this(connection, node, 0);
     }
 
+    /**
+     * Turns to RESP3, in which messages and invalidations are pushed between replies. From then on
+     * only {@link #read} is to read. One round trip.
+     *
+     * @throws JedisException if the server cannot, or does not answer
+     */
+    public void turnToPushes() {
+      Object unused = connection.executeCommand(new CommandArguments(Command.HELLO).add("3"));
+    }
+
+    /**
+     * Reads what comes next, a reply or, in RESP3, a push, which is a list. Sends nothing.
+     *
+     * @return what was read
+     * @throws JedisDataException if it is an error
+     * @throws JedisConnectionException if nothing comes in time, or the connection ended
+     */
+    public @Nullable Object read() {
+      return JedisInternals.read(connection);
+    }
+
     /** Ends the connection without waiting for anything that is under way on it. */
     public void disconnect() {
       RedisAccess.disconnect(connection);

@@ -42,6 +42,29 @@ public final class LeastPrivilege {
         .toList();
   }
 
+  /**
+   * What a table says in a row below a heading.
+   *
+   * @param row what its first column says
+   * @param heading what the heading of the column is, in the same table
+   */
+  public static String cell(String row, String heading) {
+    List<String> headings = List.of();
+    for (String line : lines()) {
+      if (line.startsWith("|")) {
+        List<String> cells = List.of(line.substring(1, line.length() - 1).trim().split(" *\\| +"));
+        if (cells.contains(heading)) {
+          headings = cells;
+        } else if (cells.get(0).equals(row) && headings.contains(heading)) {
+          return cells.get(cells.size() - headings.size() + headings.indexOf(heading));
+        }
+      } else {
+        headings = List.of();
+      }
+    }
+    throw new AssertionError(DOCUMENT + " has no row for " + row + " below " + heading);
+  }
+
   /** The rules of these rows, and of those that everybody needs. */
   public static List<String> rules(TestRedis redis, String... rows) {
     Map<String, List<String>> table = table();

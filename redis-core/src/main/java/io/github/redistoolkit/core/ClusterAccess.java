@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -36,7 +37,15 @@ final class ClusterAccess extends ClientAccess {
   /** Pipelined rounds after which what is still redirected is run singly. */
   private static final int MOST_ROUNDS = 32;
 
+  /**
+   * For how long what was seen of the pools tells whether they were closed. Whatever works in the
+   * background looks more often; in more time, all nodes may have been replaced and come back.
+   */
+  private static final long RECENT_NANOS = TimeUnit.SECONDS.toNanos(10);
+
   private final ClusterConnectionProvider provider;
+  private volatile Seen seen = new Seen(Map.of(), System.nanoTime());
+  private volatile boolean closed;
 
   ClusterAccess(UnifiedJedis client, ClusterConnectionProvider provider) {
     super(client);
@@ -324,10 +333,44 @@ final class ClusterAccess extends ClientAccess {
     return opened.node().equals(String.valueOf(nodeOf(key(key))));
   }
 
+  /**
+   * A client that was closed has no pools. But a command that was under way then is tried again,
+   * and makes new ones, which nobody closes. A client that is open keeps a node's pool as long as
+   * it knows the node: so it was closed if all pools that there were a moment ago are, and one of
+   * their nodes has another.
+   */
   @Override
   public boolean isClosed() {
-    Collection<ConnectionPool> pools = provider.getNodes().values();
-    return pools.stream().allMatch(Pool::isClosed);
+    if (closed) {
+      return true;
+    }
+    Map<String, ConnectionPool> nodes = provider.getNodes();
+    if (nodes.values().stream().allMatch(Pool::isClosed)) {
+      return true;
+    }
+    Seen before = seen;
+    if (before.isRecent() && before.wasClosed() && before.isNodeOf(nodes)) {
+      closed = true;
+      return true;
+    }
+    seen = new Seen(nodes, System.nanoTime());
+    return false;
+  }
+
+  /** The pools that there were at a time. */
+  private record Seen(Map<String, ConnectionPool> nodes, long nanos) {
+
+    boolean isRecent() {
+      return System.nanoTime() - nanos < RECENT_NANOS;
+    }
+
+    boolean wasClosed() {
+      return !nodes.isEmpty() && nodes.values().stream().allMatch(Pool::isClosed);
+    }
+
+    boolean isNodeOf(Map<String, ConnectionPool> later) {
+      return nodes.keySet().stream().anyMatch(later::containsKey);
+    }
   }
 
   @Override

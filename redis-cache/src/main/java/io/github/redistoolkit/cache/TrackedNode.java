@@ -107,7 +107,7 @@ final class TrackedNode {
   private volatile NearMode mode = NearMode.REDIRECT;
 
   /** For the prober's eyes: when it may try again to follow new credentials. */
-  private long nextChange = System.nanoTime();
+  private long nextChange;
 
   TrackedNode(Tracking tracking, RedisAccess redis, RedisAccess listening, String node) {
     this.tracking = tracking;
@@ -115,6 +115,7 @@ final class TrackedNode {
     this.listening = listening;
     this.node = node;
     this.ticker = tracking.ticker();
+    this.nextChange = ticker.nanoTime();
     this.reader = daemon("redis-cache-near-reader", this::readUntilClosed);
     this.prober = daemon("redis-cache-near-prober", this::probeUntilClosed);
   }
@@ -122,7 +123,7 @@ final class TrackedNode {
   /** One connection, from its set-up to its end. */
   private static final class Session {
     final Opened opened;
-    final long begunNanos = System.nanoTime();
+    final long begunNanos;
     final int version;
 
     /** That of the one whose place this took, if any: what that one heard is still relied on. */
@@ -150,7 +151,8 @@ final class TrackedNode {
       this.opened = opened;
       this.version = version;
       this.trust = new Trust(ticker);
-      this.nextMark = ticker.nanoTime();
+      this.begunNanos = ticker.nanoTime();
+      this.nextMark = begunNanos;
       this.mark = mark;
       this.serverMark = serverMark;
       this.channel = channel;
@@ -604,9 +606,9 @@ final class TrackedNode {
     if (next != null) {
       next.mayTakeOver |= current.hasHeard() && next.hasHeard();
     } else if (!following
-        && System.nanoTime() - nextChange >= 0
+        && ticker.nanoTime() - nextChange >= 0
         && !listening.hasCurrentCredentials(current.opened)) {
-      nextChange = System.nanoTime() + CHANGE_PAUSE_NANOS;
+      nextChange = ticker.nanoTime() + CHANGE_PAUSE_NANOS;
       following = true;
       boolean started = false;
       try {
@@ -645,7 +647,7 @@ final class TrackedNode {
       } else if (value.equals(mark)) {
         hearing.forEach(Session::accepted);
         probesRefused = false;
-        if (current.isNotTold(System.nanoTime())) {
+        if (current.isNotTold(ticker.nanoTime())) {
           trackOtherwise(current);
         }
       } else {

@@ -14,6 +14,7 @@ import io.github.redistoolkit.testing.Topology;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -63,6 +64,43 @@ class RateLimiterPlainIT {
     }
   }
 
+  @Test
+  void severalLimitsAtOnce() {
+    for (int seed = 0; seed < WORLDS; seed++) {
+      Random random = new Random(seed);
+      List<Limit> limits = new ArrayList<>();
+      for (int i = 0; i < 2 + random.nextInt(seed % 7 == 0 ? 7 : 2); i++) {
+        // Each has a period of its own.
+        Duration period = micros((i + 1) * MINUTE + random.nextLong(MINUTE));
+        long permits = List.of(1L, 3L, 10L, 100L, 5000L).get(random.nextInt(5));
+        limits.add(
+            random.nextInt(3) > 0
+                ? Limit.of(permits, period)
+                : Limit.tokenBucket(permits, 1 + random.nextLong(2 * permits), period));
+      }
+      new World(random, "world of several " + seed, limits).live();
+    }
+  }
+
+  /** Two logs, of which what is read at once has only the first, or a part of that. */
+  @Test
+  void severalLogsThatAreLong() {
+    for (int seed = 0; seed < WORLDS / 10; seed++) {
+      Random random = new Random(seed);
+      World world =
+          new World(
+              random,
+              "long worlds " + seed,
+              List.of(
+                  Limit.of(20 + 100 * (seed % 3), micros(MINUTE)),
+                  Limit.of(300, micros(2 * MINUTE + seed))));
+      for (int call = 0; call < 1000; call++) {
+        world.passTime(random.nextLong(MINUTE / 100));
+        world.take(1, 0);
+      }
+    }
+  }
+
   /** A limit whose log is longer than what the script reads at once, and rings round. */
   @Test
   void logsThatAreLong() {
@@ -99,7 +137,7 @@ class RateLimiterPlainIT {
     return Duration.of(micros, ChronoUnit.MICROS);
   }
 
-  /** Two ids under one limit. */
+  /** Two ids under the same limits. */
   private final class World {
 
     private final Random random;
@@ -107,7 +145,7 @@ class RateLimiterPlainIT {
     private final AtomicLong clock = new AtomicLong(1_700_000_000_000_000L);
     private final String plainId = redis.unique("plain");
     private final String thoroughId = redis.unique("thorough");
-    private Limit limit;
+    private List<Limit> limits;
     private RateLimiter plain;
     private RateLimiter thorough;
     private int calls;
@@ -115,9 +153,13 @@ class RateLimiterPlainIT {
     private long lastWait;
 
     World(Random random, String context, Limit limit) {
+      this(random, context, List.of(limit));
+    }
+
+    World(Random random, String context, List<Limit> limits) {
       this.random = random;
-      this.context = context + " " + limit;
-      this.limit = limit;
+      this.context = context + " " + limits;
+      this.limits = limits;
       build();
     }
 
@@ -129,7 +171,7 @@ class RateLimiterPlainIT {
     private RateLimiter limiter(boolean plainly) {
       return redis
           .over(p -> RateLimiter.builder(p, "default"), c -> RateLimiter.builder(c, "default"))
-          .limit(limit)
+          .limit(limits.get(0), limits.stream().skip(1).toArray(Limit[]::new))
           .calls(() -> "%08d".formatted(calls))
           .clock(() -> Long.toString(clock.get()))
           .plainly(plainly)
@@ -139,7 +181,7 @@ class RateLimiterPlainIT {
     void live() {
       for (int call = 0; call < CALLS; call++) {
         passTime(step());
-        long most = limit.permits();
+        long most = limits.stream().mapToLong(Limit::permits).min().orElseThrow();
         long permits = random.nextInt(4) > 0 ? 1 : 1 + random.nextLong(most);
         switch (random.nextInt(60)) {
           case 0 -> {
@@ -152,9 +194,9 @@ class RateLimiterPlainIT {
             plain.refund(plainId, permits);
             thorough.refund(thoroughId, permits);
           }
-          case 2 -> take(permits, random.nextLong(limit.periodMicros()));
+          case 2 -> take(permits, random.nextLong(any().periodMicros()));
           case 3 -> {
-            Booking[] booked = take(permits, random.nextLong(limit.periodMicros()));
+            Booking[] booked = take(permits, random.nextLong(any().periodMicros()));
             if (booked[0].decision().allowed()) {
               calls++;
               plain.cancel(plainId, permits, booked[0]);
@@ -168,7 +210,7 @@ class RateLimiterPlainIT {
           }
           case 5 -> {
             if (random.nextInt(4) == 0) {
-              changeLimit();
+              changeLimits();
             }
           }
           default -> take(permits, 0);
@@ -177,17 +219,24 @@ class RateLimiterPlainIT {
       }
     }
 
-    private void changeLimit() {
-      long permits = 1 + random.nextLong(2 * limit.permits());
-      limit =
-          limit.kind() == Limit.Kind.SLIDING_WINDOW
-              ? Limit.of(permits, limit.period())
-              : Limit.tokenBucket(permits, 1 + random.nextLong(permits), limit.period());
+    private void changeLimits() {
+      limits = limits.stream().map(this::changed).toList();
       build();
     }
 
+    private Limit changed(Limit limit) {
+      long permits = 1 + random.nextLong(2 * limit.permits());
+      return limit.kind() == Limit.Kind.SLIDING_WINDOW
+          ? Limit.of(permits, limit.period())
+          : Limit.tokenBucket(permits, 1 + random.nextLong(permits), limit.period());
+    }
+
+    private Limit any() {
+      return limits.get(random.nextInt(limits.size()));
+    }
+
     private long step() {
-      long period = limit.periodMicros();
+      long period = any().periodMicros();
       return switch (random.nextInt(20)) {
         case 0, 1, 2 -> 0;
         case 3, 4 -> lastWait;

@@ -29,20 +29,18 @@ final class DecisionScript {
   private static final int NAME_BYTES = 8;
   private static final int SUBJECT_BYTES = 5;
   private static final int LIMIT_BYTES = 16;
-  private static final int PLAIN_BYTES = 28;
+  private static final int PLAIN_BYTES = 12;
 
   /** What the reply says before it comes to the limits, and of each of them. */
   private static final int HEAD = 3;
 
   private static final int OF_LIMIT = 3;
 
-  /**
-   * How long the reply of a plain call is that grants, that tells the instant too, that refuses.
-   */
+  /** How long the reply of a plain call is, for each limit, that grants, that refuses. */
   private static final int GRANTED = 11;
 
-  private static final int GRANTED_AT = 18;
-  private static final int REFUSED = 25;
+  private static final int REFUSED = 18;
+  private static final int INSTANT = 7;
 
   private DecisionScript() {}
 
@@ -65,18 +63,18 @@ final class DecisionScript {
       RedisAccess redis, String clock, String call, Request request, List<Subject> subjects) {
     List<String> keys = subjects.stream().map(Subject::key).toList();
     byte[] packed = subjects(call, subjects);
-    List<byte[]> arguments = List.of(packed, ascii(request.beside(clock)));
+    List<byte[]> arguments = List.of(packed, ascii(clock), ascii(request.rest()));
     List<?> reply = (List<?>) Objects.requireNonNull(DECIDE.runBinary(redis, keys, arguments));
     return booking(reply, request, subjects);
   }
 
   /** Whether {@link #runPlainly} can decide this. */
   static boolean isPlain(Request request, List<Subject> subjects) {
-    return request.isPlain() && subjects.size() == 1 && subjects.get(0).limits().size() == 1;
+    return request.isPlain() && subjects.size() == 1;
   }
 
   /**
-   * Decides the same, about one id under one limit that takes permits now, in less of Redis's time.
+   * Decides the same, about one id that takes permits now, in less of Redis's time.
    *
    * @param clock microseconds; empty takes the server's
    * @param call the name of this call, 8 characters of ASCII
@@ -91,17 +89,24 @@ final class DecisionScript {
     if (reply instanceof List<?> numbers) {
       return booking(numbers, request, List.of(subject));
     }
-    return reply instanceof Long left
-        ? granted(subject, left, subject.limits().get(0).periodMicros(), 0)
-        : booking(subject, ByteBuffer.wrap((byte[]) reply));
+    if (reply instanceof Long left) {
+      Limit limit = subject.limits().get(0);
+      Decision.OfLimit state = state(limit, left, 0, limit.periodMicros());
+      return new Booking(decision(true, Duration.ZERO, List.of(state)), subject.permits(), 0, 0);
+    }
+    return booking(subject, ByteBuffer.wrap((byte[]) reply));
   }
 
   private static byte[] plain(String call, Subject subject) {
-    Limit limit = subject.limits().get(0);
-    ByteBuffer packed = ByteBuffer.allocate(PLAIN_BYTES).put(ascii(call));
-    packed.putInt((int) subject.permits()).putInt((int) limit.permits());
-    putSixBytes(packed, limit.rate());
-    putSixBytes(packed, limit.id());
+    List<Limit> limits = subject.limits();
+    ByteBuffer packed =
+        ByteBuffer.allocate(PLAIN_BYTES + LIMIT_BYTES * limits.size()).put(ascii(call));
+    packed.putInt((int) subject.permits());
+    for (Limit limit : limits) {
+      packed.putInt((int) limit.permits());
+      putSixBytes(packed, limit.rate());
+      putSixBytes(packed, limit.id());
+    }
     return packed.array();
   }
 
@@ -130,14 +135,33 @@ final class DecisionScript {
   }
 
   private static Booking booking(Subject subject, ByteBuffer reply) {
-    long left = Integer.toUnsignedLong(reply.getInt());
-    long reset = sevenBytes(reply);
-    return switch (reply.capacity()) {
-      case GRANTED -> granted(subject, left, reset, 0);
-      case GRANTED_AT -> granted(subject, left, reset, sevenBytes(reply));
-      case REFUSED -> refused(subject, left, reset, sevenBytes(reply), sevenBytes(reply));
-      default -> throw new IllegalStateException("a reply of " + reply.capacity() + " bytes");
-    };
+    int bytes = reply.capacity();
+    int limits = subject.limits().size();
+    boolean granted = bytes != REFUSED * limits + INSTANT;
+    if (bytes != GRANTED * limits
+        && bytes != GRANTED * limits + INSTANT
+        && bytes != REFUSED * limits + INSTANT) {
+      throw new IllegalStateException("a reply of " + bytes + " bytes on " + limits + " limits");
+    }
+    List<Decision.OfLimit> states = new ArrayList<>(limits);
+    long wait = 0;
+    for (Limit limit : subject.limits()) {
+      long left = Integer.toUnsignedLong(reply.getInt());
+      long reset = sevenBytes(reply);
+      long fits = granted ? 0 : sevenBytes(reply);
+      wait = Math.max(wait, fits);
+      states.add(state(limit, left, fits, reset));
+    }
+    long now = reply.hasRemaining() ? sevenBytes(reply) : 0;
+    return new Booking(
+        decision(granted, micros(wait), List.copyOf(states)),
+        granted ? subject.permits() : 0,
+        now + wait,
+        wait);
+  }
+
+  private static Decision.OfLimit state(Limit limit, long left, long wait, long reset) {
+    return new Decision.OfLimit(limit, left, Optional.of(micros(wait)), micros(reset));
   }
 
   private static long sevenBytes(ByteBuffer from) {
@@ -145,21 +169,6 @@ final class DecisionScript {
     return high << 48
         | (from.getShort() & 0xffffL) << Integer.SIZE
         | Integer.toUnsignedLong(from.getInt());
-  }
-
-  private static Booking granted(Subject subject, long left, long reset, long instant) {
-    Decision.OfLimit state =
-        new Decision.OfLimit(
-            subject.limits().get(0), left, Optional.of(Duration.ZERO), micros(reset));
-    Decision decision = decision(true, Duration.ZERO, List.of(state));
-    return new Booking(decision, subject.permits(), instant, 0);
-  }
-
-  private static Booking refused(Subject subject, long left, long reset, long wait, long now) {
-    Decision.OfLimit state =
-        new Decision.OfLimit(
-            subject.limits().get(0), left, Optional.of(micros(wait)), micros(reset));
-    return new Booking(decision(false, micros(wait), List.of(state)), 0, now + wait, wait);
   }
 
   private static Booking booking(List<?> reply, Request request, List<Subject> subjects) {

@@ -85,13 +85,12 @@ record Request(
     return clock.isEmpty() && !tellsInstant ? null : clock;
   }
 
-  /** What the script of any other call takes beside. */
-  String beside(String clock) {
+  /** What the script of any other call takes besides. */
+  String rest() {
     String all =
         String.join(
             " ",
             Long.toString(longest),
-            clock.isEmpty() ? "-" : clock,
             Long.toString(extra),
             Long.toString(hold),
             Long.toString(back),

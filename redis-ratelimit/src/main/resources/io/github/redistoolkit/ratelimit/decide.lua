@@ -4,21 +4,22 @@
 --
 -- KEYS     the state of each id, all in one slot
 -- ARGV     1 the name of this call, 8 bytes: sent again, it is answered as the first time. Then
---            PLAIN: permits; permits, rate and id of the limit; one id that has this one limit
---            takes them now, or
+--            PLAIN: permits; permits, rate and id of each limit; one id takes them now, or
 --            for each key SUBJECT: permits and number of limits, and for each of these LIMIT: its
 --            id, permits and rate
---          2 of a plain call nothing, '' if its instant is asked for, or the time; otherwise text:
---            longest wait (-1 only asks, -2 charges whatever the limits say, -3 cancels), time ('-'
---            for the server's), most permits to take beside, how long they may be kept before they
---            are used, permits to give back, instant of a booking to cancel; of one that takes
+--          2 nothing, or '' if the instant of a plain call is asked for, or the time
+--          3 of any but a plain call, as text: longest wait (-1 only asks, -2 charges whatever the
+--            limits say, -3 cancels), most permits to take beside, how long they may be kept before
+--            they are used, permits to give back, instant of a booking to cancel; of one that takes
 --            permits ahead also its number, how many permits it has taken, and wanted, in the last
 --            period, and of how many its share is a part
 --          The id of a window is its length, its rate the grain of its log; the id of a bucket is
 --          its period + 2^47, its rate the refill.
--- returns  of a plain grant, GRANTED: permits left, time until all have come back; then its instant,
---          if asked for; of a window without a grain, whose length is the second, only the first
---          of a plain refusal, REFUSED: the same, and the wait until these permits fit
+-- returns  of a plain grant, for each limit GRANTED: permits left, time until all have come back;
+--            then its instant, if asked for. If there is one limit, and all are back after its
+--            length, only the permits left, as a number
+--          of a plain refusal, for each limit REFUSED: the same, and the wait until these permits
+--            fit; then its instant
 --          otherwise permits granted, 0 if refused; instant at which the permits fit, by the id's
 --          time; wait until then; then for each limit permits left, wait until these permits fit,
 --          time until all have come back
@@ -45,21 +46,26 @@
 --            permits ahead: until when each is expected back; its number, and whether it was refused;
 --            how many permits it has taken, and wanted, in the last period. Twice as long as entries
 --
--- What is asked most comes first, in plain statements: one id under one limit takes permits now,
--- from a state of the short form. All that Lua makes at each call, functions and tables above all,
--- takes longer than what there is to do. The rest decides everything, this too, if a plain
--- statement would not be enough; a test holds that they agree to the byte.
+-- What is asked most comes first, in plain statements: one id takes permits now, from a state without
+-- bookings that has the sections of these limits and no others. All that Lua makes at each call,
+-- functions, tables and long strings above all, takes longer than what there is to do. The rest
+-- decides everything, this too, if a plain statement would not be enough; a test holds that they
+-- agree to the byte.
 --
 -- Upper-case names are constants. Whoever loads the script puts their values in, since every local
 -- that a function sees costs memory at each call; so do functions, so that those which are rarely
 -- needed are made where they are.
 -- PLAIN = '>c8I4I4I6I6'
 -- PLAIN_SIZE = 28
+-- MORE = '>I4I6I6'
+-- MORE_SIZE = 16
 -- SUBJECT = '>I4B'
 -- LIMIT = '>I6I4I6'
 -- GRANTED = '>I4I7'
 -- GRANTED_AT = '>I4I7I7'
--- REFUSED = '>I4I7I7I7'
+-- REFUSED = '>I4I7I7'
+-- REFUSED_AT = '>I4I7I7I7'
+-- INSTANT = '>I7'
 -- SHORT_HEAD = '>Bc8I7I7'
 -- LONG_HEAD = '>Bc8I7I7BI7I6'
 -- WINDOW = '>I6I7I7I4I4I2I2I2'
@@ -67,15 +73,12 @@
 -- SHORT_WINDOW = '>Bc8I7I7I6I7I7I4I4I2I2I2'
 -- SHORT_WINDOW_AND_ENTRY = '>Bc8I7I7I6I7I7I4I4I2I2I2c0I6I4'
 -- SHORT_BUCKET = '>Bc8I7I7I6I7i5I6I4I4xx'
--- NEW_WINDOW = '>Bc8I7I7I6I7I7I4I4I2I2I2I6I4xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'
--- NEW_ROOM = 4
 -- ENTRY = '>I6I4'
 -- SHORT = 1
 -- LONG = 2
 -- SHORT_SIZE = 23
 -- LONG_SIZE = 37
 -- SECTION_SIZE = 34
--- FIRST_LOG = 57
 -- ENTRY_SIZE = 10
 -- the last byte that is read at once (as text, since Redis takes long to write a number as one), how
 -- many that are, and up to where a head and an entry are written at once:
@@ -104,185 +107,272 @@
 -- CHARGES = -2
 -- CANCELS = -3
 
-local packed, rare = ARGV[1], ARGV[2]
-local plain, clock, spare = #packed == PLAIN_SIZE, nil, 0
-if plain then
+local packed, given, rest = ARGV[1], ARGV[2], ARGV[3]
+local clock, spare = nil, 0
+if given and given ~= '' then
+  -- A key's life passes in the server's time: where another is given, it must not end first.
+  clock, spare = tonumber(given), 60000
+else
+  local time = redis.call('TIME')
+  clock = time[1] * 1000000 + time[2]
+end
+
+if not rest then
   local call, wanted, permits, rate, id = struct.unpack(PLAIN, packed)
-  local key = KEYS[1]
+  local key, number, now = KEYS[1], (#packed - PLAIN_SIZE) / MORE_SIZE + 1, clock
   local value = redis.call('GETRANGE', key, '0', PAGE_END)
-  if rare and rare ~= '' then
-    -- A key's life passes in the server's time: where another is given, it must not end first.
-    clock, spare = tonumber(rare), 60000
+  local size, head = #value, number == 1 and SHORT_SIZE or LONG_SIZE
+  -- What a head and a section say. Of a bucket, the instant is the last.
+  local form, last_call, seen, ends, sections, other
+  local last, oldest, base, total, first, count, room = 0, 0, 0, 0, 0, 0, 0
+  local tokens, part, capacity, refill
+  local at, log_at, simple = head, head + number * SECTION_SIZE, true
+  if size == 0 then
+    ends = 0
+  elseif size < log_at then
+    simple = false
   else
-    local time = redis.call('TIME')
-    clock = time[1] * 1000000 + time[2]
-  end
-  local now, size = clock, #value
-  local form, last_call, seen, ends, other = SHORT, '', 0, 0, id
-  if id < IS_BUCKET and (size == 0 or size > FIRST_LOG) then
-    local last, oldest, base, total, first, count, room = 0, 0, 0, 0, 0, 0, 0
-    if size > 0 then
+    if number > 1 then
+      local ahead, lead
+      form, last_call, seen, ends, sections, ahead, lead = struct.unpack(LONG_HEAD, value)
+      simple = form == LONG and sections == number and ahead == 0 and lead == 0
+    elseif id < IS_BUCKET then
       form, last_call, seen, ends, other, last, oldest, base, total, first, count, room =
           struct.unpack(SHORT_WINDOW, value)
+      simple = form == SHORT
+    else
+      form, last_call, seen, ends, other, last, tokens, part, capacity, refill =
+          struct.unpack(SHORT_BUCKET, value)
+      simple = form == SHORT
     end
-    local simple = form == SHORT and other == id and seen <= now and last_call ~= call
-    local live, start = 0, now - id
-    if simple and last > start and last <= now + 2 * id and oldest <= last
-        and count > 0 and count <= room and first < room then
-      live = (total - base) % PERMITS_WRAP
-      local text, from, steps = value, 0, 0
-      while oldest <= start and simple do
-        -- It has left the window.
-        first, count, steps = first + 1, count - 1, steps + 1
-        if first == room then
-          first = 0
-        end
-        local at = FIRST_LOG + first * ENTRY_SIZE - from
-        if at < 0 or at + ENTRY_SIZE > #text then
-          from = from + at
-          text, at = redis.call('GETRANGE', key, from, from + 8 * ENTRY_SIZE - 1), 0
-        end
-        simple = count > 0 and steps <= MOST_STEPS and at + ENTRY_SIZE <= #text
-        if simple then
-          local time, before = struct.unpack(ENTRY, text, at + 1)
-          oldest = last - (last - time) % TIME_WRAP
-          before = (total - before) % PERMITS_WRAP
-          live = before < live and before or live
-        end
-      end
+    simple = simple and seen <= now and last_call ~= call
+  end
+  -- What is written: the sections; the logs, as far as they are done; entries that are far.
+  local texts, logs, tail, done, far, grows, dies = '', '', '', log_at, nil, false, now
+  local stamp, stamped
+  -- What is told: of a grant; of a refusal, for each limit.
+  local reply, told, refused = '', number > 1 and {0, 0, 0, 0, 0, 0}, false
+
+  for nth = 1, number do
+    if not simple then
+      break
     end
-    if live == 0 then
-      first, count = 0, 0
+    if nth > 1 then
+      permits, rate, id = struct.unpack(MORE, packed, PLAIN_SIZE + (nth - 2) * MORE_SIZE + 1)
     end
-    local left, full = permits - live - wanted, last + id
-    if simple and left < 0 and live > 0 then
-      -- The oldest entry has one permit at least.
-      if left == -1 and wanted == 1 then
-        return struct.pack(REFUSED, 0, full - now, oldest + id - now, now)
+    local left, full, wait = 0, 0, 0
+    if id < IS_BUCKET then
+      if number > 1 and size > 0 then
+        other, last, oldest, base, total, first, count, room = struct.unpack(WINDOW, value, at + 1)
+      elseif number > 1 then
+        last, count, room, total = 0, 0, 0, 0
       end
-    elseif simple then
-      local time, before, kept = now - now % rate + rate - 1, total, count
-      base, total = (total - live) % PERMITS_WRAP, (total + wanted) % PERMITS_WRAP
-      local adds = count == 0 or time > last
-      if count == 0 then
-        oldest = time
-      end
-      if adds then
-        last, count = time, count + 1
-        full = last + id
-      end
-      local fits = count <= room and (count * 4 >= room or room <= 16)
-      local reply
-      if count > MOST_ENTRIES then
-        -- The newest entry takes it.
-      elseif fits and full <= ends then
-        local at = FIRST_LOG + (first + kept) % room * ENTRY_SIZE
-        if adds and at <= NEAR then
-          reply = redis.pcall('SETRANGE', key, '0',
-              struct.pack(SHORT_WINDOW_AND_ENTRY, SHORT, call, now, ends, id, last, oldest, base, total,
-                  first, count, room, string.sub(value, FIRST_LOG + 1, at), time % TIME_WRAP, before))
-        else
-          if adds then
-            reply = redis.pcall('SETRANGE', key, at, struct.pack(ENTRY, time % TIME_WRAP, before))
+      simple = size == 0 or other == id
+      local live, start, log_end = 0, now - id, log_at + room * ENTRY_SIZE
+      if last > start and last <= now + 2 * id and oldest <= last
+          and count > 0 and count <= room and first < room then
+        live = (total - base) % PERMITS_WRAP
+        local text, from, steps = value, 0, 0
+        while oldest <= start and simple do
+          -- It has left the window.
+          first, count, steps = first + 1, count - 1, steps + 1
+          if first == room then
+            first = 0
           end
-          reply = redis.pcall('SETRANGE', key, '0',
-              struct.pack(SHORT_WINDOW, SHORT, call, now, ends, id, last, oldest, base, total,
-                  first, count, room))
+          local place = log_at + first * ENTRY_SIZE - from
+          if place < 0 or place + ENTRY_SIZE > #text then
+            from = from + place
+            text, place = redis.call('GETRANGE', key, from, from + 8 * ENTRY_SIZE - 1), 0
+          end
+          simple = count > 0 and steps <= MOST_STEPS and place + ENTRY_SIZE <= #text
+          if simple then
+            local time, before = struct.unpack(ENTRY, text, place + 1)
+            oldest = last - (last - time) % TIME_WRAP
+            before = (total - before) % PERMITS_WRAP
+            live = before < live and before or live
+          end
         end
-      elseif size < PAGE and (kept == 0 or size >= FIRST_LOG + room * ENTRY_SIZE) then
-        if size == 0 then
-          ends = full
-        else
-          local later = full + (full - now - (full - now) % 2) / 2
-          ends = (full > ends or later < ends) and later or ends
+      end
+      if live == 0 then
+        first, count = 0, 0
+      end
+      left = permits - live
+      if left < wanted and live > 0 then
+        -- The oldest entry has one permit at least.
+        simple = simple and left == 0 and wanted == 1
+        refused, wait = true, oldest + id - now
+      end
+      if refused then
+        left, full = left < 0 and 0 or left, live > 0 and last + id - now or 0
+      elseif simple then
+        if told then
+          told[3 * nth - 2], told[3 * nth - 1], told[3 * nth] = left, live > 0 and last + id - now or 0, 0
         end
-        local text
-        if kept == 0 then
-          text = struct.pack(NEW_WINDOW, SHORT, call, now, ends, id, last, oldest, base, total, 0, 1, NEW_ROOM,
-              time % TIME_WRAP, before)
-        else
+        left = left - wanted
+        local time, before, kept = now - now % rate + rate - 1, total, count
+        base, total = (total - live) % PERMITS_WRAP, (total + wanted) % PERMITS_WRAP
+        local adds = count == 0 or time > last
+        if count == 0 then
+          oldest = time
+        end
+        if adds then
+          last, count = time, count + 1
+        end
+        full = last + id - now
+        if count > MOST_ENTRIES then
+          -- The newest entry takes it.
+          simple = false
+        elseif count > room or count * 4 < room and room > 16 then
           -- In its order, with room for some more.
-          local to = first + kept
-          local log = string.sub(value, FIRST_LOG + 1 + first * ENTRY_SIZE,
-              FIRST_LOG + (to > room and room or to) * ENTRY_SIZE)
-          if to > room then
-            log = log .. string.sub(value, FIRST_LOG + 1, FIRST_LOG + (to - room) * ENTRY_SIZE)
+          local to, log = first + kept, ''
+          if kept > 0 then
+            log = string.sub(value, log_at + 1 + first * ENTRY_SIZE, log_at + (to > room and room or to) * ENTRY_SIZE)
+            if to > room then
+              log = log .. string.sub(value, log_at + 1, log_at + (to - room) * ENTRY_SIZE)
+            end
           end
           if adds then
             log = log .. struct.pack(ENTRY, time % TIME_WRAP, before)
           end
-          if not fits then
-            room = count + (count < 12 and 3 or (count - count % 4) / 4)
+          room, first = count + (count < 12 and 3 or (count - count % 4) / 4), 0
+          logs = logs .. tail .. string.sub(value, done + 1, log_at) .. log
+          tail, done, grows = string.rep('\0', (room - count) * ENTRY_SIZE), log_end, true
+        elseif adds then
+          local place = log_at + (first + kept) % room * ENTRY_SIZE
+          if place > NEAR then
+            far = far or {}
+            far[#far + 1], far[#far + 2] = place, struct.pack(ENTRY, time % TIME_WRAP, before)
+          else
+            simple = place + ENTRY_SIZE <= size
+            local text = string.sub(value, done + 1, place)
+            done = place + ENTRY_SIZE
+            if number > 1 then
+              logs, tail = logs .. tail .. text, struct.pack(ENTRY, time % TIME_WRAP, before)
+            else
+              logs, stamp, stamped = text, time % TIME_WRAP, before
+            end
           end
-          text = struct.pack(SHORT_WINDOW, SHORT, call, now, ends, id, last, oldest, base, total, 0, count, room)
-              .. log .. string.rep('\0', (room - count) * ENTRY_SIZE)
         end
-        local life = ends - now + 999
-        reply = redis.pcall('SET', key, text, 'PX', string.format('%d', (life - life % 1000) / 1000 + spare))
-        reply = reply.ok
-      end
-      if reply and type(reply) ~= 'table' then
-        if rare then
-          return struct.pack(GRANTED_AT, left, full - now, now)
+        dies = last + id > dies and last + id or dies
+        if number > 1 then
+          texts = texts .. struct.pack(WINDOW, id, last, oldest, base, total, first, count, room)
         end
-        return rate == 1 and left or struct.pack(GRANTED, left, full - now)
       end
-    end
-  elseif id >= IS_BUCKET and (size == 0 or size >= FIRST_LOG) then
-    local period = id - IS_BUCKET
-    local time, tokens, part, capacity, refill = now, permits, 0, permits, rate
-    if size > 0 then
-      form, last_call, seen, ends, other, time, tokens, part, capacity, refill = struct.unpack(SHORT_BUCKET, value)
-    end
-    local passed = now - time
-    local gained = passed * rate
-    if form == SHORT and other == id and seen <= now and last_call ~= call and passed >= 0 and part < period
-        and capacity == permits and refill == rate and tokens <= permits and tokens >= -MOST_DEBT
-        and (permits - tokens + wanted + 1) * period < EXACT then
-      if gained >= (permits - tokens + 1) * period then
-        tokens, part = permits, 0
+      log_at = log_end
+    else
+      local period = id - IS_BUCKET
+      if size == 0 then
+        last, tokens, part = now, permits, 0
       else
-        part = part + gained % period
-        tokens = tokens + (gained - gained % period) / period
-        if part >= period then
-          tokens, part = tokens + 1, part - period
+        if number > 1 then
+          other, last, tokens, part, capacity, refill = struct.unpack(BUCKET, value, at + 1)
         end
-        if tokens >= permits then
+        local passed = now - last
+        local gained = passed * rate
+        simple = other == id and passed >= 0 and part < period
+            and capacity == permits and refill == rate and tokens <= permits and tokens >= -MOST_DEBT
+            and (permits - tokens + wanted + 1) * period < EXACT
+        if gained >= (permits - tokens + 1) * period then
           tokens, part = permits, 0
+        else
+          part = part + gained % period
+          tokens = tokens + (gained - gained % period) / period
+          if part >= period then
+            tokens, part = tokens + 1, part - period
+          end
+          if tokens >= permits then
+            tokens, part = permits, 0
+          end
         end
       end
-      local full, reply, wait = 0, nil, 0
+      left = tokens < 0 and 0 or tokens
+      if told and tokens < permits then
+        full = (permits - tokens) * period - part
+        full = (full + -full % rate) / rate
+      end
       if tokens < wanted then
-        wait = (wanted - tokens) * period - part
+        refused, wait = true, (wanted - tokens) * period - part
         wait = (wait + -wait % rate) / rate
-      else
+      elseif not refused then
+        if told then
+          told[3 * nth - 2], told[3 * nth - 1], told[3 * nth] = left, full, 0
+        end
         tokens = tokens - wanted
+        left = tokens
       end
       if tokens < permits then
         full = (permits - tokens) * period - part
         full = (full + -full % rate) / rate
       end
-      if wait > 0 then
-        return struct.pack(REFUSED, tokens < 0 and 0 or tokens, full, wait, now)
-      end
       -- Not forgotten at once, so that it need not be made anew for each permit.
-      local life = full > period and full or period
-      if now + life <= ends then
-        reply = redis.pcall('SETRANGE', key, '0',
-            struct.pack(SHORT_BUCKET, SHORT, call, now, ends, id, now, tokens, part, permits, rate))
+      local life = now + (full > period and full or period)
+      dies = life > dies and life or dies
+      if number > 1 and not refused then
+        texts = texts .. struct.pack(BUCKET, id, now, tokens, part, permits, rate)
+      end
+    end
+    if refused and told then
+      reply = ''
+      told[3 * nth - 2], told[3 * nth - 1], told[3 * nth] = left, full, wait
+    elseif refused then
+      reply = simple and struct.pack(REFUSED_AT, left, full, wait, now)
+    elseif number > 1 then
+      reply = reply .. struct.pack(GRANTED, left, full)
+    elseif given then
+      reply = struct.pack(GRANTED_AT, left, full, now)
+    else
+      reply = full == id and left or struct.pack(GRANTED, left, full)
+    end
+    at = at + SECTION_SIZE
+  end
+
+  if simple and refused then
+    if told then
+      for nth = 1, number do
+        reply = reply .. struct.pack(REFUSED, told[3 * nth - 2], told[3 * nth - 1], told[3 * nth])
+      end
+      reply = reply .. struct.pack(INSTANT, now)
+    end
+    return reply
+  elseif simple then
+    local wrote
+    grows = grows or dies > ends
+    -- Of a long state, not all has been read.
+    if not grows or size < PAGE and (size >= log_at or size == 0) then
+      if dies > ends then
+        ends = size > 0 and dies + (dies - now - (dies - now) % 2) / 2 or dies
+      elseif grows then
+        local later = dies + (dies - now - (dies - now) % 2) / 2
+        ends = later < ends and later or ends
+      end
+      local text
+      if number > 1 then
+        text = struct.pack(LONG_HEAD, LONG, call, now, ends, number, 0, 0) .. texts .. logs .. tail
+      elseif stamp then
+        text = struct.pack(SHORT_WINDOW_AND_ENTRY, SHORT, call, now, ends, id, last, oldest, base, total,
+            first, count, room, logs, stamp, stamped)
+      elseif id < IS_BUCKET then
+        text = struct.pack(SHORT_WINDOW, SHORT, call, now, ends, id, last, oldest, base, total, first, count, room)
+            .. logs .. tail
       else
-        life = size > 0 and life + (life - life % 2) / 2 or life
-        reply = redis.pcall('SET', key,
-            struct.pack(SHORT_BUCKET, SHORT, call, now, now + life, id, now, tokens, part, permits, rate),
-            'PX', string.format('%d', (life + 999 - (life + 999) % 1000) / 1000 + spare))
-        reply = reply.ok
+        text = struct.pack(SHORT_BUCKET, SHORT, call, now, ends, id, now, tokens, part, permits, rate)
       end
-      if reply and type(reply) ~= 'table' then
-        if rare then
-          return struct.pack(GRANTED_AT, tokens, full, now)
+      if grows then
+        local life = ends - now + 999
+        for nth = 1, far and #far or 0, 2 do
+          text, done = text .. string.sub(value, done + 1, far[nth]) .. far[nth + 1], far[nth] + ENTRY_SIZE
         end
-        return struct.pack(GRANTED, tokens, full)
+        wrote = redis.pcall('SET', key, text .. string.sub(value, done + 1, log_at),
+            'PX', string.format('%d', (life - life % 1000) / 1000 + spare)).ok
+      else
+        for nth = 1, far and #far or 0, 2 do
+          wrote = redis.pcall('SETRANGE', key, far[nth], far[nth + 1])
+        end
+        wrote = redis.pcall('SETRANGE', key, '0', text)
       end
+    end
+    if wrote and type(wrote) ~= 'table' then
+      return given and number > 1 and reply .. struct.pack(INSTANT, now) or reply
     end
   end
 end
@@ -291,19 +381,21 @@ end
 local function decide()
   local longest, extra, hold, back, booked = 0, 0, 0, 0, 0
   local taker, own, wants, shared = 0, 0, 0, 0
-  if plain then
+  if not rest then
     local _, wanted, permits, rate, id = struct.unpack(PLAIN, packed)
-    packed = string.sub(packed, 1, 8) .. struct.pack(SUBJECT, wanted, 1) .. struct.pack(LIMIT, id, permits, rate)
+    local more = (#packed - PLAIN_SIZE) / MORE_SIZE
+    local text = string.sub(packed, 1, 8) .. struct.pack(SUBJECT, wanted, more + 1) .. struct.pack(LIMIT, id, permits, rate)
+    for nth = 1, more do
+      permits, rate, id = struct.unpack(MORE, packed, PLAIN_SIZE + (nth - 1) * MORE_SIZE + 1)
+      text = text .. struct.pack(LIMIT, id, permits, rate)
+    end
+    packed = text
   else
-    local number = string.gmatch(rare, '[^ ]+')
-    longest, clock, extra, hold = tonumber(number()), tonumber(number()), tonumber(number()), tonumber(number())
-    back, booked, spare = tonumber(number()), tonumber(number()), 60000
+    local number = string.gmatch(rest, '[^ ]+')
+    longest, extra, hold = tonumber(number()), tonumber(number()), tonumber(number())
+    back, booked = tonumber(number()), tonumber(number())
     taker, own = tonumber(number() or 0), tonumber(number() or 0)
     wants, shared = tonumber(number() or 0), tonumber(number() or 0)
-    if not clock then
-      local time = redis.call('TIME')
-      clock, spare = time[1] * 1000000 + time[2], 0
-    end
   end
   local call, argument = string.sub(packed, 1, 8), 9
 
@@ -877,10 +969,13 @@ local function decide()
         for nth = next_limit, last_limit do
           local limit = limits[nth]
           named[limit.id] = true
-          if limit.grain then
+          if limit.roomy and limit.room > 0 then
+            local ring, place = read(limit.log, limit.room * ENTRY_SIZE), (limit.first + limit.kept) % limit.room * ENTRY_SIZE
+            logs = logs .. string.sub(ring, 1, place) .. limit.append .. string.sub(ring, place + #limit.append + 1)
+            sections = sections .. limit.text
+          elseif limit.grain then
             local entries = limit.rebuilt or limit.kept > 0 and entries_of(limit) or ''
             local room = limit.count + math.max(3, math.floor(limit.count / 4))
-            room = limit.kept > 0 and limit.roomy and limit.room or room
             logs = logs .. entries .. limit.append .. string.rep('\0', (room - limit.count) * ENTRY_SIZE)
             sections = sections .. struct.pack(WINDOW, limit.id, limit.last, limit.oldest, limit.base,
                 limit.total, 0, limit.count, room)

@@ -103,6 +103,15 @@ class RateLimiterFairnessIT {
     assertThat(alone[0], is(greaterThanOrEqualTo(3 * PERMITS * 9 / 10L)));
   }
 
+  @Test
+  void howManyAreToldApartIsBounded() {
+    for (int i = 0; i < 200; i++) {
+      boolean unused = limiter(Limit.of(10, WINDOW)).isAllowed(id);
+    }
+    assertThat(
+        redis.admin().strlen("rl:default:{" + id + "}"), is(lessThanOrEqualTo(65 * 20L + 500)));
+  }
+
   private static Limit windowed() {
     return Limit.of(PERMITS, WINDOW);
   }

@@ -36,43 +36,43 @@ import redis.clients.jedis.util.Pool;
  * }
  * }</pre>
  *
- * <p><b>Guarantee.</b> Under a sliding window of N permits, no span of its length holds more than N
- * granted permits, wherever it starts and however many callers there are. Several limits are
- * decided in one atomic step: either all of them are charged or none is. A refusal and a {@link
- * #peek} take nothing. Time is the Redis server's; clients' clocks play no part.
+ * <p><b>Guarantee.</b> No span of a sliding window's length holds more granted permits than the
+ * window has, wherever it starts and however many callers there are. Several limits are decided in
+ * one atomic step: all of them are charged, or none. A refusal and a {@link #peek} take nothing.
+ * Time is the Redis server's; clients' clocks play no part.
  *
- * <p><b>Limit.</b> The guarantee is that of the data: after an eviction, a {@code FLUSHALL}, or a
- * failover to a replica that lacks the latest writes, an id starts afresh or with what the replica
- * has. If the server's clock is stepped back, an id with a history goes on from the latest instant
- * that it has seen: nothing more is granted, and a permit comes back late by at most what had
- * passed between the last grant and the step. If the clock is stepped forward, what it skips counts
- * as passed, so that up to one more limit is granted. What was granted stays taken, whatever the
- * caller does with it, unless it is given back with {@link #refund}. {@link #charge} is not held up
- * by a limit.
+ * <p><b>Limit.</b> The guarantee is that of the data. After an eviction or a {@code FLUSHALL} an id
+ * starts afresh; after a failover it has what the replica had. If the server's clock is stepped
+ * back, an id goes on from the latest instant that it has seen. Nothing more is granted then, and a
+ * permit comes back late by at most what had passed between the last grant and the step. If the
+ * clock is stepped forward, what it skips counts as passed, so up to one more limit is granted.
  *
- * <p><b>Limits are the caller's.</b> Redis holds no configuration. A limiter built with other
- * permits, or a bucket with another capacity or refill, goes on with the same history from its next
- * call; until then a bucket fills as it did. A limit with another window starts afresh.
+ * <p>What was granted stays taken, whatever the caller does with it, unless {@link #refund} gives
+ * it back. No limit holds up a {@link #charge}.
  *
- * <p><b>Cost.</b> One round trip for each decision, two for the first one on a server that does not
- * know the script yet, and no thread, unless it {@linkplain Builder#permitsAhead takes permits
- * ahead}. State is one key for each id, <code>
- * &lt;prefix&gt;&lt;name&gt;:&#123;&lt;id&gt;&#125;</code>: some 60 bytes and 10 for each grant in
- * a window, at most 12 KB for each window and 34 bytes for each bucket (with bookings ahead, 10
- * bytes more for each). It has a TTL, set in the same step as the write, and is gone a window after
- * the last grant; of an id that is used again and again up to half a window later.
+ * <p><b>Limits are the caller's.</b> Redis holds no configuration. A limiter with other permits, or
+ * a bucket with another capacity or refill, goes on with the same history from its next call; until
+ * then a bucket fills as it did. A limit with another window starts afresh.
  *
- * <p><b>Failure.</b> If Redis cannot decide, {@link OnUnavailable} does; by default the exception
- * of Jedis is thrown, and it is then unknown whether the permits were charged. Nothing is sent
- * again by this class. A {@code RedisClusterClient} may send a command again whose reply was lost:
- * such a call is answered as the first time and charged once, unless others were granted permits of
- * the same id meanwhile, which may charge it twice and never admits more. Give every pool a finite
- * {@code maxWait}, or a caller may wait for a connection for ever; an interrupt meanwhile is
- * thrown, as Jedis throws it, under every policy.
+ * <p><b>Cost.</b> A decision is one round trip; the first one on a server is two. No thread is
+ * needed, unless it {@linkplain Builder#permitsAhead takes permits ahead}. Each id has one key, <code>&lt;prefix&gt;&lt;name&gt;:&#123;&lt;id&gt;&#125;</code>. It
+ * takes some 60 bytes, 10 for each grant in a window, up to 12 KB for each window, and 34 bytes for
+ * each bucket; bookings ahead take 10 bytes each. The key has a TTL, set in the same step as the
+ * write: it is gone a window after the last grant. If the id is used again and again, it may live
+ * half a window longer.
  *
- * <p>What somebody else has written to a key: a string that is no state counts as none, so the id
- * starts afresh; nothing that a state says can make an id wait longer than a day and two windows. A
- * key of another type is thrown as {@code WRONGTYPE} under every policy, until {@link #reset}.
+ * <p><b>Failure.</b> If Redis cannot decide, {@link OnUnavailable} does. By default Jedis's
+ * exception is thrown, and it is then unknown whether the permits were charged. Nothing is sent
+ * again by this class, but a {@code RedisClusterClient} may do so when a reply was lost. Such a
+ * call is answered as the first time and charged once. If others were granted permits of the same
+ * id meanwhile, it may be charged twice; more is never admitted.
+ *
+ * <p>Give every pool a finite {@code maxWait}, or a caller may wait for a connection for ever. An
+ * interrupt meanwhile is thrown, as Jedis throws it, under every policy.
+ *
+ * <p><b>Foreign keys.</b> A string that somebody else has written counts as no state, so the id
+ * starts afresh. Nothing in it can make an id wait longer than a day and two windows. A key of
+ * another type is thrown as {@code WRONGTYPE} under every policy, until {@link #reset}.
  *
  * <p>Thread-safe. A limiter may be kept or made for each call; but keep one that {@linkplain
  * Builder#denyCache remembers refusals} or {@linkplain Builder#permitsAhead takes permits ahead}.

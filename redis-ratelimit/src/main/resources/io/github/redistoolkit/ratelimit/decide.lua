@@ -1,6 +1,7 @@
 -- Decides on permits for one id or several, under all their limits at once, and books them if every
 -- limit agrees. Everything is read and checked before anything is written. A refusal and a question
--- write nothing, unless the clock was stepped back or a bucket has another size since the last call.
+-- write nothing, unless the clock was stepped back or a bucket has another size since the last call,
+-- or the call is of one that takes permits ahead.
 --
 -- KEYS     the state of each id, all in one slot
 -- ARGV     1 the name of this call, 8 bytes: sent again, it is answered as the first time. Then

@@ -1,6 +1,7 @@
 package io.github.redistoolkit.idempotency;
 
 import io.github.redistoolkit.core.Failures;
+import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.idempotency.Records.Changed;
 import io.github.redistoolkit.idempotency.Records.Live;
 import io.github.redistoolkit.idempotency.Records.Mine;
@@ -30,7 +31,8 @@ final class Claiming {
   private final Stored wanted;
   private final long ttlMillis;
   private final Over over;
-  private final long start = System.nanoTime();
+  private final Ticker ticker;
+  private final long start;
 
   /** Another's claim as last heard of. */
   private @Nullable String liveOwner;
@@ -46,6 +48,8 @@ final class Claiming {
     this.wanted = wanted;
     this.ttlMillis = ttlMillis;
     this.over = over;
+    this.ticker = records.ticker();
+    this.start = ticker.nanoTime();
   }
 
   /** What a caller comes to. */
@@ -115,7 +119,7 @@ final class Claiming {
   }
 
   private long nanosLeft(Duration maxWait) {
-    return maxWait.toNanos() - (System.nanoTime() - start);
+    return maxWait.toNanos() - (ticker.nanoTime() - start);
   }
 
   private Found ask() {
@@ -185,7 +189,7 @@ final class Claiming {
     Taken taken = sending(() -> records.take(redisKey, seen, wanted, ttlMillis, over));
     if (taken instanceof Live live) {
       liveOwner = seen.owner();
-      liveUntil = System.nanoTime() + live.remaining().toNanos();
+      liveUntil = ticker.nanoTime() + live.remaining().toNanos();
       return new InProgress(live.remaining());
     }
     if (taken == Changed.CHANGED) {
@@ -206,7 +210,7 @@ final class Claiming {
   }
 
   private Duration remaining() {
-    return Duration.ofNanos(Math.max(0, liveUntil - System.nanoTime()));
+    return Duration.ofNanos(Math.max(0, liveUntil - ticker.nanoTime()));
   }
 
   private static void pause(InProgress other, long nanosLeft) {

@@ -3,6 +3,7 @@ package io.github.redistoolkit.idempotency;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.Alarms;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Digests;
 import io.github.redistoolkit.core.Json;
@@ -159,8 +160,8 @@ public final class IdempotencyService {
 
   private IdempotencyService(Builder builder) {
     this.keys = builder.keys;
-    this.records = new Records(builder.redis);
-    this.withdrawals = new Withdrawals(records);
+    this.records = new Records(builder.redis, builder.alarms);
+    this.withdrawals = new Withdrawals(records, records.ticker());
     this.codec = new ResultCodec(builder.json, builder.maxResultBytes);
     this.rules = builder.rules;
     this.listening = builder.listening;
@@ -799,6 +800,9 @@ public final class IdempotencyService {
     private Json json = Json.standard();
     private FailureRules rules = FailureRules.DEFAULT;
     private Listening listening = Listening.NOBODY;
+
+    /** What keeps the time; a test has its own. */
+    Alarms alarms = Alarms.shared();
 
     private Builder(RedisAccess redis, String name) {
       this.redis = redis;

@@ -2,6 +2,7 @@ package io.github.redistoolkit.idempotency;
 
 import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Renewable;
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -12,6 +13,7 @@ final class KeepAlive implements Renewable {
 
   private static final EventLog LOG = EventLog.shared(IdempotencyService.class);
 
+  private final Ticker ticker;
   private final String redisKey;
   private final Stored claim;
   private final AtomicInteger steps;
@@ -26,24 +28,31 @@ final class KeepAlive implements Renewable {
    *
    * @param steps counts the extensions of the claim, the owner's own ones included
    */
-  KeepAlive(String redisKey, Stored claim, AtomicInteger steps, long leaseMillis, Duration atMost) {
+  KeepAlive(
+      String redisKey,
+      Stored claim,
+      AtomicInteger steps,
+      long leaseMillis,
+      Duration atMost,
+      Ticker ticker) {
+    this.ticker = ticker;
     this.redisKey = redisKey;
     this.claim = claim;
     this.steps = steps;
     this.leaseMillis = leaseMillis;
-    long now = System.nanoTime();
+    long now = ticker.nanoTime();
     this.until = now + atMost.toNanos();
     this.extendedUntil = now;
   }
 
   /** Takes note of an extension about to be asked for, which no renewal is to cut short. */
   void extended(Duration lease) {
-    extendedUntil = System.nanoTime() + lease.toNanos();
+    extendedUntil = ticker.nanoTime() + lease.toNanos();
   }
 
   @Override
   public @Nullable Request request() {
-    long now = System.nanoTime();
+    long now = ticker.nanoTime();
     if (now - until >= 0) {
       return null;
     }

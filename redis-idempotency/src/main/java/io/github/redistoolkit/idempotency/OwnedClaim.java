@@ -4,6 +4,7 @@ import static io.github.redistoolkit.idempotency.Persistence.persistently;
 
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Renewal;
+import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.idempotency.Records.Settled;
 import io.github.redistoolkit.idempotency.ResultCodec.Encoded;
 import io.github.redistoolkit.idempotency.ResultCodec.Fit;
@@ -69,7 +70,9 @@ final class OwnedClaim<T> implements Claim<T> {
    * @throws OutOfMemoryError if there is no thread for it
    */
   void keepAlive(Duration lease, Duration atMost) {
-    KeepAlive kept = new KeepAlive(owner.redisKey(), claim, steps, lease.toMillis(), atMost);
+    Ticker ticker = owner.records().ticker();
+    KeepAlive kept =
+        new KeepAlive(owner.redisKey(), claim, steps, lease.toMillis(), atMost, ticker);
     keepAlive = kept;
     renewal = owner.records().keep(owner.redisKey(), lease.toMillis(), kept);
   }
@@ -223,6 +226,7 @@ final class OwnedClaim<T> implements Claim<T> {
 
   private Settled settle(Stored answer) {
     return persistently(
+        owner.records().ticker(),
         () -> owner.records().settle(owner.redisKey(), claim, answer, owner.ttlMillis()));
   }
 
@@ -251,6 +255,7 @@ final class OwnedClaim<T> implements Claim<T> {
     try {
       boolean unused =
           persistently(
+              owner.records().ticker(),
               () -> {
                 owner.records().free(owner.redisKey(), claim.owner(), owner.ttlMillis());
                 return true;

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.idempotency;
 
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -16,7 +17,7 @@ final class Persistence {
   private Persistence() {}
 
   /** Tries until Redis answers or patience ends; an interrupt is kept for the caller. */
-  static <T> T persistently(Supplier<T> call) {
+  static <T> T persistently(Ticker ticker, Supplier<T> call) {
     boolean interrupted = false;
     long firstFailure = 0;
     try {
@@ -25,8 +26,8 @@ final class Persistence {
         try {
           return call.get();
         } catch (JedisException e) {
-          firstFailure = tries == 1 ? System.nanoTime() : firstFailure;
-          if (tries >= LEAST_TRIES && System.nanoTime() - firstFailure > PATIENCE.toNanos()) {
+          firstFailure = tries == 1 ? ticker.nanoTime() : firstFailure;
+          if (tries >= LEAST_TRIES && ticker.nanoTime() - firstFailure > PATIENCE.toNanos()) {
             throw e;
           }
         }

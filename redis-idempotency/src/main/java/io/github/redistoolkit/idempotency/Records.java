@@ -1,11 +1,13 @@
 package io.github.redistoolkit.idempotency;
 
+import io.github.redistoolkit.core.Alarms;
 import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.LuaScript;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.Renewable;
 import io.github.redistoolkit.core.Renewal;
 import io.github.redistoolkit.core.Renewals;
+import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.idempotency.Stored.Phase;
 import java.time.Duration;
 import java.util.List;
@@ -183,9 +185,16 @@ final class Records {
           """);
 
   private final RedisAccess redis;
+  private final Alarms alarms;
 
-  Records(RedisAccess redis) {
+  Records(RedisAccess redis, Alarms alarms) {
     this.redis = redis;
+    this.alarms = alarms;
+  }
+
+  /** The clock by which claims are renewed, waited for and taken back. */
+  Ticker ticker() {
+    return alarms.ticker();
   }
 
   /** Whether the pool or client is closed, for good. */
@@ -370,8 +379,8 @@ final class Records {
 
   /** Has a claim renewed until it is ended. */
   Renewal keep(String key, long leaseMillis, Renewable claim) {
-    long end = System.nanoTime() + Renewals.certainNanos(leaseMillis);
-    return Renewals.of(redis).keep(key, leaseMillis, end, claim);
+    long end = ticker().nanoTime() + Renewals.certainNanos(leaseMillis);
+    return Renewals.of(redis, alarms).keep(key, leaseMillis, end, claim);
   }
 
   /** What there is; null if there is nothing. */

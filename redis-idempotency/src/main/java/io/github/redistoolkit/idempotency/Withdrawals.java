@@ -4,6 +4,7 @@ import static java.util.concurrent.TimeUnit.MILLISECONDS;
 
 import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Failures;
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -33,19 +34,21 @@ final class Withdrawals {
   private static final long MOST_PAUSE_MILLIS = 1000;
 
   private final Records records;
+  private final Ticker ticker;
   private final Map<String, List<Withdrawal>> byKey = new ConcurrentHashMap<>();
   private final AtomicBoolean running = new AtomicBoolean();
 
   /** What is taken back: an owner that does not know of its claim. */
   private record Withdrawal(String owner, long ttlMillis, long since) {
 
-    boolean isTooOld() {
-      return System.nanoTime() - since > PATIENCE.toNanos();
+    boolean isTooOldAt(long now) {
+      return now - since > PATIENCE.toNanos();
     }
   }
 
-  Withdrawals(Records records) {
+  Withdrawals(Records records, Ticker ticker) {
     this.records = records;
+    this.ticker = ticker;
   }
 
   /** Takes back whatever an owner may have there, later. */
@@ -54,7 +57,7 @@ final class Withdrawals {
       LOG.warn("More than {} claims to take back; one is left to its lease", MOST);
       return;
     }
-    Withdrawal added = new Withdrawal(owner, ttlMillis, System.nanoTime());
+    Withdrawal added = new Withdrawal(owner, ttlMillis, ticker.nanoTime());
     byKey.compute(
         redisKey,
         (key, others) -> {
@@ -154,7 +157,7 @@ final class Withdrawals {
 
   private void giveUpOnOld(String redisKey) {
     for (Withdrawal each : byKey.getOrDefault(redisKey, List.of())) {
-      if (each.isTooOld()) {
+      if (each.isTooOldAt(ticker.nanoTime())) {
         LOG.warn("A claim could not be taken back for {}; it is left to its lease", PATIENCE);
         remove(redisKey, each);
       }

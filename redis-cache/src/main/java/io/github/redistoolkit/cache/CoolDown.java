@@ -6,6 +6,7 @@ import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -16,6 +17,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisDataException;
@@ -42,19 +44,32 @@ final class CoolDown {
 
   private static final long LOOK_MILLIS = 5;
 
-  private final RedisAccess redis;
-  private final Names names;
+  private final UnaryOperator<String> nodes;
   private final Counters counters;
   private final Ticker ticker;
   private final @Nullable Semaphore seats;
   private final ConcurrentMap<String, Pause> pauses = new ConcurrentHashMap<>();
 
   CoolDown(RedisAccess redis, Names names, Counters counters, Ticker ticker) {
-    this.redis = redis;
-    this.names = names;
+    this(
+        key -> redis.spreadsKeys() ? redis.nodeFor(names.of(key)) : "",
+        seats(redis),
+        counters,
+        ticker);
+  }
+
+  /**
+   * Makes one.
+   *
+   * @param nodes by key, the node that has it now
+   * @param seats for those who ask at a time; null if they are bounded by nothing
+   */
+  CoolDown(
+      UnaryOperator<String> nodes, @Nullable Semaphore seats, Counters counters, Ticker ticker) {
+    this.nodes = nodes;
+    this.seats = seats;
     this.counters = counters;
     this.ticker = ticker;
-    this.seats = seats(redis);
   }
 
   private static @Nullable Semaphore seats(RedisAccess redis) {
@@ -141,37 +156,35 @@ final class CoolDown {
 
   /** The same without waiting for room. */
   <T> @Nullable T askAllNow(List<String> keys, Function<List<String>, T> question) {
-    List<String> open = pauses.isEmpty() ? keys : open(keys);
+    Set<String> probed = new HashSet<>();
+    List<String> open = pauses.isEmpty() ? keys : open(keys, probed);
     if (open.isEmpty()) {
       return null;
     }
     long asked = ticker.nanoTime();
-    boolean said = false;
     try {
       T answer = question.apply(open);
       answered(open, asked);
-      said = true;
       return answer;
     } catch (JedisException e) {
       if (isAnswer(e)) {
         answered(open, asked);
-        said = true;
       } else if (!Failures.isInterrupt(e)) {
         failed(open, asked, e);
-        said = true;
       }
       throw e;
     } finally {
-      if (!said) {
-        leave(open);
-      }
+      // Whatever was learned, and whichever node has the keys by now.
+      probed.forEach(this::leave);
     }
   }
 
-  /** The keys whose nodes may be asked. */
-  private List<String> open(List<String> keys) {
-    Map<String, Boolean> nodes = new HashMap<>();
-    return keys.stream().filter(key -> nodes.computeIfAbsent(node(key), this::mayAsk)).toList();
+  /** The keys whose nodes may be asked; adds those that are to be left again. */
+  private List<String> open(List<String> keys, Set<String> probed) {
+    Map<String, Boolean> known = new HashMap<>();
+    return keys.stream()
+        .filter(key -> known.computeIfAbsent(node(key), node -> mayAsk(node, probed)))
+        .toList();
   }
 
   private static boolean isAnswer(JedisException e) {
@@ -180,7 +193,7 @@ final class CoolDown {
   }
 
   private String node(String key) {
-    return redis.spreadsKeys() ? redis.nodeFor(names.of(key)) : "";
+    return nodes.apply(key);
   }
 
   /** Whether this caller is to go without Redis. */
@@ -194,7 +207,7 @@ final class CoolDown {
     }
   }
 
-  private boolean mayAsk(String node) {
+  private boolean mayAsk(String node, Set<String> probed) {
     Pause pause = pauses.get(node);
     if (pause == null) {
       return true;
@@ -204,17 +217,18 @@ final class CoolDown {
         return false;
       }
       pause.probing = true;
+      probed.add(node);
       return true;
     }
   }
 
-  private Set<String> nodes(Collection<String> keys) {
+  private Set<String> nodesOf(Collection<String> keys) {
     return keys.stream().map(this::node).collect(Collectors.toSet());
   }
 
   private void answered(List<String> keys, long asked) {
     if (!pauses.isEmpty()) {
-      nodes(keys).forEach(node -> answered(node, asked));
+      nodesOf(keys).forEach(node -> answered(node, asked));
     }
   }
 
@@ -231,10 +245,10 @@ final class CoolDown {
 
   private void failed(List<String> keys, long asked, JedisException failure) {
     Set<String> failed =
-        nodes(failure instanceof CacheBatchException some ? some.failedKeys() : keys);
+        nodesOf(failure instanceof CacheBatchException some ? some.failedKeys() : keys);
     failed.forEach(node -> failed(node, asked));
     if (failure instanceof CacheBatchException) {
-      Set<String> others = nodes(keys);
+      Set<String> others = nodesOf(keys);
       others.removeAll(failed);
       others.forEach(node -> answered(node, asked));
     }
@@ -265,14 +279,12 @@ final class CoolDown {
     return pause;
   }
 
-  /** Nothing was learned; another caller asks. */
-  private void leave(List<String> keys) {
-    for (String node : pauses.isEmpty() ? Set.<String>of() : nodes(keys)) {
-      Pause pause = pauses.get(node);
-      if (pause != null) {
-        synchronized (pause) {
-          pause.probing = false;
-        }
+  /** If nothing was learned another caller asks. */
+  private void leave(String node) {
+    Pause pause = pauses.get(node);
+    if (pause != null) {
+      synchronized (pause) {
+        pause.probing = false;
       }
     }
   }

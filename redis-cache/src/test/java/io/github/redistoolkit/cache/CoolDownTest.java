@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.Jedis;
@@ -140,5 +141,32 @@ class CoolDownTest {
     assertThat(answered, is(true));
     assertThat(coolDown.askNow("k", () -> true), is(nullValue()));
     assertThat(told, is(List.of(CoolDown.SHORTEST)));
+  }
+
+  @Test
+  void aNodeIsAskedAgainThoughItsKeyHasMovedWhileOneTried() {
+    AtomicReference<String> node = new AtomicReference<>("a");
+    CoolDown moving =
+        new CoolDown(key -> node.get(), null, new Counters(new CacheListener() {}), nanos::get);
+    assertThrows(
+        JedisException.class,
+        () ->
+            moving.askNow(
+                "k",
+                () -> {
+                  throw new JedisConnectionException("on purpose");
+                }));
+    pass(CoolDown.SHORTEST);
+    Boolean answered =
+        moving.askNow(
+            "k",
+            () -> {
+              node.set("b"); // as when the node has failed over to its replica
+              return true;
+            });
+    assertThat(answered, is(true));
+    node.set("a");
+    assertThat(moving.isPaused("k"), is(false));
+    assertThat(moving.askNow("k", () -> true), is(true));
   }
 }

@@ -37,7 +37,11 @@ class CacheSlowRedisIT extends CacheFaultSuite {
   CacheSlowRedisIT(TestRedis redis) {
     super(redis);
     this.prefix = redis.unique("slow:");
-    this.impatient = behind.impatient(TIMEOUT).withMaxTotal(8);
+    // In a Cluster it asks for the nodes at once, and a busy machine may take longer to answer.
+    this.impatient =
+        Awaitility.await()
+            .ignoreExceptionsInstanceOf(JedisException.class)
+            .until(() -> behind.impatient(TIMEOUT).withMaxTotal(8), made -> true);
     this.cache = Fixtures.builder(impatient, prefix, Integer.class).build();
     // All connections that are needed to know the servers have been made then.
     Awaitility.await()

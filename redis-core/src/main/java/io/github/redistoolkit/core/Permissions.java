@@ -27,6 +27,9 @@ final class Permissions {
       return missing
       """;
 
+  private static final String OLD =
+      " needs Redis 7.0 or later, or Valkey, with its commands under their own names";
+
   private static final EventLog LOG = EventLog.shared(RedisAccess.class);
 
   private Permissions() {}
@@ -40,14 +43,27 @@ final class Permissions {
             .startsWith("ERR The user executing the script can't");
   }
 
-  /** Names the module in a refusal that names the command or says that it is the key. */
+  /**
+   * Names the module in a refusal that names the command or says that it is the key, and in the
+   * error of a server that does not know the command, or the form of it.
+   */
   static JedisException named(JedisException failure, String module) {
+    if (isOfOldServer(failure)) {
+      return new JedisDataException(failure.getMessage() + "; " + module + OLD, failure);
+    }
     boolean refused =
         failure instanceof JedisDataException && Failures.code(failure).equals("NOPERM");
     // With a cause it is one that was named before.
     return !refused || failure.getCause() instanceof JedisDataException
         ? failure
         : with(failure, module + " needs it");
+  }
+
+  private static boolean isOfOldServer(JedisException failure) {
+    String message = String.valueOf(failure.getMessage());
+    return failure.getClass() == JedisDataException.class
+        && failure.getCause() == null
+        && (message.startsWith("ERR unknown command") || message.startsWith("ERR syntax error"));
   }
 
   /** Returns the commands that a script calls by their names. */

@@ -147,7 +147,8 @@ final class TrackedNode {
     private boolean arrived;
     private boolean accepted;
 
-    Session(Opened opened, int version, String mark, String serverMark, String channel, Ticker ticker) {
+    Session(
+        Opened opened, int version, String mark, String serverMark, String channel, Ticker ticker) {
       this.opened = opened;
       this.version = version;
       this.trust = new Trust(ticker);

@@ -55,11 +55,11 @@ import redis.clients.jedis.util.Pool;
  * then a bucket fills as it did. A limit with another window starts afresh.
  *
  * <p><b>Cost.</b> A decision is one round trip; the first one on a server is two. No thread is
- * needed, unless it {@linkplain Builder#permitsAhead takes permits ahead}. Each id has one key, <code>&lt;prefix&gt;&lt;name&gt;:&#123;&lt;id&gt;&#125;</code>. It
- * takes some 60 bytes, 10 for each grant in a window, up to 12 KB for each window, and 34 bytes for
- * each bucket; bookings ahead take 10 bytes each. The key has a TTL, set in the same step as the
- * write: it is gone a window after the last grant. If the id is used again and again, it may live
- * half a window longer.
+ * needed, unless it {@linkplain Builder#permitsAhead takes permits ahead}. Each id has one key,
+ * <code>&lt;prefix&gt;&lt;name&gt;:&#123;&lt;id&gt;&#125;</code>. It takes some 60 bytes, 10 for
+ * each grant in a window, up to 12 KB for each window, and 34 bytes for each bucket; bookings ahead
+ * take 10 bytes each. The key has a TTL, set in the same step as the write: it is gone a window
+ * after the last grant. If the id is used again and again, it may live half a window longer.
  *
  * <p><b>Failure.</b> If Redis cannot decide, {@link OnUnavailable} does. By default Jedis's
  * exception is thrown, and it is then unknown whether the permits were charged. Nothing is sent

@@ -110,8 +110,13 @@ public final class Failures {
     return failure.getCause() instanceof InterruptedException;
   }
 
-  /** Whether no connection of a pool became free in time. */
-  private static boolean isExhausted(JedisException failure) {
+  /**
+   * Tells whether no connection of a pool became free in time.
+   *
+   * @param failure what Jedis threw
+   * @return whether the pool had none to give
+   */
+  public static boolean isExhausted(JedisException failure) {
     return failure.getCause() instanceof NoSuchElementException;
   }
 

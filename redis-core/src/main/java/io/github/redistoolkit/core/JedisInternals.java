@@ -4,10 +4,14 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Field;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Properties;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.commons.pool2.PooledObjectFactory;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.CommandKeyArgumentPreProcessor;
+import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.CommandObjects;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionFactory;
@@ -18,6 +22,7 @@ import redis.clients.jedis.RedisProtocol;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.executors.CommandExecutor;
+import redis.clients.jedis.json.JsonObjectMapper;
 import redis.clients.jedis.providers.ConnectionProvider;
 import redis.clients.jedis.providers.SentineledConnectionProvider;
 import redis.clients.jedis.util.RedisInputStream;
@@ -39,6 +44,10 @@ final class JedisInternals {
   private static final Field INPUT = field(Connection.class, "inputStream");
   private static final Field CONNECTION_CONFIG = field(ConnectionFactory.class, "clientConfig");
   private static final Field POOLED_CONFIG = pooledConfig();
+  private static final Field PROTOCOL = field(CommandObjects.class, "protocol");
+  private static final Field JSON_MAPPER = field(CommandObjects.class, "jsonObjectMapper");
+  private static final Field SEARCH_DIALECT = field(CommandObjects.class, "searchDialect");
+  private static final @Nullable Field HOOKS = optional(CommandObject.class, "preProcessHooks");
   private static final Field SENTINEL_POOL = field(SentineledConnectionProvider.class, "pool");
 
   private JedisInternals() {}
@@ -90,6 +99,32 @@ final class JedisInternals {
 
   static @Nullable CommandKeyArgumentPreProcessor keyPrefix(CommandObjects commands) {
     return (CommandKeyArgumentPreProcessor) get(KEY_PREFIX, commands);
+  }
+
+  /** Which protocol replies are decoded as. */
+  static RedisProtocol protocol(CommandObjects commands) {
+    Object protocol = get(PROTOCOL, commands); // null: none was asked for, before Jedis 8
+    return protocol == RedisProtocol.RESP3 ? RedisProtocol.RESP3 : RedisProtocol.RESP2;
+  }
+
+  /** Has commands made with the key prefix, JSON mapper and search dialect of others. */
+  static void makeAlike(CommandObjects commands, CommandObjects model) {
+    CommandKeyArgumentPreProcessor prefix = keyPrefix(model);
+    if (prefix != null) {
+      commands.setKeyArgumentPreProcessor(prefix);
+    }
+    if (get(JSON_MAPPER, model) instanceof JsonObjectMapper mapper) {
+      commands.setJsonObjectMapper(mapper);
+    }
+    // 0 stands for Jedis's own default, and cannot be set.
+    if (get(SEARCH_DIALECT, model) instanceof AtomicInteger dialect && dialect.get() != 0) {
+      commands.setDefaultSearchDialect(dialect.get());
+    }
+  }
+
+  /** Whether a command has something to do to its connection first, which it can since Jedis 8. */
+  static boolean hasHooks(CommandObject<?> command) {
+    return HOOKS != null && get(HOOKS, command) instanceof List<?> hooks && !hooks.isEmpty();
   }
 
   /** The pool of the primary of this moment. */
@@ -147,6 +182,12 @@ final class JedisInternals {
     } catch (ReflectiveOperationException | RuntimeException e) {
       throw unsupported(e);
     }
+  }
+
+  private static @Nullable Field optional(Class<?> owner, String name) {
+    boolean isThere =
+        Arrays.stream(owner.getDeclaredFields()).anyMatch(found -> found.getName().equals(name));
+    return isThere ? field(owner, name) : null;
   }
 
   private static @Nullable Object get(Field field, Object owner) {

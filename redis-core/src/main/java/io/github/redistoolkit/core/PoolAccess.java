@@ -3,13 +3,16 @@ package io.github.redistoolkit.core;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.CommandObject;
+import redis.clients.jedis.Connection;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.JedisPool;
 import redis.clients.jedis.JedisSentinelPool;
 import redis.clients.jedis.Pipeline;
+import redis.clients.jedis.RedisProtocol;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.util.Pool;
@@ -29,6 +32,7 @@ final class PoolAccess extends RedisAccess {
 
   private final Pool<Jedis> pool;
   private final @Nullable SentinelPrimary primary;
+  private final LendingPool lending = new LendingPool(this::borrow);
 
   private PoolAccess(Pool<Jedis> pool, @Nullable SentinelPrimary primary) {
     super(JedisInternals.newCommands());
@@ -45,7 +49,7 @@ final class PoolAccess extends RedisAccess {
   @Override
   @CanIgnoreReturnValue
   public <T> T execute(CommandObject<T> command) {
-    Borrowed borrowed = borrow();
+    Borrowed borrowed = take();
     Stream stream = Stream.UNKNOWN;
     try {
       T reply = borrowed.jedis.getConnection().executeCommand(command);
@@ -63,7 +67,49 @@ final class PoolAccess extends RedisAccess {
 
   @Override
   public AbstractPipeline pipelined() {
-    return new BorrowedPipeline(this, borrow());
+    return new BorrowedPipeline(this, take());
+  }
+
+  @Override
+  public Loan borrow() {
+    Borrowed borrowed = take();
+    return new Loan() {
+      @Override
+      public Connection connection() {
+        return borrowed.jedis.getConnection();
+      }
+
+      @Override
+      public void giveBack() {
+        PoolAccess.this.giveBack(borrowed, Stream.ALIGNED);
+      }
+
+      @Override
+      public void discard() {
+        PoolAccess.this.giveBack(borrowed, Stream.UNKNOWN);
+      }
+    };
+  }
+
+  @Override
+  Connection lend() {
+    return lending.getResource();
+  }
+
+  @Override
+  Map<?, ?> lenders() {
+    return Map.of("the one server", lending);
+  }
+
+  @Override
+  RedisProtocol protocol() {
+    Loan loan = borrow();
+    try {
+      RedisProtocol spoken = loan.connection().getRedisProtocol();
+      return spoken == RedisProtocol.RESP3 ? RedisProtocol.RESP3 : RedisProtocol.RESP2;
+    } finally {
+      loan.giveBack();
+    }
   }
 
   @Override
@@ -125,7 +171,7 @@ final class PoolAccess extends RedisAccess {
    */
   private record Borrowed(Jedis jedis, String primary) {}
 
-  private Borrowed borrow() {
+  private Borrowed take() {
     try {
       if (primary == null) {
         return new Borrowed(pool.getResource(), "");

@@ -3,10 +3,13 @@ package io.github.redistoolkit.core;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -54,7 +57,7 @@ import redis.clients.jedis.util.Pool;
  * <p>Nothing is sent at construction. Neither the pool nor the client is ever closed here.
  * Thread-safe.
  */
-public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
+public abstract sealed class RedisAccess permits PoolAccess, ClientAccess, LayeredAccess {
 
   private static final EventLog LOG = EventLog.shared(RedisAccess.class);
 
@@ -182,6 +185,9 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
   public static RedisAccess of(UnifiedJedis client) {
     Objects.requireNonNull(client, "client");
     JedisInternals.requireSupportedVersion();
+    if (client instanceof LayeredClient layered) {
+      return new LayeredAccess(layered);
+    }
     if (!isKnown(client)) {
       throw unknown(client, "");
     }
@@ -285,6 +291,37 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
    * @throws JedisException if there is no connection to be had
    */
   public abstract AbstractPipeline pipelined();
+
+  /**
+   * Borrows a connection, in a Cluster to a node of the client's choosing. An interrupt while the
+   * caller waits for one is thrown, and the flag is set, as {@link #execute} does.
+   *
+   * @return the connection, to be given back or discarded
+   * @throws JedisException if there is none to be had
+   */
+  public abstract Loan borrow();
+
+  /** Borrows a connection that goes back when it is closed. */
+  abstract Connection lend();
+
+  /** What lends connections, by any names, as Jedis's iterations over keys want it. */
+  abstract Map<?, ?> lenders();
+
+  /** Which protocol borrowed connections speak. Borrows one if it is not known. */
+  abstract RedisProtocol protocol();
+
+  /**
+   * Returns how long a caller waits for a connection, as the pool is configured.
+   *
+   * @return the longest wait; empty if there is no bound, or the pool does not make callers wait
+   */
+  public final Optional<Duration> maxWait() {
+    Pool<?> pool = pools().iterator().next();
+    Duration bound = pool.getMaxWaitDuration();
+    return pool.getBlockWhenExhausted() && bound.compareTo(Duration.ZERO) > 0
+        ? Optional.of(bound)
+        : Optional.empty();
+  }
 
   /**
    * A command and where it goes.
@@ -612,6 +649,15 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess {
    * @return whether the client has a cache
    */
   public boolean cachesReads() {
+    return false;
+  }
+
+  /**
+   * Tells whether commands go through an executor of the toolkit.
+   *
+   * @return whether the client is a {@link LayeredClient}
+   */
+  public boolean isLayered() {
     return false;
   }
 

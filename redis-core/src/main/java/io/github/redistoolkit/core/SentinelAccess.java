@@ -7,6 +7,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.CommandObject;
+import redis.clients.jedis.Connection;
 import redis.clients.jedis.ConnectionPool;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisException;
@@ -36,6 +37,11 @@ final class SentinelAccess extends ClientAccess {
   @Override
   public AbstractPipeline pipelined() {
     return acrossFailover(super::pipelined);
+  }
+
+  @Override
+  Connection lend() {
+    return acrossFailover(super::lend);
   }
 
   /**

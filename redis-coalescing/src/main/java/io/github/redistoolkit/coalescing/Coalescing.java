@@ -1,0 +1,171 @@
+package io.github.redistoolkit.coalescing;
+
+import io.github.redistoolkit.core.Arguments;
+import io.github.redistoolkit.core.LayeredClient;
+import io.github.redistoolkit.core.RedisAccess;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.util.Pool;
+
+/**
+ * Makes a client over your pool that sends the commands of concurrent callers together.
+ *
+ * <p>There are a few lanes, each with one borrowed connection at a time. Who finds a lane free runs
+ * its command as over the pool: the same bytes, the same reads, on its own thread. Who finds none
+ * waits. When a lane is left, the first who waits writes its own command and those of up to 63
+ * behind it (as far as they have 8 KiB together) in one go, reads the replies, and hands each to
+ * its caller, who decodes it. Between calls no connection is held.
+ *
+ * <p><b>Guarantees.</b> Each caller gets the reply to its own command. Nothing is sent twice. What
+ * fails is no more than this:
+ *
+ * <table>
+ *   <caption>What a failure means, and for whom</caption>
+ *   <tr><th>what happens</th><th>who fails, and how</th></tr>
+ *   <tr>
+ *     <td>the server answers an error; an argument cannot be encoded; a reply cannot be decoded</td>
+ *     <td>that caller</td>
+ *   </tr>
+ *   <tr>
+ *     <td>a read times out</td>
+ *     <td>those of that one flush whose replies had not come: their commands may have run. Each has
+ *       waited for the whole timeout. The connection is closed</td>
+ *   </tr>
+ *   <tr>
+ *     <td>the connection is lost</td>
+ *     <td>those that were written and have no reply: their commands may have run. Who still waits
+ *       goes on with another connection</td>
+ *   </tr>
+ *   <tr>
+ *     <td>no connection can be made, or the pool is closed</td>
+ *     <td>the caller that borrows and up to 63 who wait, as Jedis says it: none was sent</td>
+ *   </tr>
+ *   <tr>
+ *     <td>a caller has waited as long as the pool lets one wait ({@code maxWait})</td>
+ *     <td>that caller, as by a pool that is exhausted: nothing was sent</td>
+ *   </tr>
+ *   <tr>
+ *     <td>a caller is interrupted</td>
+ *     <td>nobody, and the flag stays set. Only a caller that is just waiting for a connection of
+ *       the pool, or on a virtual thread reads its own reply, fails, alone</td>
+ *   </tr>
+ *   <tr>
+ *     <td>an {@link Error}, as when the heap is full</td>
+ *     <td>the thread it strikes. If that is in the middle of reading, the others of that flush are
+ *       told that their commands may have run</td>
+ *   </tr>
+ * </table>
+ *
+ * <p><b>Limits.</b> Replies come in order, so a caller also waits for the commands before its own
+ * in the flush, and for those after it: with a slow command or a large reply among them up to the
+ * read timeout. Commands that block or change the state of a connection ({@code BLPOP}, {@code
+ * XREAD}, {@code WAIT}, {@code SELECT}, {@code CLIENT}, {@code WATCH} and the like), those of
+ * modules such as {@code JSON.GET}, and any that this version does not know, have a connection to
+ * themselves, and no bound but that of the pool. So do pipelines, transactions, subscriptions and
+ * iterations over keys. A Cluster is refused, and so is a client that caches reads or sends again
+ * by itself.
+ *
+ * <p><b>Threads.</b> Thread-safe. Callers on platform threads work for each other. For virtual
+ * threads up to one daemon thread a lane does, {@code redis-coalescing-lane-…}, which ends after 10
+ * seconds without work.
+ *
+ * <p><b>Closing.</b> The client need not be closed. If it is, further calls fail as over a closed
+ * pool. The pool below is never closed.
+ */
+public final class Coalescing {
+
+  static {
+    ModuleVersion.check();
+  }
+
+  /** The lanes if no number is given. */
+  private static final int LANES = 4;
+
+  /** More lanes than that would be as many connections as callers. */
+  private static final int MOST_LANES = 64;
+
+  private static final String MODULE = "redis-coalescing";
+
+  private Coalescing() {}
+
+  /**
+   * Returns a client of 4 lanes over a pool. Borrows a connection once, to learn which protocol the
+   * pool speaks.
+   *
+   * @param pool where connections come from, such as a {@code JedisPool} or {@code
+   *     JedisSentinelPool}; it stays the caller's to close
+   * @return the client, to be used by any number of threads
+   * @throws NullPointerException if {@code pool} is null
+   * @throws redis.clients.jedis.exceptions.JedisException if there is no connection to be had
+   */
+  public static UnifiedJedis over(Pool<Jedis> pool) {
+    return over(pool, LANES);
+  }
+
+  /**
+   * Returns a client over a pool. Borrows a connection once, to learn which protocol the pool
+   * speaks.
+   *
+   * @param pool where connections come from, such as a {@code JedisPool} or {@code
+   *     JedisSentinelPool}; it stays the caller's to close
+   * @param lanes how many connections shared commands take at most, from 1 to 64: 2 for virtual
+   *     threads near Redis, as many as the pool has over a slow network
+   * @return the client, to be used by any number of threads
+   * @throws NullPointerException if {@code pool} is null
+   * @throws IllegalArgumentException if {@code lanes} is out of range
+   * @throws redis.clients.jedis.exceptions.JedisException if there is no connection to be had
+   */
+  public static UnifiedJedis over(Pool<Jedis> pool, int lanes) {
+    return over(RedisAccess.of(pool, MODULE), lanes);
+  }
+
+  /**
+   * Returns a client of 4 lanes over another client.
+   *
+   * @param client a {@code RedisClient} or {@code RedisSentinelClient} (before Jedis 8 also {@code
+   *     JedisPooled} or {@code JedisSentineled}); its key prefix and JSON mapper are kept, and it
+   *     stays the caller's to close
+   * @return the client, to be used by any number of threads; no I/O
+   * @throws NullPointerException if {@code client} is null
+   * @throws IllegalArgumentException if it leads to a Cluster, caches reads, sends again by itself,
+   *     or was made here
+   */
+  public static UnifiedJedis over(UnifiedJedis client) {
+    return over(client, LANES);
+  }
+
+  /**
+   * Returns a client over another client.
+   *
+   * @param client as for {@link #over(UnifiedJedis)}
+   * @param lanes as for {@link #over(Pool, int)}
+   * @return the client, to be used by any number of threads; no I/O
+   * @throws NullPointerException if {@code client} is null
+   * @throws IllegalArgumentException if {@code lanes} is out of range, or {@code client} leads to a
+   *     Cluster, caches reads, sends again by itself, or was made here
+   */
+  public static UnifiedJedis over(UnifiedJedis client, int lanes) {
+    RedisAccess redis = RedisAccess.of(client, MODULE);
+    require(!redis.spreadsKeys(), client, "leads to a Cluster, whose keys are on several nodes");
+    require(!redis.isLayered(), client, "was made by Coalescing already");
+    require(!redis.cachesReads(), client, "caches reads, which are bound to its connections");
+    require(!redis.resends(), client, "has an executor of its own, which may send commands again");
+    return over(redis, lanes);
+  }
+
+  private static void require(boolean condition, UnifiedJedis client, String reason) {
+    if (!condition) {
+      throw new IllegalArgumentException(
+          "client must send each command once to one server, but the "
+              + client.getClass().getName()
+              + " given "
+              + reason);
+    }
+  }
+
+  private static UnifiedJedis over(RedisAccess redis, int lanes) {
+    int checked = (int) Arguments.requireRange(lanes, "lanes", 1, MOST_LANES);
+    return new LayeredClient(
+        redis, new Lanes(Connections.of(redis), checked, Carriers.atMost(checked)));
+  }
+}

@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 import io.github.redistoolkit.cache.CacheAside;
 import io.github.redistoolkit.cache.CacheGroup;
 import io.github.redistoolkit.cache.CacheService;
+import io.github.redistoolkit.coalescing.Coalescing;
 import io.github.redistoolkit.idempotency.IdempotencyService;
 import io.github.redistoolkit.json.JsonCodec;
 import io.github.redistoolkit.lock.Lease;
@@ -58,6 +59,7 @@ import org.junit.jupiter.api.Test;
 import org.springframework.cache.annotation.Cacheable;
 import org.springframework.context.annotation.Bean;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -77,7 +79,9 @@ class ReadmeIT {
     "lock:{resource:123}:s",
     "lock:{resource:123}:q",
     "rwlock:{index:7}",
-    "rl:api:{user-123}"
+    "rl:api:{user-123}",
+    "rl:clients:{42}",
+    "greeting"
   };
 
   private final TestRedis redis = TestRedis.of(ClientKind.POOL);
@@ -114,7 +118,7 @@ class ReadmeIT {
       assertThat(block.group(1), here.contains(comparable(block.group(1))), is(true));
       examples++;
     }
-    assertThat(examples, is(11));
+    assertThat(examples, is(12));
   }
 
   private void search(Order wanted, Duration most) {
@@ -231,6 +235,17 @@ class ReadmeIT {
     assertThat(handled.poll(5, TimeUnit.SECONDS), is(new UserEvent("user_created", "123")));
     assertThat(subscription.isActive(), is(true));
     assertThat(pubsub.close(Duration.ofSeconds(10)), is(true));
+  }
+
+  @Test
+  void manyThreadsFewConnections() {
+    UnifiedJedis shared = Coalescing.over(pool);
+    shared.set("greeting", "hello");
+    RateLimiter perClient =
+        RateLimiter.builder(shared, "clients").limit(Limit.of(10, Duration.ofSeconds(1))).build();
+
+    assertThat(shared.get("greeting"), is("hello"));
+    assertThat(perClient.tryAcquire("42").allowed(), is(true));
   }
 
   @Test

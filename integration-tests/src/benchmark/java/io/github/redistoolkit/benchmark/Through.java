@@ -14,6 +14,10 @@ public enum Through {
    * The toolkit's subscriptions over a {@code JedisPool}, handlers run by the thread that reads.
    */
   ON_READER("ours, JedisPool, handler on the reader", ClientKind.POOL),
+  /** A client that coalesces, with 4 lanes over a {@code JedisPool}. */
+  COALESCING("ours, 4 lanes", ClientKind.POOL),
+  /** The same with 2 lanes. */
+  COALESCING_2("ours, 2 lanes", ClientKind.POOL),
   /** Redisson, with a client of its own. */
   REDISSON("Redisson", ClientKind.POOL),
   /** Spring Data Redis or Spring Integration, over Jedis. */

@@ -1,6 +1,7 @@
 package io.github.redistoolkit.linkage;
 
 import io.github.redistoolkit.cache.CacheService;
+import io.github.redistoolkit.coalescing.Coalescing;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.idempotency.IdempotencyService;
 import io.github.redistoolkit.lock.RedisLock;
@@ -27,6 +28,7 @@ final class Modules {
     all.put("redis-lock", ClassFiles.with(RedisLock.class));
     all.put("redis-ratelimit", ClassFiles.with(RateLimiter.class));
     all.put("redis-pubsub", ClassFiles.with(RedisPubSub.class));
+    all.put("redis-coalescing", ClassFiles.with(Coalescing.class));
     all.put("redis-micrometer", ClassFiles.with(LockMetrics.class));
     all.put("redis-servlet", ClassFiles.with(RateLimitFilter.class));
     all.put("redis-spring-boot-starter", ClassFiles.with(ToolkitCaches.class));

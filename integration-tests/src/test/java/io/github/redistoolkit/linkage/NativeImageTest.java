@@ -31,6 +31,10 @@ import org.junit.jupiter.api.Test;
  */
 class NativeImageTest {
 
+  /** Looked for in every version, and hinted at for the one that has it. */
+  private static final Set<String> SINCE_JEDIS_8 =
+      Set.of("redis.clients.jedis.CommandObject.preProcessHooks");
+
   private static final String INTERNALS = RedisAccess.class.getPackageName() + ".JedisInternals";
 
   @Test
@@ -40,7 +44,9 @@ class NativeImageTest {
       Class<?> found = Class.forName(type.get("name").getAsString());
       for (JsonElement field : elements(type, "fields")) {
         String name = field.getAsJsonObject().get("name").getAsString();
-        assertThat(found.getDeclaredField(name), is(notNullValue()));
+        if (!SINCE_JEDIS_8.contains(found.getName() + "." + name)) {
+          assertThat(found.getDeclaredField(name), is(notNullValue()));
+        }
       }
       types++;
     }
@@ -66,9 +72,12 @@ class NativeImageTest {
       if (constant.getType() == Field.class) {
         constant.setAccessible(true);
         Field field = (Field) constant.get(null);
-        read.add(field.getDeclaringClass().getName() + "." + field.getName());
+        if (field != null) {
+          read.add(field.getDeclaringClass().getName() + "." + field.getName());
+        }
       }
     }
+    read.addAll(SINCE_JEDIS_8);
     assertThat(hinted, is(read));
   }
 

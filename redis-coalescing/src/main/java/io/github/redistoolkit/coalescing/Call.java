@@ -4,6 +4,8 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.args.Rawable;
+import redis.clients.jedis.exceptions.JedisConnectionException;
+import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * The command of one caller that has to wait for a lane: encoded, so that nothing of it can fail
@@ -111,11 +113,25 @@ final class Call {
       throw error;
     }
     if (failure instanceof RuntimeException exception) {
-      throw exception;
+      throw forThisCaller(exception);
     }
     if (reply instanceof RuntimeException error) { // an error that the server answered
       throw error;
     }
     return reply;
+  }
+
+  /**
+   * The same failure with a stack trace of its own, which callers that share it may add to: as the
+   * same kind, and with the same cause, by which it is told whether the command may have run.
+   */
+  private static RuntimeException forThisCaller(RuntimeException failure) {
+    Throwable cause = failure.getCause() == null ? failure : failure.getCause();
+    if (failure.getClass() == JedisConnectionException.class) {
+      return new JedisConnectionException(failure.getMessage(), cause);
+    }
+    return failure.getClass() == JedisException.class
+        ? new JedisException(failure.getMessage(), cause)
+        : failure;
   }
 }

@@ -56,6 +56,10 @@ final class Lanes implements CommandExecutor {
   private final int lanes;
   private final Executor carriers;
 
+  /** Made while there is room for it. */
+  private final JedisException heapFull =
+      new JedisConnectionException("The thread that read the reply failed, with a full heap");
+
   private final ReentrantLock lock = new ReentrantLock();
   private final Deque<Call> queue = new ArrayDeque<>();
   private int free;
@@ -233,8 +237,8 @@ final class Lanes implements CommandExecutor {
       carriers.execute(() -> carry(first));
     } catch (RuntimeException | Error e) {
       // Without a thread, everybody goes alone, as through the pool.
-      LOG.debug(e, "There is no thread to carry commands of virtual threads");
       first.lead();
+      LOG.debug(e, "There is no thread to carry commands of virtual threads");
     }
   }
 
@@ -244,7 +248,7 @@ final class Lanes implements CommandExecutor {
     while (next != null) {
       List<Call> batch = exchange(next, /* alone= */ false);
       Call following = nextOrFree();
-      batch.forEach(Call::wake);
+      wake(batch);
       if (following != null && !following.isVirtual()) {
         following.lead();
         following = null;
@@ -259,7 +263,13 @@ final class Lanes implements CommandExecutor {
       batch = exchange(leader, alone);
     } finally {
       leave();
-      batch.forEach(Call::wake);
+      wake(batch);
+    }
+  }
+
+  private static void wake(List<Call> batch) {
+    for (int i = 0; i < batch.size(); i++) { // no iterator: the heap may be full
+      batch.get(i).wake();
     }
   }
 
@@ -301,7 +311,7 @@ final class Lanes implements CommandExecutor {
           // Who waited in vain or was interrupted has failed alone. Else it would befall all.
           if (!alone && !Failures.isExhausted(e) && !Failures.isInterrupt(e)) {
             takeAlong(batch);
-            batch.forEach(call -> call.fail(Failure.again(e)));
+            batch.forEach(call -> call.fail(e));
           }
           return null;
         }
@@ -328,7 +338,7 @@ final class Lanes implements CommandExecutor {
   }
 
   /** Writes all, reads all. Where that ends early, the outcome of the others is unknown. */
-  private static void exchange(Loan loan, List<Call> batch) {
+  private void exchange(Loan loan, List<Call> batch) {
     // An interrupt of before would close the socket of a virtual thread.
     boolean interrupted = Thread.interrupted();
     boolean aligned = false;
@@ -357,9 +367,11 @@ final class Lanes implements CommandExecutor {
   }
 
   /** Settles those that have no outcome yet: what a thread throws is its own caller's alone. */
-  private static void failWith(Throwable failure, List<Call> batch) {
-    for (Call call : batch) {
-      call.fail(call.isOfCurrentThread() ? failure : Failure.unknown(failure));
+  private void failWith(Throwable failure, List<Call> batch) {
+    JedisException lost = unknown(failure);
+    for (int i = 0; i < batch.size(); i++) {
+      Call call = batch.get(i);
+      call.fail(call.isOfCurrentThread() ? failure : lost);
     }
   }
 
@@ -392,28 +404,18 @@ final class Lanes implements CommandExecutor {
     }
   }
 
-  /** What callers are told whose command somebody else carried. */
-  private static final class Failure {
-
-    /** The same for another caller, with a place of its own for a stack trace and more. */
-    static JedisException again(JedisException failure) {
-      Throwable cause = failure.getCause() == null ? failure : failure.getCause();
-      if (failure.getClass() == JedisConnectionException.class) {
-        return new JedisConnectionException(failure.getMessage(), cause);
-      }
-      return failure.getClass() == JedisException.class
-          ? new JedisException(failure.getMessage(), cause)
-          : failure;
+  /** What callers are told whose command was written, and whose reply will never be read. */
+  private JedisException unknown(Throwable failure) {
+    if (failure instanceof JedisConnectionException lost) {
+      return lost;
     }
-
-    /** The command was written, and its reply will never be read. */
-    static JedisException unknown(Throwable failure) {
-      return failure instanceof JedisConnectionException lost
-          ? again(lost)
-          : new JedisConnectionException(
-              "The thread that read the reply failed: " + failure,
-              // Not as the cause, where it could be taken for that of a pool that gave nothing.
-              new JedisException(failure));
+    try {
+      return new JedisConnectionException(
+          "The thread that read the reply failed: " + failure,
+          // Not as the cause, where it could be taken for that of a pool that gave nothing.
+          new JedisException(failure));
+    } catch (OutOfMemoryError full) {
+      return heapFull;
     }
   }
 }

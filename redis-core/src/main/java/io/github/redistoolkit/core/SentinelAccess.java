@@ -3,6 +3,7 @@ package io.github.redistoolkit.core;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.AbstractPipeline;
@@ -42,6 +43,12 @@ final class SentinelAccess extends ClientAccess {
   @Override
   Connection lend() {
     return acrossFailover(super::lend);
+  }
+
+  /** Not the provider's own: in Jedis 7.0 that is a borrowed connection which nobody gives back. */
+  @Override
+  Map<?, ?> lenders() {
+    return Map.of("the primary", pool());
   }
 
   /**

@@ -48,7 +48,9 @@ import org.springframework.boot.data.redis.autoconfigure.DataRedisConnectionDeta
 import org.springframework.boot.health.contributor.Health;
 import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.boot.health.contributor.Status;
+import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -243,6 +245,34 @@ class StarterIT {
                 assertThat(
                     messages(context.getStartupFailure()),
                     containsString("define a bean of a RedisClusterClient")));
+  }
+
+  @Test
+  void aContainersDetailsGoBeforeTheClusterOfTheProperties() {
+    bare.withBean(DataRedisConnectionDetails.class, () -> details(redis.address()))
+        .withPropertyValues(
+            "redis.toolkit.ratelimit.limits.api=2/1h", "spring.data.redis.cluster.nodes=nowhere:1")
+        .run(
+            context ->
+                assertThat(
+                    context.getBean("apiRateLimiter", RateLimiter.class).isAllowed(id), is(true)));
+  }
+
+  @Test
+  void pathsBeforeWhichNoFilterCanStandFailTheStart() {
+    WebApplicationContextRunner without =
+        new WebApplicationContextRunner()
+            .withClassLoader(new FilteredClassLoader("io.github.redistoolkit.servlet"))
+            .withConfiguration(AutoConfigurations.of(RedisToolkitAutoConfiguration.class))
+            .withBean(DataRedisConnectionDetails.class, () -> details(redis.address()));
+    without
+        .withPropertyValues("redis.toolkit.idempotency.http.paths=/payments")
+        .run(
+            context ->
+                assertThat(
+                    messages(context.getStartupFailure()),
+                    containsString("it needs redis-servlet on the class path")));
+    without.run(context -> assertThat(context.getStartupFailure(), is(nullValue())));
   }
 
   @Test

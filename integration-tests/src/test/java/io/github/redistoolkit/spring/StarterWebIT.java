@@ -165,6 +165,21 @@ class StarterWebIT {
   }
 
   @Test
+  void severalLimitersStandBeforeOnePath() {
+    run(
+        context -> {
+          HttpRequest.Builder limited = to(context, "/api/loans").header(USER, user);
+          HttpResponse<String> first = send(limited);
+          assertThat(first.headers().allValues("RateLimit-Policy").size(), is(2));
+          assertThat(send(limited).statusCode(), is(429));
+        },
+        "redis.toolkit.ratelimit.limits." + name() + "a=1/1h",
+        "redis.toolkit.ratelimit.limits." + name() + "b=5/1h",
+        "redis.toolkit.ratelimit.http." + name() + "a=/api/*",
+        "redis.toolkit.ratelimit.http." + name() + "b=/api/loans");
+  }
+
+  @Test
   void withoutAUserALimitIsThatOfTheAddress() {
     run(
         context -> {
@@ -294,6 +309,7 @@ class StarterWebIT {
         "redis.toolkit.ratelimit.http.api | api/* | is of the form",
         "redis.toolkit.ratelimit.http.api | /api/{id} | is of the form",
         "redis.toolkit.ratelimit.http.api | /a,/*/b | is of the form",
+        "redis.toolkit.ratelimit.http.api | *.tar.gz | is of the form",
         "redis.toolkit.ratelimit.http.api | '' | there must be a path",
         "redis.toolkit.idempotency.http.paths | /payments* | is of the form",
         "redis.toolkit.idempotency.http.methods | GET | must not be a safe one",

@@ -87,11 +87,21 @@ record DetailsClients(DataRedisConnectionDetails details, DataRedisProperties pr
     }
     DataRedisProperties.Cluster settings = properties.getCluster();
     Integer redirects = settings == null ? null : settings.getMaxRedirects();
+    int attempts = redirects == null ? JedisCluster.DEFAULT_MAX_ATTEMPTS : redirects + 1;
+    JedisClientConfig config = config(details.getUsername(), details.getPassword(), 0);
     return new JedisCluster(
         addresses(cluster.getNodes()),
-        config(details.getUsername(), details.getPassword(), 0),
-        redirects == null ? JedisCluster.DEFAULT_MAX_ATTEMPTS : redirects + 1,
+        config,
+        attempts,
+        patience(config.getSocketTimeoutMillis(), attempts),
         limits(new ConnectionPoolConfig()));
+  }
+
+  /** For how long a call may be tried again: Jedis would take no timeout for no time at all. */
+  private static Duration patience(int timeoutMillis, int attempts) {
+    return timeoutMillis == 0
+        ? LONGEST_WAIT
+        : Duration.ofMillis(timeoutMillis).multipliedBy(attempts);
   }
 
   private static Set<HostAndPort> addresses(List<Node> nodes) {

@@ -8,6 +8,7 @@ import jakarta.servlet.http.HttpServletRequest;
 import java.security.Principal;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.springframework.beans.factory.BeanRegistrar;
 import org.springframework.beans.factory.BeanRegistry;
@@ -29,8 +30,11 @@ final class HttpFilters implements BeanRegistrar {
               ResolvableType.forClass(String.class),
               ResolvableType.forClassWithGenerics(List.class, String.class)));
 
-  private static final String LIMITED = "redis.toolkit.ratelimit.http";
-  private static final String IDEMPOTENT = "redis.toolkit.idempotency.http";
+  static final String LIMITED = "redis.toolkit.ratelimit.http";
+  static final String IDEMPOTENT = "redis.toolkit.idempotency.http";
+
+  /** A container looks only at what comes after the last dot. */
+  private static final Pattern EXTENSION = Pattern.compile("[^./]+");
 
   /** Spring Security's filters are at -100, and what comes here should know the user. */
   private static final int LIMITS_ORDER = -60;
@@ -85,7 +89,7 @@ final class HttpFilters implements BeanRegistrar {
               ? path.substring(0, path.length() - 2)
               : path.startsWith("*.") ? path.substring(2) : path;
       boolean isKnown =
-          path.startsWith("*.") ? fixed.indexOf('/') < 0 && !fixed.isEmpty() : path.startsWith("/");
+          path.startsWith("*.") ? EXTENSION.matcher(fixed).matches() : path.startsWith("/");
       if (!isKnown || fixed.contains("*") || fixed.contains("{")) {
         throw new InvalidConfigurationPropertyValueException(
             property, path, "a path is of the form /api/loans, /api/* or *.json");

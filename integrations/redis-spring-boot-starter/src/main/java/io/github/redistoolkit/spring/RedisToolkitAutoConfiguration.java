@@ -21,6 +21,7 @@ import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnWebApplication;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
@@ -46,7 +47,8 @@ import redis.clients.jedis.util.Pool;
  *   <tr><td>{@code Pool<Jedis>}, unless there is a {@code UnifiedJedis}; for a Cluster, {@code
  *     UnifiedJedis}</td>
  *     <td>{@code spring.data.redis.*} or a {@code @ServiceConnection}; it is a Cluster if {@code
- *     spring.data.redis.cluster.nodes} is set</td>
+ *     spring.data.redis.cluster.nodes} is set, and neither sentinels nor a container go before; ahead
+ *     of time if it is set then</td>
  *   </tr>
  *   <tr><td>{@link IdempotencyService}</td><td>{@code redis.toolkit.idempotency.*}, and an {@link
  *     IdempotencyListener} if there is one</td></tr>
@@ -60,7 +62,7 @@ import redis.clients.jedis.util.Pool;
  *   <tr><td>filters of redis-servlet, if that is there: one of a limiter, as {@code
  *     <name>RateLimitFilter}, for each {@code redis.toolkit.ratelimit.http.<name>=/api/*}, and then
  *     one of the {@link IdempotencyService}, for {@code redis.toolkit.idempotency.http.paths}; both
- *     after Spring Security's</td><td>a {@link RateLimitKey} and an {@link IdempotencyScope} if
+ *     after Spring Security's, so what that answers is not limited</td><td>a {@link RateLimitKey} and an {@link IdempotencyScope} if
  *     there are such</td></tr>
  *   <tr><td>a health indicator, as {@code redisToolkit}, if spring-boot-health is there</td>
  *     <td>{@code management.health.redis-toolkit.enabled}</td></tr>
@@ -184,6 +186,13 @@ public final class RedisToolkitAutoConfiguration {
   @ConditionalOnClass({RateLimitFilter.class, FilterRegistrationBean.class})
   @Import(HttpFilters.class)
   static class Http {}
+
+  /** Where it serves HTTP without what has the filters. */
+  @Configuration(proxyBeanMethods = false)
+  @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
+  @ConditionalOnMissingClass("io.github.redistoolkit.servlet.RateLimitFilter")
+  @Import(NoHttpFilters.class)
+  static class HttpWithoutFilters {}
 
   /** Where the application tells how it is. */
   @Configuration(proxyBeanMethods = false)

@@ -39,7 +39,8 @@ record RedisToolkitProperties(
   /**
    * Of the filter that handles HTTP requests once.
    *
-   * @param paths before which it stands, such as "/payments/*". Without any there is no filter.
+   * @param paths before which it stands, such as "/payments/*", below the context path. Unless this
+   *     is set, there is no filter.
    * @param methods whose requests are guarded.
    * @param keyOptional whether a request without an Idempotency-Key passes, unguarded. Else it is
    *     answered with 400.
@@ -59,8 +60,8 @@ record RedisToolkitProperties(
    *
    * @param limits the limits of each limiter by its name, as in "100/1m,10/1s". The bean of the
    *     limiter "api" is "apiRateLimiter".
-   * @param http the paths before which each limiter stands, by its name, such as "/api/*"; needs
-   *     redis-servlet.
+   * @param http the paths before which each limiter stands, by its name, such as "/api/*", below
+   *     the context path; needs redis-servlet.
    * @param onUnavailable what the limiters do when Redis cannot decide.
    */
   record RateLimits(

@@ -80,6 +80,9 @@ abstract class HostileStateSuite {
   /** Until when the state says that somebody has a lease. */
   abstract long last(String name);
 
+  /** Looks at what there is when a lease was refused. */
+  void whileRefused(String name, String why) {}
+
   /** Looks at what there is while a lease is held. */
   abstract void whileHeld(String name, String why);
 
@@ -118,6 +121,7 @@ abstract class HostileStateSuite {
     if (lease.isEmpty()) {
       long now = System.currentTimeMillis() * 1_000;
       assertThat(why, last(name) - now, is(lessThan(LONGEST_MICROS + 1)));
+      whileRefused(name, why);
       return Outcome.REFUSED;
     }
     Lease held = lease.get();

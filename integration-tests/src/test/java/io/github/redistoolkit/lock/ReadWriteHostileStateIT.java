@@ -2,6 +2,7 @@ package io.github.redistoolkit.lock;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
 
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
@@ -57,13 +58,22 @@ class ReadWriteHostileStateIT extends HostileStateSuite {
     return random.nextBoolean() ? lock.writeLock().tryAcquire() : lock.readLock().tryAcquire();
   }
 
-  /** Of who waits, none is believed to do so for longer than some seconds. */
   @Override
   long last(String name) {
     String state = redis.admin().hget(ReadWriteState.key(name), "s");
     return state.contains(" ")
         ? Long.parseLong(state.replaceAll("(?s)^(?:\\d+ ){3}(\\d+).*", "$1"))
         : 0;
+  }
+
+  /** Of who waits, none is believed to do so for longer than some seconds, if anybody looks. */
+  @Override
+  void whileRefused(String name, String why) {
+    long soon = (System.currentTimeMillis() + 121_000) * 1_000;
+    String state = redis.admin().hget(ReadWriteState.key(name), "s");
+    List<String> words = List.of(state.split(" ", -1));
+    long due = words.size() > 5 ? Long.parseLong(words.get(5)) : 0;
+    assertThat(why, due, is(lessThan(soon)));
   }
 
   @Override

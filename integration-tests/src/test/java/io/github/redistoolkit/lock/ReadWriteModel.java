@@ -5,6 +5,7 @@ import static org.hamcrest.Matchers.allOf;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
 
 import io.github.redistoolkit.core.Sends;
 import io.github.redistoolkit.lock.LockCommands.Claim;
@@ -123,6 +124,7 @@ final class ReadWriteModel {
     }
     if (reply < 0) {
       assertThat(wait == 0 || isWaiting(owner, after), is(true));
+      assertThat(since(owner, after), is(lessThanOrEqualTo(since(owner, before))));
       return;
     }
     assertThat(reply, is(greaterThan(greatest)));
@@ -143,12 +145,17 @@ final class ReadWriteModel {
       boolean othersTurn = toCome > 0 && now - state.phase() < 100_000;
       return !holders.isEmpty() || othersTurn || state.promised() > now;
     }
-    boolean cameLater = waited == 0 || state.phase() == 0;
+    boolean cameLater = state.phase() == 0 || (waited == 0 && since(owner, state) > state.phase());
     return isWritten() || (waiting(state.writers(), now) > 0 && cameLater);
   }
 
   private boolean isWritten() {
     return holders.keySet().stream().anyMatch(ReadWriteModel::writes);
+  }
+
+  /** Since when one waits to read, who may just have come. */
+  private static long since(String owner, ReadWriteState state) {
+    return state.since().getOrDefault(owner, Long.MAX_VALUE);
   }
 
   private static long waiting(Map<String, Long> untils, long now) {

@@ -5,6 +5,7 @@ import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 
+import io.github.redistoolkit.lock.LockCommands.Claim;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
@@ -114,6 +115,22 @@ class ReadWritePermissionIT extends PermissionSuite<ReadWritePermissionIT.Found>
         assertThat(after.readers(), is(before.readers()));
         assertThat(after.last(), is(before.last()));
         assertThat(redis.admin().exists(keys(name).get(1)), is(false));
+      }
+    }
+  }
+
+  @Test
+  void aReleaseThatMayNotRemoveWhatItEndsWakesNobody() {
+    try (TestRedis restricted = redis.withoutCommands("hdel")) {
+      for (boolean asWriter : new boolean[] {false, true}) {
+        writing = asWriter;
+        String name = redis.unique("restricted");
+        prepare(Found.MINE_AND_WAITED_FOR, name);
+        Claim claim = new Claim(ME, 0, true, false);
+        LockCommands commands = requests(restricted, name).commands();
+        assertRefused("hdel", () -> commands.release(claim, 0));
+        assertThat(redis.admin().exists(keys(name).get(1)), is(false));
+        assertThat(redis.admin().exists(keys(name).get(2)), is(false));
       }
     }
   }

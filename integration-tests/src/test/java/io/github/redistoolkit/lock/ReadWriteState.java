@@ -17,6 +17,7 @@ import java.util.stream.Stream;
  * @param marks until when each owner is refused that has ended or given up
  * @param readers until when each counts who waits to read
  * @param writers until when each counts who waits to write
+ * @param since since when each waits who waits to read
  */
 record ReadWriteState(
     long now,
@@ -34,7 +35,8 @@ record ReadWriteState(
     Map<String, Long> ends,
     Map<String, Long> marks,
     Map<String, Long> readers,
-    Map<String, Long> writers) {
+    Map<String, Long> writers,
+    Map<String, Long> since) {
 
   private static final Duration LEASE = Duration.ofSeconds(30);
 
@@ -100,6 +102,8 @@ record ReadWriteState(
     for (int i = 0; i < found.size(); i++) {
       words[i] = Long.parseLong(found.get(i));
     }
+    Map<String, Long> since = timesOf("r", fields);
+    since.replaceAll((owner, until) -> Long.valueOf(fields.get("r" + owner).split(" ", -1)[1]));
     return new ReadWriteState(
         Long.parseLong(now),
         words[0],
@@ -116,7 +120,8 @@ record ReadWriteState(
         timesOf("h", fields),
         timesOf("t", fields),
         timesOf("r", fields),
-        timesOf("w", fields));
+        timesOf("w", fields),
+        since);
   }
 
   private static Map<String, Long> timesOf(String kind, Map<String, String> fields) {

@@ -10,31 +10,34 @@ import io.github.redistoolkit.core.LuaScript;
  * wake lists, the writers' and the readers'.
  *
  * <p>One hash holds all of its state. Its field {@code s} is <code>
- * token held first last writing due readers writers phase turn promised</code>, of which the end is
- * left out that is zero: the token alone if there is nothing else to say, four words while there
+ * token held first last writing due readers writers phase turn promised</code>, of which trailing
+ * zero words are left out: the token alone if there is nothing else to say, four words while there
  * are readers, and a fifth while there is a writer. So it is no longer than 64 bytes, beyond which
  * Redis keeps a hash in another way, while nobody waits.
  *
  * <ul>
  *   <li>{@code token}, {@code held}, {@code first}, {@code last}: as of a {@linkplain
- *       SemaphoreScripts semaphore}; {@code writing}: 1 if the one holder writes; {@code due}: not
- *       before then the time of a mark or of one who waits is over;
+ *       SemaphoreScripts semaphore}; {@code writing}: 1 if the one holder writes; {@code due}: no
+ *       mark and no waiter expires before this time;
  *   <li>{@code readers}, {@code writers}: how many wait, as far as they have asked lately;
  *   <li>{@code phase}: when the last writer has ended, if somebody waited then. Whoever began to
  *       wait for reading by then goes before writers that wait;
- *   <li>{@code turn}: how many of these have been woken and are still to come; writers are refused
- *       for so long, but for a moment only;
+ *   <li>{@code turn}: how many of these are still to come; writers are refused for so long, but for
+ *       a moment only;
  *   <li>{@code promised}: until when the free lock is kept for the writer that was woken.
  * </ul>
  *
  * <p>The other fields are holders, <code>h&lt;owner&gt;</code>, and marks, <code>t&lt;owner&gt;
  * </code>, as of a semaphore, and who waits, <code>r&lt;owner&gt;</code> and <code>w&lt;owner&gt;
- * </code> with the time until when it counts. What cannot be such a state is answered {@code
- * LOCKSTATE} and left as it is.
+ * </code>, with the time until when it counts, and for a reader since when it waits. That is the
+ * server's time, since a client's count of how long it has waited leaves out how long its request
+ * was on its way. What cannot be such a state is answered {@code LOCKSTATE} and left as it is.
  */
 final class ReadWriteScripts {
 
-  static final int MOST_READERS = 10_000;
+  private static final int MOST_READERS = 10_000;
+
+  private static final String MOST = "local most = " + MOST_READERS + "\n";
 
   /** Reads the state, and what there is of the owner, or answers that it is none. */
   private static final String READ =
@@ -87,14 +90,15 @@ final class ReadWriteScripts {
       if promised - now > 20000 then
         promised = 0
       end
+      local since = waits and tonumber(string.match(waits, '^%d+ (%d+)$')) or now
       local gone = {}
       local survey = (held > 0 and first <= now) or (due > 0 and due <= now)
           or (due == 0 and readers + writers > 0) or due - now > 120000000
       """;
 
   /**
-   * Reckons anew from all holders but the owner, all marks and all that wait but the owner, whose
-   * time is not over.
+   * Recounts the holders, marks and waiters that have not expired, leaving out the caller's own. A
+   * mark from before the clock was set back is kept, but looked for only now and then.
    */
   private static final String SURVEY =
       """
@@ -106,8 +110,8 @@ final class ReadWriteScripts {
         local kind = string.sub(field, 1, 1)
         local ends = kind ~= 's' and field ~= 'h' .. me and field ~= waiter
             and tonumber(string.match(all[i + 1], '^%d+') or 0)
-        local most = (kind == 'r' or kind == 'w') and 4000000 or 31622400000000
-        if ends and (ends <= now or ends - now > most) then
+        local furthest = (kind == 'r' or kind == 'w') and 4000000 or 31622400000000
+        if ends and (ends <= now or ends - now > furthest) then
           gone[#gone + 1] = field
           if kind == 'h' and writing == 1 and ends <= now and ends > phase then
             phase, ended = ends, true
@@ -117,6 +121,7 @@ final class ReadWriteScripts {
           first = first == 0 and ends or math.min(first, ends)
           last = math.max(last, ends)
         elseif ends then
+          ends = math.min(ends, now + 120000000)
           due = due == 0 and ends or math.min(due, ends)
           if kind == 'r' then
             readers = readers + 1
@@ -125,6 +130,11 @@ final class ReadWriteScripts {
           end
         end
       end
+      """;
+
+  /** After that: all readers have their turn if a writer has ended meanwhile. */
+  private static final String NEW_TURN =
+      """
       turn = math.min(readers, ended and now - phase < 100000 and readers or turn)
       """;
 
@@ -159,12 +169,13 @@ final class ReadWriteScripts {
 
   /**
    * Arguments and replies as those of {@link LockScripts#ACQUIRE}. Who may wait is written down, so
-   * that it counts when others ask. Nobody is granted a lease while it is the others' turn, also
-   * who takes a lock that is promised.
+   * that it counts when others ask. Nobody is granted a lease while it is the others' turn, not
+   * even a caller that ignores promises. Beyond 100,000 waiters, no more are written down.
    */
   static final LuaScript ACQUIRE =
       LuaScript.of(
           READ
+              + MOST
               + """
               local memory, over = ARGV[3], entry and stop <= now
               local reads = ARGV[7] == 'r'
@@ -177,12 +188,17 @@ final class ReadWriteScripts {
                   held = held + 1
                   first = first == 0 and stop or math.min(first, stop)
                   last = math.max(last, stop)
+                elseif over and writing == 1 and stop > phase then
+                  phase, ended = stop, true
                 end
                 if waits and reads then
                   readers = readers + 1
                 elseif waits then
                   writers = writers + 1
                 end
+              """
+              + NEW_TURN
+              + """
               end
 
               if entry and not over then
@@ -206,10 +222,10 @@ final class ReadWriteScripts {
               end
 
               local refused
+              local arrived = math.min(since, now - ARGV[8] * 1000)
               if held > 0 and (writing == 1 or not reads) then
                 refused = math.max(1, math.ceil((last - now) / 1000))
-              elseif reads and (held >= 10000
-                  or (writers > 0 and now - ARGV[8] * 1000 > phase)) then
+              elseif reads and (held >= most or (writers > 0 and arrived > phase)) then
                 refused = 500
               elseif not reads and turn > 0 then
                 refused = math.max(1, math.ceil((phase + 100000 - now) / 1000))
@@ -221,7 +237,8 @@ final class ReadWriteScripts {
               if refused then
                 local wait = ARGV[4] * 1000
                 local known = tonumber(waits and string.match(waits, '^%d+') or 0)
-                if wait > 0 and ((now + wait - known) * 8 > wait or known - now > 4000000) then
+                if wait > 0 and (waits or readers + writers < 100000)
+                    and ((now + wait - known) * 8 > wait or known - now > 4000000) then
                   if over then
                     gone[#gone + 1] = 'h' .. me
                   end
@@ -234,7 +251,9 @@ final class ReadWriteScripts {
                     writers = writers + 1
                   end
                   due = due == 0 and now + wait or math.min(due, now + wait)
-                  redis.call('HSET', KEYS[1], waiter, string.format('%.0f', now + wait))
+                  redis.call('HSET', KEYS[1], waiter, reads
+                      and string.format('%.0f %.0f', now + wait, math.max(0, arrived))
+                      or string.format('%.0f', now + wait))
               """
               + TTL
               + WRITE
@@ -258,7 +277,8 @@ final class ReadWriteScripts {
               if waits then
                 gone[#gone + 1] = waiter
                 if reads then
-                  readers, turn = readers - 1, math.max(0, turn - 1)
+                  readers = readers - 1
+                  turn = math.max(0, math.min(readers, since <= phase and turn - 1 or turn))
                 else
                   writers = writers - 1
                 end
@@ -291,28 +311,34 @@ final class ReadWriteScripts {
    * woken now. One who waits and has no lease leaves so.
    *
    * <p>After a writer come the readers that wait, all of them; after the last of the readers one
-   * writer. When the last writer that waits leaves, the readers that it has kept out come.
+   * writer. When the last writer that waits leaves, the readers it kept out are woken.
    *
    * <p>Also without memory a holder is removed, after which Redis lets a script go on.
    */
   static final LuaScript RELEASE =
       LuaScript.of(
           READ
+              + MOST
               + """
               local memory, reads, keep = ARGV[2], ARGV[7] == 'r', ARGV[5] * 1000
               if not entry and not waits and ARGV[3] == '' then
                 return 0
               end
+              if waits and reads and since <= phase then
+                turn = math.max(0, turn - 1)
+              end
               if survey or (entry and stop >= last and move ~= '0') then
               """
               + SURVEY
+              + NEW_TURN
               + """
               else
                 if entry then
                   held = held - 1
                 end
                 if waits and reads then
-                  readers, turn = readers - 1, math.max(0, turn - 1)
+                  readers = readers - 1
+                  turn = math.min(readers, turn)
                 elseif waits then
                   writers = writers - 1
                 end
@@ -326,13 +352,13 @@ final class ReadWriteScripts {
               end
 
               local list, woken
-              if held > 0 then
-                if waits and not reads and writing == 0 and writers == 0 and readers > 0 then
-                  list, woken = 3, readers
-                end
-              elseif entry and not reads and readers > 0 then
+              local reading = held == 0 or writing == 0
+              if waits and not reads and writers == 0 and readers > 0 and reading then
+                list, woken = 3, readers
+              elseif held == 0 and entry and not reads and readers > 0 then
                 list, woken, turn = 3, readers, readers
-              elseif turn == 0 and (entry or (waits and (not reads or promised <= now))) then
+              elseif held == 0 and turn == 0
+                  and (entry or (waits and (not reads or promised <= now))) then
                 if writers > 0 then
                   list, woken, promised = 2, 1, now + 20000
                 elseif readers > 0 then
@@ -358,12 +384,20 @@ final class ReadWriteScripts {
                   return redis.error_reply(
                       'NOPERM this user has no permissions to run PEXPIRE on the wake list')
                 end
-                local calls = {}
-                for i = 1, math.min(woken, 1000) do
-                  calls[i] = string.format('%.0f', token)
+              """
+              + SemaphoreScripts.MAY_REMOVE
+              + """
+                woken = math.min(woken, most)
+                local length
+                for from = 1, woken, 1000 do
+                  local calls = {}
+                  for i = from, math.min(woken, from + 999) do
+                    calls[#calls + 1] = string.format('%.0f', token)
+                  end
+                  length = redis.call('RPUSH', KEYS[list], unpack(calls))
                 end
-                if redis.call('RPUSH', KEYS[list], unpack(calls)) > #calls then
-                  redis.call('LTRIM', KEYS[list], -#calls, -1)
+                if length > woken then
+                  redis.call('LTRIM', KEYS[list], -woken, -1)
                 end
                 redis.call('PEXPIRE', KEYS[list], 2000)
               end
@@ -422,6 +456,7 @@ final class ReadWriteScripts {
                 waiter = ''
               """
               + SURVEY
+              + NEW_TURN
               + """
                 held = held + 1
                 first = first == 0 and moved or first
@@ -458,7 +493,7 @@ final class ReadWriteScripts {
   static final LuaScript COUNT_READERS =
       LuaScript.of(COUNT + "return writing == 0 and held or 0\n");
 
-  /** KEYS: state. Returns how many write, or may not be followed by others yet. */
+  /** KEYS: state. Returns 1 while somebody writes, or while a minimum hold lasts. */
   static final LuaScript COUNT_WRITERS =
       LuaScript.of(COUNT + "return writing == 1 and held or 0\n");
 

@@ -97,14 +97,24 @@ final class SemaphoreScripts {
       """;
 
   /** Asked before anything is written by what would fail in the midst of it. */
-  static final String MAY_DROP =
+  static final String MAY_REMOVE =
       """
-      if #gone > 0 and not redis.acl_check_cmd('HDEL', KEYS[1], 'x') then
+      if not redis.acl_check_cmd('HDEL', KEYS[1], 'x') then
         return redis.error_reply('NOPERM this user has no permissions to run HDEL on the state')
       end
       """;
 
-  /** The same, by what would leave a new key without a time to live. */
+  /** The same, if anything is over. */
+  static final String MAY_DROP =
+      """
+      if #gone > 0 then
+      """
+          + MAY_REMOVE
+          + """
+          end
+          """;
+
+  /** Likewise, by what would leave a new key without a time to live. */
   static final String MAY_EXPIRE =
       """
       if not redis.acl_check_cmd('PEXPIRE', KEYS[1], 1) then
@@ -256,6 +266,9 @@ final class SemaphoreScripts {
                     return redis.error_reply(
                         'NOPERM this user has no permissions to run PEXPIRE on the wake list')
                   end
+              """
+              + MAY_REMOVE
+              + """
                   local ticket = string.format('%.0f', mine)
                   if redis.call('RPUSH', KEYS[2], ticket) > tonumber(ARGV[7]) then
                     redis.call('LTRIM', KEYS[2], -ARGV[7], -1)

@@ -79,6 +79,21 @@ class LockFailureIT extends LockFaultSuite {
   }
 
   @Test
+  void anAttemptInVainThatIsHeldUpOnItsWayTakesNothingWhenItArrives() throws Exception {
+    try (TestRedis hasty = hasty()) {
+      for (long maxWait : new long[] {0, 800}) {
+        String name = prepared("in-vain");
+        RedisLock lock = Locks.lock(hasty, name, LEASE);
+        assertThat(lock.isLocked(), is(false)); // and a connection is there
+        heldUpInVain(
+            Locks.lock(faulty, name, LEASE).tryAcquire().orElseThrow(),
+            () -> lock.tryAcquire(Duration.ofMillis(maxWait)));
+        assertThat(Locks.isHeld(redis, name), is(false));
+      }
+    }
+  }
+
+  @Test
   void aKeyOfAForeignTypeIsReportedAndLeftUntouched() {
     String name = redis.unique("foreign");
     redis.admin().sadd(Locks.key(name), "theirs");

@@ -115,6 +115,23 @@ class ReadWriteFaultIT extends LockFaultSuite {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void anAttemptInVainThatIsHeldUpOnItsWayTakesNothingWhenItArrives(Side side) throws Exception {
+    try (TestRedis hasty = hasty()) {
+      String name = ReadWriteState.prepared(redis, "in-vain");
+      RedisReadWriteLock lock = lock(hasty, name);
+      assertThat(side.isLocked(lock), is(false)); // and a connection is there
+      Duration maxWait = Duration.ofMillis(side == Side.WRITE ? 800 : 0);
+      heldUpInVain(
+          lock(faulty, name).writeLock().tryAcquire().orElseThrow(),
+          () -> side.tryAcquire(lock, maxWait));
+      assertThat(held(name), is(0));
+      ReadWriteState state = ReadWriteState.of(redis, name);
+      assertThat(state.waitingReaders() + state.waitingWriters(), is(0L));
+    }
+  }
+
   @Test
   void aWriterThatWaitsInVainWhoseReplyIsLostKeepsNobodyOut() throws Exception {
     String name = ReadWriteState.prepared(redis, "waiting");

@@ -50,6 +50,23 @@ class SemaphoreFaultIT extends LockFaultSuite {
   }
 
   @Test
+  void anAttemptInVainThatIsHeldUpOnItsWayTakesNothingWhenItArrives() throws Exception {
+    try (TestRedis hasty = hasty()) {
+      for (long maxWait : new long[] {0, 800}) {
+        String name = PermitState.prepared(redis, "in-vain");
+        RedisSemaphore semaphore = semaphore(hasty, name);
+        assertThat(semaphore.availablePermits(), is(PERMITS)); // and a connection is there
+        Lease other = semaphore(redis, name).tryAcquire().orElseThrow();
+        heldUpInVain(
+            semaphore(faulty, name).tryAcquire().orElseThrow(),
+            () -> semaphore.tryAcquire(Duration.ofMillis(maxWait)));
+        assertThat(free(name), is(PERMITS - 1));
+        other.close();
+      }
+    }
+  }
+
+  @Test
   void aReleaseWhoseReplyIsLostFreesOnePermitAndSucceedsAtLast() throws Exception {
     String name = PermitState.prepared(redis, "release");
     Lease lease = semaphore(faulty, name).tryAcquire().orElseThrow();

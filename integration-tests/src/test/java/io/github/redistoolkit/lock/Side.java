@@ -12,6 +12,12 @@ enum Side {
     }
 
     @Override
+    Optional<Lease> tryAcquire(RedisReadWriteLock lock, Duration maxWait)
+        throws InterruptedException {
+      return lock.readLock().tryAcquire(maxWait);
+    }
+
+    @Override
     Lease acquire(RedisReadWriteLock lock, Duration maxWait) throws InterruptedException {
       return lock.readLock().acquire(maxWait);
     }
@@ -29,6 +35,12 @@ enum Side {
     }
 
     @Override
+    Optional<Lease> tryAcquire(RedisReadWriteLock lock, Duration maxWait)
+        throws InterruptedException {
+      return lock.writeLock().tryAcquire(maxWait);
+    }
+
+    @Override
     Lease acquire(RedisReadWriteLock lock, Duration maxWait) throws InterruptedException {
       return lock.writeLock().acquire(maxWait);
     }
@@ -40,6 +52,9 @@ enum Side {
   };
 
   abstract Optional<Lease> tryAcquire(RedisReadWriteLock lock);
+
+  abstract Optional<Lease> tryAcquire(RedisReadWriteLock lock, Duration maxWait)
+      throws InterruptedException;
 
   abstract Lease acquire(RedisReadWriteLock lock, Duration maxWait) throws InterruptedException;
 

@@ -83,22 +83,24 @@ final class Acquisition {
 
   /** Asks once, also if the thread is interrupted. */
   Optional<Lease> once() {
+    Optional<Lease> lease;
     try {
-      return Interrupts.complete(() -> ask(0, LockCommands.PROMISED_OR_NOT)).lease();
+      lease = Interrupts.complete(() -> ask(0, LockCommands.PROMISED_OR_NOT)).lease();
     } catch (RuntimeException | Error e) {
       withdraw(e);
       throw e;
     }
+    if (lease.isEmpty()) {
+      giveUp();
+    }
+    return lease;
   }
 
   /** Asks until the lock is had or the time is over, at least once. */
   Optional<Lease> patiently() throws InterruptedException {
+    Optional<Lease> lease;
     try {
-      Optional<Lease> lease = askAndPause();
-      if (lease.isEmpty()) {
-        leave();
-      }
-      return lease;
+      lease = askAndPause();
     } catch (RuntimeException | InterruptedException | Error e) {
       withdraw(e);
       throw e;
@@ -107,6 +109,10 @@ final class Acquisition {
         seat.close();
       }
     }
+    if (lease.isEmpty()) {
+      giveUp();
+    }
+    return lease;
   }
 
   private Optional<Lease> askAndPause() throws InterruptedException {
@@ -235,43 +241,58 @@ final class Acquisition {
     TimeUnit.MILLISECONDS.sleep(Math.max(0, Math.min(between(most / 2, most), millisLeft())));
   }
 
-  /** Gives up what may have been granted without our knowledge. */
+  /** Gives up after a failure. */
   private void withdraw(Throwable failure) {
-    if (late != null) {
-      giveBack(late, failure);
-    }
-    if (outcomeUnknown) {
-      giveBack(owner, failure);
-    } else if (counted) {
-      try {
-        var unused = Interrupts.complete(this::stopWaiting);
-      } catch (JedisException e) {
-        failure.addSuppressed(e);
-      }
-    }
-  }
-
-  /** Keeps nobody out any more. That ends by itself soon, so it need not succeed. */
-  private void leave() {
     try {
-      boolean unused = counted && stopWaiting();
-    } catch (JedisException e) {
-      if (!Failures.isPassing(e)) {
-        throw e;
+      if (late != null) {
+        giveBack(late);
       }
-    }
-  }
-
-  private boolean stopWaiting() {
-    return suspect ? commands.withdraw(owner) : commands.leave(owner);
-  }
-
-  private void giveBack(String grantee, Throwable failure) {
-    try {
-      var unused = Interrupts.complete(() -> commands.withdraw(grantee));
-    } catch (JedisException e) {
+    } catch (RuntimeException e) {
       failure.addSuppressed(e);
     }
+    try {
+      if (mayBeUnderWay()) {
+        giveBack(owner);
+      } else if (counted) {
+        leave();
+      }
+    } catch (RuntimeException e) {
+      failure.addSuppressed(e);
+    }
+  }
+
+  /**
+   * Gives up after a refusal. It throws if a request may be under way that it could not have
+   * refused, since that one may be granted yet.
+   */
+  private void giveUp() {
+    if (mayBeUnderWay()) {
+      giveBack(owner);
+    } else if (counted) {
+      try {
+        leave();
+      } catch (JedisException e) {
+        // It keeps others out no longer than for a moment.
+        if (!Failures.isPassing(e)) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  /** Whether a request may be granted, or has been, without our knowledge. */
+  private boolean mayBeUnderWay() {
+    return outcomeUnknown || suspect || sends.anyUnanswered();
+  }
+
+  /** Ends what may have been granted, and has refused what may still be under way. */
+  private void giveBack(String grantee) {
+    boolean unused = Interrupts.complete(() -> commands.withdraw(grantee));
+  }
+
+  /** Keeps nobody out any more. */
+  private void leave() {
+    boolean unused = Interrupts.complete(() -> commands.leave(owner));
   }
 
   /** Returns the time left, rounded up: a wait does not end early. */

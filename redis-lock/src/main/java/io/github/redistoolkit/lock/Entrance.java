@@ -46,7 +46,7 @@ final class Entrance {
     return Arguments.requireDuration(lease, "lease", LONGEST_LEASE);
   }
 
-  /** Where the threads wait in their order of which only the first one asks. */
+  /** A fair queue; only its first thread asks Redis. */
   static Semaphore newQueue() {
     return new Semaphore(1, /* fair= */ true);
   }
@@ -93,7 +93,8 @@ final class Entrance {
         return lease;
       }
     }
-    if (!queue.tryAcquire(maxWaitNanos, TimeUnit.NANOSECONDS)) {
+    long left = maxWaitNanos - (System.nanoTime() - start);
+    if (!queue.tryAcquire(left, TimeUnit.NANOSECONDS)) {
       // Whether all was held or Redis not there, nobody but Redis can say.
       return acquisition(start, 0).patiently();
     }

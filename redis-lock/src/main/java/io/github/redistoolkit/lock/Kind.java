@@ -32,7 +32,7 @@ record Kind(
     List<String> facts,
     Order order) {
 
-  /** Whether it matters to others who waits. */
+  /** Whether Redis keeps track of waiters. */
   enum Order {
     /** What is free is anybody's, as far as it is not promised to one that was woken. */
     OPEN,

@@ -3,6 +3,7 @@ package io.github.redistoolkit.lock;
 import static org.awaitility.Awaitility.await;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -236,6 +237,29 @@ class ReadWriteFaultIT extends LockFaultSuite {
       assertThat(held.isHeld(), is(true));
     }
     assertThat(held(name), is(0));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void aWaiterThatIsInterruptedIsToldSoAlsoIfItCannotSayThatItLeaves(Side side) throws Exception {
+    String name = redis.unique("spoilt");
+    Lease held = lock(redis, name).writeLock().tryAcquire().orElseThrow();
+    try (Crew crew = new Crew()) {
+      Crew.Started<Throwable> waiter =
+          crew.start(
+              () ->
+                  assertThrows(
+                      InterruptedException.class, () -> side.acquire(lock(redis, name), LEASE)));
+      Primaries.awaitBlocked(redis, 1);
+      // It notices when it is blocked no longer, and finds what is no state of a lock.
+      waiter.thread().interrupt();
+      assertThat(redis.admin().hset(ReadWriteState.key(name), "s", "theirs"), is(0L));
+      for (Throwable suppressed : waiter.get().getSuppressed()) {
+        assertThat(suppressed, is(instanceOf(LockStateException.class)));
+      }
+    }
+    redis.admin().del(ReadWriteState.key(name));
+    assertThat(held.release(), is(false));
   }
 
   /** As often as it fails: its connection may be one that was cut. */

@@ -204,7 +204,8 @@ class ReadWriteExclusionIT {
       }
       // Each of the flood once or twice, as its request was first; a thread may be held up itself.
       overtaken.sort(Comparator.naturalOrder());
-      assertThat("mostly, of " + overtaken, overtaken.get(TURNS_IN_FLOOD / 2), lessThan(3 * FLOOD));
+      int nearlyAll = TURNS_IN_FLOOD * 8 / 10;
+      assertThat("nearly all, of " + overtaken, overtaken.get(nearlyAll), lessThan(3 * FLOOD));
     }
 
     @Override

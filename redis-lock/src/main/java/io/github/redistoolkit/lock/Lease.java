@@ -239,8 +239,8 @@ public final class Lease implements AutoCloseable {
   }
 
   /**
-   * Gives the lock back, if it is still ours, and wakes one waiter. One round trip, even if the
-   * thread is interrupted.
+   * Gives the lock back, if it is still ours, and wakes one waiter, or as a writer of a {@link
+   * RedisReadWriteLock} all readers that wait. One round trip, even if the thread is interrupted.
    *
    * <p>May be called again: that returns the same, without a round trip. If it throws, renewal has
    * ended, {@link #isHeld} is false, and the lock is free at the latest when the lease is over; it

@@ -20,24 +20,31 @@ import redis.clients.jedis.util.Pool;
  * holder that dies is over when its lease is. A lease is kept alive, extended, released and lost as
  * that of a {@link RedisLock} is.
  *
- * <p><b>Fairness.</b> Readers and writers take turns, and neither starves. While a writer waits, no
- * reader is granted a lease who came after it, also not by {@link ReadLock#tryAcquire()}. When a
- * writer has released, the readers that have waited by then come all together, before the next
- * writer; when the last reader has released, a writer that waits comes. Writers among each other
- * are served as those of a {@link RedisLock}. This is phase-fairness as Brandenburg and Anderson
- * define it ("Reader-Writer Synchronization for Shared-Memory Multiprocessor Real-Time Systems",
- * 2009), with these limits: who is woken keeps its turn for 100 ms as a reader, and 20 ms as a
- * writer; of the threads that wait on one object for the same, the first one waits in Redis, and
- * the others come after it; more than 10,000 readers at a time are made to wait; a caller that dies
- * while it waits keeps others out for two seconds at most.
+ * <p><b>Fairness.</b> Readers and writers take turns, and neither starves. When a writer has
+ * released, the readers that have waited by then come all together, before the next writer. While a
+ * writer waits, no other reader is granted a lease, also not by {@link ReadLock#tryAcquire()}. When
+ * the last reader has released, a writer that waits comes. Writers among each other are served as
+ * those of a {@link RedisLock}. This is phase-fairness as Brandenburg and Anderson define it
+ * ("Reader-Writer Synchronization for Shared-Memory Multiprocessor Real-Time Systems", 2009), with
+ * these limits:
+ *
+ * <ul>
+ *   <li>Who is woken keeps its turn for 100 ms as a reader, and 20 ms as a writer. If readers that
+ *       were woken do not come, the next writer may take 0.6 s to notice.
+ *   <li>Of the threads that wait on one object for the same, the first one waits in Redis, and the
+ *       others come after it.
+ *   <li>More than 10,000 readers at a time are made to wait.
+ *   <li>A caller that dies while it waits keeps others out for two seconds. Those that wait by then
+ *       may take half a second more to notice.
+ * </ul>
  *
  * <p><b>Tokens.</b> The {@link Lease#token} of a lease for writing is greater than those of all
  * leases before it, of both kinds: a store that remembers the greatest token of a <em>writer</em>
  * and refuses writes with a lesser one is safe from writers that have lost the lock unawares. The
  * token of a lease for reading is greater than those of all writers before it and less than those
  * of all after it, so that the same store can refuse a reader that has lost the lock, or what was
- * derived from what it has read. That a store must not remember: there are several readers at a
- * time, and which of them has the greater token says nothing.
+ * derived from what it has read. A store must not remember readers' tokens: their order among
+ * readers means nothing.
  *
  * <p><b>Limits.</b> Those of {@link RedisLock}: after a failover of Redis, whose replication is
  * asynchronous, a writer may overlap others, and so it may while a holder is paused beyond its
@@ -83,8 +90,8 @@ import redis.clients.jedis.util.Pool;
  *     Lease#release} are false, {@link Lease#close} throws, and the callback of {@link
  *     Lease#keepAlive} runs</td></tr>
  *   <tr><td>a reader or a writer dies</td><td>its part is over when its lease is</td></tr>
- *   <tr><td>a caller dies while it waits</td><td>others are kept out by it for two seconds at
- *     most</td></tr>
+ *   <tr><td>a caller dies while it waits</td><td>others are kept out by it for two seconds, and
+ *     those that wait by then for half a second more at most</td></tr>
  *   <tr><td>Redis loses its data</td><td>the lock is free; each holder hears of its loss at its next
  *     renewal or extension, and touches nothing of the new holders'</td></tr>
  *   <tr><td>the key holds another type</td><td>{@code JedisDataException}, and it is left
@@ -310,7 +317,9 @@ public final class RedisReadWriteLock {
      *
      * <p>A grant that arrives only after the lease is over is given back and counts as none.
      *
-     * @return the lease, or empty if somebody writes or waits to write, be it the same thread
+     * @return the lease, or empty if somebody writes or waits to write, be it the same thread, if
+     *     the time of {@link Builder#keepAtLeast} after a writer is not over, or if 10,000 others
+     *     read
      * @throws redis.clients.jedis.exceptions.JedisException if Redis cannot be asked
      */
     public Optional<Lease> tryAcquire() {
@@ -388,7 +397,8 @@ public final class RedisReadWriteLock {
 
     /**
      * Acquires the lock for writing, waiting for it if need be. From its first request on no
-     * further readers come, until it has had its turn or stops waiting.
+     * further readers come, until it has had its turn or stops waiting, but for those that have
+     * waited for a writer before it.
      *
      * @param maxWait for how long to wait; if zero or negative, it is tried once; if longer than
      *     292 years, there is no end to it. A request on its way is not cut short, so a Redis that
@@ -406,7 +416,8 @@ public final class RedisReadWriteLock {
 
     /**
      * Acquires the lock for writing, waiting for it if need be, or throws. From its first request
-     * on no further readers come, until it has had its turn or stops waiting.
+     * on no further readers come, until it has had its turn or stops waiting, but for those that
+     * have waited for a writer before it.
      *
      * @param maxWait for how long to wait, as for {@link #tryAcquire(Duration)}
      * @return the lease

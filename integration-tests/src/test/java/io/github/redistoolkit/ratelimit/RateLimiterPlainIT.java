@@ -101,6 +101,47 @@ class RateLimiterPlainIT {
     }
   }
 
+  /** An entry far off in the log of a short window, while the log of a long one gets more room. */
+  @Test
+  void theSecondLogGrowsWhileTheFirstHasItsEntryFarOff() {
+    World world =
+        new World(
+            new Random(0),
+            "two logs",
+            List.of(Limit.of(100, Duration.ofSeconds(10)), Limit.of(1000, Duration.ofHours(1))));
+    world.take(1, 0);
+    world.passTime(11_000_000);
+    for (int call = 0; call < 34; call++) {
+      world.passTime(1);
+      world.take(1, 0);
+    }
+    world.passTime(9_900_000);
+    world.take(50, 0);
+    world.passTime(50_000);
+    world.take(1, 0);
+    world.passTime(60_000);
+    assertThat(world.take(1, 0)[0].decision().remaining(), is(48L));
+  }
+
+  @Test
+  void theSecondLogGrowsAndShrinksWhileTheFirstHasEntriesFarOff() {
+    for (int seed = 0; seed < WORLDS / 2; seed++) {
+      Random random = new Random(seed);
+      World world =
+          new World(
+              random,
+              "short and long world " + seed,
+              List.of(
+                  Limit.of(1000, micros(MINUTE + seed)),
+                  Limit.of(1000, micros((2 + seed % 10) * MINUTE + seed))));
+      int live = 31 + random.nextInt(30);
+      for (int call = 0; call < 300; call++) {
+        world.passTime(random.nextInt(100) == 0 ? MINUTE : random.nextLong(2 * MINUTE / live));
+        world.take(1, 0);
+      }
+    }
+  }
+
   /** A limit whose log is longer than what the script reads at once, and rings round. */
   @Test
   void logsThatAreLong() {

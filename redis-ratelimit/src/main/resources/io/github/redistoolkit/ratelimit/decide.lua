@@ -236,7 +236,12 @@ if not rest then
             log = log .. struct.pack(ENTRY, time % TIME_WRAP, before)
           end
           room, first = count + (count < 12 and 3 or (count - count % 4) / 4), 0
-          logs = logs .. tail .. string.sub(value, done + 1, log_at) .. log
+          logs = logs .. tail
+          -- What is far is no longer, as all before this log is written anew.
+          for place = 1, far and #far or 0, 2 do
+            logs, done = logs .. string.sub(value, done + 1, far[place]) .. far[place + 1], far[place] + ENTRY_SIZE
+          end
+          logs, far = logs .. string.sub(value, done + 1, log_at) .. log, nil
           tail, done, grows = string.rep('\0', (room - count) * ENTRY_SIZE), log_end, true
         elseif adds then
           local place = log_at + (first + kept) % room * ENTRY_SIZE

@@ -17,6 +17,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import org.awaitility.Awaitility;
 import org.hamcrest.Matcher;
@@ -347,6 +348,47 @@ class RateLimiterIT {
                         + " until "
                         + redis.admin().pexpireTime(key))
             .collect(Collectors.joining("\n"));
+  }
+
+  /** What is left then would have no life at all. */
+  @Test
+  void allThatWasTakenIsGivenBackByALimiterThatNamesItsLimitsInAnotherOrder() {
+    Limit one = Limit.of(3, HOUR);
+    Limit other = Limit.of(5, HOUR.multipliedBy(2));
+    Limit third = Limit.of(7, HOUR.multipliedBy(3));
+    assertThat(limiter("swapped", one, other).isAllowed(id), is(true));
+    limiter("swapped", other, one).refund(id, 1);
+    assertThat(limiter("swapped", one, other).isAllowed(id), is(true));
+    limiter("swapped", third, other, one).refund(id, 1);
+    assertThat(limiter("swapped", one).tryAcquire(id, 3).allowed(), is(true));
+  }
+
+  @Test
+  void limitersThatNameTheirLimitsInDifferentOrdersCountTheSame() {
+    AtomicLong clock = new AtomicLong(1_700_000_000_000_000L);
+    Limit minute = Limit.of(10, Duration.ofMinutes(1));
+    Limit hour = Limit.of(100, HOUR);
+    RateLimiter one = clocked(clock, minute, hour);
+    RateLimiter other = clocked(clock, hour, minute);
+    for (int call = 0; call < 200; call++) {
+      clock.addAndGet(micros(Duration.ofSeconds(7)));
+      // Of the nine calls in a minute, and those that fit an hour.
+      boolean allowed = (call % 3 == 0 ? other : one).isAllowed(id);
+      assertThat("call " + call, allowed, is(call < 100));
+    }
+    assertThat(one.peek(id).limits().get(1).remaining(), is(0L));
+    assertThat(other.peek(id).limits().get(0).remaining(), is(0L));
+    clock.addAndGet(micros(HOUR) - 150 * micros(Duration.ofSeconds(7)));
+    assertThat(one.peek(id).limits().get(1).remaining(), is(50L));
+    assertThat(other.peek(id).limits().get(0).remaining(), is(50L));
+  }
+
+  private RateLimiter clocked(AtomicLong clock, Limit first, Limit... more) {
+    return redis
+        .over(p -> RateLimiter.builder(p, "orders"), c -> RateLimiter.builder(c, "orders"))
+        .limit(first, more)
+        .clock(() -> Long.toString(clock.get()))
+        .build();
   }
 
   private long ttl() {

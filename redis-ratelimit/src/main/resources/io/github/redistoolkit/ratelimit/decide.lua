@@ -543,7 +543,7 @@ local function decide()
         found = struct.unpack('>I6', value, at + 1) == id
         if not found or not in_place then
           -- Another limiter has written it, whose limits are others or in another order.
-          found, at, log = false, head, head + sections * SECTION_SIZE
+          found, in_place, at, log = false, false, head, head + sections * SECTION_SIZE
           for _ = 1, sections do
             local other = struct.unpack('>I6', value, at + 1)
             if other == id then
@@ -905,7 +905,8 @@ local function decide()
       if taken > 0 then
         state.newest = at
       end
-      ends = math.max(ends, all_full, state.newest + 1)
+      -- What is written anew though all was given back lives on a little.
+      ends = math.max(ends, all_full, state.newest + 1, now + 1)
       local head
       -- Some longer, so that not each grant has to set it.
       local later = state.ends > 0 and ends + math.floor((ends - now) / 2) or ends

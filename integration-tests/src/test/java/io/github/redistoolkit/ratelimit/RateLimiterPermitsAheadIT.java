@@ -16,6 +16,7 @@ import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
@@ -116,6 +117,46 @@ class RateLimiterPermitsAheadIT {
         refused.retryAfter().orElseThrow(), is(lessThanOrEqualTo(Duration.ofHours(1).plus(HOLD))));
     limiter.refund(id, 3);
     assertThat(limiter.tryAcquire(id, 3).allowed(), is(true));
+  }
+
+  /** A Cluster's client sends again what it had no reply to. */
+  @Test
+  void aRefusalThatGavePermitsBackIsDecidedAgainWhenItIsSentAgain() {
+    Limit limit = Limit.of(10, Duration.ofHours(1));
+    AtomicInteger calls = new AtomicInteger();
+    RateLimiter ahead =
+        builder(limit)
+            .permitsAhead(1000, HOLD)
+            .calls(() -> "%08d".formatted(calls.get()))
+            .time(new StandingTime())
+            .build();
+    for (int call = 0; call < 2; call++) {
+      calls.incrementAndGet();
+      assertThat(ahead.isAllowed(id), is(true));
+    }
+    long idle = 8 - builder(limit).build().peek(id).remaining();
+    assertThat(idle, is(greaterThan(0L)));
+    assertThat(builder(limit).build().tryAcquire(id, 8 - idle).allowed(), is(true));
+    calls.incrementAndGet();
+    assertThat(ahead.tryAcquire(id, idle + 2).allowed(), is(false));
+    // Whoever is asked for other permits sends the same call once more.
+    assertThat(ahead.tryAcquire(id, idle + 1).allowed(), is(false));
+    assertThat(ahead.tryAcquire(id, idle).allowed(), is(true));
+    assertThat(ahead.peek(id).remaining(), is(0L));
+  }
+
+  /** Nothing is given back by itself. */
+  private static final class StandingTime implements PermitsAhead.Time {
+
+    @Override
+    public long nanoTime() {
+      return 0;
+    }
+
+    @Override
+    public void at(long nanos, Runnable task) {
+      // The time never comes.
+    }
   }
 
   private List<RateLimiter> limiters(int count, Limit limit) {

@@ -33,7 +33,8 @@
 -- A state is a string: a head, a section for each limit, then the log of each window. It is read in
 -- one piece, if it is not long, and written where it changes. What is not such a state counts as
 -- none. Sections of limits that this call does not name are kept as long as they matter.
---   head     form; name of the last call that wrote; time seen by it; end of the key's life. That is
+--   head     form; name of the last call that wrote, the first byte + 128 if it gave permits back and
+--            was refused; time seen by it; end of the key's life. That is
 --            all of the short form, which has one section. The long one goes on with the number of
 --            sections; what the id's time is ahead of the server's; what the newest booking is
 --            ahead of the time seen
@@ -404,6 +405,8 @@ local function decide()
     wants, shared = tonumber(number() or 0), tonumber(number() or 0)
   end
   local call, argument = string.sub(packed, 1, 8), 9
+  -- What it is named as if it gave permits back and was refused.
+  local refused_call = taker > 0 and string.char(string.byte(call) + 128) .. string.sub(call, 2)
 
   -- The log that is looked at: the key and what was read of it, where the log is in it, and its window.
   local key, value, log, last, total, first, count, room
@@ -524,6 +527,10 @@ local function decide()
         form, seen, ahead, newest, ends, sections = 0, 0, 0, 0, 0, 0
       else
         known = known or last_call == call
+        if last_call == refused_call then
+          -- It is decided again, but what it gave back was given back.
+          back = 0
+        end
       end
     end
     local now, changed = clock + ahead, false
@@ -663,7 +670,7 @@ local function decide()
           local time, who, has, wants = struct.unpack(TAKER, text, from)
           time = last - (last - time) % TIME_WRAP
           local refused = who >= WAS_REFUSED
-          if who > 0 and time > now and (refused and who - WAS_REFUSED or who) ~= taker then
+          if who > 0 and time > now and (known or (refused and who - WAS_REFUSED or who) ~= taker) then
             others, takers = others + 1, takers .. string.sub(text, from, from + TAKER_SIZE - 1)
             state.until_last = math.max(state.until_last or 0, time)
             -- Who was granted permits says so for a second or two at most.
@@ -914,6 +921,9 @@ local function decide()
       local function head_of(number)
         local lead = state.newest > now and state.newest - now or 0
         local name = (taken > 0 or back > 0 or longest == CANCELS) and call or state.last_call
+        if taker > 0 and back > 0 and not granted then
+          name = refused_call
+        end
         if number == 1 and lead == 0 and state.ahead == 0 then
           return SHORT, struct.pack(SHORT_HEAD, SHORT, name, now, lives_until)
         end
@@ -948,7 +958,7 @@ local function decide()
         end
         run('SETRANGE', state.key, '0', text)
         if taker > 0 and #takers > 0 then
-          run('SETRANGE', state.key, state.takers_at, struct.pack('>I6I7', TAKERS, state.until_last))
+          run('SETRANGE', state.key, state.takers_at, struct.pack('>I6I7', TAKERS, state.until_last or now))
           run('SETRANGE', state.key, state.takers_log,
               takers .. string.rep('\0', state.takers_room * ENTRY_SIZE - #takers))
         end
@@ -1016,7 +1026,7 @@ local function decide()
         end
         if taker > 0 then
           local room = math.ceil(#takers / TAKER_SIZE / 4) * 8
-          sections = sections .. struct.pack(WINDOW, TAKERS, state.until_last, 0, 0, 0, 0, 0, room)
+          sections = sections .. struct.pack(WINDOW, TAKERS, state.until_last or now, 0, 0, 0, 0, 0, room)
           number = number + 1
           logs = logs .. takers .. string.rep('\0', room * ENTRY_SIZE - #takers)
         end

@@ -17,6 +17,7 @@ import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.PriorityQueue;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
@@ -112,6 +113,45 @@ class RateLimiterFairnessIT {
         redis.admin().strlen("rl:default:{" + id + "}"), is(lessThanOrEqualTo(65 * 20L + 500)));
   }
 
+  @Test
+  void whatABucketRefillsIsGrantedInFull() {
+    Taker taker = new Taker(3);
+    taker.everyTicks = 4;
+    taker.limiter = limiter(Limit.tokenBucket(PERMITS / 10, PERMITS, WINDOW));
+    long asked = 3L * TICKS_PER_WINDOW / 4 * 3;
+    assertThat(run(new Taker[] {taker}, 0, 3)[0], is(asked));
+  }
+
+  @Test
+  void whatIsGivenBackTooLateFreesNothingOfOthers() {
+    for (Limit limit : List.of(Limit.of(100, WINDOW), Limit.tokenBucket(100, 100, WINDOW))) {
+      String each = id + limit.kind();
+      RateLimiter pausing = limiter(limit);
+      RateLimiter other = limiter(limit);
+      time.late = WINDOW.multipliedBy(2);
+      takeAhead(pausing, each);
+      time.pass(WINDOW.multipliedBy(2));
+      assertThat(other.tryAcquire(each, 100).allowed(), is(true));
+      time.pass(HOLD);
+      assertThat(time.tasks.isEmpty(), is(true));
+      // As much as flows in meanwhile.
+      long most = limit.kind() == Limit.Kind.SLIDING_WINDOW ? 0 : 1;
+      assertThat(other.peek(each).remaining(), is(lessThanOrEqualTo(most)));
+
+      time.pass(WINDOW);
+      takeAhead(pausing, each + "asking");
+      time.pass(WINDOW.multipliedBy(2).minus(HOLD));
+      assertThat(other.tryAcquire(each + "asking", 100).allowed(), is(true));
+      assertThat(pausing.tryAcquire(each + "asking").allowed(), is(false));
+    }
+  }
+
+  private void takeAhead(RateLimiter limiter, String from) {
+    assertThat(limiter.isAllowed(from), is(true));
+    assertThat(limiter.isAllowed(from), is(true));
+    assertThat(limiter.peek(from).remaining(), is(lessThanOrEqualTo(60L)));
+  }
+
   private static Limit windowed() {
     return Limit.of(PERMITS, WINDOW);
   }
@@ -131,6 +171,13 @@ class RateLimiterFairnessIT {
     assertThat("decisions for each call", decisions / calls, is(greaterThan(20L)));
     if (limit.kind() == Limit.Kind.SLIDING_WINDOW) {
       assertThat(history.excesses(GRANTED, PERMITS, WINDOW), is(empty()));
+    } else {
+      long capacity = limit.permits();
+      assertThat(history.excesses(GRANTED, (int) capacity + PERMITS, WINDOW), is(empty()));
+      int inTwoHolds = (int) (PERMITS * HOLD.toMillis() * 2 / WINDOW.toMillis());
+      assertThat(
+          history.excesses(GRANTED, (int) capacity + inTwoHolds, HOLD.multipliedBy(2)),
+          is(empty()));
     }
   }
 
@@ -204,6 +251,7 @@ class RateLimiterFairnessIT {
         new PriorityQueue<>(Comparator.comparingLong(Task::at));
 
     private long nanos;
+    private Duration late = Duration.ZERO;
 
     @Override
     public long nanoTime() {
@@ -212,7 +260,7 @@ class RateLimiterFairnessIT {
 
     @Override
     public void at(long later, Runnable task) {
-      tasks.add(new Task(later, task));
+      tasks.add(new Task(later + late.toNanos(), task));
     }
 
     void pass(Duration time) {

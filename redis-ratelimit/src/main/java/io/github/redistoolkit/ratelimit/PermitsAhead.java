@@ -55,8 +55,12 @@ final class PermitsAhead {
     /** Decides; thrown if it fails. */
     Booking decide(DecisionScript.Subject subject, Request request);
 
-    /** Gives permits back; thrown if it fails. */
-    void giveBack(DecisionScript.Subject subject, long permits);
+    /**
+     * Gives permits back; thrown if it fails.
+     *
+     * @param untilMicros the instant until which they might have been used, by the id's time
+     */
+    void giveBack(DecisionScript.Subject subject, long permits, long untilMicros);
   }
 
   /** The time by which permits are held, and what has to be done later. */
@@ -164,6 +168,10 @@ final class PermitsAhead {
     @GuardedBy("lock")
     private long until;
 
+    /** The same instant, by the id's time. */
+    @GuardedBy("lock")
+    private long untilMicros;
+
     @GuardedBy("lock")
     private boolean alarmed;
 
@@ -236,7 +244,9 @@ final class PermitsAhead {
       Request.Taker taker = new Request.Taker(number, taken.at(now), demand.at(now), shared);
       Booking booking;
       try {
-        booking = redis.decide(subject, Request.takeAhead(extra, holdNanos / 1000, back, taker));
+        booking =
+            redis.decide(
+                subject, Request.takeAhead(extra, holdNanos / 1000, back, untilMicros, taker));
       } catch (JedisException e) {
         failure = Failures.isPassing(e) ? e : null;
         throw e;
@@ -246,6 +256,7 @@ final class PermitsAhead {
         taken.add(booking.granted(), now);
         available = booking.granted() - subject.permits();
         until = now + holdNanos;
+        untilMicros = booking.instantMicros() + holdNanos / 1000;
         last = decision;
         giveBackLater(subject);
       } else {
@@ -271,6 +282,7 @@ final class PermitsAhead {
 
     private void giveBack(DecisionScript.Subject subject) {
       long back = 0;
+      long mightBeUsed = 0;
       lock.lock();
       try {
         alarmed = false;
@@ -278,6 +290,7 @@ final class PermitsAhead {
           giveBackLater(subject);
         } else {
           back = available;
+          mightBeUsed = untilMicros;
           available = 0;
           taken.add(-back, time.nanoTime());
         }
@@ -286,7 +299,7 @@ final class PermitsAhead {
       }
       if (back > 0) {
         try {
-          redis.giveBack(subject, back);
+          redis.giveBack(subject, back, mightBeUsed);
         } catch (JedisException e) {
           LOG.warn(e, "{} unused permits come back only by themselves", back);
         }

@@ -505,8 +505,8 @@ public final class RateLimiter {
     }
 
     @Override
-    public void giveBack(DecisionScript.Subject subject, long permits) {
-      Booking unused = run(List.of(subject), Request.giveBack(permits));
+    public void giveBack(DecisionScript.Subject subject, long permits, long untilMicros) {
+      Booking unused = run(List.of(subject), Request.giveBack(permits, untilMicros));
     }
   }
 

@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
  * @param extra the most permits to take beside these, as far as they fit
  * @param hold for how many microseconds they may be kept before they are used
  * @param back permits to give back first
- * @param booked the instant of the booking that is cancelled
+ * @param instant of the booking that is cancelled; or until which the permits given back might have
+ *     been used, by the id's time; 0 if it is unknown
  * @param tellsInstant whether the instant of the decision must be told
  * @param taker who takes permits ahead
  */
@@ -18,7 +19,7 @@ record Request(
     long extra,
     long hold,
     long back,
-    long booked,
+    long instant,
     boolean tellsInstant,
     @Nullable Taker taker) {
 
@@ -55,7 +56,16 @@ record Request(
   }
 
   static Request giveBack(long permits) {
-    return new Request(ONLY_ASK, 0, 0, permits, 0, false, null);
+    return giveBack(permits, 0);
+  }
+
+  /**
+   * Gives permits back that were taken ahead, as far as they still count.
+   *
+   * @param untilMicros the instant until which they might have been used
+   */
+  static Request giveBack(long permits, long untilMicros) {
+    return new Request(ONLY_ASK, 0, 0, permits, untilMicros, false, null);
   }
 
   /** Takes permits out of where they were booked. */
@@ -65,10 +75,10 @@ record Request(
 
   /**
    * Takes permits and, as far as they fit, some more that may be kept for a while; first gives back
-   * some that were not used.
+   * some that were not used, and might have been until an instant.
    */
-  static Request takeAhead(long extra, long holdMicros, long back, Taker taker) {
-    return new Request(0, extra, holdMicros, back, 0, false, taker);
+  static Request takeAhead(long extra, long holdMicros, long back, long untilMicros, Taker taker) {
+    return new Request(0, extra, holdMicros, back, untilMicros, false, taker);
   }
 
   boolean onlyAsks() {
@@ -77,7 +87,7 @@ record Request(
 
   /** Whether it takes permits now and does nothing else. */
   boolean isPlain() {
-    return longest == 0 && back == 0 && booked == 0 && taker == null;
+    return longest == 0 && back == 0 && instant == 0 && taker == null;
   }
 
   /** What the script of a plain call takes beside: nothing if it is not needed. */
@@ -94,7 +104,7 @@ record Request(
             Long.toString(extra),
             Long.toString(hold),
             Long.toString(back),
-            Long.toString(booked));
+            Long.toString(instant));
     return taker == null
         ? all
         : String.join(

@@ -11,9 +11,10 @@
 --          2 nothing, or '' if the instant of a plain call is asked for, or the time
 --          3 of any but a plain call, as text: longest wait (-1 only asks, -2 charges whatever the
 --            limits say, -3 cancels), most permits to take beside, how long they may be kept before
---            they are used, permits to give back, instant of a booking to cancel; of one that takes
+--            they are used, permits to give back, instant of a booking to cancel or until
+--            which those given back might be used, 0 if it is unknown; of one that takes
 --            permits ahead also its number, how many permits it has taken, and wanted, in the last
---            period, and of how many its share is a part
+--            period, and the permits that all who do so share in a period
 --          The id of a window is its length, its rate the grain of its log; the id of a bucket is
 --          its period + 2^47, its rate the refill.
 -- returns  of a plain grant, for each limit GRANTED: permits left, time until all have come back;
@@ -582,7 +583,7 @@ local function decide()
         else
           skip = count
         end
-        if back > 0 and live > 0 and not known then
+        if back > 0 and live > 0 and not known and (booked == 0 or booked > now - id) then
           live, changed = live > back and live - back or 0, true
           while live > 0 and skip + 1 < count do
             local _, before = entry(skip + 1)
@@ -630,7 +631,9 @@ local function decide()
           end
         end
         if back > 0 and tokens < permits and not known then
-          tokens, changed = tokens + back, true
+          -- It may have been full since, but for these: then what came in later took their place.
+          local late = booked > 0 and booked < now and multiply_divide(now - booked, rate, period) or 0
+          tokens, changed = tokens + math.max(0, back - late), true
           if tokens >= permits then
             tokens, part = permits, 0
           end
@@ -711,6 +714,12 @@ local function decide()
     first, count, room = limit.first, limit.count, limit.room
   end
 
+  -- What a bucket may hold at most if some are taken ahead: so much less than its capacity as flows in
+  -- while they may be kept. What is used in a span was taken in one that is longer by that time.
+  local function ahead_level(limit)
+    return limit.permits - math.ceil(hold * limit.refill / limit.period)
+  end
+
   local granted = wait <= longest or longest == CHARGES
   if granted and wait > 0 and longest ~= CHARGES and not known then
     for _, limit in ipairs(limits) do
@@ -730,6 +739,11 @@ local function decide()
   local takes = granted and not known
   if extra > 0 then
     -- If others are not known, half of what is left, as some may come.
+    for _, limit in ipairs(limits) do
+      if not limit.grain then
+        allowed = math.min(allowed, ahead_level(limit))
+      end
+    end
     local most = allowed - states[1].wanted
     extra = math.min(extra, others > 0 and most or math.floor(most / 2))
     extra = wait == 0 and takes and extra > 0 and extra or 0
@@ -887,8 +901,11 @@ local function decide()
         local period, refill, capacity = limit.period, limit.refill, limit.permits
         if granted then
           tokens, part = level(tokens, part, at - limit.time, period, capacity, refill)
+          if keeps > 0 and tokens > ahead_level(limit) then
+            tokens, part = ahead_level(limit), 0
+          end
           tokens = tokens - taken
-          limit.time = math.max(limit.time, takes and at + keeps or at)
+          limit.time = math.max(limit.time, at)
           left = tokens
         end
         if writes then

@@ -33,6 +33,7 @@ final class PermitsAhead {
 
   private static final EventLog LOG = EventLog.shared(RateLimiter.class);
   private static final int MOST_IDS = 10_000;
+  private static final long BETWEEN_SWEEPS = Duration.ofMillis(100).toNanos();
   private static final long FORGOTTEN_AFTER = Duration.ofSeconds(10).toNanos();
 
   private static final ThreadPoolExecutor GIVING_BACK = givingBack();
@@ -48,6 +49,7 @@ final class PermitsAhead {
   private final Redis redis;
   private final Time time;
   private final ConcurrentHashMap<String, Share> shares = new ConcurrentHashMap<>();
+  private final AtomicLong nextSweep;
 
   /** What is asked of Redis. */
   interface Redis {
@@ -97,6 +99,7 @@ final class PermitsAhead {
     this.periodNanos = lowest.period().toNanos();
     this.redis = redis;
     this.time = time;
+    this.nextSweep = new AtomicLong(time.nanoTime());
   }
 
   /** Takes permits from those that are here, or asks Redis for them and for more. */
@@ -132,7 +135,10 @@ final class PermitsAhead {
 
   private void forgetIdle() {
     long now = time.nanoTime();
-    shares.values().removeIf(share -> share.isIdle(now));
+    long next = nextSweep.get();
+    if (now - next >= 0 && nextSweep.compareAndSet(next, now + BETWEEN_SWEEPS)) {
+      shares.values().removeIf(share -> share.isIdle(now));
+    }
   }
 
   private static ThreadPoolExecutor givingBack() {
@@ -310,6 +316,7 @@ final class PermitsAhead {
       lock.lock();
       try {
         available = 0;
+        taken.clear();
         refusal = null;
       } finally {
         lock.unlock();

@@ -1,5 +1,7 @@
 package io.github.redistoolkit.ratelimit;
 
+import java.util.Arrays;
+
 /**
  * The sum of what was added in the last period, of which the oldest 64th may be left out. Not
  * thread-safe.
@@ -29,6 +31,10 @@ final class RecentSum {
       sum += each;
     }
     return Math.max(0, sum);
+  }
+
+  void clear() {
+    Arrays.fill(sums, 0);
   }
 
   /** Forgets what is a period ago. */

@@ -50,6 +50,16 @@ class RecentSumTest {
     assertThat(sum.at(4), is(0L));
   }
 
+  @Test
+  void nothingIsLeftOfWhatWasClearedNorMissingLater() {
+    RecentSum sum = new RecentSum(PERIOD, 0);
+    sum.add(10, 0);
+    sum.clear();
+    assertThat(sum.at(1), is(0L));
+    sum.add(3, PERIOD / 2);
+    assertThat(sum.at(PERIOD + PERIOD / 4), is(3L));
+  }
+
   private static long since(List<Added> all, long begin) {
     return all.stream().filter(each -> each.nanos() > begin).mapToLong(Added::value).sum();
   }

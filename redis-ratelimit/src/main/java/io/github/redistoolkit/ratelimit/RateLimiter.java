@@ -385,8 +385,9 @@ public final class RateLimiter {
    * Gives back permits that were granted and not used. One round trip.
    *
    * <p>They are free at once. In a sliding window those that were granted first are given back, so
-   * that those that were used count no shorter than they should; nothing is given back of what has
-   * left the window by itself. A bucket is filled up to its capacity at most.
+   * that those that were used count no shorter than they should. A refund must come before they
+   * leave the window by themselves: a later one frees permits that were granted since, as it does
+   * not say which it gives back. A bucket is filled up to its capacity at most.
    *
    * @param id whose permits; any text
    * @param permits from 1 to 10⁹; giving back more than were granted frees permits that were used
@@ -818,18 +819,24 @@ public final class RateLimiter {
      *
      * <p><b>Never too many.</b> No window holds more than the limit. A permit counts from when it
      * is taken until a window after {@code hold} has passed. So all permits of such an id, of other
-     * JVMs too, come back late by up to {@code hold}.
+     * JVMs too, may come back late by up to {@code hold}. A bucket from which some are taken ahead
+     * holds as much less as is refilled in {@code hold}; none are taken ahead if that is all.
      *
      * <p><b>Idle permits.</b> At most {@code mostIdle} permits of an id lie idle in this JVM. What
-     * was not used within {@code hold} is given back, by a daemon thread; what a JVM had that died
-     * comes back by itself. A JVM that knows of no other takes at most half of what is left.
+     * was not used within {@code hold} is given back, by a daemon thread. What a JVM had that died
+     * comes back by itself, and so does what is given back a window late. A JVM that knows of no
+     * other takes at most half of what is left.
      *
      * <p><b>Fair shares.</b> If all together want more than there is, each limiter that takes ahead
      * gets the same part of the limit, and who wants less gets that. A limiter that has its part is
-     * refused, though permits are left, as long as others use theirs up; they keep a right to them
-     * for {@code 2 × hold} after they asked. Parts are those of one period, of the limit with the
-     * lowest rate; up to 65 limiters on one id are told apart. Limiters that do not take ahead are
-     * not held back. Give all the same {@code hold}.
+     * refused, though permits are left, as long as others use theirs up. Who was granted some keeps
+     * a right to the rest of its part for {@code 2 × hold}, who was refused for {@code hold} once
+     * its {@link Decision#retryAfter} has passed. For example, three limiters that share 900
+     * permits a second, and ask for 2000, 500 and 100, have a part of 300 each. The third gets its
+     * 100, the others 300 at least, and the 200 that are left go to whichever of them asks first.
+     * Parts are those of one period, of the limit with the lowest rate; up to 65 limiters on one id
+     * are told apart. Whoever asks for more than its part at once may be refused as long as others
+     * ask too. Limiters that do not take ahead are not held back. Give all the same {@code hold}.
      *
      * <p>Refusals are remembered as with {@link #denyCache}, which is not needed beside. {@link
      * Decision#remaining} and the states of the limits are as Redis told them last. Only {@code

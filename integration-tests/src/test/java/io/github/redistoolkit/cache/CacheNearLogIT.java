@@ -1,6 +1,7 @@
 package io.github.redistoolkit.cache;
 
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 
@@ -10,6 +11,7 @@ import io.github.redistoolkit.pubsub.CapturedLog;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
@@ -63,6 +65,56 @@ class CacheNearLogIT {
       assertThat(all.toString(), all.size(), lessThanOrEqualTo(5 * LINES_OF_A_CAUSE));
       assertThat(log.text(), log.text().contains("another"), is(false));
     }
+  }
+
+  @Test
+  void saysWhyNoConnectionIsToBeHadThoughProbesWereRefusedBefore() {
+    FreshLog.of(CacheService.class);
+    String prefix = redis.unique("log:");
+    try (CapturedLog log = new CapturedLog();
+        TestRedis user = redis.withoutCommands("publish", "spublish");
+        CacheService<String> cache =
+            user.over(
+                pool -> CacheService.builder(pool, prefix, String.class).nearCache(10).build(),
+                used -> CacheService.builder(used, prefix, String.class).nearCache(10).build())) {
+      assertThat(cache.get("key").isEmpty(), is(true));
+      await("probes are refused").until(() -> warnings(log, "NOPERM", "publish'").size() > 0);
+      user.allow("resetpass", ">another");
+      await("no connection is to be had").until(() -> warnings(log, "WRONGPASS").size() > 0);
+    }
+  }
+
+  @Test
+  void saysNothingWhenOtherPrefixesAreAddedAndItIsToHearOfThemToo() {
+    FreshLog.of(CacheService.class);
+    String prefix = redis.unique("log:");
+    try (CapturedLog log = new CapturedLog();
+        TestRedis client = redis.with(config -> {})) {
+      List<CacheService<String>> caches = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        String each = prefix + i + ":";
+        caches.add(
+            client.over(
+                pool -> CacheService.builder(pool, each, String.class).nearCache(10).build(),
+                used -> CacheService.builder(used, each, String.class).nearCache(10).build()));
+        if (i > 0) { // the second one while the first connection is being made
+          awaitOn(caches);
+        }
+      }
+      caches.forEach(CacheService::close);
+      assertThat(warnings(log, "Near caches"), is(empty()));
+    }
+  }
+
+  private static void awaitOn(List<CacheService<String>> caches) {
+    await("all are on")
+        .until(
+            () ->
+                caches.stream()
+                    .allMatch(
+                        cache ->
+                            cache.get("key").isEmpty()
+                                && cache.stats().near().state() == NearState.ON));
   }
 
   private static void assertFew(List<String> lines) {

@@ -11,6 +11,7 @@ import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.RedisAccess.Keyed;
 import io.github.redistoolkit.core.RedisAccess.Opened;
 import io.github.redistoolkit.core.Ticker;
+import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -60,8 +61,14 @@ final class TrackedNode {
   private static final long SHORTEST_PAUSE_MILLIS = 25;
   private static final long LONGEST_PAUSE_MILLIS = 1000;
 
-  /** How soon another connection is tried again if one could not take over. */
+  /** How soon another connection is tried again after one that could not take over. */
   private static final long CHANGE_PAUSE_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+  /** The pause doubles so often. */
+  private static final int MOST_FAILED_CHANGES = 5;
+
+  /** How long a connection may take until it hears what the one before it does. */
+  private static final long LONGEST_CHANGE_NANOS = TimeUnit.SECONDS.toNanos(5);
 
   /** After how long without being told of a change the other way to track is tried. */
   private static final long UNTOLD_NANOS = TimeUnit.SECONDS.toNanos(2);
@@ -106,8 +113,11 @@ final class TrackedNode {
   /** In which way to track. */
   private volatile NearMode mode = NearMode.REDIRECT;
 
-  /** For the prober's eyes: when it may try again to follow new credentials. */
-  private long nextChange;
+  /** When it may be tried again to follow new credentials. */
+  private volatile long nextChange;
+
+  /** For the eyes of the one thread at a time that prepares a successor. */
+  private volatile int failedChanges;
 
   TrackedNode(Tracking tracking, RedisAccess redis, RedisAccess listening, String node) {
     this.tracking = tracking;
@@ -118,6 +128,15 @@ final class TrackedNode {
     this.nextChange = ticker.nanoTime();
     this.reader = daemon("redis-cache-near-reader", this::readUntilClosed);
     this.prober = daemon("redis-cache-near-prober", this::probeUntilClosed);
+  }
+
+  /** A connection that was given up here, so that another one is made: nothing to warn of. */
+  private static final class GivenUp extends JedisConnectionException {
+    private static final long serialVersionUID = 1;
+
+    GivenUp(String message) {
+      super(message);
+    }
   }
 
   /** One connection, from its set-up to its end. */
@@ -139,7 +158,12 @@ final class TrackedNode {
     volatile boolean subscribed;
     volatile boolean verified;
     volatile boolean wasTrusted;
-    volatile long nextMark;
+
+    /** Set before it is ended from here. */
+    volatile boolean givenUp;
+
+    /** For the prober's eyes. */
+    long nextMark;
 
     // A probe counts when it has arrived and its sender knows that it went to the right server.
     private long sent;
@@ -190,6 +214,11 @@ final class TrackedNode {
       extend();
     }
 
+    void giveUp() {
+      givenUp = true;
+      opened.disconnect();
+    }
+
     private void extend() {
       if (arrived && accepted && verified) {
         trust.extend(sent);
@@ -237,10 +266,10 @@ final class TrackedNode {
     }
     if (current != null) {
       tracking.lost(current.trust);
-      current.opened.disconnect();
+      current.giveUp();
     }
     if (next != null) {
-      next.opened.disconnect();
+      next.giveUp();
     }
   }
 
@@ -253,18 +282,23 @@ final class TrackedNode {
   private void readUntilClosed() {
     long pauseMillis = SHORTEST_PAUSE_MILLIS;
     while (!isClosed() && !listening.isClosed()) {
+      boolean heard = false;
       try {
         Session opened = open();
         if (opened == null) {
           return;
         }
+        heard = true;
         readFrom(opened);
+      } catch (GivenUp e) {
+        LOG.debug(e, "Another connection is made for near caches");
       } catch (RuntimeException e) {
         // A connection without probes is silent: then what keeps probes off is what matters.
-        if (!probesRefused) {
+        if (!heard || !probesRefused || !(e.getCause() instanceof SocketTimeoutException)) {
           report("cannot hear Redis", e);
         }
       }
+      probesRefused = false; // the next connection will tell
       if (lastWasTrusted) {
         lastWasTrusted = false;
         pauseMillis = SHORTEST_PAUSE_MILLIS;
@@ -294,6 +328,9 @@ final class TrackedNode {
       } catch (RuntimeException | Error e) {
         Session next = end(current);
         if (next == null) {
+          if (current.givenUp && e instanceof JedisException) {
+            throw new GivenUp("It was ended here");
+          }
           throw e;
         }
         current = next;
@@ -306,7 +343,7 @@ final class TrackedNode {
    */
   private void requireRightPrefixes(Session current) {
     if (current.version != version.get()) {
-      throw new JedisConnectionException("Other prefixes are to be tracked");
+      throw new GivenUp("Other prefixes are to be tracked");
     }
   }
 
@@ -331,26 +368,23 @@ final class TrackedNode {
   // The reader of a session that is to take another's place, as that one's credentials are old.
 
   private void follow(Session from) {
+    boolean over = false;
     try {
       Session next = open();
       if (next == null) {
         return;
       }
-      boolean over = false;
       try {
         successor = next;
-        while (!over && session == from && next.version == version.get() && !isClosed()) {
-          receive(next, next.opened.read());
-          over = next.mayTakeOver && takeOver(from, next);
-        }
+        over = readUntilOver(from, next);
       } finally {
         successor = null;
         if (!over) {
-          next.opened.disconnect();
+          next.giveUp();
         }
       }
     } catch (RuntimeException e) {
-      if (!isClosed()) {
+      if (isNeeded(from)) {
         LOG.warn(
             e,
             "No other connection could take over with new credentials for near caches of {}; trying"
@@ -358,8 +392,32 @@ final class TrackedNode {
             nodeName());
       }
     } finally {
+      int failed = !over && isNeeded(from) ? Math.min(failedChanges + 1, MOST_FAILED_CHANGES) : 0;
+      failedChanges = failed;
+      nextChange = ticker.nanoTime() + (failed == 0 ? 0 : CHANGE_PAUSE_NANOS << (failed - 1));
       following = false;
     }
+  }
+
+  /** Whether another connection is to take the place of a session, which has not ended. */
+  private boolean isNeeded(Session from) {
+    return session == from && !from.givenUp && !isClosed();
+  }
+
+  /** Reads a session until it has taken another's place; false if it is not to any more. */
+  private boolean readUntilOver(Session from, Session next) {
+    long begun = ticker.nanoTime();
+    while (session == from && next.version == version.get() && !isClosed()) {
+      receive(next, next.opened.read());
+      if (next.mayTakeOver && takeOver(from, next)) {
+        return true;
+      }
+      if (ticker.nanoTime() - begun > LONGEST_CHANGE_NANOS) {
+        throw new JedisConnectionException(
+            "The new connection does not hear in time what the one before it does");
+      }
+    }
+    return false;
   }
 
   /**
@@ -452,7 +510,7 @@ final class TrackedNode {
   private void trackInstead(Session begun, JedisDataException refusal) {
     try {
       trackByPushes(begun);
-    } catch (JedisDataException e) {
+    } catch (JedisException e) { // a proxy may end the connection instead of an answer
       refusal.addSuppressed(e);
       throw refusal;
     }
@@ -609,14 +667,16 @@ final class TrackedNode {
     } else if (!following
         && ticker.nanoTime() - nextChange >= 0
         && !listening.hasCurrentCredentials(current.opened)) {
-      nextChange = ticker.nanoTime() + CHANGE_PAUSE_NANOS;
       following = true;
       boolean started = false;
       try {
         daemon("redis-cache-near-follower", () -> follow(current)).start();
         started = true;
       } finally {
-        following = started;
+        if (!started) { // else it may have ended by now
+          nextChange = ticker.nanoTime() + CHANGE_PAUSE_NANOS;
+          following = false;
+        }
       }
     }
   }
@@ -624,37 +684,39 @@ final class TrackedNode {
   private void probe(Session current) {
     try {
       if (!isRight(current)) {
-        reconnect();
+        followToAnotherServer();
         return;
       }
       List<Session> hearing = hearing(current);
-      if (!hearing.stream().allMatch(each -> each.verified)
-          || ticker.nanoTime() - current.nextMark >= 0) {
-        redis.execute(
-            redis
-                .commands()
-                .set(current.mark, value, SetParams.setParams().px(MARK_TTL.toMillis())));
-        current.nextMark = ticker.nanoTime() + MARK_TTL.toNanos() / 2;
-      }
+      mark(hearing);
       String probe = UUID.randomUUID().toString();
       long now = ticker.nanoTime();
       hearing.forEach(each -> each.expect(probe, now));
-      List<Outcome<Object>> outcomes = redis.executeAll(commands(current, probe));
-      Object mark = outcomes.get(0).get();
-      Object unused = outcomes.get(1).get();
-      boolean direct = outcomes.get(0).direct() && outcomes.get(1).direct();
-      if (!direct || !isRight(current)) {
-        reconnect();
-      } else if (value.equals(mark)) {
-        hearing.forEach(Session::accepted);
-        probesRefused = false;
-        if (current.isNotTold(ticker.nanoTime())) {
-          trackOtherwise(current);
+      List<Outcome<Object>> outcomes = redis.executeAll(commands(hearing, probe));
+      List<@Nullable Object> answers = new ArrayList<>();
+      for (Outcome<Object> outcome : outcomes) {
+        answers.add(outcome.get());
+      }
+      if (!outcomes.stream().allMatch(Outcome::direct) || !isRight(current)) {
+        followToAnotherServer();
+        return;
+      }
+      boolean emptied = false;
+      for (int i = 0; i < hearing.size(); i++) {
+        if (!value.equals(answers.get(i))) {
+          hearing.get(i).verified = false;
+          emptied = true;
         }
-      } else {
-        // Emptied, or another database: what was read before is no more.
+      }
+      if (emptied) {
+        // Or another database: what was read before is no more.
         tracking.allChanged();
-        current.verified = false;
+        return;
+      }
+      hearing.forEach(Session::accepted);
+      probesRefused = false;
+      if (current.isNotTold(ticker.nanoTime())) {
+        trackOtherwise(current);
       }
     } catch (RuntimeException e) {
       boolean denied = e instanceof JedisException failure && !Failures.code(failure).isEmpty();
@@ -663,6 +725,27 @@ final class TrackedNode {
         report("is refused a probe", e);
       } else if (!isClosed()) {
         LOG.debug(e, "No probe for near caches");
+      }
+    }
+  }
+
+  private void followToAnotherServer() {
+    LOG.warn(
+        "Near caches of {} are off for a moment, as the pool or client goes to another server now",
+        nodeName());
+    reconnect();
+  }
+
+  /**
+   * Writes the key of each, which every one of them must be told of. They may have keys and
+   * channels of different names, where a near cache was closed or slots have moved meanwhile.
+   */
+  private void mark(List<Session> hearing) {
+    for (Session each : hearing) {
+      if (!each.verified || ticker.nanoTime() - each.nextMark >= 0) {
+        redis.execute(
+            redis.commands().set(each.mark, value, SetParams.setParams().px(MARK_TTL.toMillis())));
+        each.nextMark = ticker.nanoTime() + MARK_TTL.toNanos() / 2;
       }
     }
   }
@@ -683,7 +766,14 @@ final class TrackedNode {
   /** Those that a probe arrives at. */
   private List<Session> hearing(Session current) {
     Session next = successor;
-    return next != null && next.subscribed ? List.of(current, next) : List.of(current);
+    if (next == null || next == current || !next.subscribed) {
+      return List.of(current);
+    }
+    if (!isRight(next)) {
+      next.giveUp();
+      return List.of(current);
+    }
+    return List.of(current, next);
   }
 
   /** Whether the connection leads to where this client goes now. */
@@ -693,16 +783,22 @@ final class TrackedNode {
         : listening.isCurrent(current.opened);
   }
 
-  @SuppressWarnings("unchecked") // both are taken as objects
-  private List<Keyed<Object>> commands(Session current, String probe) {
-    CommandObject<?> get = redis.commands().get(current.mark);
-    CommandObject<?> publish =
-        redis.spreadsKeys()
-            ? redis.commands().spublish(current.channel, probe)
-            : redis.commands().publish(current.channel, probe);
-    return List.of(
-        new Keyed<>(current.mark, (CommandObject<Object>) get),
-        new Keyed<>(current.channel, (CommandObject<Object>) publish));
+  /** First reads the key of each of them in turn, then publishes the probe on their channels. */
+  @SuppressWarnings("unchecked") // all are taken as objects
+  private List<Keyed<Object>> commands(List<Session> hearing, String probe) {
+    List<Keyed<Object>> commands = new ArrayList<>();
+    for (Session each : hearing) {
+      CommandObject<?> get = redis.commands().get(each.mark);
+      commands.add(new Keyed<>(each.mark, (CommandObject<Object>) get));
+    }
+    for (String channel : hearing.stream().map(each -> each.channel).distinct().toList()) {
+      CommandObject<?> publish =
+          redis.spreadsKeys()
+              ? redis.commands().spublish(channel, probe)
+              : redis.commands().publish(channel, probe);
+      commands.add(new Keyed<>(channel, (CommandObject<Object>) publish));
+    }
+    return commands;
   }
 
   /** Returns false when this is closed. */

@@ -19,10 +19,12 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
@@ -65,8 +67,83 @@ class NewCredentialsIT {
   }
 
   @Test
+  void aSubscriberGoesOnThoughThePoolHasNoConnectionToChangeBy() throws Exception {
+    List<String> failures = new CopyOnWriteArrayList<>();
+    AuthXManager manager = tokens.manager();
+    manager.start();
+    try (TestRedis client = redis.with(config -> config.authXManager(manager));
+        RedisPubSub pubsub =
+            client
+                .<RedisPubSub.Builder>over(RedisPubSub::builder, RedisPubSub::builder)
+                .listener(failingOn(failures))
+                .build()) {
+      var unusedFirst = pubsub.subscribe(id, String.class, message -> {});
+      List<Borrowed<?>> borrowed = new ArrayList<>();
+      try {
+        for (Pool<?> pool : client.access().pools()) {
+          borrowed.add(Borrowed.all(pool));
+        }
+        tokens.next();
+        await("another connection is there").until(() -> connectionsThatSubscribe() > 0);
+        for (int i = 0; i < 5; i++) {
+          var unused = pubsub.subscribe(id + ":" + i, String.class, message -> {});
+        }
+      } finally {
+        borrowed.forEach(Borrowed::close);
+      }
+      assertThat(failures, is(empty()));
+    } finally {
+      manager.stop();
+    }
+    tokens.endFormer();
+  }
+
+  /** All connections that a pool may have. */
+  private record Borrowed<T>(Pool<T> pool, List<T> all) {
+    static <T> Borrowed<T> all(Pool<T> pool) throws Exception {
+      List<T> all = new ArrayList<>();
+      for (int i = pool.getNumActive(); i < pool.getMaxTotal(); i++) {
+        all.add(pool.borrowObject(Duration.ofSeconds(20)));
+      }
+      return new Borrowed<>(pool, all);
+    }
+
+    void close() {
+      all.forEach(pool::returnResource);
+    }
+  }
+
+  private long connectionsThatSubscribe() {
+    return tokens.connectionsByPresent().stream().filter(line -> !line.contains(" sub=0 ")).count();
+  }
+
+  @Test
   void aNearCacheStaysOnAndKeepsItsCopies() {
     followTokens(this::nearCache);
+  }
+
+  @Test
+  void aNearCacheStaysOnThoughAnotherOverTheSamePoolWasClosed() {
+    AuthXManager manager = tokens.manager();
+    manager.start();
+    try (TestRedis client = redis.with(config -> config.authXManager(manager))) {
+      // What is written to see whether the server reports changes has the name of the first.
+      CacheService<String> first =
+          client.over(
+              pool -> CacheService.builder(pool, id + "-first:", String.class).nearCache(9).build(),
+              used ->
+                  CacheService.builder(used, id + "-first:", String.class).nearCache(9).build());
+      await("the first one is on")
+          .until(() -> first.get("key").isEmpty() && first.stats().near().state() == NearState.ON);
+      try (Watched second = nearCache(client)) {
+        first.close();
+        change(client, List.of(second));
+      } finally {
+        first.close();
+      }
+    } finally {
+      manager.stop();
+    }
   }
 
   @Test
@@ -86,6 +163,8 @@ class NewCredentialsIT {
 
   /** Something that is used all the time, and looked at after each change. */
   private interface Watched extends AutoCloseable {
+    default void prepare() {}
+
     void check();
 
     @Override
@@ -111,6 +190,7 @@ class NewCredentialsIT {
 
   /** Goes from one token to the next, as an application should: pools first, then the old ends. */
   private void change(TestRedis client, List<Watched> used) {
+    used.forEach(Watched::prepare);
     tokens.next();
     await("nothing of our own goes by the former token")
         .until(
@@ -125,24 +205,27 @@ class NewCredentialsIT {
     }
   }
 
+  /** Notes that a subscription was without a connection. */
+  private static PubSubListener failingOn(List<String> failures) {
+    return new PubSubListener() {
+      @Override
+      public void onDisconnected(List<Subscription> subscriptions, Throwable cause) {
+        failures.add(String.valueOf(cause));
+      }
+
+      @Override
+      public void onReconnected(List<Subscription> subscriptions, Duration gap) {
+        failures.add("gap of " + gap);
+      }
+    };
+  }
+
   private Watched subscriber(TestRedis client) {
     List<String> failures = new CopyOnWriteArrayList<>();
-    PubSubListener listener =
-        new PubSubListener() {
-          @Override
-          public void onDisconnected(List<Subscription> subscriptions, Throwable cause) {
-            failures.add(String.valueOf(cause));
-          }
-
-          @Override
-          public void onReconnected(List<Subscription> subscriptions, Duration gap) {
-            failures.add("gap of " + gap);
-          }
-        };
     RedisPubSub pubsub =
         client
             .<RedisPubSub.Builder>over(RedisPubSub::builder, RedisPubSub::builder)
-            .listener(listener)
+            .listener(failingOn(failures))
             .build();
     List<Integer> heard = new CopyOnWriteArrayList<>();
     List<Integer> matched = new CopyOnWriteArrayList<>();
@@ -202,6 +285,7 @@ class NewCredentialsIT {
     CacheService<String> other = CacheService.builder(redis.admin(), id, String.class).build();
     AtomicInteger version = new AtomicInteger();
     AtomicInteger off = new AtomicInteger();
+    AtomicReference<String> kept = new AtomicReference<>("kept");
     other.set("kept", "kept", Duration.ofMinutes(5));
     other.set("changing", "0", Duration.ofMinutes(5));
     await("the near cache answers")
@@ -222,11 +306,26 @@ class NewCredentialsIT {
               }
             });
     return new Watched() {
+      /** A copy does not live for long enough to be there after all changes. */
+      @Override
+      public void prepare() {
+        String value = redis.unique("kept");
+        kept.set(value);
+        other.set("kept", value, Duration.ofMinutes(5));
+        await("there is a copy")
+            .until(
+                () -> {
+                  long near = cache.stats().nearHits();
+                  boolean fresh = cache.get("kept").orElseThrow().equals(value);
+                  return fresh && cache.stats().nearHits() > near;
+                });
+      }
+
       @Override
       public void check() {
         assertThat("times that it was off", off.get(), is(0));
         long near = cache.stats().nearHits();
-        assertThat(cache.get("kept").orElseThrow(), is("kept"));
+        assertThat(cache.get("kept").orElseThrow(), is(kept.get()));
         assertThat("its copy is still there", cache.stats().nearHits(), is(near + 1));
         other.set("changing", String.valueOf(version.incrementAndGet()), Duration.ofMinutes(5));
         await("what changed is seen")

@@ -72,10 +72,19 @@ final class Tokens {
 
   /** Connections that were let in by the token before. */
   List<String> connectionsByFormer() {
-    String former = " user=" + user(number.get() - 1) + " ";
+    return connectionsBy(number.get() - 1);
+  }
+
+  /** Connections that were let in by the one of now. */
+  List<String> connectionsByPresent() {
+    return connectionsBy(number.get());
+  }
+
+  private List<String> connectionsBy(int n) {
+    String user = " user=" + user(n) + " ";
     return redis.nodes().stream()
         .flatMap(node -> clientsOf(node).lines())
-        .filter(line -> line.contains(former))
+        .filter(line -> line.contains(user))
         .toList();
   }
 

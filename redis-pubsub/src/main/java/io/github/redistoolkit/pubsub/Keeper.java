@@ -67,10 +67,7 @@ final class Keeper implements Runnable {
       } catch (JedisException e) {
         // Whoever uses the pool meets the same; here it only means that nothing new is known.
       } catch (Throwable t) {
-        routes
-            .any()
-            .log()
-            .warn(t, "Failed to look after the subscriptions; trying again in a moment");
+        warn(t);
       }
     }
   }
@@ -94,12 +91,28 @@ final class Keeper implements Runnable {
     }
   }
 
+  /** What fails for one link is no business of the others. */
+  private void changeConnection(Link link) {
+    try {
+      link.changeConnectionIfOutdated();
+    } catch (RuntimeException | Error e) {
+      warn(e);
+    }
+  }
+
+  private void warn(Throwable failure) {
+    routes
+        .any()
+        .log()
+        .warn(failure, "Failed to look after the subscriptions; trying again in a moment");
+  }
+
   private void look() {
     if (redis.isClosed()) {
       return;
     }
     tidy.run();
-    routes.links().forEach(Link::changeConnectionIfOutdated);
+    routes.links().forEach(this::changeConnection);
     routes.any().probe();
     if (routes.dependsOnNodes()) {
       long now = settings.ticker().nanoTime();

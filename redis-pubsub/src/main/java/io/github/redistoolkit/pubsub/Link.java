@@ -85,6 +85,9 @@ final class Link implements Session.Events {
   /** Set while a succession waits for its mark: nothing is sent that would be lost with it. */
   private boolean holding;
 
+  /** When that ends whatever the succession waits for. */
+  private long heldUntilNanos;
+
   /** A channel that both connections of a succession hear; that of the probe, if there is one. */
   private final Topic marker;
 
@@ -696,7 +699,10 @@ final class Link implements Session.Events {
   boolean awaitOutgoing(long nanos) {
     lock.lock();
     try {
-      awaitChange(() -> session != null && !holding && registry.hasOutgoing(), nanos);
+      boolean held = holding;
+      long most = held ? Math.min(nanos, heldUntilNanos - System.nanoTime()) : nanos;
+      awaitChange(
+          () -> held != holding || (session != null && !holding && registry.hasOutgoing()), most);
       return !closed;
     } finally {
       lock.unlock();
@@ -707,31 +713,49 @@ final class Link implements Session.Events {
   void sendOutgoing() {
     Session to;
     List<Request> requests;
+    Succession overdue = null;
     lock.lock();
     try {
+      if (holding && System.nanoTime() - heldUntilNanos >= 0) {
+        overdue = endSuccession(); // whatever keeps it, as a pool that has no connection
+      }
       to = session;
       requests = to == null || holding ? List.of() : registry.takeOutgoing();
     } finally {
       lock.unlock();
+    }
+    if (overdue != null) {
+      overdue.session().die(new JedisConnectionException("It could not take over in time"));
     }
     if (to != null && !requests.isEmpty()) {
       to.send(requests);
     }
   }
 
-  /** Has the peer asked whether it is there, and whether it still refuses what it refused. */
+  /**
+   * Has the peer asked whether it is there, and whether it still refuses what it refused. On the
+   * writer's thread.
+   */
   void beat() {
+    Session pinged = null;
     lock.lock();
     try {
       if (session == null) {
         return;
       }
-      if (!holding && session.wantsPing()) {
-        registry.ask(Request.PING);
+      if (session.wantsPing()) {
+        if (holding) {
+          pinged = session; // all else has time
+        } else {
+          registry.ask(Request.PING);
+        }
       }
       registry.askAgainForRefused();
     } finally {
       lock.unlock();
+    }
+    if (pinged != null) {
+      pinged.send(List.of(Request.PING));
     }
   }
 
@@ -757,7 +781,7 @@ final class Link implements Session.Events {
     if (at != null) {
       if (redis.isCurrent(at.opened())) {
         at.markCurrent();
-        if (!redis.hasCurrentCredentials(at.opened())) {
+        if (!redis.hasCurrentCredentials(at.opened()) && mayChange()) {
           hub.outdated();
         }
       } else {
@@ -768,6 +792,16 @@ final class Link implements Session.Events {
     }
     deliveries.forEach(Delivery::tick);
     reports.tick();
+  }
+
+  /** Whether it is time to try to change the connection. */
+  private boolean mayChange() {
+    lock.lock();
+    try {
+      return ticker.nanoTime() - nextChangeNanos >= 0;
+    } finally {
+      lock.unlock();
+    }
   }
 
   // Asked for by the keeper.
@@ -833,8 +867,9 @@ final class Link implements Session.Events {
   }
 
   /**
-   * Holds back what is to be sent, once the next session has all that this one has. Returns what it
-   * still lacks, or null if that is done.
+   * Holds back what is to be sent, once the next session has all that this one has, and waits until
+   * all that was sent before is answered. Returns what the next one still lacks, or null if that is
+   * done.
    */
   private @Nullable List<Topic> hold(Succession next) {
     lock.lock();
@@ -847,11 +882,15 @@ final class Link implements Session.Events {
         return missing;
       }
       next.requireTime();
+      if (!holding) {
+        holding = true;
+        heldUntilNanos = next.beginEnd();
+        changed.signalAll();
+      }
       if (!registry.isSettled()) {
         awaitChange(() -> false, SETTLE_NANOS);
         return List.of();
       }
-      holding = true;
       return null;
     } finally {
       lock.unlock();
@@ -860,16 +899,16 @@ final class Link implements Session.Events {
 
   /** Ends what did not take over; the old connection is as it was then. */
   private void settle(@Nullable Succession next, @Nullable JedisException failure) {
-    boolean over = next != null && next.hasTakenOver();
     lock.lock();
     try {
+      boolean over = next != null && next.hasTakenOver();
       if (succession == next) {
         Succession unused = endSuccession();
       }
       failedChanges = over ? 0 : Math.min(failedChanges + 1, MOST_FAILED_CHANGES);
       nextChangeNanos =
           ticker.nanoTime() + (over ? 0 : TimeUnit.SECONDS.toNanos(1L << failedChanges) / 2);
-      if (over || closed) {
+      if (over) {
         return;
       }
     } finally {
@@ -878,7 +917,7 @@ final class Link implements Session.Events {
     if (next != null) {
       next.session().die(failure != null ? failure : new JedisException("Not needed any more"));
     }
-    if (failure != null) {
+    if (failure != null && !closed) {
       reports.log.warn(
           failure,
           "No other connection could take over with new credentials; trying again, and listening on"

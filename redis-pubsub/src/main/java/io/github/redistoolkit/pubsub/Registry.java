@@ -8,7 +8,9 @@ import io.github.redistoolkit.pubsub.Topic.Kind;
 import io.github.redistoolkit.pubsub.Topic.Status;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.EnumMap;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -173,9 +175,11 @@ final class Registry {
     }
   }
 
-  /** Whether there is nothing to be sent or answered, but perhaps the end of a subscription. */
+  /** Whether all that was sent is answered, but perhaps the end of a subscription. */
   boolean isSettled() {
-    return outgoing.isEmpty() && topics().noneMatch(topic -> topic.status == Status.SENT);
+    Set<@Nullable Topic> unsent = Collections.newSetFromMap(new IdentityHashMap<>());
+    outgoing.forEach(request -> unsent.add(request.topic()));
+    return topics().noneMatch(topic -> topic.status == Status.SENT && !unsent.contains(topic));
   }
 
   /** What is subscribed to at this moment. */

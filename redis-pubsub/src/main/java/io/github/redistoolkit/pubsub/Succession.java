@@ -141,9 +141,18 @@ final class Succession implements Session.Events {
     }
   }
 
-  /** Begins the time in which the old connection sends nothing, so that callers may wait. */
+  /**
+   * Begins the time in which the old connection sends nothing, so that callers may wait; returns
+   * when it is over.
+   */
+  long beginEnd() {
+    long most =
+        Math.min(settings.subscribeTimeout().toNanos(), settings.longestSilence().toNanos());
+    deadlineNanos = System.nanoTime() + most / 4;
+    return deadlineNanos;
+  }
+
   void publishMark(RedisAccess redis) {
-    deadlineNanos = System.nanoTime() + settings.subscribeTimeout().toNanos() / 4;
     long unused = redis.publish(Command.PUBLISH, marker.rawName, mark);
   }
 
@@ -153,6 +162,7 @@ final class Succession implements Session.Events {
 
   /** Reads away what the old connection hears too. */
   void readToMark() {
+    requireTime();
     markAwaited = true;
     connection.setSoTimeout(
         (int) Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadlineNanos - System.nanoTime())));

@@ -80,6 +80,19 @@ class RegistryTest {
   }
 
   @Test
+  void itIsSettledOnceWhatWasSentIsAnsweredWhateverIsStillToBeSent() {
+    registry.begin();
+    want(first);
+    assertThat(registry.isSettled(), is(true));
+    outgoing();
+    assertThat(registry.isSettled(), is(false));
+    want(second);
+    assertThat(registry.isSettled(), is(false));
+    confirm(Verb.SUBSCRIBE, "a");
+    assertThat(registry.isSettled(), is(true));
+  }
+
+  @Test
   void asksOnlyOnAConnectionAndOnlyOnceForATopic() {
     CompletableFuture<Void> before = add(first);
     assertThat(outgoing(), is(empty()));

@@ -596,6 +596,28 @@ class CacheAsyncIT {
   }
 
   @Test
+  void anExecutorThatFailsInAWayOfItsOwnKeepsNoHoldForEver() throws Exception {
+    AtomicReference<RuntimeException> failing = new AtomicReference<>();
+    Executor executor =
+        task -> {
+          RuntimeException failure = failing.get();
+          if (failure != null) {
+            throw failure;
+          }
+          single.execute(task);
+        };
+    CacheAside<String, Integer> rows = rows(opened(builder().executor(executor)));
+    CompletableFuture<Integer> update = rows.updateAsync("k", () -> loading);
+    Awaitility.await().until(() -> String.valueOf(stored("k")).startsWith("#hold:"));
+    failing.set(new IllegalStateException("on purpose"));
+    loading.complete(5);
+    CacheInvalidationException notReleased = (CacheInvalidationException) failure(update);
+    assertThat(notReleased.result(), is(5));
+    Awaitility.await().until(() -> stored("k") == null);
+    assertThat(failure(rows.updateAsync("k", () -> loading)), is(sameInstance(failing.get())));
+  }
+
+  @Test
   void withoutRedisNothingIsWritten() throws Exception {
     try (Outage down = new Outage(redis)) {
       CacheService<Integer> alone =

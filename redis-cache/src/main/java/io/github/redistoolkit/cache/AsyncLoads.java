@@ -7,7 +7,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
@@ -151,7 +150,7 @@ final class AsyncLoads<V> {
     private void soon(Runnable step, Runnable refused) {
       try {
         executor.execute(() -> guard(step));
-      } catch (RejectedExecutionException e) {
+      } catch (RuntimeException | Error e) {
         guard(refused);
         result.completeExceptionally(e);
       }
@@ -225,7 +224,7 @@ final class AsyncLoads<V> {
     private void cancelSoon(CompletableFuture<?> loading) {
       try {
         executor.execute(() -> loading.cancel(true));
-      } catch (RejectedExecutionException e) {
+      } catch (RuntimeException | Error e) {
         loading.cancel(true);
       }
     }
@@ -235,7 +234,7 @@ final class AsyncLoads<V> {
         Ending<V> ending, long start, @Nullable V value, @Nullable Throwable failure) {
       try {
         executor.execute(() -> guard(() -> end(ending, start, value, failure)));
-      } catch (RejectedExecutionException e) {
+      } catch (RuntimeException | Error e) {
         guard(() -> abandon(ending, start, failure == null ? e : failure));
       }
     }

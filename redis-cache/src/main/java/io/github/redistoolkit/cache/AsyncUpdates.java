@@ -7,7 +7,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -26,7 +25,7 @@ final class AsyncUpdates {
     CompletableFuture<R> result = new CompletableFuture<>();
     try {
       executor.execute(() -> write(result, begin, write));
-    } catch (RejectedExecutionException e) {
+    } catch (RuntimeException | Error e) { // an executor may refuse by whatever it likes
       result.completeExceptionally(e);
     }
     return result;
@@ -47,10 +46,22 @@ final class AsyncUpdates {
         begun(write).whenComplete((value, failure) -> endSoon(result, update, value, failure));
   }
 
-  private static <R extends @Nullable Object> CompletionStage<? extends R> begun(
+  /** Ends as what the write returns does, which may be a stage of any making. */
+  private static <R extends @Nullable Object> CompletableFuture<R> begun(
       Callable<? extends CompletionStage<? extends R>> write) {
     try {
-      return requireNonNull(write.call(), "what the database write returned");
+      CompletableFuture<R> ended = new CompletableFuture<>();
+      var unused =
+          requireNonNull(write.call(), "what the database write returned")
+              .whenComplete(
+                  (value, failure) -> {
+                    if (failure == null) {
+                      ended.complete(value);
+                    } else {
+                      ended.completeExceptionally(failure);
+                    }
+                  });
+      return ended;
     } catch (Throwable t) {
       if (t instanceof InterruptedException) {
         Thread.currentThread().interrupt(); // It was this thread that was.
@@ -64,7 +75,7 @@ final class AsyncUpdates {
       CompletableFuture<R> result, CacheUpdate update, R value, @Nullable Throwable failure) {
     try {
       executor.execute(() -> end(result, value, failure, () -> update.end(value)));
-    } catch (RejectedExecutionException e) {
+    } catch (RuntimeException | Error e) {
       end(result, value, failure, () -> update.endLater(value, e));
     }
   }

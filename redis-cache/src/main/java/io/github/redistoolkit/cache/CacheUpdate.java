@@ -61,7 +61,7 @@ public final class CacheUpdate implements AutoCloseable {
    *
    * @throws CacheInvalidationException unless it had ended, as it is not known when they are
    */
-  void endLater(@Nullable Object result, RuntimeException why) {
+  void endLater(@Nullable Object result, Throwable why) {
     if (hold.endLater()) {
       throw new CacheInvalidationException(
           hold.keys(), result, new JedisException("The holds are removed in the background", why));

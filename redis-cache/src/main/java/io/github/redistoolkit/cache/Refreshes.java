@@ -87,6 +87,9 @@ final class Refreshes<V> {
               });
     } catch (RejectedExecutionException e) {
       running.remove(key); // Busy or closed: a later hit tries again.
+    } catch (RuntimeException | Error e) {
+      running.remove(key);
+      throw e;
     }
   }
 

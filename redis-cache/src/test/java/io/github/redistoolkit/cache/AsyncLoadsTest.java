@@ -20,6 +20,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.JedisPool;
 import redis.clients.jedis.util.Pool;
@@ -73,10 +75,15 @@ class AsyncLoadsTest {
 
   /** Takes as many tasks as it is told, each in a thread of its own. */
   private static Executor taking(int tasks) {
+    return taking(tasks, new RejectedExecutionException("on purpose"));
+  }
+
+  /** The same, which refuses all others in a way of its own. */
+  private static Executor taking(int tasks, RuntimeException refusal) {
     AtomicInteger left = new AtomicInteger(tasks);
     return task -> {
       if (left.getAndDecrement() <= 0) {
-        throw new RejectedExecutionException("on purpose");
+        throw refusal;
       }
       new Thread(task).start();
     };
@@ -106,6 +113,21 @@ class AsyncLoadsTest {
                 Patience.of(MINUTE, Ticker.system()),
                 () -> CompletableFuture.completedFuture(1));
     assertThat(failure(refused), is(instanceOf(RejectedExecutionException.class)));
+    assertThat(local.isIdle(), is(true));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void anExecutorMayRefuseByWhateverItLikes(int tasks) {
+    RuntimeException refusal = new IllegalStateException("on purpose");
+    CompletableFuture<Integer> refused =
+        loads(taking(tasks, refusal))
+            .get(
+                "k",
+                1000,
+                Patience.of(MINUTE, Ticker.system()),
+                () -> CompletableFuture.completedFuture(1));
+    assertThat(failure(refused), is(refusal));
     assertThat(local.isIdle(), is(true));
   }
 

@@ -18,6 +18,7 @@ import redis.clients.jedis.Protocol.Command;
 import redis.clients.jedis.RedisCredentials;
 import redis.clients.jedis.RedisCredentialsProvider;
 import redis.clients.jedis.authentication.AuthXManager;
+import redis.clients.jedis.exceptions.JedisDataException;
 
 /**
  * What a pool or client shows a server to be let in, and when that has changed.
@@ -34,6 +35,12 @@ final class Credentials {
 
   static final int PERIOD_SECONDS = 5;
 
+  /** How often one is asked that gives others whenever it is asked. */
+  private static final long RESTLESS_PERIOD_NANOS = TimeUnit.MINUTES.toNanos(1);
+
+  /** So many answers in a row, each other than the one before, are taken for that. */
+  private static final int RESTLESS_CHANGES = 5;
+
   private static final EventLog LOG = EventLog.shared(RedisAccess.class);
   private static final long PERIOD_NANOS = TimeUnit.SECONDS.toNanos(PERIOD_SECONDS);
   private static final ThreadFactory THREADS = Daemons.named("redis-toolkit-credentials-");
@@ -49,13 +56,28 @@ final class Credentials {
   @GuardedBy("asking")
   private boolean asked;
 
-  private volatile long lookedNanos = System.nanoTime() - PERIOD_NANOS;
+  private final Ticker ticker;
+  private volatile long lookedNanos;
 
-  private Credentials() {}
+  /** Guarded by {@link #looking}. */
+  private int changesInARow;
+
+  private volatile boolean restless;
+
+  /** Connections at which the server refused what they were to go on by. */
+  private final Map<Connection, Refusal> refusals =
+      Collections.synchronizedMap(new WeakHashMap<>());
+
+  Credentials(Ticker ticker) {
+    this.ticker = ticker;
+    this.lookedNanos = ticker.nanoTime() - PERIOD_NANOS;
+  }
 
   static Credentials of(Object owner) {
-    return SHARED.computeIfAbsent(owner, unseen -> new Credentials());
+    return SHARED.computeIfAbsent(owner, unseen -> new Credentials(Ticker.system()));
   }
+
+  private record Refusal(long number, long nanos) {}
 
   /** The n-th that were seen. The password is a copy: a provider may wipe its own. */
   private record Known(long number, @Nullable String user, @Nullable String password) {
@@ -71,6 +93,12 @@ final class Credentials {
 
     boolean isSame(Known other) {
       return Objects.equals(user, other.user) && Objects.equals(password, other.password);
+    }
+
+    /** Without what is secret. */
+    @Override
+    public String toString() {
+      return "Known[number=" + number + "]";
     }
   }
 
@@ -111,25 +139,43 @@ final class Credentials {
   }
 
   private boolean isDue() {
-    return System.nanoTime() - lookedNanos >= PERIOD_NANOS;
+    return ticker.nanoTime() - lookedNanos >= (restless ? RESTLESS_PERIOD_NANOS : PERIOD_NANOS);
   }
 
   /**
-   * Sends the present ones, and returns their number.
+   * Sends the present ones, and returns their number. What the server refused there is not sent
+   * again for {@value #PERIOD_SECONDS} seconds.
    *
+   * @param letInBy the number of those that the connection goes by, which is returned then
    * @throws redis.clients.jedis.exceptions.JedisException if the server refuses them, or there is
    *     no answer
    */
-  long authenticate(Connection connection) {
+  long authenticate(Connection connection, long letInBy) {
     Known now = known;
+    if (wasRefused(now, connection)) {
+      return letInBy;
+    }
     if (now.password() != null) {
       CommandArguments auth = new CommandArguments(Command.AUTH);
       if (now.user() != null) {
         auth.add(now.user());
       }
-      Object unused = connection.executeCommand(auth.add(now.password()));
+      try {
+        Object unused = connection.executeCommand(auth.add(now.password()));
+      } catch (JedisDataException e) {
+        refusals.put(connection, new Refusal(now.number(), ticker.nanoTime()));
+        throw e;
+      }
     }
+    refusals.remove(connection);
     return now.number();
+  }
+
+  private boolean wasRefused(Known now, Connection connection) {
+    Refusal refusal = refusals.get(connection);
+    return refusal != null
+        && refusal.number() == now.number()
+        && ticker.nanoTime() - refusal.nanos() < PERIOD_NANOS;
   }
 
   private static @Nullable Supplier<RedisCredentials> provider(@Nullable JedisClientConfig config) {
@@ -190,32 +236,46 @@ final class Credentials {
 
   /** Asks a provider, as Jedis does for a connection. What fails leaves everything as it was. */
   private void look(Supplier<RedisCredentials> provider) {
+    // Others after a long time are nothing strange.
+    boolean mayBeRestless =
+        !isAtHand(provider) && ticker.nanoTime() - lookedNanos < 2 * RESTLESS_PERIOD_NANOS;
     try {
       if (provider instanceof RedisCredentialsProvider preparing) {
         try {
           preparing.prepare();
-          note(preparing.get());
+          note(preparing.get(), mayBeRestless);
         } finally {
           preparing.cleanUp();
         }
       } else {
-        note(provider.get());
+        note(provider.get(), mayBeRestless);
       }
     } catch (RuntimeException | Error e) {
+      // Its message may quote what is secret.
       LOG.warn(
-          e,
-          "A provider of credentials failed; connections of the toolkit's own keep those that they"
-              + " have");
+          "A provider of credentials failed ({}); connections of the toolkit's own keep those that"
+              + " they have",
+          EventLog.kind(e));
     } finally {
-      lookedNanos = System.nanoTime();
+      lookedNanos = ticker.nanoTime();
     }
   }
 
-  private void note(@Nullable RedisCredentials credentials) {
+  private void note(@Nullable RedisCredentials credentials, boolean mayBeRestless) {
     Known before = known;
     Known next = new Known(before.number() + 1, credentials);
-    if (before.number() == 0 || !before.isSame(next)) {
+    boolean isFirst = before.number() == 0;
+    boolean changes = !isFirst && !before.isSame(next);
+    if (isFirst || changes) {
       known = next;
     }
+    changesInARow = changes && mayBeRestless ? Math.min(changesInARow + 1, RESTLESS_CHANGES) : 0;
+    boolean isRestless = changesInARow == RESTLESS_CHANGES;
+    if (isRestless && !restless) {
+      LOG.warn(
+          "A provider of credentials gives others each time that it is asked; it is asked once a"
+              + " minute from now on, as each change costs new connections");
+    }
+    restless = isRestless;
   }
 }

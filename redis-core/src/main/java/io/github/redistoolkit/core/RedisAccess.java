@@ -485,7 +485,8 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess, Layer
   /**
    * Lets a connection of our own go on by the present credentials if they have changed: one round
    * trip then, else none. It must not be subscribed to anything, nor wait for a reply. If the
-   * server refuses them, that is logged, and it goes on by those that it has.
+   * server refuses them, that is logged, and it goes on by those that it has; they are sent again
+   * after some seconds at the soonest.
    *
    * @param opened the connection
    * @return the same connection, which takes the place of the one given
@@ -496,7 +497,7 @@ public abstract sealed class RedisAccess permits PoolAccess, ClientAccess, Layer
       return opened;
     }
     try {
-      long number = credentials().authenticate(opened.connection());
+      long number = credentials().authenticate(opened.connection(), opened.credentials());
       return new Opened(opened.connection(), opened.node(), number);
     } catch (JedisDataException e) {
       LOG.warn(e, "{} is refused new credentials; the connection keeps those that it has", module);

@@ -7,11 +7,14 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
+import redis.clients.jedis.CommandArguments;
+import redis.clients.jedis.Connection;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.DefaultRedisCredentials;
 import redis.clients.jedis.JedisClientConfig;
 import redis.clients.jedis.RedisCredentials;
 import redis.clients.jedis.RedisCredentialsProvider;
+import redis.clients.jedis.exceptions.JedisAccessControlException;
 
 /** When a provider is asked, and what becomes of its answers. */
 class CredentialsTest {
@@ -59,5 +62,47 @@ class CredentialsTest {
   void oneThatGivesAnotherNowAndThenIsAskedInEachPeriod() {
     assertThat(lookFor(config(n -> "p" + n / 2), 100), is(51L));
     assertThat(asked.get(), is(100));
+  }
+
+  /** A connection to a server that refuses whatever it is sent. */
+  private static final class Refused extends Connection {
+    private final AtomicInteger sent = new AtomicInteger();
+
+    Refused() {
+      super("127.0.0.1", 1); // which connects with the first command only
+    }
+
+    @Override
+    public Object executeCommand(CommandArguments arguments) {
+      sent.incrementAndGet();
+      throw new JedisAccessControlException("WRONGPASS on purpose");
+    }
+
+    private void tryAgain(Credentials credentials) {
+      try {
+        assertThat(credentials.authenticate(this, 7), is(7L));
+      } catch (JedisAccessControlException e) {
+        assertThat(e.getMessage(), is("WRONGPASS on purpose"));
+      }
+    }
+  }
+
+  @Test
+  void whatWasRefusedIsSentAgainAfterAPeriodOrWhenThereIsSomethingElse() {
+    AtomicInteger password = new AtomicInteger();
+    JedisClientConfig config = config(n -> "p" + password.get());
+    Refused connection = new Refused();
+    long first = credentials.beforeConnecting(config);
+    connection.tryAgain(credentials);
+    connection.tryAgain(credentials);
+    assertThat(connection.sent.get(), is(1));
+    time.jump(PERIOD_MILLIS);
+    connection.tryAgain(credentials);
+    connection.tryAgain(credentials);
+    assertThat(connection.sent.get(), is(2));
+    password.incrementAndGet();
+    assertThat(credentials.beforeConnecting(config), is(first + 1));
+    connection.tryAgain(credentials);
+    assertThat(connection.sent.get(), is(3));
   }
 }

@@ -26,6 +26,8 @@ final class NearHearing {
                 used -> CacheService.builder(used, prefix, String.class).nearCache(10).build());
         CacheService<String> other = new CacheService<>(redis.admin(), prefix, String.class)) {
       other.set("key", "1", MINUTE);
+      // In a Cluster, a node is heard from the first read of it on.
+      assertThat(cache.get("key").orElseThrow(), is("1"));
       for (int i = 2; i < 5; i++) {
         // Copies are answered for a while after the connection was killed.
         await("it hears Redis in this way").until(() -> cache.stats().near().mode(), is(mode));

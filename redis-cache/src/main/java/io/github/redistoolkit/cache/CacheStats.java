@@ -59,7 +59,7 @@ public record CacheStats(
 
   /** In which way a near cache hears from Redis which entries have changed. */
   public enum NearMode {
-    /** In none: there is no near cache, or no connection. */
+    /** In none: there is no near cache, or no connection; in a Cluster none before a first read. */
     NONE,
     /** As messages on a channel, which any server since Redis 6 has. */
     REDIRECT,

@@ -226,6 +226,7 @@ class CacheAsyncIT {
     Awaitility.await().until(() -> loads.get() == 1);
     CompletableFuture<Integer> polling = begin(otherJvm, "k");
     CompletableFuture<Integer> joined = begin(otherJvm, "k");
+    single.submit(() -> {}).get(1, TimeUnit.MINUTES); // so that both wait before the next one comes
     CompletableFuture<Integer> blocking =
         CompletableFuture.supplyAsync(() -> otherJvm.getOrLoad("k", MINUTE, () -> 9), callers);
     Awaitility.await().until(() -> Fixtures.waitingIn(Waits.class, "awaitEndOf") == 1);

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.benchmark;
 
+import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.TestRedis;
 import java.util.ArrayDeque;
@@ -26,13 +27,15 @@ final class Access implements AutoCloseable {
   private final Through through;
   private final TestRedis redis;
   private final String name;
+  private final boolean removesKeys;
   private final AtomicReference<Double> weighed = new AtomicReference<>();
   private final Deque<Runnable> endings = new ArrayDeque<>();
 
-  private Access(Through through) {
+  private Access(Through through, TestRedis redis, String name, boolean removesKeys) {
     this.through = through;
-    this.redis = TestRedis.of(through.kind());
-    this.name = redis.unique("benchmark");
+    this.redis = redis;
+    this.name = name;
+    this.removesKeys = removesKeys;
   }
 
   private static final class Onlooker {
@@ -44,9 +47,15 @@ final class Access implements AutoCloseable {
     if (OPEN.isEmpty()) {
       baseline = Holdings.Baseline.now(onlooker());
     }
-    Access access = new Access(through);
+    TestRedis redis = TestRedis.of(through.kind());
+    Access access = new Access(through, redis, redis.unique("benchmark"), true);
     OPEN.add(access);
     return access;
+  }
+
+  /** One of several JVMs' access to what a name stands for. It removes no keys. */
+  static Access ofChild(Child child, Through through, String name) {
+    return new Access(through, child.redis(), name, false);
   }
 
   /** A client that looks at the server all the time, opened before any row. */
@@ -139,7 +148,9 @@ final class Access implements AutoCloseable {
   public void close() {
     endings.forEach(Runnable::run);
     OPEN.remove(this);
-    removeKeys();
+    if (removesKeys) {
+      removeKeys();
+    }
     redis.close();
   }
 

@@ -53,6 +53,7 @@ public final class Benchmarks {
     for (Harness harness :
         List.of(
             new LockHandOver(),
+            new LockTurns(),
             new RateLimitShares(),
             new PubSubPublish(),
             new PubSubLatency(),

@@ -56,6 +56,11 @@ class LockOptionsIT {
     }
 
     @Override
+    public void failed(String name, Duration waited, Throwable failure) {
+      all.add("failed " + name + (waited.isNegative() ? " before: " : ": ") + failure);
+    }
+
+    @Override
     public void lost(String name, String why) {
       all.add("lost " + name + ": " + why);
     }
@@ -142,6 +147,40 @@ class LockOptionsIT {
     redis.admin().del(Locks.key(name));
     assertThat(taken.release(), is(false));
     await().until(() -> notes.all.stream().filter(note -> note.startsWith("lost")).count() == 2);
+  }
+
+  @Test
+  void theListenerIsToldOnceOfEachAttemptThatFailedAndWhatItsCallerWasThrown() {
+    String name = redis.unique("failed");
+    Notes notes = new Notes();
+    List<String> thrown = new ArrayList<>();
+    try (FaultProxy proxy = redis.proxy();
+        TestRedis behindProxy = redis.through(proxy)) {
+      RedisLock lock = builder(behindProxy, name).listener(notes).build();
+      lock.tryAcquire().orElseThrow().close();
+      notes.all.clear();
+      proxy.refuse();
+      thrown.add(assertThrows(JedisException.class, lock::tryAcquire).toString());
+      thrown.add(
+          assertThrows(JedisException.class, () -> lock.tryAcquire(Duration.ofMillis(20)))
+              .toString());
+      thrown.add(
+          assertThrows(JedisException.class, () -> lock.acquire(Duration.ofMillis(20))).toString());
+    }
+    redis.admin().set(Locks.key(name), "no state of a lock");
+    RedisLock corrupt = builder(redis, name).listener(notes).build();
+    thrown.add(assertThrows(LockStateException.class, corrupt::tryAcquire).toString());
+    assertThat(notes.all, is(thrown.stream().map(e -> "failed " + name + ": " + e).toList()));
+  }
+
+  @Test
+  void theListenerIsToldNeitherOfAnInterruptNorOfAnArgumentThatIsRefused() {
+    Notes notes = new Notes();
+    RedisLock lock = builder(redis, redis.unique("interrupted")).listener(notes).build();
+    Thread.currentThread().interrupt();
+    assertThrows(InterruptedException.class, () -> lock.acquire(LEASE));
+    assertThrows(NullPointerException.class, () -> lock.acquire(null));
+    assertThat(notes.all, is(List.of()));
   }
 
   @Test

@@ -368,6 +368,19 @@ class SeveralLocksIT extends LockFaultSuite {
   }
 
   @Test
+  void theListenerIsToldAtWhichNameItFailed() throws Exception {
+    List<String> names = names("a", "b", "c");
+    List<String> told = Collections.synchronizedList(new ArrayList<>());
+    redis.admin().set(Locks.key(names.get(1)), "no state of a lock");
+    assertThrows(
+        LockStateException.class,
+        () -> locks(new Told(told, name -> {})).acquireAll(names, LEASE, PATIENCE));
+    assertThat(
+        told,
+        contains("acquired " + names.get(0), "failed " + names.get(1), "released " + names.get(0)));
+  }
+
+  @Test
   void ifThoseBeforeCannotBeExtendedTheOneHadLastIsReleasedToo() throws Exception {
     List<String> names = names("a", "b");
     List<String> told = Collections.synchronizedList(new ArrayList<>());
@@ -453,6 +466,11 @@ class SeveralLocksIT extends LockFaultSuite {
     @Override
     public void refused(String name, Duration waited) {
       told.add("refused " + name);
+    }
+
+    @Override
+    public void failed(String name, Duration waited, Throwable failure) {
+      told.add("failed " + name);
     }
 
     @Override

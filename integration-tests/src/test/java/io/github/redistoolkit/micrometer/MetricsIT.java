@@ -23,6 +23,7 @@ import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
+import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -30,6 +31,7 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import redis.clients.jedis.exceptions.JedisException;
 
 /** That each meter counts what it says, of modules at work. */
 @LeavesServerAlone
@@ -64,7 +66,11 @@ class MetricsIT {
   }
 
   private long attempts(String outcome) {
-    return registry
+    return attempts(registry, outcome);
+  }
+
+  private static long attempts(MeterRegistry measured, String outcome) {
+    return measured
         .get("redis.lock.acquire")
         .tags("lock", "orders", "outcome", outcome)
         .timer()
@@ -84,9 +90,23 @@ class MetricsIT {
   }
 
   @Test
+  void attemptsAtALockThatFailed() {
+    SimpleMeterRegistry cutOff = new SimpleMeterRegistry();
+    try (FaultProxy proxy = redis.proxy();
+        TestRedis behindProxy = redis.through(proxy);
+        Measured behind = new Measured(behindProxy, cutOff)) {
+      proxy.refuse();
+      assertThrows(JedisException.class, () -> behind.lock().tryAcquire());
+      assertThrows(JedisException.class, () -> behind.lock().tryAcquire(Duration.ofMillis(20)));
+    }
+    assertThat(attempts(cutOff, "error"), is(2L));
+    assertThat(attempts(cutOff, "refused") + attempts(cutOff, "acquired"), is(0L));
+  }
+
+  @Test
   void leasesThatWereLost() {
-    RedisLock lock = measured.locks.lock(redis.unique("order"), Duration.ofMillis(50));
-    Lease lease = lock.tryAcquire().orElseThrow();
+    Lease lease = measured.lock().tryAcquire().orElseThrow();
+    boolean unused = lease.extend(Duration.ofMillis(50)); // in vain if that is over already
     Awaitility.await().until(() -> !lease.isHeld());
     assertThat(lease.release(), is(false));
     Awaitility.await().until(() -> counter("redis.lock.lost", "lock", "orders") == 1);

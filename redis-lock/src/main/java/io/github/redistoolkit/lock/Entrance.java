@@ -58,14 +58,24 @@ final class Entrance {
   /** Asks once, also if the thread is interrupted. */
   Optional<Lease> tryAcquire() {
     long start = System.nanoTime();
-    return told(acquisition(start, 0).once(), start);
+    try {
+      return told(acquisition(start, 0).once(), start);
+    } catch (RuntimeException | Error e) {
+      failed(e, start);
+      throw e;
+    }
   }
 
   /** Waits for it if need be; asks once if there is no time for that. */
   Optional<Lease> tryAcquire(Duration maxWait) throws InterruptedException {
     long maxWaitNanos = nanos(maxWait);
     long start = System.nanoTime();
-    return told(attempt(maxWaitNanos), start);
+    try {
+      return told(attempt(maxWaitNanos), start);
+    } catch (RuntimeException | Error e) {
+      failed(e, start);
+      throw e;
+    }
   }
 
   /** The same, and nobody is told of it yet. */
@@ -127,6 +137,11 @@ final class Entrance {
       settings.tellRefused(commands.name(), waited);
     }
     return lease;
+  }
+
+  /** Tells the listener that an attempt that began at a time failed. */
+  void failed(Throwable failure, long start) {
+    settings.tellFailed(commands.name(), System.nanoTime() - start, failure);
   }
 
   private Acquisition acquisition(long arrived, long maxWaitNanos) {

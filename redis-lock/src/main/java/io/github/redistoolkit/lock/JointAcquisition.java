@@ -74,26 +74,44 @@ final class JointAcquisition {
   private Pass acquire(Map<String, Lease> had) throws InterruptedException {
     for (Map.Entry<String, Entrance> next : entrances.entrySet()) {
       long asked = System.nanoTime();
-      Optional<Lease> lease;
-      do {
-        // Each wait is short enough for those that are had to be extended after it.
-        long wait = had.isEmpty() ? nanosLeft() : Math.min(nanosLeft(), third.toNanos());
-        lease = attempt(next.getValue(), wait);
-        if (lease.isPresent()) {
-          // At once: what follows may fail, and then releases what is had.
-          had.put(next.getKey(), lease.get());
-          next.getValue().told(lease, asked);
+      Pass pass;
+      try {
+        pass = acquire(next.getKey(), next.getValue(), asked, had);
+      } catch (RuntimeException | Error e) {
+        // What was had, and told, is not what failed.
+        if (!had.containsKey(next.getKey())) {
+          next.getValue().failed(e, asked);
         }
-        if (!extend(had)) {
-          return Pass.LOST;
-        }
-      } while (lease.isEmpty() && nanosLeft() > 0);
-      if (lease.isEmpty()) {
-        next.getValue().told(lease, asked);
-        return Pass.REFUSED;
+        throw e;
+      }
+      if (pass != Pass.ALL) {
+        return pass;
       }
     }
     return Pass.ALL;
+  }
+
+  /** Acquires one more, and keeps those that are had meanwhile. */
+  private Pass acquire(String name, Entrance entrance, long asked, Map<String, Lease> had)
+      throws InterruptedException {
+    do {
+      // Each wait is short enough for those that are had to be extended after it.
+      long wait = had.isEmpty() ? nanosLeft() : Math.min(nanosLeft(), third.toNanos());
+      Optional<Lease> lease = attempt(entrance, wait);
+      if (lease.isPresent()) {
+        // At once: what follows may fail, and then releases what is had.
+        had.put(name, lease.get());
+        entrance.told(lease, asked);
+      }
+      if (!extend(had)) {
+        return Pass.LOST;
+      }
+      if (lease.isPresent()) {
+        return Pass.ALL;
+      }
+    } while (nanosLeft() > 0);
+    entrance.told(Optional.empty(), asked);
+    return Pass.REFUSED;
   }
 
   private Optional<Lease> attempt(Entrance entrance, long wait) throws InterruptedException {

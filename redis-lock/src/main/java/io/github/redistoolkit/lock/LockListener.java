@@ -6,6 +6,8 @@ import java.time.Duration;
  * Told what becomes of locks of all kinds and of permits, for figures and logs. Override what is of
  * interest.
  *
+ * <p>Of each attempt to acquire, once: that it was acquired, refused, or failed.
+ *
  * <p>Called by the thread that acquires or releases, so it must not take long; a loss is told by
  * another thread. What it throws is logged and goes no further. Thread-safe if it is given to more
  * than one lock or used by more than one thread.
@@ -27,6 +29,17 @@ public interface LockListener {
    * @param waited for how long the caller has waited
    */
   default void refused(String name, Duration waited) {}
+
+  /**
+   * The attempt failed: the caller is thrown {@code failure}, such as what Jedis throws if Redis
+   * cannot be asked, or a {@link LockStateException}. Neither an argument that is refused nor an
+   * interrupt is told. Of the locks of several names, only the one at which the attempt failed.
+   *
+   * @param name what was to be locked
+   * @param waited for how long the caller has waited
+   * @param failure what the caller is thrown
+   */
+  default void failed(String name, Duration waited, Throwable failure) {}
 
   /**
    * A lease was lost. Unless it is kept alive, that is noticed only when its holder looks.

@@ -48,6 +48,12 @@ record LockSettings(long keepAtLeastNanos, LockListener listener) {
     }
   }
 
+  void tellFailed(String name, long waitedNanos, Throwable failure) {
+    if (listener != NOBODY) {
+      guarded(() -> listener.failed(name, Duration.ofNanos(waitedNanos), failure));
+    }
+  }
+
   void tellReleased(String name, Duration heldFor) {
     if (listener != NOBODY) {
       guarded(() -> listener.released(name, heldFor));

@@ -20,7 +20,8 @@ import java.time.Duration;
  *   <caption>Its meters</caption>
  *   <tr><th>name</th><th>type</th><th>tags</th></tr>
  *   <tr><td>{@code redis.lock.acquire}</td><td>timer: how long callers waited</td>
- *     <td>{@code lock}; {@code outcome} is {@code acquired} or {@code refused}</td></tr>
+ *     <td>{@code lock}; {@code outcome} is {@code acquired}, {@code refused} or
+ *     {@code error}</td></tr>
  *   <tr><td>{@code redis.lock.held}</td><td>timer: from acquisition to release</td>
  *     <td>{@code lock}</td></tr>
  *   <tr><td>{@code redis.lock.lost}</td><td>counter: leases that were lost</td>
@@ -28,7 +29,8 @@ import java.time.Duration;
  * </table>
  *
  * <p>{@code lock} is a label for all locks that have the listener, never the name of one of them,
- * which may be an id. An attempt that ended with an exception is not counted. Thread-safe.
+ * which may be an id. An {@code error} is an attempt that ended with an exception, such as that
+ * Redis cannot be asked; one that was interrupted is not counted. Thread-safe.
  */
 public final class LockMetrics implements LockListener {
 
@@ -38,12 +40,14 @@ public final class LockMetrics implements LockListener {
 
   private final Timer acquired;
   private final Timer refused;
+  private final Timer failed;
   private final Timer held;
   private final Counter lost;
 
   private LockMetrics(MeterRegistry registry, Tags tags) {
     this.acquired = attempts(registry, tags, "acquired");
     this.refused = attempts(registry, tags, "refused");
+    this.failed = attempts(registry, tags, "error");
     this.held =
         Timer.builder("redis.lock.held")
             .description("How long locks were held until they were released")
@@ -97,6 +101,11 @@ public final class LockMetrics implements LockListener {
   @Override
   public void refused(String name, Duration waited) {
     refused.record(waited);
+  }
+
+  @Override
+  public void failed(String name, Duration waited, Throwable failure) {
+    failed.record(waited);
   }
 
   @Override

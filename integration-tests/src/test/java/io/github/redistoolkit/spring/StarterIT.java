@@ -40,6 +40,7 @@ import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.beans.factory.config.DestructionAwareBeanPostProcessor;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
@@ -50,6 +51,7 @@ import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.boot.health.contributor.Status;
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.boot.test.context.runner.ReactiveWebApplicationContextRunner;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.Bean;
@@ -273,6 +275,58 @@ class StarterIT {
                     messages(context.getStartupFailure()),
                     containsString("it needs redis-servlet on the class path")));
     without.run(context -> assertThat(context.getStartupFailure(), is(nullValue())));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "redis.toolkit.ratelimit.http.api=/api/*",
+        "redis.toolkit.idempotency.http.paths=/payments",
+        "redis.toolkit.idempotency.http.methods=PUT"
+      })
+  void aReactiveApplicationIsToldThatNoFilterStandsBeforeItsPaths(String setting) {
+    reactive()
+        .withPropertyValues("redis.toolkit.ratelimit.limits.api=2/1h", setting)
+        .run(
+            context -> {
+              String messages = messages(context.getStartupFailure());
+              assertThat(
+                  messages, containsString(setting.substring(0, setting.indexOf("http") + 4)));
+              assertThat(messages, containsString("it needs a servlet application"));
+            });
+    // The same without it on the class path, which makes no difference.
+    reactive()
+        .withClassLoader(new FilteredClassLoader("io.github.redistoolkit.servlet"))
+        .withPropertyValues("redis.toolkit.ratelimit.limits.api=2/1h", setting)
+        .run(
+            context ->
+                assertThat(
+                    messages(context.getStartupFailure()),
+                    containsString("it needs a servlet application")));
+  }
+
+  @Test
+  void aReactiveApplicationThatAsksForNoFilterHasTheBeans() {
+    reactive()
+        .withPropertyValues("redis.toolkit.ratelimit.limits.api=2/1h")
+        .run(
+            context ->
+                assertThat(
+                    context.getBean("apiRateLimiter", RateLimiter.class).isAllowed(id), is(true)));
+  }
+
+  @Test
+  void anApplicationWithoutHttpMayHaveThePropertiesOfOneThatServesIt() {
+    application
+        .withPropertyValues(
+            "redis.toolkit.ratelimit.limits.api=2/1h", "redis.toolkit.ratelimit.http.api=/api/*")
+        .run(context -> assertThat(context.getStartupFailure(), is(nullValue())));
+  }
+
+  private ReactiveWebApplicationContextRunner reactive() {
+    return new ReactiveWebApplicationContextRunner()
+        .withConfiguration(AutoConfigurations.of(RedisToolkitAutoConfiguration.class))
+        .withBean(DataRedisConnectionDetails.class, () -> details(redis.address()));
   }
 
   @Test

@@ -9,10 +9,32 @@ import org.springframework.boot.context.properties.source.InvalidConfigurationPr
 import org.springframework.core.env.Environment;
 
 /**
- * Refuses paths before which no filter can stand, in a servlet application without redis-servlet:
- * they would be unprotected, and nobody would know.
+ * Refuses paths before which no filter can stand, in an application that serves HTTP: they would be
+ * unprotected, and nobody would know.
  */
-final class NoHttpFilters implements BeanRegistrar {
+abstract sealed class NoHttpFilters implements BeanRegistrar {
+
+  private final String why;
+
+  private NoHttpFilters(String why) {
+    this.why = why;
+  }
+
+  /** In a servlet application without redis-servlet. */
+  static final class WithoutModule extends NoHttpFilters {
+
+    WithoutModule() {
+      super("it needs redis-servlet on the class path");
+    }
+  }
+
+  /** In a reactive application, which has no servlets and so no filters of theirs. */
+  static final class Reactive extends NoHttpFilters {
+
+    Reactive() {
+      super("it needs a servlet application, and this is a reactive one");
+    }
+  }
 
   @Override
   public void register(BeanRegistry registry, Environment environment) {
@@ -24,8 +46,7 @@ final class NoHttpFilters implements BeanRegistrar {
     }
   }
 
-  private static void refuse(String property, Map<String, Object> settings) {
-    throw new InvalidConfigurationPropertyValueException(
-        property, settings, "it needs redis-servlet on the class path");
+  private void refuse(String property, Map<String, Object> settings) {
+    throw new InvalidConfigurationPropertyValueException(property, settings, why);
   }
 }

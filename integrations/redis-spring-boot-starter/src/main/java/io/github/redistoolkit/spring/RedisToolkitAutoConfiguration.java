@@ -70,7 +70,8 @@ import redis.clients.jedis.util.Pool;
  *     and the application has a {@link MeterRegistry}</td></tr>
  * </table>
  *
- * <p>What is malformed fails the start with the name of its property.
+ * <p>What is malformed fails the start with the name of its property, and so do paths before which
+ * no filter can stand: in a servlet application without redis-servlet, and in a reactive one.
  */
 @AutoConfiguration(
     afterName = {
@@ -191,8 +192,14 @@ public final class RedisToolkitAutoConfiguration {
   @Configuration(proxyBeanMethods = false)
   @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.SERVLET)
   @ConditionalOnMissingClass("io.github.redistoolkit.servlet.RateLimitFilter")
-  @Import(NoHttpFilters.class)
+  @Import(NoHttpFilters.WithoutModule.class)
   static class HttpWithoutFilters {}
+
+  /** Where it serves HTTP without servlets. */
+  @Configuration(proxyBeanMethods = false)
+  @ConditionalOnWebApplication(type = ConditionalOnWebApplication.Type.REACTIVE)
+  @Import(NoHttpFilters.Reactive.class)
+  static class ReactiveHttp {}
 
   /** Where the application tells how it is. */
   @Configuration(proxyBeanMethods = false)

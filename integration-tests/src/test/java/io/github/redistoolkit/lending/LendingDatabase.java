@@ -29,7 +29,10 @@ final class LendingDatabase implements AutoCloseable {
               + " NULL)");
       statement.execute(
           "CREATE TABLE loans (id VARCHAR PRIMARY KEY, user_id VARCHAR NOT NULL REFERENCES users,"
-              + " amount BIGINT NOT NULL, paid_token BIGINT)");
+              + " amount BIGINT NOT NULL)");
+      statement.execute(
+          "CREATE TABLE payments (token BIGINT NOT NULL, loan_id VARCHAR NOT NULL REFERENCES loans,"
+              + " before_cents BIGINT NOT NULL, after_cents BIGINT NOT NULL)");
       statement.execute(
           "CREATE TABLE fund (balance BIGINT NOT NULL, fencing_token BIGINT NOT NULL)");
       statement.execute("INSERT INTO fund VALUES (" + fundCents + ", 0)");
@@ -62,27 +65,41 @@ final class LendingDatabase implements AutoCloseable {
   }
 
   void insertLoan(Loan loan) {
-    update(
-        "INSERT INTO loans VALUES (?, ?, ?, NULL)", loan.id(), loan.userId(), loan.amountCents());
+    update("INSERT INTO loans VALUES (?, ?, ?)", loan.id(), loan.userId(), loan.amountCents());
   }
 
   List<Loan> loans() {
-    return query(
-        "SELECT id, user_id, amount FROM loans",
-        row -> new Loan(row.getString(1), row.getString(2), row.getLong(3)));
+    return query("SELECT id, user_id, amount FROM loans", LendingDatabase::loan);
   }
 
-  /** The fencing tokens under which loans were paid. */
-  List<Long> paidTokens() {
+  Optional<Loan> findLoan(String id) {
+    return query("SELECT id, user_id, amount FROM loans WHERE id = ?", LendingDatabase::loan, id)
+        .stream()
+        .findFirst();
+  }
+
+  private static Loan loan(ResultSet row) throws SQLException {
+    return new Loan(row.getString(1), row.getString(2), row.getLong(3));
+  }
+
+  /**
+   * One payment, as it was written down beside the fund.
+   *
+   * @param token the fencing token under which it was made
+   * @param beforeCents what was in the fund before, as whoever paid had read it
+   * @param afterCents what was left
+   */
+  record Payment(long token, String loanId, long beforeCents, long afterCents) {}
+
+  /** All payments, in the order of their tokens. */
+  List<Payment> payments() {
     return query(
-        "SELECT paid_token FROM loans WHERE paid_token IS NOT NULL", row -> row.getLong(1));
+        "SELECT token, loan_id, before_cents, after_cents FROM payments ORDER BY token",
+        row -> new Payment(row.getLong(1), row.getString(2), row.getLong(3), row.getLong(4)));
   }
 
   boolean isPaid(String loanId) {
-    return !query(
-            "SELECT id FROM loans WHERE id = ? AND paid_token IS NOT NULL",
-            row -> row.getString(1),
-            loanId)
+    return !query("SELECT loan_id FROM payments WHERE loan_id = ?", row -> row.getString(1), loanId)
         .isEmpty();
   }
 
@@ -91,26 +108,33 @@ final class LendingDatabase implements AutoCloseable {
   }
 
   /**
-   * Pays a loan out of the fund, whose balance the caller has read and computed anew, unless a
-   * later token has written.
+   * Pays a loan out of the fund, whose balance the caller has read, unless a later token has
+   * written.
    *
    * @throws StaleTokenException if so; nothing is written
    */
-  void pay(Loan loan, long newFundCents, long token) {
+  void pay(Loan loan, long fundCents, long token) {
+    long left = fundCents - loan.amountCents();
     try (Connection connection = connections.getConnection()) {
       connection.setAutoCommit(false);
       int changed =
           update(
               connection,
               "UPDATE fund SET balance = ?, fencing_token = ? WHERE fencing_token < ?",
-              newFundCents,
+              left,
               token,
               token);
       if (changed == 0) {
         connection.rollback();
         throw new StaleTokenException(token);
       }
-      update(connection, "UPDATE loans SET paid_token = ? WHERE id = ?", token, loan.id());
+      update(
+          connection,
+          "INSERT INTO payments VALUES (?, ?, ?, ?)",
+          token,
+          loan.id(),
+          fundCents,
+          left);
       connection.commit();
     } catch (SQLException e) {
       throw new IllegalStateException("cannot pay", e);

@@ -21,16 +21,14 @@ class LendingIT {
   }
 
   @Test
-  void everyFigureOfManyConcurrentCallersAddsUp() throws InterruptedException {
-    String names = redis.unique("");
-    try (LendingRun run = new LendingRun(database -> open(database, names), names)) {
+  void everyFigureOfManyConcurrentClientsAddsUp() throws InterruptedException {
+    try (LendingRun run = new LendingRun(this::open, redis.unique(""))) {
       Report report = run.run();
       assertThat(report.toString(), report.addsUp(), is(true));
     }
   }
 
-  private Branch open(LendingDatabase database, String names) {
-    return redis.over(
-        pool -> Branch.open(pool, database, names), client -> Branch.open(client, database, names));
+  private Branch open(HeadOffice office) {
+    return redis.over(pool -> Branch.open(pool, office), client -> Branch.open(client, office));
   }
 }

@@ -1,77 +1,58 @@
 package io.github.redistoolkit.lending;
 
-import io.github.redistoolkit.idempotency.IdempotencyService;
 import io.github.redistoolkit.lock.Lease;
 import io.github.redistoolkit.lock.RedisLock;
 import io.github.redistoolkit.pubsub.RedisPubSub;
-import io.github.redistoolkit.ratelimit.Decision;
-import io.github.redistoolkit.ratelimit.RateLimiter;
 import java.time.Duration;
+import java.util.NoSuchElementException;
 import java.util.UUID;
 
-/** Grants loans, once for each request, and pays them out of one fund, one at a time. */
+/**
+ * Grants loans, and pays them out of one fund, one at a time. That a request which comes twice is
+ * granted once is what stands before this.
+ */
 final class LoanService {
 
   private static final Duration LOCK_WAIT = Duration.ofSeconds(60);
 
   private final LendingDatabase database;
-  private final UserService users;
-  private final IdempotencyService requests;
-  private final RateLimiter perUser;
   private final RedisLock fund;
+  private final Figures figures;
   private final RedisPubSub events;
   private final String names;
 
   LoanService(
-      LendingDatabase database,
-      UserService users,
-      IdempotencyService requests,
-      RateLimiter perUser,
-      RedisLock fund,
-      RedisPubSub events,
-      String names) {
+      LendingDatabase database, RedisLock fund, Figures figures, RedisPubSub events, String names) {
     this.database = database;
-    this.users = users;
-    this.requests = requests;
-    this.perUser = perUser;
     this.fund = fund;
+    this.figures = figures;
     this.events = events;
     this.names = names;
   }
 
-  /**
-   * Grants a loan. The same request again gets the same loan.
-   *
-   * @throws TooManyRequestsException if the user asks too often
-   */
-  Loan apply(String requestId, String userId, long amountCents) {
-    Decision decision = perUser.tryAcquire(names + userId);
-    if (!decision.allowed()) {
-      throw new TooManyRequestsException(decision.retryAfter().orElseThrow());
-    }
-    User user = users.get(userId);
-    return requests.execute(
-        names + "apply:" + userId + ":" + requestId, Loan.class, own -> grant(user, amountCents));
-  }
-
-  /** Pays a loan; false if it is paid already. */
-  boolean pay(Loan loan) throws InterruptedException {
-    try (Lease lease = fund.acquire(LOCK_WAIT)) {
-      if (database.isPaid(loan.id())) {
-        return false;
-      }
-      long balance = database.fundCents();
-      database.pay(loan, balance - loan.amountCents(), lease.token());
-    }
-    publish(LoanEvent.Kind.PAID, loan);
-    return true;
-  }
-
-  private Loan grant(User user, long amountCents) {
+  /** Grants a loan. */
+  Loan grant(User user, long amountCents) {
     Loan loan = new Loan(UUID.randomUUID().toString(), user.id(), amountCents);
     database.insertLoan(loan);
     publish(LoanEvent.Kind.GRANTED, loan);
     return loan;
+  }
+
+  /**
+   * Pays a loan; false if it is paid already.
+   *
+   * @throws NoSuchElementException if there is no such loan
+   */
+  boolean pay(String loanId) throws InterruptedException {
+    Loan loan = database.findLoan(loanId).orElseThrow();
+    try (Lease lease = fund.acquire(LOCK_WAIT)) {
+      if (database.isPaid(loanId)) {
+        return false;
+      }
+      database.pay(loan, database.fundCents(), lease.token());
+    }
+    publish(LoanEvent.Kind.PAID, loan);
+    return true;
   }
 
   private void publish(LoanEvent.Kind kind, Loan loan) {
@@ -79,5 +60,6 @@ final class LoanService {
     if (subscribers == 0) {
       throw new IllegalStateException("no one heard of " + loan.id());
     }
+    figures.published();
   }
 }

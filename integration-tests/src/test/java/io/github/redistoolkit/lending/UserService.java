@@ -14,10 +14,7 @@ final class UserService {
     this.database = database;
     this.users =
         new CacheAside<>(
-            cache,
-            Duration.ofMinutes(10),
-            id -> id,
-            id -> database.findUser(id).orElseThrow(() -> new IllegalArgumentException(id)));
+            cache, Duration.ofMinutes(10), id -> id, id -> database.findUser(id).orElseThrow());
   }
 
   void create(User user) {

@@ -37,6 +37,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import org.apache.commons.pool2.BasePooledObjectFactory;
+import org.apache.commons.pool2.PooledObject;
+import org.apache.commons.pool2.impl.DefaultPooledObject;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -57,6 +60,7 @@ import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
@@ -230,6 +234,74 @@ class StarterIT {
               assertThat(redis.admin().exists("rl:api:{" + id + "}"), is(true));
             });
     assertThat(made.get(0).isClosed(), is(true));
+  }
+
+  @Test
+  void aPoolOfSomethingElseIsNoPoolOfTheApplicationsForRedis() {
+    bare.withBean(DataRedisConnectionDetails.class, () -> details(redis.address()))
+        .withUserConfiguration(PoolOfWords.class)
+        .run(
+            context -> {
+              assertThat(context.getBeansOfType(Pool.class).size(), is(2));
+              assertThat(
+                  context
+                      .getBean(RedisLocks.class)
+                      .lock(id, Duration.ofSeconds(5))
+                      .tryAcquire()
+                      .orElseThrow()
+                      .release(),
+                  is(true));
+            });
+  }
+
+  /** An application that pools something, and not what leads to Redis. */
+  @Configuration(proxyBeanMethods = false)
+  static class PoolOfWords {
+
+    @Bean
+    Pool<String> words() {
+      return new Pool<>(
+          new BasePooledObjectFactory<String>() {
+            @Override
+            public String create() {
+              return "word";
+            }
+
+            @Override
+            public PooledObject<String> wrap(String word) {
+              return new DefaultPooledObject<>(word);
+            }
+          });
+    }
+  }
+
+  @Test
+  void aPoolOfTheApplicationsThatSaysWhatIsInItIsTheOnlyOne() {
+    bare.withBean(DataRedisConnectionDetails.class, () -> details(redis.address()))
+        .withBean(HostAndPort.class, redis::address)
+        .withUserConfiguration(PoolOfConnections.class)
+        .run(context -> assertThat(context.getBeansOfType(Pool.class).keySet(), is(Set.of("own"))));
+  }
+
+  /** An application that has its own way to Redis. */
+  @Configuration(proxyBeanMethods = false)
+  static class PoolOfConnections {
+
+    @Bean
+    Pool<Jedis> own(HostAndPort server) {
+      return new Pool<>(
+          new BasePooledObjectFactory<Jedis>() {
+            @Override
+            public Jedis create() {
+              return new Jedis(server);
+            }
+
+            @Override
+            public PooledObject<Jedis> wrap(Jedis jedis) {
+              return new DefaultPooledObject<>(jedis);
+            }
+          });
+    }
   }
 
   @Test

@@ -161,7 +161,8 @@ public final class RedisToolkitAutoConfiguration {
   /** For an application that has no Jedis of its own. */
   @Configuration(proxyBeanMethods = false)
   @ConditionalOnClass(DataRedisConnectionDetails.class)
-  @ConditionalOnMissingBean({UnifiedJedis.class, Pool.class})
+  @ConditionalOnMissingBean(UnifiedJedis.class)
+  @Conditional(OnMissingPool.class)
   @ConditionalOnBean(DataRedisConnectionDetails.class)
   @EnableConfigurationProperties(DataRedisProperties.class)
   static class FromConnectionDetails {

@@ -14,6 +14,7 @@ import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.CoreAccess;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.LuaScript;
 import io.github.redistoolkit.core.Renewable;
@@ -314,7 +315,7 @@ class CacheScriptsIT extends CacheFaultSuite {
   void aRenewalOfAHoldThatArrivesAfterItsEndDoesNotBringItBack() {
     RedisStore<Integer> store =
         new RedisStore<>(
-            redis.access(),
+            CoreAccess.of(redis),
             new Codec<>(Json.standard(), TypeToken.get(Integer.class)),
             new Names("", Names.Writing.VERBATIM, 1024),
             RedisStore.Reading.VALUE_ALONE,
@@ -332,7 +333,7 @@ class CacheScriptsIT extends CacheFaultSuite {
 
   private Object renewed(RedisStore<Integer> store) {
     Renewable.Request request = store.holdRenewal(key, "mine", 30_000, 60_000);
-    return request.script().run(redis.access(), request.keys(), request.args());
+    return request.script().run(CoreAccess.of(redis), request.keys(), request.args());
   }
 
   /** What a JVM knows to be dead it does not wait for; others wait until it says so. */

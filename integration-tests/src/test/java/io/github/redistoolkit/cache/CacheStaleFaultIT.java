@@ -6,6 +6,7 @@ import static org.hamcrest.Matchers.sameInstance;
 import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.core.CoreAccess;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -57,7 +58,7 @@ class CacheStaleFaultIT extends CacheFaultSuite {
   }
 
   private Parts parts() {
-    return new Parts(behind.access(), prefix, LEASE, MINUTE, HOUR);
+    return new Parts(CoreAccess.of(behind), prefix, LEASE, MINUTE, HOUR);
   }
 
   /** Fails, and Redis is not to be had when that is to be told there. */

@@ -17,6 +17,7 @@ import com.google.gson.JsonParser;
 import com.google.gson.TypeAdapter;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonWriter;
+import io.github.redistoolkit.core.CoreAccess;
 import io.github.redistoolkit.core.FreshLog;
 import io.github.redistoolkit.pubsub.CapturedLog;
 import io.github.redistoolkit.testing.EachClient;
@@ -436,7 +437,7 @@ class CacheStaleIT {
   void whateverWasFoundALoadThatFailedMeanwhileIsHeeded() {
     expired("k");
     assertThat(cache.getOrLoad("k", MINUTE, failing), is(1));
-    Parts late = new Parts(redis.access(), prefix, LEASE, MINUTE, HOUR);
+    Parts late = new Parts(CoreAccess.of(redis), prefix, LEASE, MINUTE, HOUR);
     for (Found<Integer> found :
         List.<Found<Integer>>of(
             new Found.Absent<>(),

@@ -5,6 +5,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.nullValue;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.core.CoreAccess;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
@@ -38,7 +39,7 @@ class CoolDownIT {
   private final JedisException noAnswer = new JedisConnectionException("on purpose");
 
   CoolDownIT(TestRedis test) {
-    this.redis = test.access();
+    this.redis = CoreAccess.of(test);
     this.parts = new Parts(redis, test.unique("cool:"), MINUTE, MINUTE, Duration.ZERO);
     this.coolDown = parts.coolDown;
     this.here = "0";

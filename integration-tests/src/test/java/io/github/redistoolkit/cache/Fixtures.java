@@ -1,6 +1,7 @@
 package io.github.redistoolkit.cache;
 
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.CoreAccess;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
 import java.util.Arrays;
@@ -24,7 +25,7 @@ final class Fixtures {
 
   /** Where keys are unique, they are the Redis keys. */
   static <V> CacheBuilder<V> builder(TestRedis redis, TypeToken<V> type) {
-    return new CacheBuilder<>(redis.access(), "", type);
+    return new CacheBuilder<>(CoreAccess.of(redis), "", type);
   }
 
   /** Where keys are unique, they are the Redis keys. */

@@ -1,6 +1,7 @@
 package io.github.redistoolkit.cache;
 
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.CoreAccess;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.Ticker;
@@ -26,9 +27,9 @@ class NearReads implements AutoCloseable {
     this.client = pool.client();
     this.prefix = prefix;
     Codec<Long> codec = new Codec<>(Json.standard(), TypeToken.get(Long.class));
-    RedisAccess redis = pool.access();
+    RedisAccess redis = CoreAccess.of(pool);
     Names names = new Names(prefix, Names.Writing.VERBATIM, 1024);
-    this.tracking = new Tracking(redis, listening.access(), Ticker.system());
+    this.tracking = new Tracking(redis, CoreAccess.of(listening), Ticker.system());
     this.near =
         new NearCache<>(
             NearValues.shared(),

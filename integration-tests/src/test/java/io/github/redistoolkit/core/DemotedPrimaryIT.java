@@ -26,7 +26,7 @@ class DemotedPrimaryIT {
   void aConnectionOnWhichAWriteIsRefusedByAReplicaIsNotUsedAgain() {
     try (TestRedis shared = TestRedis.of(ClientKind.POOL)) {
       PrivateRedis servers = shared.privateServers();
-      RedisAccess redis = servers.redis().access();
+      RedisAccess redis = CoreAccess.of(servers.redis());
       String key = shared.unique("key");
       redis.execute(redis.commands().set(key, "value"));
       Object id = connectionId(redis);

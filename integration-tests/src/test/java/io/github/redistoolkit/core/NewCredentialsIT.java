@@ -80,7 +80,7 @@ class NewCredentialsIT {
       var unusedFirst = pubsub.subscribe(id, String.class, message -> {});
       List<Borrowed<?>> borrowed = new ArrayList<>();
       try {
-        for (Pool<?> pool : client.access().pools()) {
+        for (Pool<?> pool : CoreAccess.of(client).pools()) {
           borrowed.add(Borrowed.all(pool));
         }
         tokens.next();
@@ -195,7 +195,7 @@ class NewCredentialsIT {
     await("nothing of our own goes by the former token")
         .until(
             () -> {
-              client.access().pools().forEach(Pool::clear);
+              CoreAccess.of(client).pools().forEach(Pool::clear);
               return tokens.connectionsByFormer();
             },
             is(empty()));

@@ -25,7 +25,7 @@ class OwnConnectionsIT {
   @Test
   void opensAConnectionThatTakesNoSlotOfThePool() throws Exception {
     try (TestRedis single = redis.withMaxTotal(1)) {
-      RedisAccess connections = single.access();
+      RedisAccess connections = CoreAccess.of(single);
       Opened first = connections.open(1000);
       Opened second = connections.open(1000);
       assertThat(first.connection().ping(), is(true));
@@ -41,7 +41,7 @@ class OwnConnectionsIT {
   void tellsThatThePoolOrClientIsClosed() {
     RedisAccess connections;
     try (TestRedis other = redis.withMaxTotal(1)) {
-      connections = other.access();
+      connections = CoreAccess.of(other);
       assertThat(connections.isClosed(), is(false));
     }
     assertThat(connections.isClosed(), is(true));
@@ -50,7 +50,7 @@ class OwnConnectionsIT {
   @Test
   void throwsWhereNobodyListens() {
     try (TestRedis nowhere = redis.at(new HostAndPort("127.0.0.1", 1))) {
-      assertThrows(JedisConnectionException.class, () -> nowhere.access().open(1000));
+      assertThrows(JedisConnectionException.class, () -> CoreAccess.of(nowhere).open(1000));
     }
   }
 }

@@ -32,7 +32,7 @@ class RedisAccessIT {
 
   RedisAccessIT(TestRedis redis) {
     this.redis = redis;
-    this.access = redis.access();
+    this.access = CoreAccess.of(redis);
   }
 
   @Test
@@ -77,7 +77,7 @@ class RedisAccessIT {
     String key = redis.unique("counter");
     try (FaultProxy proxy = redis.proxy()) {
       try (TestRedis through = redis.through(proxy)) {
-        RedisAccess faulty = through.access();
+        RedisAccess faulty = CoreAccess.of(through);
         faulty.execute(faulty.commands().set(key, "0"));
         proxy.loseReply("incr", 1, FaultProxy.Then.SILENCE);
         if (redis.topology() == Topology.CLUSTER) {
@@ -111,7 +111,7 @@ class RedisAccessIT {
   void noConnectionIsLeftBehindWhereItsTimeoutCannotBeSet() {
     try (FaultProxy proxy = redis.proxy()) {
       try (TestRedis through = redis.through(proxy)) {
-        RedisAccess connections = through.access();
+        RedisAccess connections = CoreAccess.of(through);
         connections.execute(connections.commands().get(redis.unique("key")));
         int before = proxy.connections();
         assertThrows(RuntimeException.class, () -> connections.open(-1));

@@ -186,7 +186,7 @@ class RenewalsIT {
     long lease = TimeUnit.HOURS.toMillis(1);
     try (FaultProxy proxy = redis.proxy();
         TestRedis faulty = redis.through(proxy)) {
-      Renewals renewals = Renewals.of(faulty.access(), time.alarms());
+      Renewals renewals = Renewals.of(CoreAccess.of(faulty), time.alarms());
       KeptLease kept = KeptLease.keep(renewals, redis.admin(), redis.unique("rare"), lease, time);
       int before = proxy.connections();
       time.pass(Duration.ofMinutes(20));
@@ -225,7 +225,7 @@ class RenewalsIT {
   }
 
   private List<KeptLease> keep(TestRedis through, String name, int count, long millis) {
-    Renewals renewals = Renewals.of(through.access());
+    Renewals renewals = Renewals.of(CoreAccess.of(through));
     return IntStream.range(0, count)
         .mapToObj(i -> KeptLease.keep(renewals, redis.admin(), name + i, millis))
         .toList();

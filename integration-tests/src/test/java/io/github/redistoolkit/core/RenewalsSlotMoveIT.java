@@ -51,7 +51,7 @@ class RenewalsSlotMoveIT {
   }
 
   private List<KeptLease> keep(String tag, long millis) {
-    Renewals renewals = Renewals.of(redis.access());
+    Renewals renewals = Renewals.of(CoreAccess.of(redis));
     return IntStream.range(0, 10)
         .mapToObj(i -> KeptLease.keep(renewals, redis.admin(), tag + i, millis))
         .toList();

@@ -42,7 +42,7 @@ class ReopenedClusterIT {
     try (FaultProxy proxy = redis.proxy();
         TestRedis closing = redis.through(proxy).impatient(Duration.ofSeconds(1))) {
       UnifiedJedis client = closing.client();
-      RedisAccess access = closing.access();
+      RedisAccess access = CoreAccess.of(closing);
       try (CacheService<String> cache =
               CacheService.builder(client, id, String.class).nearCache(10).build();
           RedisPubSub pubSub = new RedisPubSub(client)) {

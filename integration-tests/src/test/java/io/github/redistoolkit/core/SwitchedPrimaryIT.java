@@ -42,7 +42,7 @@ class SwitchedPrimaryIT {
   @Test
   void connectionsBorrowedAcrossTheSwitchAreNotUsedAgain() {
     servers.awaitWritable(key);
-    RedisAccess access = redis.access();
+    RedisAccess access = CoreAccess.of(redis);
     RedisAccess.Opened own = access.open(1000);
     List<AbstractPipeline> borrowed = Stream.generate(access::pipelined).limit(BORROWED).toList();
     servers.failOver(key);
@@ -63,7 +63,7 @@ class SwitchedPrimaryIT {
   @Test
   void norAreThoseThatOthersGiveBackToThePool() {
     servers.awaitWritable(key);
-    RedisAccess access = redis.access();
+    RedisAccess access = CoreAccess.of(redis);
     RedisAccess.Opened own = access.open(1000);
     List<AutoCloseable> borrowed =
         Stream.generate(() -> borrowAsOthersDo(redis)).limit(BORROWED).toList();
@@ -86,7 +86,7 @@ class SwitchedPrimaryIT {
     servers.awaitWritable(key);
     ExecutorService threads = Executors.newFixedThreadPool(BORROWED);
     try (TestRedis single = redis.withMaxTotal(1)) {
-      RedisAccess access = single.access();
+      RedisAccess access = CoreAccess.of(single);
       AbstractPipeline only = access.pipelined();
       List<Future<Boolean>> waiting =
           Stream.generate(

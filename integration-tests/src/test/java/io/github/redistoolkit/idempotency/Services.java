@@ -1,6 +1,7 @@
 package io.github.redistoolkit.idempotency;
 
 import io.github.redistoolkit.core.Alarms;
+import io.github.redistoolkit.core.CoreAccess;
 import io.github.redistoolkit.testing.TestRedis;
 
 /** What the suites test, built on the pool or the client that a suite's Redis is reached by. */
@@ -27,6 +28,6 @@ final class Services {
 
   /** What a service sends, each of it once. */
   static Records records(TestRedis redis) {
-    return new Records(redis.access(), Alarms.shared());
+    return new Records(CoreAccess.of(redis), Alarms.shared());
   }
 }

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.lock;
 
+import io.github.redistoolkit.core.CoreAccess;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
 import java.util.HashMap;
@@ -42,7 +43,8 @@ record PermitState(
 
   /** Single requests of a semaphore. */
   static Requests requests(TestRedis redis, String name, int permits) {
-    return new Requests(redis, new LockCommands(redis.access(), Kind.semaphore(permits), "", name));
+    return new Requests(
+        redis, new LockCommands(CoreAccess.of(redis), Kind.semaphore(permits), "", name));
   }
 
   /** A name whose server knows the scripts. */

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.lock;
 
+import io.github.redistoolkit.core.CoreAccess;
 import io.github.redistoolkit.testing.TestRedis;
 import java.time.Duration;
 import java.util.HashMap;
@@ -54,12 +55,12 @@ record ReadWriteState(
 
   /** Single requests of readers. */
   static Requests reading(TestRedis redis, String name) {
-    return new Requests(redis, new LockCommands(redis.access(), Kind.READ_LOCK, "", name));
+    return new Requests(redis, new LockCommands(CoreAccess.of(redis), Kind.READ_LOCK, "", name));
   }
 
   /** Single requests of writers. */
   static Requests writing(TestRedis redis, String name) {
-    return new Requests(redis, new LockCommands(redis.access(), Kind.WRITE_LOCK, "", name));
+    return new Requests(redis, new LockCommands(CoreAccess.of(redis), Kind.WRITE_LOCK, "", name));
   }
 
   /** A name whose server knows the scripts. */

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.lock;
 
+import io.github.redistoolkit.core.CoreAccess;
 import io.github.redistoolkit.core.Sends;
 import io.github.redistoolkit.lock.LockCommands.Claim;
 import io.github.redistoolkit.testing.TestRedis;
@@ -10,7 +11,7 @@ import java.util.Objects;
 record Requests(TestRedis redis, LockCommands commands) {
 
   Requests(TestRedis redis, String name) {
-    this(redis, new LockCommands(redis.access(), Kind.LOCK, "", name));
+    this(redis, new LockCommands(CoreAccess.of(redis), Kind.LOCK, "", name));
   }
 
   long acquire(String owner, long leaseMillis) {

@@ -1,5 +1,6 @@
 package io.github.redistoolkit.ratelimit;
 
+import io.github.redistoolkit.core.CoreAccess;
 import io.github.redistoolkit.core.LuaScript;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.testing.TestRedis;
@@ -34,7 +35,7 @@ final class NaiveLimiters {
 
   /** Atomic, but counts by the calendar: twice the limit passes around each boundary. */
   static Admission fixedWindow(TestRedis redis, int limit, Duration window) {
-    RedisAccess access = redis.access();
+    RedisAccess access = CoreAccess.of(redis);
     List<String> arguments = List.of(String.valueOf(limit), String.valueOf(window.toMillis()));
     return id ->
         Long.valueOf(1).equals(COUNT.run(access, List.of("naive:{" + id + "}:"), arguments));

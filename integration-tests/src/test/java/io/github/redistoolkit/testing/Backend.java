@@ -5,7 +5,6 @@ import java.net.URI;
 import java.util.List;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.util.JedisURIHelper;
-import redis.embedded.RedisExecProvider;
 
 /** Where the servers of this run come from; {@code -Dredis.backend} names it. */
 sealed interface Backend {
@@ -34,14 +33,42 @@ sealed interface Backend {
     };
   }
 
-  /** The one that this machine allows. */
+  /** The one that this machine and the class path allow. */
   static Backend automatic() {
     String image = image();
-    DockerProbe.Answer answer = DockerProbe.ask(image);
+    DockerAnswer answer = docker(image);
     return answer.usable()
         ? new Containers(image, "automatic, because " + answer.reason())
         : Embedded.unpack("automatic, because " + answer.reason());
   }
+
+  /** Asks for Docker if there is something to ask with. */
+  private static DockerAnswer docker(String image) {
+    return isOnClassPath("org.testcontainers.DockerClientFactory")
+        ? DockerProbe.ask(image)
+        : new DockerAnswer(
+            false,
+            "Testcontainers is not on the class path (org.testcontainers:testcontainers, version 2"
+                + " or later)");
+  }
+
+  /** Whether a class of an optional dependency is there. */
+  private static boolean isOnClassPath(String type) {
+    try {
+      Class.forName(type, false, Backend.class.getClassLoader());
+      return true;
+    } catch (ClassNotFoundException e) {
+      return false;
+    }
+  }
+
+  /**
+   * Whether containers can be had.
+   *
+   * @param usable whether they can
+   * @param reason why, or why not
+   */
+  record DockerAnswer(boolean usable, String reason) {}
 
   private static String image() {
     return property("redis.image", "redis:7-alpine");
@@ -56,13 +83,14 @@ sealed interface Backend {
   record Containers(String image, String reason) implements Backend {
 
     static Containers named(String image, String reason) {
-      DockerProbe.Answer answer = DockerProbe.ask(image);
+      DockerAnswer answer = docker(image);
       if (!answer.usable()) {
         throw new IllegalStateException(
             "redis.backend=container, but "
                 + answer.reason()
                 + ": install and start Docker, pull the image or name another with -Dredis.image,"
-                + " or use -Dredis.backend=embedded, which needs none of it");
+                + " and have Testcontainers on the class path; or use -Dredis.backend=embedded,"
+                + " which needs none of it");
       }
       return new Containers(image, reason);
     }
@@ -81,17 +109,32 @@ sealed interface Backend {
   /** The redis-server that org.signal:embedded-redis carries, run on this machine. */
   record Embedded(String executable, String reason) implements Backend {
 
+    private static final String WITHOUT_EMBEDDED =
+        "install and start Docker for -Dredis.backend=container, with"
+            + " org.testcontainers:testcontainers on the class path, or run a Redis and use"
+            + " -Dredis.backend=external -Dredis.url=redis://host:port";
+
     static Embedded unpack(String reason) {
+      if (!isOnClassPath("redis.embedded.RedisExecProvider")) {
+        throw new IllegalStateException(
+            "the embedded redis-server is not on the class path (org.signal:embedded-redis): add it"
+                + " to the dependencies of the tests, or "
+                + WITHOUT_EMBEDDED
+                + " ("
+                + reason
+                + ")");
+      }
       try {
-        return new Embedded(RedisExecProvider.defaultProvider().get().getPath(), reason);
+        return new Embedded(EmbeddedProgram.unpack(), reason);
       } catch (IOException | RuntimeException e) {
         throw new IllegalStateException(
             "there is no embedded redis-server for this system ("
                 + System.getProperty("os.name")
                 + ", "
                 + System.getProperty("os.arch")
-                + "): install and start Docker for -Dredis.backend=container, or run a Redis and"
-                + " use -Dredis.backend=external -Dredis.url=redis://host:port ("
+                + "): "
+                + WITHOUT_EMBEDDED
+                + " ("
                 + reason
                 + ")",
             e);

@@ -42,7 +42,13 @@ public final class Child {
     this.redis = redis;
   }
 
-  /** The child that this JVM is. */
+  /**
+   * The child that this JVM is.
+   *
+   * @param args those of the main method
+   * @return the child
+   * @throws UncheckedIOException if the parent has ended
+   */
   public static Child of(String... args) {
     BufferedReader in =
         new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -71,17 +77,30 @@ public final class Child {
     }
   }
 
-  /** Which of its siblings it is, from 0. */
+  /**
+   * Which of its siblings it is, from 0.
+   *
+   * @return the number
+   */
   public int number() {
     return number;
   }
 
-  /** The Redis that the parent's suite uses, reached by the same kind of client. */
+  /**
+   * The Redis that the parent's suite uses, reached by the same kind of client.
+   *
+   * @return a new client each time, to be closed by the caller
+   */
   public TestRedis redis() {
     return TestRedis.decode(redis);
   }
 
-  /** Says that this child is ready, and waits until all of its siblings are. */
+  /**
+   * Says that this child is ready, and waits until all of its siblings are.
+   *
+   * @throws IllegalStateException if the parent says anything else
+   * @throws InterruptedException if this thread is interrupted
+   */
   public void awaitStart() throws InterruptedException {
     send(READY);
     String line = receive();
@@ -90,18 +109,31 @@ public final class Child {
     }
   }
 
-  /** Sends the parent a line. */
+  /**
+   * Sends the parent a line.
+   *
+   * @param line without line ends
+   */
   public void send(String line) {
     toParent.println(line);
     toParent.flush();
   }
 
-  /** Sends the parent a history, which it adds to its own with {@link History#addLines}. */
+  /**
+   * Sends the parent a history, which it adds to its own with {@link History#addLines}.
+   *
+   * @param history all of it
+   */
   public void send(History history) {
     history.lines().forEach(this::send);
   }
 
-  /** The parent's next line; waits for it. */
+  /**
+   * The parent's next line; waits for it.
+   *
+   * @return the line
+   * @throws InterruptedException if this thread is interrupted
+   */
   public String receive() throws InterruptedException {
     return fromParent.take();
   }

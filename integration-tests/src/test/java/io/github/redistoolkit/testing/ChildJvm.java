@@ -104,12 +104,22 @@ public final class ChildJvm implements AutoCloseable {
     send("");
   }
 
-  /** Sends the child a line. */
+  /**
+   * Sends the child a line.
+   *
+   * @param line without line ends
+   */
   public void send(String line) {
     toChild.println(line);
   }
 
-  /** The child's next line; waits for it, at most a minute. */
+  /**
+   * The child's next line; waits for it, at most a minute.
+   *
+   * @return the line
+   * @throws AssertionError if none comes, or the child ends
+   * @throws InterruptedException if this thread is interrupted
+   */
   public String receive() throws InterruptedException {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     while (true) {
@@ -128,7 +138,13 @@ public final class ChildJvm implements AutoCloseable {
     }
   }
 
-  /** Every line that was not received before; waits until the child has ended well. */
+  /**
+   * Every line that was not received before; waits until the child has ended well.
+   *
+   * @return the lines, in their order
+   * @throws AssertionError if it does not end within a minute, or its exit code is not 0
+   * @throws InterruptedException if this thread is interrupted
+   */
   public List<String> finish() throws InterruptedException {
     if (!allRead.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
       throw new AssertionError("the child does not end within " + PATIENCE);
@@ -139,14 +155,22 @@ public final class ChildJvm implements AutoCloseable {
     return linesSoFar();
   }
 
-  /** The lines that came and were not received before; does not wait. */
+  /**
+   * The lines that came and were not received before; does not wait.
+   *
+   * @return the lines, in their order
+   */
   public List<String> linesSoFar() {
     List<String> rest = new ArrayList<>();
     lines.drainTo(rest);
     return rest;
   }
 
-  /** Ends it as {@code kill -9} does, and waits until it has ended. */
+  /**
+   * Ends it as {@code kill -9} does, and waits until it has ended.
+   *
+   * @throws InterruptedException if this thread is interrupted
+   */
   public void kill() throws InterruptedException {
     process.destroyForcibly().waitFor();
     allRead.await();
@@ -170,12 +194,20 @@ public final class ChildJvm implements AutoCloseable {
     paused = Pause.NONE;
   }
 
-  /** Whether it has not ended. */
+  /**
+   * Whether it has not ended.
+   *
+   * @return true while it is paused, too
+   */
   public boolean isAlive() {
     return process.isAlive();
   }
 
-  /** Its process id. */
+  /**
+   * Its process id.
+   *
+   * @return the operating system's
+   */
   public long pid() {
     return process.pid();
   }

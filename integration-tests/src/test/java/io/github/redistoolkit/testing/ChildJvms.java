@@ -29,10 +29,15 @@ public final class ChildJvms implements AutoCloseable {
    * @param count how many
    * @param main a class whose main method begins with {@link Child#of}
    * @param arguments what follows the first two arguments, which are {@link Child}'s
+   * @return the JVMs, which may not be ready yet
    * @throws IllegalStateException if something else is set for that client, such as its way through
    *     a proxy, which the children would not have
+   * @throws IllegalArgumentException if the count is below 1
    */
   public static ChildJvms start(TestRedis redis, int count, Class<?> main, String... arguments) {
+    if (count < 1) {
+      throw new IllegalArgumentException("count must be at least 1, but is " + count);
+    }
     ChildJvms jvms = new ChildJvms();
     try {
       for (int number = 0; number < count; number++) {
@@ -54,6 +59,7 @@ public final class ChildJvms implements AutoCloseable {
    * @param classes folders that come first on its class path
    * @param main a class whose main method begins with {@link Child#of}
    * @param arguments what follows the first two arguments
+   * @return the JVM, to be closed by the caller
    */
   public static ChildJvm startDifferent(
       TestRedis redis,
@@ -65,12 +71,23 @@ public final class ChildJvms implements AutoCloseable {
     return ChildJvm.start(0, redis, main, Arrays.asList(arguments), setting);
   }
 
-  /** One of them, from 0. */
+  /**
+   * One of them, from 0.
+   *
+   * @param number which one
+   * @return the one with this {@link Child#number}
+   * @throws IndexOutOfBoundsException if there are not so many
+   */
   public ChildJvm get(int number) {
     return children.get(number);
   }
 
-  /** Waits until each has called {@link Child#awaitStart}, and lets them all go on. */
+  /**
+   * Waits until each has called {@link Child#awaitStart}, and lets them all go on.
+   *
+   * @throws AssertionError if one says anything else, or nothing for a minute
+   * @throws InterruptedException if this thread is interrupted
+   */
   public void go() throws InterruptedException {
     for (ChildJvm child : children) {
       String line = child.receive();
@@ -81,7 +98,13 @@ public final class ChildJvms implements AutoCloseable {
     children.forEach(child -> child.send(Child.GO));
   }
 
-  /** Every line that was not received before; waits until all have ended well. */
+  /**
+   * Every line that was not received before; waits until all have ended well.
+   *
+   * @return the lines, those of the first JVM first
+   * @throws AssertionError if one does not end within a minute, or its exit code is not 0
+   * @throws InterruptedException if this thread is interrupted
+   */
   public List<String> finish() throws InterruptedException {
     List<String> lines = new ArrayList<>();
     for (ChildJvm child : children) {

@@ -1,6 +1,5 @@
 package io.github.redistoolkit.testing;
 
-import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
 import java.util.Collection;
 import java.util.HashSet;
@@ -117,8 +116,7 @@ record Client(
   }
 
   private static Client of(UnifiedJedis client) {
-    RedisAccess access = RedisAccess.of(client);
-    return new Client(null, client, access::pools);
+    return new Client(null, client, () -> ConnectionPools.of(client));
   }
 
   @SuppressWarnings("deprecation") // JedisPool is what most code holds

@@ -66,17 +66,29 @@ public enum ClientKind {
     }
   }
 
-  /** What it is made for. */
+  /**
+   * What it is made for.
+   *
+   * @return the one topology that it can reach
+   */
   public Topology topology() {
     return topology;
   }
 
-  /** What it speaks. */
+  /**
+   * What it speaks.
+   *
+   * @return the protocol of all its connections
+   */
   public RedisProtocol protocol() {
     return protocol;
   }
 
-  /** Whether what holds its connections is a pool, not a client. */
+  /**
+   * Whether what holds its connections is a pool, not a client.
+   *
+   * @return whether its user holds a {@code Pool<Jedis>}, not a {@code UnifiedJedis}
+   */
   public boolean isPool() {
     return type().endsWith("Pool");
   }
@@ -84,6 +96,9 @@ public enum ClientKind {
   /**
    * Whether suites run through it in a run of this size, with this Jedis. {@code -Dredis.client}
    * names the kinds instead of the size, {@code -Dredis.topology} leaves those of some topologies.
+   *
+   * @return whether this run goes through it
+   * @throws IllegalArgumentException if a property names what there is not
    */
   public boolean isInThisRun() {
     Set<ClientKind> kinds = Narrowing.to("redis.client", ClientKind.class);

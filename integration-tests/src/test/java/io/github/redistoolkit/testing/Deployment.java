@@ -31,7 +31,7 @@ record Deployment(
     Topology topology, List<HostAndPort> nodes, List<HostAndPort> sentinels, Ownership ownership) {
 
   /** What the sentinels call the primary. */
-  static final String PRIMARY_NAME = "toolkit";
+  static final String PRIMARY_NAME = "primary";
 
   /** Whose the servers are. */
   sealed interface Ownership {
@@ -99,7 +99,7 @@ record Deployment(
     if (ownership instanceof Ownership.Foreign foreign) {
       URI url = foreign.url();
       if (JedisURIHelper.isRedisSSLScheme(url)) {
-        config.sslOptions(SslOptions.defaults());
+        config.sslOptions(SslOptions.builder().build());
       }
       config
           .database(JedisURIHelper.getDBIndex(url))

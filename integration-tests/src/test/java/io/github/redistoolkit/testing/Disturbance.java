@@ -26,8 +26,18 @@ public final class Disturbance implements AutoCloseable {
             });
   }
 
-  /** Does something at once, and again each time this period has passed. */
+  /**
+   * Does something at once, and again each time this period has passed.
+   *
+   * @param period from the end of one to the begin of the next
+   * @param what called by a thread of its own; if it throws, that was the last time
+   * @return what ends it
+   * @throws IllegalArgumentException if the period is negative
+   */
   public static Disturbance every(Duration period, Runnable what) {
+    if (period.isNegative()) {
+      throw new IllegalArgumentException("period must not be negative, but is " + period);
+    }
     Disturbance disturbance = new Disturbance(what, period);
     Thread thread = new Thread(disturbance.repeating, "disturbance");
     thread.setDaemon(true);
@@ -35,7 +45,11 @@ public final class Disturbance implements AutoCloseable {
     return disturbance;
   }
 
-  /** How often it was done so far. */
+  /**
+   * How often it was done so far.
+   *
+   * @return how often it succeeded
+   */
   public int times() {
     return times.get();
   }

@@ -1,5 +1,8 @@
 package io.github.redistoolkit.testing;
 
+import static java.util.Objects.requireNonNull;
+
+import io.github.redistoolkit.testing.Backend.DockerAnswer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -30,19 +33,16 @@ final class DockerProbe {
 
   private DockerProbe() {}
 
-  /** Whether containers can be had, and why or why not. */
-  record Answer(boolean usable, String reason) {}
-
-  static Answer ask(String image) {
+  static DockerAnswer ask(String image) {
     AtomicReference<String> step = new AtomicReference<>("no Docker engine answers");
-    CompletableFuture<Answer> answer = new CompletableFuture<>();
+    CompletableFuture<DockerAnswer> answer = new CompletableFuture<>();
     Thread asking =
         new Thread(
             () -> {
               try {
                 answer.complete(tryAll(image, step));
               } catch (IOException | RuntimeException e) {
-                answer.complete(new Answer(false, step.get()));
+                answer.complete(new DockerAnswer(false, requireNonNull(step.get())));
               }
             },
             "docker-probe");
@@ -51,7 +51,8 @@ final class DockerProbe {
     try {
       return answer.get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
     } catch (TimeoutException e) {
-      return new Answer(false, step.get() + " within " + PATIENCE.toSeconds() + " s");
+      return new DockerAnswer(
+          false, requireNonNull(step.get()) + " within " + PATIENCE.toSeconds() + " s");
     } catch (ExecutionException e) {
       throw new IllegalStateException(e);
     } catch (InterruptedException e) {
@@ -60,7 +61,8 @@ final class DockerProbe {
     }
   }
 
-  private static Answer tryAll(String image, AtomicReference<String> step) throws IOException {
+  private static DockerAnswer tryAll(String image, AtomicReference<String> step)
+      throws IOException {
     URI engine = DockerClientFactory.instance().getTransportConfig().getDockerHost();
     step.set("the Docker engine has no image " + image + " and cannot pull it");
     // Other ways to an engine (TLS, named pipes) are left to Testcontainers alone.
@@ -69,14 +71,14 @@ final class DockerProbe {
       if (!has(engine, name)) {
         pull(engine, name);
         if (!has(engine, name)) {
-          return new Answer(false, step.get());
+          return new DockerAnswer(false, requireNonNull(step.get()));
         }
       }
     }
     step.set("Testcontainers cannot start (TESTCONTAINERS_RYUK_DISABLED=true may help)");
     // Not closed: it is the one client of all containers.
     String version = DockerClientFactory.instance().client().versionCmd().exec().getVersion();
-    return new Answer(true, "Docker " + version + " answers and has the image");
+    return new DockerAnswer(true, "Docker " + version + " answers and has the image");
   }
 
   private static boolean has(URI engine, String image) throws IOException {

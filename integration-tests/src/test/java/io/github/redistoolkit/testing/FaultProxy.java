@@ -57,7 +57,12 @@ public final class FaultProxy implements AutoCloseable {
     SILENCE
   }
 
-  /** A command on its way: its name in upper case, and what follows. */
+  /**
+   * A command on its way: its name in upper case, and what follows.
+   *
+   * @param name the command's name in upper case
+   * @param arguments what follows, decoded as UTF-8
+   */
   public record Request(String name, List<String> arguments) {}
 
   private final Map<HostAndPort, Listener> listeners = new LinkedHashMap<>();
@@ -77,24 +82,50 @@ public final class FaultProxy implements AutoCloseable {
     accept();
   }
 
-  /** A proxy before these servers, letting everything through. */
+  /**
+   * A proxy before these servers, letting everything through.
+   *
+   * @param targets where servers listen; at least one
+   * @return a proxy that has its ports already, one for each of them
+   * @throws IllegalArgumentException if there is no target
+   */
   public static FaultProxy before(HostAndPort... targets) {
+    if (targets.length == 0) {
+      throw new IllegalArgumentException("targets must name at least one server");
+    }
     return new FaultProxy(Arrays.asList(targets));
   }
 
-  /** Where clients connect to reach the first, or only, server. */
+  /**
+   * Where clients connect to reach the first, or only, server.
+   *
+   * @return its port, which stays the same while the proxy is open
+   */
   public HostAndPort address() {
     return listeners.values().iterator().next().address;
   }
 
-  /** Where clients connect to reach the given server; itself if it is not behind this proxy. */
+  /**
+   * Where clients connect to reach the given server; itself if it is not behind this proxy.
+   *
+   * @param target where a server listens
+   * @return the port before it
+   */
   public HostAndPort address(HostAndPort target) {
     Listener listener = listeners.get(target);
     return listener != null ? listener.address : target;
   }
 
-  /** Adds this to the time of each round trip, half of it each way. */
+  /**
+   * Adds this to the time of each round trip, half of it each way.
+   *
+   * @param roundTrip zero for none, which is the default
+   * @throws IllegalArgumentException if it is negative
+   */
   public void latency(Duration roundTrip) {
+    if (roundTrip.isNegative()) {
+      throw new IllegalArgumentException("roundTrip must not be negative, but is " + roundTrip);
+    }
     oneWayNanos = roundTrip.toNanos() / 2;
   }
 
@@ -118,6 +149,8 @@ public final class FaultProxy implements AutoCloseable {
    * Lets nothing pass in the given directions (both if none is given), while connections stay open
    * and can be made. As TCP does, it delivers late, with {@link #heal}, what was sent meanwhile,
    * even if the sender has closed its end; and after some megabytes the sender is stuck.
+   *
+   * @param directions both if none is given
    */
   public void blackHole(Direction... directions) {
     lock.lock();
@@ -147,7 +180,15 @@ public final class FaultProxy implements AutoCloseable {
     }
   }
 
-  /** Loses the reply to the n-th command of this name, counted from now; the first is 1. */
+  /**
+   * Loses the reply to the n-th command of this name, counted from now; the first is 1.
+   *
+   * @param command its name, in upper or lower case, without a subcommand
+   * @param nth which one, from 1
+   * @param then what becomes of the connection
+   * @return what tells whether it has happened
+   * @throws IllegalArgumentException if nth is below 1
+   */
   public Loss loseReply(String command, int nth, Then then) {
     String name = command.toUpperCase(Locale.ROOT);
     return loseReply(request -> request.name().equals(name), nth, then);
@@ -157,20 +198,38 @@ public final class FaultProxy implements AutoCloseable {
    * Loses the reply to the n-th request that matches, counted from now; the first is 1. The server
    * has executed it: requests that it refused, such as with {@code NOSCRIPT} or {@code MOVED}, do
    * not count and are answered.
+   *
+   * @param matches called for each reply that comes from a server, by the proxy's threads
+   * @param nth which one, from 1
+   * @param then what becomes of the connection
+   * @return what tells whether it has happened
+   * @throws IllegalArgumentException if nth is below 1
    */
   public Loss loseReply(Predicate<Request> matches, int nth, Then then) {
+    if (nth < 1) {
+      throw new IllegalArgumentException("nth must be at least 1, but is " + nth);
+    }
     Loss loss = new Loss(matches, nth, then);
     losses.add(loss);
     return loss;
   }
 
-  /** How many requests with this name came from clients so far. */
+  /**
+   * How many requests with this name came from clients so far.
+   *
+   * @param command its name, in upper or lower case
+   * @return how many since the proxy was made
+   */
   public long requests(String command) {
     LongAdder count = counts.get(command.toUpperCase(Locale.ROOT));
     return count == null ? 0 : count.sum();
   }
 
-  /** How many bytes servers have sent to clients so far. */
+  /**
+   * How many bytes servers have sent to clients so far.
+   *
+   * @return the bytes, pushed messages included
+   */
   public long repliedBytes() {
     return repliedBytes.sum();
   }
@@ -179,7 +238,11 @@ public final class FaultProxy implements AutoCloseable {
     repliedBytes.add(bytes);
   }
 
-  /** Connections that are open at this moment. */
+  /**
+   * Connections that are open at this moment.
+   *
+   * @return those from clients
+   */
   public int connections() {
     return connections.size();
   }
@@ -205,12 +268,21 @@ public final class FaultProxy implements AutoCloseable {
       this.then = then;
     }
 
-    /** Whether the server has executed the request and the reply is lost. */
+    /**
+     * Whether the server has executed the request and the reply is lost.
+     *
+     * @return whether it has happened
+     */
     public boolean happened() {
       return happened.getCount() == 0;
     }
 
-    /** Waits for {@link #happened}, and fails if it does not come within ten seconds. */
+    /**
+     * Waits for {@link #happened}, and fails if it does not come within ten seconds.
+     *
+     * @throws AssertionError if no reply is lost in time
+     * @throws InterruptedException if this thread is interrupted
+     */
     public void await() throws InterruptedException {
       if (!happened.await(10, TimeUnit.SECONDS)) {
         throw new AssertionError("no reply was lost within 10 s");

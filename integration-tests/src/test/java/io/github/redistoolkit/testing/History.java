@@ -42,7 +42,16 @@ public final class History {
   public record Event(
       String kind, String subject, String value, long sentNanos, long receivedNanos) {}
 
-  /** Adds an event; its texts hold neither tabs nor line ends. */
+  /**
+   * Adds an event; its texts hold neither tabs nor line ends.
+   *
+   * @param kind what, such as {@code granted}
+   * @param subject to what: a lock's name, a key, an id
+   * @param value with what; may be empty
+   * @param sentNanos a time of {@link System#nanoTime} when it had certainly not happened yet
+   * @param receivedNanos one when it certainly had
+   * @throws IllegalArgumentException if a text has a tab or a line end
+   */
   public void add(String kind, String subject, String value, long sentNanos, long receivedNanos) {
     if ((kind + subject + value).matches("(?s).*[\t\r\n].*")) {
       throw new IllegalArgumentException(
@@ -51,7 +60,12 @@ public final class History {
     events.add(new Event(kind, subject, value, sentNanos, receivedNanos));
   }
 
-  /** Everything of one kind, in the order of the times at which it certainly had happened. */
+  /**
+   * Everything of one kind, in the order of the times at which it certainly had happened.
+   *
+   * @param kind what they are called
+   * @return a copy; empty if there were none
+   */
   public List<Event> events(String kind) {
     return events.stream()
         .filter(event -> event.kind().equals(kind))
@@ -59,7 +73,11 @@ public final class History {
         .toList();
   }
 
-  /** All of it as lines, for the parent's history. */
+  /**
+   * All of it as lines, for the parent's history.
+   *
+   * @return one for each event, in the order in which they were added
+   */
   public List<String> lines() {
     return events.stream()
         .map(
@@ -75,7 +93,11 @@ public final class History {
         .toList();
   }
 
-  /** Adds the events among these lines of a child. */
+  /**
+   * Adds the events among these lines of a child.
+   *
+   * @param lines what a child has sent; other lines are left out
+   */
   public void addLines(Collection<String> lines) {
     for (String line : lines) {
       if (line.startsWith(PREFIX)) {
@@ -90,6 +112,7 @@ public final class History {
    * first time is when it certainly held already (the reply to its acquisition had come), its
    * second when it certainly held still (its release was not sent yet).
    *
+   * @param kind what they are called
    * @return what is wrong; empty if nothing is
    */
   public List<String> overlaps(String kind) {
@@ -117,6 +140,8 @@ public final class History {
    * Nobody beside one who is alone: no event of the one kind overlaps one of the other kind and of
    * the same subject. The times of an event are as for {@link #overlaps}.
    *
+   * @param alone the kind of those who are alone
+   * @param other the kind of those who may share with each other
    * @return what is wrong; empty if nothing is
    */
   public List<String> intrusions(String alone, String other) {
@@ -146,6 +171,8 @@ public final class History {
    * At most so many holders: at no instant more events of this kind and of one subject than these.
    * The times of an event are as for {@link #overlaps}.
    *
+   * @param kind what they are called
+   * @param most how many may hold at a time
    * @return what is wrong; empty if nothing is
    */
   public List<String> crowds(String kind, int most) {
@@ -173,6 +200,9 @@ public final class History {
   /**
    * At most so many events of this kind and of one subject in any window of this length.
    *
+   * @param kind what they are called
+   * @param most how many a window may hold
+   * @param window its length; an event at its very end is outside
    * @return what is wrong; empty if nothing is
    */
   public List<String> excesses(String kind, int most, Duration window) {
@@ -196,6 +226,10 @@ public final class History {
    * Nothing was refused for nothing: whenever something of the one kind happened, the window that
    * ended then may have held so many events of the other kind and of the same subject.
    *
+   * @param refusal the kind of the refusals
+   * @param grant the kind of what fills the window
+   * @param least how many grants justify a refusal
+   * @param window its length
    * @return what is wrong; empty if nothing is
    */
   public List<String> needless(String refusal, String grant, int least, Duration window) {
@@ -234,6 +268,8 @@ public final class History {
   /**
    * Exactly one event of this kind for each of these subjects, and none for others.
    *
+   * @param kind what they are called
+   * @param subjects to what it had to happen
    * @return what is wrong; empty if nothing is
    */
   public List<String> notOnce(String kind, Collection<String> subjects) {
@@ -253,6 +289,7 @@ public final class History {
   /**
    * One value for each subject, among the events of these kinds.
    *
+   * @param kinds what they are called
    * @return what is wrong; empty if nothing is
    */
   public List<String> differingValues(String... kinds) {

@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
-import org.awaitility.Awaitility;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.Protocol;
@@ -92,7 +91,7 @@ record Layout(List<RedisServer> servers, List<RedisServer> sentinels) {
     String name = Deployment.PRIMARY_NAME;
     return sentinel.sentinelSentinels(name).size() == 2
         && sentinel.sentinelReplicas(name).size() == 1
-        && sentinel.sentinelReplicas(name).get(0).get("master-link-status").equals("ok")
+        && "ok".equals(sentinel.sentinelReplicas(name).get(0).get("master-link-status"))
         && text(sentinel.sendCommand(SENTINEL, "CKQUORUM", name)).startsWith("OK 3 ");
   }
 
@@ -103,10 +102,8 @@ record Layout(List<RedisServer> servers, List<RedisServer> sentinels) {
     for (int i = 0; i < nodes.size(); i++) {
       prepare(nodes.get(i), i);
     }
-    Awaitility.await("the nodes at " + nodes + " know each other")
-        .pollDelay(Duration.ZERO)
-        .pollInterval(Duration.ofMillis(1))
-        .atMost(Duration.ofSeconds(60))
+    Await.that("the nodes at " + nodes + " know each other")
+        .every(Duration.ofMillis(1))
         .until(() -> meet(nodes));
     for (int i = PRIMARIES; i < nodes.size(); i++) {
       HostAndPort primary = nodes.get(i - PRIMARIES).address();
@@ -204,11 +201,7 @@ record Layout(List<RedisServer> servers, List<RedisServer> sentinels) {
             return false; // it refuses while it is not ready
           }
         };
-    Awaitility.await("the server at " + server + " " + what)
-        .pollDelay(Duration.ZERO)
-        .pollInterval(Duration.ofMillis(20))
-        .atMost(Duration.ofSeconds(60))
-        .until(asked);
+    Await.that("the server at " + server + " " + what).until(asked);
   }
 
   /** The command of this name; Jedis has no constant for each. */

@@ -33,9 +33,11 @@ class LeakGuardIT {
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
   private final TestRedis redis;
+  private final LeakGuard guard;
 
   LeakGuardIT(TestRedis redis) {
     this.redis = redis;
+    this.guard = LeakGuard.of(redis).threads("redis-test-.*").patience(PATIENCE);
   }
 
   @Test
@@ -50,13 +52,32 @@ class LeakGuardIT {
                 end.await();
                 return null;
               });
-      Awaitility.await().until(LeakGuard::workingThreads, hasItem("redis-test-pool"));
+      Awaitility.await().until(guard::workingThreads, hasItem("redis-test-pool"));
       end.countDown();
       work.get();
-      Awaitility.await().until(LeakGuard::workingThreads, not(hasItem("redis-test-pool")));
+      Awaitility.await().until(guard::workingThreads, not(hasItem("redis-test-pool")));
     } finally {
       pool.shutdown();
     }
+  }
+
+  @Test
+  void threadsOfOtherNamesAreNoneOfItsBusiness() throws Exception {
+    CountDownLatch end = new CountDownLatch(1);
+    FutureTask<Void> waiting =
+        new FutureTask<>(
+            () -> {
+              end.await();
+              return null;
+            });
+    new Thread(waiting, "redis-test-other").start();
+    try {
+      assertThat(guard.workingThreads(), hasItem("redis-test-other"));
+      LeakGuard.of(redis).check();
+    } finally {
+      end.countDown();
+    }
+    waiting.get();
   }
 
   @Test
@@ -66,11 +87,10 @@ class LeakGuardIT {
       jedis.clientSetname(name);
       AssertionError leak =
           assertThrows(
-              AssertionError.class,
-              () -> LeakGuard.checkAfterClose(redis.deployment(), name, SHORT_PATIENCE));
+              AssertionError.class, () -> guard.connections(name).patience(SHORT_PATIENCE).check());
       assertThat(leak.getMessage(), containsString("name=" + name));
     }
-    LeakGuard.checkAfterClose(redis.deployment(), name, PATIENCE);
+    guard.connections(name).check();
   }
 
   @Test
@@ -83,10 +103,10 @@ class LeakGuardIT {
     try {
       Future<?> later = timer.schedule(() -> {}, 1, TimeUnit.HOURS);
       AssertionError leak =
-          assertThrows(AssertionError.class, () -> LeakGuard.checkWhileOpen(redis, SHORT_PATIENCE));
+          assertThrows(AssertionError.class, () -> guard.patience(SHORT_PATIENCE).check());
       assertThat(leak.getMessage(), containsString("redis-test-timer"));
       later.cancel(false);
-      LeakGuard.checkWhileOpen(redis, PATIENCE);
+      guard.check();
     } finally {
       timer.shutdownNow();
     }
@@ -101,13 +121,13 @@ class LeakGuardIT {
       assertThat(jvms.get(0).isAlive(), is(true));
       Awaitility.await().until(disturbance::times, is(1));
       assertThat(
-          LeakGuard.workingThreads(),
+          guard.workingThreads(),
           hasItems(
               "fault-proxy-" + proxy.address(redis.nodes().get(0)),
               "disturbance",
               "child-0-reader"));
     }
-    LeakGuard.checkWhileOpen(redis, PATIENCE);
+    guard.check();
   }
 
   /** Does nothing until its parent ends it. */
@@ -130,10 +150,10 @@ class LeakGuardIT {
               end.await();
               return null;
             });
+    LeakGuard ofLeaking = LeakGuard.of(leaking).threads("redis-test-.*").patience(SHORT_PATIENCE);
     new Thread(waiting, "redis-test-left").start();
     try {
-      AssertionError leak =
-          assertThrows(AssertionError.class, () -> leaking.afterClass(SHORT_PATIENCE));
+      AssertionError leak = assertThrows(AssertionError.class, () -> leaking.afterClass(ofLeaking));
       assertThat(leak.getMessage(), containsString("redis-test-left"));
     } finally {
       end.countDown();

@@ -15,7 +15,12 @@ public enum Matrix {
   /** Every kind of client and protocol, long soaks and large counts. */
   FULL;
 
-  /** The size of this run. */
+  /**
+   * The size of this run.
+   *
+   * @return {@link #DEFAULT} unless {@code redis.matrix} names another
+   * @throws IllegalArgumentException if it names none
+   */
   public static Matrix ofThisRun() {
     String name = System.getProperty("redis.matrix", "");
     return switch (name) {
@@ -28,7 +33,13 @@ public enum Matrix {
     };
   }
 
-  /** The second in a full run, otherwise the first. */
+  /**
+   * The second in a full run, otherwise the first.
+   *
+   * @param byDefault how many in a short run
+   * @param full how many in a full one
+   * @return one of the two
+   */
   public static int size(int byDefault, int full) {
     return ofThisRun() == FULL ? full : byDefault;
   }

@@ -6,7 +6,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import org.awaitility.Awaitility;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
@@ -56,45 +55,59 @@ public final class PrivateRedis {
     }
   }
 
-  /** These servers, reached by the suite's kind of client. */
+  /**
+   * These servers, reached by the suite's kind of client.
+   *
+   * @return closed with the servers
+   */
   public TestRedis redis() {
     return redis;
   }
 
-  /** Every server that holds data. */
+  /**
+   * Every server that holds data.
+   *
+   * @return primaries and replicas; the first began as a primary
+   */
   public List<RedisServer> servers() {
     return started.servers();
   }
 
-  /** Every sentinel. */
+  /**
+   * Every sentinel.
+   *
+   * @return three, or none unless the topology is {@link Topology#SENTINEL}
+   */
   public List<RedisServer> sentinels() {
     return started.sentinels();
   }
 
   /**
    * Waits until the suite's kind of client can write this key, as it can before any disturbance.
+   *
+   * @param key what is written, and stays
+   * @throws IllegalStateException if it cannot within a minute
    */
   public void awaitWritable(String key) {
     UnifiedJedis client = redis.client();
-    Awaitility.await("writing through " + redis)
-        .ignoreExceptionsInstanceOf(JedisException.class)
-        .pollDelay(Duration.ZERO)
-        .pollInterval(Duration.ofMillis(50))
-        .atMost(Duration.ofSeconds(60))
+    Await.that("writing through " + redis)
+        .ignoring(JedisException.class)
+        .every(Duration.ofMillis(50))
         .until(() -> client.set(key, "value").equals("OK"));
   }
 
   /**
    * Waits until a replica has all that was written to a key's primary up to now. In a Cluster the
    * primary lists it then, without which it can not take over.
+   *
+   * @param key one of the primary's keys; a key beside it, in the same slot, is written and expires
+   * @throws IllegalStateException if none has within a minute
    */
   public void awaitReplicated(String key) {
     String probe = key.contains("{") ? key + ":probe" : "{" + key + "}:probe";
-    Awaitility.await("a replica has what the primary of " + key + " has")
-        .pollDelay(Duration.ZERO)
-        .pollInterval(Duration.ofMillis(50))
-        .atMost(Duration.ofSeconds(60))
-        .ignoreExceptionsInstanceOf(JedisException.class)
+    Await.that("a replica has what the primary of " + key + " has")
+        .every(Duration.ofMillis(50))
+        .ignoring(JedisException.class)
         .until(
             () -> {
               HostAndPort primary = primaryOf(key).address();
@@ -107,7 +120,13 @@ public final class PrivateRedis {
             });
   }
 
-  /** The server where a key is written at this moment. */
+  /**
+   * The server where a key is written at this moment.
+   *
+   * @param key which decides on the primary in a Cluster
+   * @return its primary
+   * @throws JedisException if no server can tell
+   */
   public RedisServer primaryOf(String key) {
     return serverAt(deployment.primaryOf(key));
   }
@@ -123,7 +142,9 @@ public final class PrivateRedis {
    * Makes the replica of a key's primary the primary, as an administrator would, and waits until
    * everyone knows.
    *
+   * @param key which decides on the primary in a Cluster
    * @throws IllegalStateException if there is no replica
+   * @throws JedisException if no server answers
    */
   public void failOver(String key) {
     if (deployment.topology() == Topology.STANDALONE) {
@@ -145,11 +166,8 @@ public final class PrivateRedis {
    * votes once more, takes over in an epoch that is past, and is put back by the others.
    */
   private void replace(String key, HostAndPort before) {
-    Awaitility.await("a replica of the primary at " + before + " takes over")
-        .pollDelay(Duration.ZERO)
-        .pollInterval(Duration.ofMillis(20))
-        .atMost(Duration.ofSeconds(60))
-        .ignoreExceptionsInstanceOf(JedisException.class) // one is on its way
+    Await.that("a replica of the primary at " + before + " takes over")
+        .ignoring(JedisException.class) // one is on its way
         .until(
             () -> {
               if (deployment.topology() == Topology.SENTINEL) {
@@ -220,21 +238,21 @@ public final class PrivateRedis {
     }
   }
 
-  /** Waits until a key has another primary than this, which everyone alive knows. */
+  /**
+   * Waits until a key has another primary than this, which everyone alive knows.
+   *
+   * @param key which decides on the primary in a Cluster
+   * @param before where the former primary listens
+   * @throws IllegalStateException if it takes more than a minute
+   */
   public void awaitFailover(String key, HostAndPort before) {
     for (RedisServer server : knowing()) {
-      Awaitility.await("the server at " + server + " knows another primary than " + before)
-          .pollDelay(Duration.ZERO)
-          .pollInterval(Duration.ofMillis(20))
-          .atMost(Duration.ofSeconds(60))
+      Await.that("the server at " + server + " knows another primary than " + before)
           .until(() -> knowsAnotherPrimary(server, key, before));
     }
     // Asked for each time: on a busy machine the next failover may follow at once.
-    Awaitility.await("the primary of " + key + " says that it is one")
-        .pollDelay(Duration.ZERO)
-        .pollInterval(Duration.ofMillis(20))
-        .atMost(Duration.ofSeconds(60))
-        .ignoreExceptionsInstanceOf(JedisException.class)
+    Await.that("the primary of " + key + " says that it is one")
+        .ignoring(JedisException.class)
         .until(() -> isPrimary(primaryOf(key)));
   }
 
@@ -259,7 +277,13 @@ public final class PrivateRedis {
     }
   }
 
-  /** Begins to move the slot of a key to another primary; clients are redirected with ASK. */
+  /**
+   * Begins to move the slot of a key to another primary; clients are redirected with ASK.
+   *
+   * @param key any key of the slot
+   * @return the steps that are left
+   * @throws IllegalStateException if the topology is not {@link Topology#CLUSTER}
+   */
   public SlotMove beginMoveOfSlot(String key) {
     if (deployment.topology() != Topology.CLUSTER) {
       throw new IllegalStateException("only a cluster has slots");
@@ -273,7 +297,12 @@ public final class PrivateRedis {
     return SlotMove.begin(key, source, target, deployment);
   }
 
-  /** Moves the slot of a key, with all that is in it, to another primary. */
+  /**
+   * Moves the slot of a key, with all that is in it, to another primary.
+   *
+   * @param key any key of the slot
+   * @throws IllegalStateException if the topology is not {@link Topology#CLUSTER}
+   */
   public void moveSlot(String key) {
     SlotMove move = beginMoveOfSlot(key);
     move.moveKeys();
@@ -290,7 +319,13 @@ public final class PrivateRedis {
     configure("maxmemory", "0");
   }
 
-  /** Changes a setting of every server that holds data, until the test ends. */
+  /**
+   * Changes a setting of every server that holds data, until the test ends.
+   *
+   * @param setting a name that {@code CONFIG SET} takes
+   * @param value its new value
+   * @throws JedisException if a server refuses it or does not answer
+   */
   public void configure(String setting, String value) {
     for (RedisServer server : servers()) {
       try (Jedis jedis = new Jedis(server.address())) {
@@ -305,8 +340,15 @@ public final class PrivateRedis {
   /**
    * Restarts a single server, with its data, so that it answers {@code LOADING} for about so long;
    * returns as soon as it does.
+   *
+   * @param time about how long; positive
+   * @throws IllegalArgumentException if it is not positive
+   * @throws IllegalStateException if there are several servers
    */
   public void restartLoadingFor(Duration time) {
+    if (time.isZero() || time.isNegative()) {
+      throw new IllegalArgumentException("time must be positive, but is " + time);
+    }
     if (deployment.topology() != Topology.STANDALONE) {
       throw new IllegalStateException("only for a single server");
     }
@@ -327,6 +369,8 @@ public final class PrivateRedis {
 
   /**
    * Lets a server that was restarted to load go on without delay, and waits until it has loaded.
+   *
+   * @throws IllegalStateException if it has not within a minute
    */
   public void awaitLoaded() {
     RedisServer server = servers().get(0);

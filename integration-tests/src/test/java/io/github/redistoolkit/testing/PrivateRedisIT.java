@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.core.CoreAccess;
 import io.github.redistoolkit.core.LuaScript;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
@@ -114,7 +115,7 @@ class PrivateRedisIT {
           .pollInterval(Duration.ofMillis(1))
           .until(
               () -> {
-                Object value = script.run(redis.access(), List.of(counter), List.of());
+                Object value = script.run(CoreAccess.of(redis), List.of(counter), List.of());
                 return value != null && flushing.times() > 20 && redis.calls("eval") > 1;
               });
     }

@@ -3,7 +3,6 @@ package io.github.redistoolkit.testing;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.awaitility.Awaitility;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
@@ -84,12 +83,20 @@ public final class RedisServer {
     settings.add(setting);
   }
 
-  /** Where it listens. */
+  /**
+   * Where it listens.
+   *
+   * @return an address on loopback, which stays the same
+   */
   public HostAndPort address() {
     return address;
   }
 
-  /** Starts it, empty, and waits until it answers. */
+  /**
+   * Starts it, empty, and waits until it answers.
+   *
+   * @throws IllegalStateException if it ends at once, or does not answer within 20 s
+   */
   public void start() {
     if (wasStarted) {
       host.run("rm -f " + file("rdb"));
@@ -133,18 +140,30 @@ public final class RedisServer {
     }
   }
 
-  /** Whether its process has not ended. */
+  /**
+   * Whether its process has not ended.
+   *
+   * @return true while it is paused, too
+   */
   public boolean isRunning() {
     return running.isRunning();
   }
 
-  /** Ends it as an administrator would, and waits until it has ended. */
+  /**
+   * Ends it as an administrator would, and waits until it has ended.
+   *
+   * @throws IllegalStateException if it has ended, or does not within 20 s
+   */
   public void stop() {
     signal("TERM");
     awaitEnd();
   }
 
-  /** Ends it as a crash would, and waits until it has ended. */
+  /**
+   * Ends it as a crash would, and waits until it has ended.
+   *
+   * @throws IllegalStateException if it has ended, or does not within 20 s
+   */
   public void kill() {
     signal("KILL");
     awaitEnd();
@@ -152,12 +171,18 @@ public final class RedisServer {
 
   /**
    * Makes it hang: its connections stay open, and new ones are accepted, but nothing is answered.
+   *
+   * @throws IllegalStateException if it has ended
    */
   public void pause() {
     host.run("p=$(cat " + file("pid") + "); " + Stopping.SCRIPT);
   }
 
-  /** Ends what {@link #pause} began. */
+  /**
+   * Ends what {@link #pause} began.
+   *
+   * @throws IllegalStateException if it has ended
+   */
   public void resume() {
     signal("CONT");
   }
@@ -167,16 +192,14 @@ public final class RedisServer {
   }
 
   private void awaitEnd() {
-    Awaitility.await("the server at " + address + " ends")
-        .pollInterval(Duration.ofMillis(10))
+    Await.that("the server at " + address + " ends")
+        .every(Duration.ofMillis(10))
         .atMost(START)
         .until(() -> !running.isRunning());
   }
 
   private void awaitAnswer() {
-    Awaitility.await("the server at " + address + " answers")
-        .pollInterval(Duration.ofMillis(20))
-        .pollDelay(Duration.ZERO)
+    Await.that("the server at " + address + " answers")
         .atMost(START)
         .until(
             () -> {

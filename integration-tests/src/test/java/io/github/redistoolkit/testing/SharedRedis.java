@@ -1,5 +1,7 @@
 package io.github.redistoolkit.testing;
 
+import static java.util.Objects.requireNonNull;
+
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Arrays;
@@ -33,7 +35,7 @@ final class SharedRedis {
 
   /** The one of this topology that the bed has started. */
   static Deployment started(Topology topology) {
-    return STARTED.get(topology).get();
+    return requireNonNull(STARTED.get(topology)).get();
   }
 
   /** The one of this topology; the external server if the run names one. */

@@ -3,7 +3,6 @@ package io.github.redistoolkit.testing;
 import io.github.redistoolkit.testing.Deployment.SlotRange;
 import java.time.Duration;
 import java.util.List;
-import org.awaitility.Awaitility;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
@@ -37,7 +36,11 @@ public final class SlotMove {
     return move;
   }
 
-  /** Moves every key of the slot that exists now. */
+  /**
+   * Moves every key of the slot that exists now.
+   *
+   * @throws redis.clients.jedis.exceptions.JedisException if a server refuses or does not answer
+   */
   public void moveKeys() {
     try (Jedis from = new Jedis(source)) {
       List<String> keys = from.clusterGetKeysInSlot(slot, 100);
@@ -56,6 +59,8 @@ public final class SlotMove {
   /**
    * Gives the slot to the target, what is still in it at the source moved first, and waits until
    * every node knows: a replica that did not, and took over from the source, would claim the slot.
+   *
+   * @throws IllegalStateException if one does not know within a minute
    */
   public void finish() {
     moveKeys();
@@ -69,10 +74,8 @@ public final class SlotMove {
       }
     }
     for (HostAndPort node : deployment.nodes()) {
-      Awaitility.await("the node at " + node + " knows that slot " + slot + " has moved")
-          .pollDelay(Duration.ZERO)
-          .pollInterval(Duration.ofMillis(2))
-          .atMost(Duration.ofSeconds(60))
+      Await.that("the node at " + node + " knows that slot " + slot + " has moved")
+          .every(Duration.ofMillis(2))
           .until(() -> knows(node));
     }
   }
@@ -85,7 +88,11 @@ public final class SlotMove {
     }
   }
 
-  /** Where the slot goes. */
+  /**
+   * Where the slot goes.
+   *
+   * @return the primary that gets it
+   */
   public HostAndPort target() {
     return target;
   }

@@ -1,6 +1,7 @@
 package io.github.redistoolkit.testing;
 
-import io.github.redistoolkit.core.RedisAccess;
+import static java.util.Objects.requireNonNull;
+
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -129,7 +130,13 @@ public final class TestRedis implements AutoCloseable {
     }
   }
 
-  /** The Redis that this run names, reached by the given kind of client. */
+  /**
+   * The Redis that this run names, reached by the given kind of client.
+   *
+   * @param kind how it is reached
+   * @return to be closed by the caller
+   * @throws IllegalStateException if there is no server to be had
+   */
   public static TestRedis of(ClientKind kind) {
     return of(kind, SharedRedis.of(kind.topology()));
   }
@@ -169,14 +176,26 @@ public final class TestRedis implements AutoCloseable {
         Access.OF_CHILD.withMaxTotal(Integer.parseInt(parts[1])));
   }
 
-  /** The same servers through a client of the same kind with at most so many connections. */
+  /**
+   * The same servers through a client of the same kind with at most so many connections.
+   *
+   * @param connections how many, in a Cluster to each node; at least 1
+   * @return closed with this one at the latest
+   * @throws IllegalArgumentException if it is below 1
+   */
   public TestRedis withMaxTotal(int connections) {
+    if (connections < 1) {
+      throw new IllegalArgumentException("connections must be at least 1, but is " + connections);
+    }
     return variant(access.withMaxTotal(connections));
   }
 
   /**
    * The same kind of client, but if it sends a failed command again by itself, as that of a Cluster
    * does for ten seconds, then only for this time.
+   *
+   * @param time how long; has no effect on other kinds
+   * @return closed with this one at the latest
    */
   public TestRedis retryingFor(Duration time) {
     return variant(access.retryingFor(time));
@@ -184,8 +203,15 @@ public final class TestRedis implements AutoCloseable {
 
   /**
    * The same kind of client, but giving up waiting, for a reply or a connection, after this time.
+   *
+   * @param patience at least 1 ms
+   * @return closed with this one at the latest
+   * @throws IllegalArgumentException if it is below 1 ms
    */
   public TestRedis impatient(Duration patience) {
+    if (patience.toMillis() < 1) {
+      throw new IllegalArgumentException("patience must be at least 1 ms, but is " + patience);
+    }
     return variant(
         access
             .withMaxWait(patience)
@@ -195,6 +221,8 @@ public final class TestRedis implements AutoCloseable {
   /**
    * The same kind of client, but connecting to another address, such as that of a proxy.
    *
+   * @param other where it connects to
+   * @return closed with this one at the latest
    * @throws IllegalStateException if there are several servers; see {@link #through}
    */
   public TestRedis at(HostAndPort other) {
@@ -204,17 +232,31 @@ public final class TestRedis implements AutoCloseable {
     return variant(access.withRoute(direct -> other));
   }
 
-  /** The same kind of client, but with a proxy before each server; see {@link #proxy}. */
+  /**
+   * The same kind of client, but with a proxy before each server; see {@link #proxy}.
+   *
+   * @param proxy what stands before the servers
+   * @return closed with this one at the latest
+   */
   public TestRedis through(FaultProxy proxy) {
     return variant(access.withRoute(proxy::address));
   }
 
-  /** The same kind of client, but with something else set for its connections to the servers. */
+  /**
+   * The same kind of client, but with something else set for its connections to the servers.
+   *
+   * @param settings what changes them, called once
+   * @return closed with this one at the latest
+   */
   public TestRedis with(Consumer<DefaultJedisClientConfig.Builder> settings) {
     return variant(access.with(settings));
   }
 
-  /** A new proxy before every server that holds data, for {@link #through}. */
+  /**
+   * A new proxy before every server that holds data, for {@link #through}.
+   *
+   * @return to be closed by the caller
+   */
   public FaultProxy proxy() {
     return FaultProxy.before(deployment.nodes().toArray(HostAndPort[]::new));
   }
@@ -223,6 +265,8 @@ public final class TestRedis implements AutoCloseable {
    * The same servers as a user who may do everything but these commands; the name of a subcommand
    * is written as in {@code script|flush}. The user stays until the servers end.
    *
+   * @param commands their names
+   * @return closed with this one at the latest
    * @throws IllegalStateException if the servers are someone else's
    */
   public TestRedis withoutCommands(String... commands) {
@@ -235,6 +279,8 @@ public final class TestRedis implements AutoCloseable {
    * The same servers as a user who may do everything, but only with keys that match this pattern.
    * The user stays until the servers end.
    *
+   * @param glob as {@code KEYS} takes it
+   * @return closed with this one at the latest
    * @throws IllegalStateException if the servers are someone else's
    */
   public TestRedis withKeys(String glob) {
@@ -251,6 +297,8 @@ public final class TestRedis implements AutoCloseable {
    * The same servers as a user who may do what these rules grant, as {@code +get}, {@code ~key*} or
    * {@code &channel*}, and nothing else. The user stays until the servers end.
    *
+   * @param rules as {@code ACL SETUSER} takes them
+   * @return closed with this one at the latest
    * @throws IllegalStateException if the servers are someone else's
    */
   public TestRedis as(List<String> rules) {
@@ -268,6 +316,7 @@ public final class TestRedis implements AutoCloseable {
    * Forbids the user of {@link #withoutCommands} or {@link #withKeys} these commands too, from now
    * on; or all of them, as {@code @all}.
    *
+   * @param commands their names
    * @throws IllegalStateException if this is not such a user
    */
   public void forbid(String... commands) {
@@ -277,6 +326,7 @@ public final class TestRedis implements AutoCloseable {
   /**
    * Allows the user of {@link #as} something more, from now on, as {@code &channel}.
    *
+   * @param rules as {@code ACL SETUSER} takes them
    * @throws IllegalStateException if this is not such a user
    */
   public void allow(String... rules) {
@@ -308,6 +358,8 @@ public final class TestRedis implements AutoCloseable {
    * when first asked for, kept for the class, and empty before each test.
    *
    * @param settings further lines for the configuration of each server that holds data
+   * @return the same servers for the same settings, until they are replaced
+   * @throws IllegalStateException if they cannot be started
    */
   public PrivateRedis privateServers(String... settings) {
     return privates.computeIfAbsent(List.of(settings), this::startPrivate);
@@ -330,12 +382,19 @@ public final class TestRedis implements AutoCloseable {
    * These servers if the bed started them, otherwise {@link #privateServers}: for a suite that
    * changes settings, users or scripts, or empties databases, which a server that is someone else's
    * must be spared.
+   *
+   * @return this one or another
    */
   public TestRedis ours() {
     return deployment.isOurs() ? this : privateServers().redis();
   }
 
-  /** Empties the script cache of every primary, again and again. */
+  /**
+   * Empties the script cache of every primary, again and again.
+   *
+   * @param period from the end of one to the begin of the next
+   * @return what ends it
+   */
   public Disturbance flushScriptsEvery(Duration period) {
     return Disturbance.every(
         period,
@@ -382,28 +441,42 @@ public final class TestRedis implements AutoCloseable {
         .toList();
   }
 
-  /** Builds what is to be tested on the pool or the client, whichever this Redis is reached by. */
+  /**
+   * Builds what is to be tested on the pool or the client, whichever this Redis is reached by.
+   *
+   * @param ofPool called with the pool
+   * @param ofClient called with the client
+   * @param <T> what is built
+   * @return what the one that was called has returned
+   */
   public <T> T over(Function<Pool<Jedis>, T> ofPool, Function<UnifiedJedis, T> ofClient) {
     Pool<Jedis> pool = tested.pool();
     return pool != null ? ofPool.apply(pool) : ofClient.apply(tested.client());
   }
 
-  /** The pool or client by the commands that both have. */
+  /**
+   * The pool or client by the commands that both have.
+   *
+   * @return the client itself, or one that borrows from the pool for each command; not to be closed
+   */
   public UnifiedJedis client() {
     return over(PoolClient::new, given -> given);
   }
 
-  /** The way that the modules take through it. */
-  public RedisAccess access() {
-    return over(RedisAccess::of, RedisAccess::of);
-  }
-
-  /** A client for looking at the server, apart from what is tested. */
+  /**
+   * A client for looking at the server, apart from what is tested.
+   *
+   * @return not to be closed
+   */
   public UnifiedJedis admin() {
-    return admin.client();
+    return requireNonNull(admin.client());
   }
 
-  /** Where the server listens; through Sentinel the primary of this moment, in a Cluster one. */
+  /**
+   * Where the server listens; through Sentinel the primary of this moment, in a Cluster one.
+   *
+   * @return where this client connects to, so the proxy's address if it goes through one
+   */
   public HostAndPort address() {
     return access
         .route()
@@ -413,32 +486,58 @@ public final class TestRedis implements AutoCloseable {
                 : deployment.primaries().get(0));
   }
 
-  /** Every server that takes writes at this moment. */
+  /**
+   * Every server that takes writes at this moment.
+   *
+   * @return one, in a Cluster three
+   */
   public List<HostAndPort> primaries() {
     return deployment.primaries();
   }
 
-  /** Every server that holds data, replicas included. */
+  /**
+   * Every server that holds data, replicas included.
+   *
+   * @return the one that began as a primary first
+   */
   public List<HostAndPort> nodes() {
     return deployment.nodes();
   }
 
-  /** Those that watch the primary, if any do. */
+  /**
+   * Those that watch the primary, if any do.
+   *
+   * @return three, or none
+   */
   public List<HostAndPort> sentinels() {
     return deployment.sentinels();
   }
 
-  /** What the sentinels call the primary. */
+  /**
+   * What the sentinels call the primary.
+   *
+   * @return the name that a client of Sentinel asks for
+   */
   public String primaryName() {
     return Deployment.PRIMARY_NAME;
   }
 
-  /** The name that the connections of what is tested have. */
+  /**
+   * The name that the connections of what is tested have.
+   *
+   * @return as {@code CLIENT LIST} shows it
+   */
   public String clientName() {
     return clientName;
   }
 
-  /** A connection to one server, to be closed by the caller. */
+  /**
+   * A connection to one server, to be closed by the caller.
+   *
+   * @param server where it listens
+   * @return a connection that speaks RESP2 and has no name
+   * @throws redis.clients.jedis.exceptions.JedisConnectionException if nobody listens there
+   */
   public Jedis open(HostAndPort server) {
     return deployment.open(server);
   }
@@ -448,28 +547,48 @@ public final class TestRedis implements AutoCloseable {
     return deployment;
   }
 
-  /** How the servers are laid out. */
+  /**
+   * How the servers are laid out.
+   *
+   * @return that of the servers
+   */
   public Topology topology() {
     return deployment.topology();
   }
 
-  /** How it is reached. */
+  /**
+   * How it is reached.
+   *
+   * @return that of the client
+   */
   public ClientKind kind() {
     return kind;
   }
 
-  /** What all {@linkplain #unique unique names} begin with. */
+  /**
+   * What all {@linkplain #unique unique names} begin with.
+   *
+   * @return the same for all names of this JVM, and for no other's
+   */
   public String mark() {
     return MARK;
   }
 
-  /** A name that no other test uses, ending in the given text. */
+  /**
+   * A name that no other test uses, ending in the given text.
+   *
+   * @param text what tells it from others at a glance
+   * @return the name
+   */
   public String unique(String text) {
     return MARK + NAMES.incrementAndGet() + ":" + text;
   }
 
   /**
    * How many commands with this name the primaries have executed so far, as INFO commandstats says.
+   *
+   * @param command its name in lower case; a subcommand as in {@code client|list}
+   * @return the sum of all primaries
    */
   public long calls(String command) {
     long calls = 0;
@@ -487,7 +606,11 @@ public final class TestRedis implements AutoCloseable {
     return calls;
   }
 
-  /** Connections that are borrowed at this moment from the pools of what is tested. */
+  /**
+   * Connections that are borrowed at this moment from the pools of what is tested.
+   *
+   * @return the sum of all pools that the client has at this moment
+   */
   public int borrowed() {
     return tested.borrowed();
   }
@@ -538,16 +661,14 @@ public final class TestRedis implements AutoCloseable {
 
   /**
    * Closes everything, and fails if something was left behind that the suite should have closed.
-   *
-   * @param patience how long it may take to end
    */
-  void afterClass(Duration patience) {
+  void afterClass(LeakGuard guard) {
     try {
-      LeakGuard.checkWhileOpen(this, patience);
+      guard.check();
     } finally {
       close();
     }
-    LeakGuard.checkAfterClose(deployment, NAME_PREFIX, patience);
+    guard.checkOpen(NAME_PREFIX);
   }
 
   @Override

@@ -13,7 +13,7 @@ import io.github.redistoolkit.spring.ToolkitCaches;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** The modules as they are on the class path, by their names. */
+/** The modules that run in applications, as they are on the class path, by their names. */
 final class Modules {
 
   static final String CORE = "redis-core";

@@ -94,6 +94,21 @@ class LeakGuardIT {
   }
 
   @Test
+  void theConnectionsOfANamedClientAreFoundByThatName() {
+    String name = redis.unique("orders");
+    try (TestRedis named = redis.named(name)) {
+      assertThat(named.clientName(), is(name));
+      named.client().set(redis.unique("key"), "value");
+      AssertionError leak =
+          assertThrows(
+              AssertionError.class, () -> guard.connections(name).patience(SHORT_PATIENCE).check());
+      assertThat(leak.getMessage(), containsString("name=" + name));
+    }
+    guard.connections(name).check();
+    assertThrows(IllegalArgumentException.class, () -> redis.named("two words"));
+  }
+
+  @Test
   void aTimerThatHasSomethingToDoLaterIsFoundAndOneThatHasNotMayEnd() {
     ScheduledThreadPoolExecutor timer =
         new ScheduledThreadPoolExecutor(1, task -> new Thread(task, "redis-test-timer"));

@@ -3,6 +3,8 @@ package io.github.redistoolkit.testing;
 import java.io.IOException;
 import java.net.URI;
 import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.util.JedisURIHelper;
 
@@ -25,7 +27,7 @@ sealed interface Backend {
     return switch (name) {
       case "auto" -> automatic();
       case "container" -> Containers.named(image(), named);
-      case "embedded" -> Embedded.unpack(named);
+      case "embedded" -> Embedded.chosen(named);
       case "external" -> External.at(property("redis.url", ""), named);
       default ->
           throw new IllegalArgumentException(
@@ -39,7 +41,7 @@ sealed interface Backend {
     DockerAnswer answer = docker(image);
     return answer.usable()
         ? new Containers(image, "automatic, because " + answer.reason())
-        : Embedded.unpack("automatic, because " + answer.reason());
+        : Embedded.chosen("automatic, because " + answer.reason());
   }
 
   /** Asks for Docker if there is something to ask with. */
@@ -106,26 +108,79 @@ sealed interface Backend {
     }
   }
 
-  /** The redis-server that org.signal:embedded-redis carries, run on this machine. */
-  record Embedded(String executable, String reason) implements Backend {
+  /**
+   * A redis-server run on this machine: the one that org.signal:embedded-redis carries, or, with
+   * {@code -Dredis.server=path}, a newer one on the PATH.
+   */
+  record Embedded(String executable, String description, String reason) implements Backend {
 
     private static final String WITHOUT_EMBEDDED =
         "install and start Docker for -Dredis.backend=container, with"
-            + " org.testcontainers:testcontainers on the class path, or run a Redis and use"
+            + " org.testcontainers:testcontainers on the class path; or put a redis-server on the"
+            + " PATH and use -Dredis.backend=embedded -Dredis.server=path; or run a Redis and use"
             + " -Dredis.backend=external -Dredis.url=redis://host:port";
 
-    static Embedded unpack(String reason) {
-      if (!isOnClassPath("redis.embedded.RedisExecProvider")) {
+    static Embedded chosen(String reason) {
+      return chosen(property("redis.server", "embedded"), System.getenv("PATH"), reason);
+    }
+
+    /**
+     * The one that is asked for.
+     *
+     * @param server the value of {@code redis.server}
+     * @param path the folders where programs are looked for; null for none
+     * @param reason why a server of this machine is asked for at all
+     */
+    static Embedded chosen(String server, @Nullable String path, String reason) {
+      return switch (server) {
+        case "embedded" -> unpack(reason);
+        case "path" -> newer(ServerProgram.in(path == null ? "" : path), reason);
+        default ->
+            throw new IllegalArgumentException(
+                "redis.server must be embedded or path, but is " + server);
+      };
+    }
+
+    private static Embedded newer(Optional<ServerProgram> found, String reason) {
+      ServerProgram program =
+          found.orElseThrow(
+              () ->
+                  new IllegalStateException(
+                      "redis.server=path, but there is neither a redis-server nor a valkey-server"
+                          + " on the PATH: install one, or leave redis.server out"));
+      if (!isEmbeddedOnClassPath()) {
+        return onPath(program, reason + "; the embedded one is not on the class path");
+      }
+      Embedded embedded = unpack(reason);
+      ServerProgram other = ServerProgram.at(embedded.executable());
+      return program.isNewerThan(other)
+          ? onPath(program, reason + "; newer than the embedded " + other.version())
+          : new Embedded(
+              other.path(),
+              embedded.description(),
+              reason + "; " + program + " is not newer than the embedded one");
+    }
+
+    private static Embedded onPath(ServerProgram program, String reason) {
+      return new Embedded(program.path(), program.path(), reason);
+    }
+
+    private static boolean isEmbeddedOnClassPath() {
+      return isOnClassPath("redis.embedded.RedisExecProvider");
+    }
+
+    private static Embedded unpack(String reason) {
+      if (!isEmbeddedOnClassPath()) {
         throw new IllegalStateException(
             "the embedded redis-server is not on the class path (org.signal:embedded-redis): add it"
-                + " to the dependencies of the tests, or "
+                + " to the dependencies of the tests; or "
                 + WITHOUT_EMBEDDED
                 + " ("
                 + reason
                 + ")");
       }
       try {
-        return new Embedded(EmbeddedProgram.unpack(), reason);
+        return new Embedded(EmbeddedProgram.unpack(), "embedded redis-server", reason);
       } catch (IOException | RuntimeException e) {
         throw new IllegalStateException(
             "there is no embedded redis-server for this system ("
@@ -139,11 +194,6 @@ sealed interface Backend {
                 + ")",
             e);
       }
-    }
-
-    @Override
-    public String description() {
-      return "embedded redis-server";
     }
 
     @Override

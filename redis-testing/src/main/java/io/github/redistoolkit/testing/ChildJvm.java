@@ -30,7 +30,7 @@ public final class ChildJvm implements AutoCloseable {
 
   /** The system properties that a run is started with, and its children too. */
   private static final List<String> NAMED_BY_RUN =
-      List.of("redis.backend", "redis.image", "redis.url", "redis.matrix");
+      List.of("redis.backend", "redis.image", "redis.server", "redis.url", "redis.matrix");
 
   private final Process process;
   private final PrintStream toChild;

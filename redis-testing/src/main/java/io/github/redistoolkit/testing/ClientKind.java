@@ -59,11 +59,27 @@ public enum ClientKind {
   /** Whether the Jedis on the class path has it. */
   boolean isAvailable() {
     try {
-      Class.forName("redis.clients.jedis." + type(), false, ClientKind.class.getClassLoader());
-      return true;
+      return load() != null;
     } catch (ClassNotFoundException e) {
       return false;
     }
+  }
+
+  /**
+   * Its class in Jedis.
+   *
+   * @throws IllegalStateException if the Jedis on the class path has it not
+   */
+  Class<?> jedisType() {
+    try {
+      return load();
+    } catch (ClassNotFoundException e) {
+      throw new IllegalStateException("the Jedis on the class path has no " + type(), e);
+    }
+  }
+
+  private Class<?> load() throws ClassNotFoundException {
+    return Class.forName("redis.clients.jedis." + type(), false, ClientKind.class.getClassLoader());
   }
 
   /**

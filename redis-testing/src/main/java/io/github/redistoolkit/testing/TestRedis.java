@@ -59,7 +59,8 @@ public final class TestRedis implements AutoCloseable {
     this.kind = kind;
     this.deployment = deployment;
     this.access = access;
-    this.clientName = NAME_PREFIX + NAMES.incrementAndGet();
+    String named = access.clientName();
+    this.clientName = named == null ? NAME_PREFIX + NAMES.incrementAndGet() : named;
     DefaultJedisClientConfig.Builder config =
         deployment
             .config()
@@ -78,15 +79,17 @@ public final class TestRedis implements AutoCloseable {
    * @param limits how far the pool or client goes
    * @param settings what is set for each of its connections
    * @param user who uses them if the bed has made that user, else null
+   * @param clientName what its connections are called; null for a name that nobody else has
    */
   private record Access(
       HostAndPortMapper route,
       Client.Limits limits,
       Consumer<DefaultJedisClientConfig.Builder> settings,
-      @Nullable String user) {
+      @Nullable String user,
+      @Nullable String clientName) {
 
     static final Access DIRECT =
-        new Access(direct -> direct, new Client.Limits(64, null, null), config -> {}, null);
+        new Access(direct -> direct, new Client.Limits(64, null, null), config -> {}, null, null);
 
     /**
      * Patient, because several JVMs that have just started make a machine slow to answer. But a
@@ -99,7 +102,7 @@ public final class TestRedis implements AutoCloseable {
             .with(config -> config.timeoutMillis(20_000));
 
     Access withRoute(HostAndPortMapper other) {
-      return new Access(other, limits, settings, user);
+      return new Access(other, limits, settings, user, clientName);
     }
 
     Access withMaxTotal(int other) {
@@ -115,18 +118,26 @@ public final class TestRedis implements AutoCloseable {
     }
 
     private Access with(Client.Limits other) {
-      return new Access(route, other, settings, user);
+      return new Access(route, other, settings, user, clientName);
     }
 
     Access with(Consumer<DefaultJedisClientConfig.Builder> further) {
-      return new Access(route, limits, settings.andThen(further), user);
+      return new Access(route, limits, settings.andThen(further), user, clientName);
     }
 
     /** Its password is its name. */
     Access as(String other) {
       DefaultRedisCredentials credentials = new DefaultRedisCredentials(other, other);
       return new Access(
-          route, limits, settings.andThen(config -> config.credentials(credentials)), other);
+          route,
+          limits,
+          settings.andThen(config -> config.credentials(credentials)),
+          other,
+          clientName);
+    }
+
+    Access named(String other) {
+      return new Access(route, limits, settings, user, other);
     }
   }
 
@@ -250,6 +261,23 @@ public final class TestRedis implements AutoCloseable {
    */
   public TestRedis with(Consumer<DefaultJedisClientConfig.Builder> settings) {
     return variant(access.with(settings));
+  }
+
+  /**
+   * The same kind of client, but with this name for its connections, as an application gives them
+   * one, instead of a name that no other client has.
+   *
+   * @param name what {@code CLIENT LIST} is to show
+   * @return closed with this one at the latest
+   * @throws IllegalArgumentException if Redis takes no such name: it has to be of one or more
+   *     printable ASCII characters other than space
+   */
+  public TestRedis named(String name) {
+    if (!name.matches("[!-~]+")) {
+      throw new IllegalArgumentException(
+          "name must be of printable ASCII characters without spaces, but is '" + name + "'");
+    }
+    return variant(access.named(name));
   }
 
   /**
@@ -669,6 +697,10 @@ public final class TestRedis implements AutoCloseable {
       close();
     }
     guard.checkOpen(NAME_PREFIX);
+    variants.stream()
+        .map(TestRedis::clientName)
+        .filter(name -> !name.startsWith(NAME_PREFIX))
+        .forEach(guard::checkOpen);
   }
 
   @Override

@@ -3,6 +3,7 @@ package io.github.redistoolkit.testing;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
@@ -15,6 +16,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,7 +37,10 @@ public final class ChildJvm implements AutoCloseable {
   private final Process process;
   private final PrintStream toChild;
   private final BlockingQueue<String> lines = new LinkedBlockingQueue<>();
-  private final CountDownLatch allRead = new CountDownLatch(1);
+
+  /** Of what it sends, and of what it logs. */
+  private final CountDownLatch allRead = new CountDownLatch(2);
+
   private Pause paused = Pause.NONE;
 
   private ChildJvm(Process process) {
@@ -76,13 +81,12 @@ public final class ChildJvm implements AutoCloseable {
     command.addAll(List.of(String.valueOf(number), redis.toString()));
     command.addAll(arguments);
     try {
-      Process process =
-          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+      Process process = new ProcessBuilder(command).start();
       ChildJvm child = new ChildJvm(process);
       child.tell(encoded);
-      Thread reading = new Thread(child::read, "child-" + number + "-reader");
-      reading.setDaemon(true);
-      reading.start();
+      // What it logs belongs to what its parent logs, wherever that goes.
+      child.read(number, process.getErrorStream(), line -> System.err.println(line));
+      child.read(number, process.getInputStream(), child.lines::add);
       return child;
     } catch (IOException e) {
       throw new UncheckedIOException("cannot start " + main, e);
@@ -172,6 +176,7 @@ public final class ChildJvm implements AutoCloseable {
    * @throws InterruptedException if this thread is interrupted
    */
   public void kill() throws InterruptedException {
+    Fault.JVM_KILL.happened();
     process.destroyForcibly().waitFor();
     allRead.await();
   }
@@ -185,6 +190,7 @@ public final class ChildJvm implements AutoCloseable {
   public synchronized void pause() {
     if (paused.equals(Pause.NONE) || !process.isAlive()) {
       paused = Pause.of(process.pid());
+      Fault.JVM_PAUSE.happened();
     }
   }
 
@@ -223,12 +229,17 @@ public final class ChildJvm implements AutoCloseable {
     return process.waitFor();
   }
 
-  private void read() {
+  private void read(int number, InputStream from, Consumer<String> to) {
+    Thread reading = new Thread(() -> readAll(from, to), "child-" + number + "-reader");
+    reading.setDaemon(true);
+    reading.start();
+  }
+
+  private void readAll(InputStream from, Consumer<String> to) {
     try (BufferedReader in =
-        new BufferedReader(
-            new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
+        new BufferedReader(new InputStreamReader(from, StandardCharsets.UTF_8))) {
       for (String line = in.readLine(); line != null; line = in.readLine()) {
-        lines.add(line);
+        to.accept(line);
       }
     } catch (IOException e) {
       // Destroying a process also closes its streams, which is as good an end as any: that it was
@@ -250,10 +261,12 @@ public final class ChildJvm implements AutoCloseable {
       try {
         Process shell =
             new ProcessBuilder("sh", "-c", "p=" + pid + "; " + SCRIPT)
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .redirectErrorStream(true)
                 .start();
-        if (!"stopped".equals(shell.inputReader().readLine())) {
-          throw new IllegalStateException("cannot stop process " + pid + ", which may have ended");
+        String answer = shell.inputReader().readLine();
+        if (!"stopped".equals(answer)) {
+          throw new IllegalStateException(
+              "cannot stop process " + pid + ", which may have ended: " + answer);
         }
         return new Pause(shell);
       } catch (IOException e) {

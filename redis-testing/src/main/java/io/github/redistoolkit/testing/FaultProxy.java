@@ -131,13 +131,23 @@ public final class FaultProxy implements AutoCloseable {
 
   /** Closes every connection, at once, whatever is under way. New ones can be made. */
   public void cut() {
+    Fault.CUT.happened();
+    cutAll();
+  }
+
+  private void cutAll() {
     connections.forEach(FaultyConnection::cut);
   }
 
   /** Closes every connection and refuses new ones, as if the server's process were gone. */
   public void refuse() {
+    Fault.REFUSAL.happened();
+    refuseAll();
+  }
+
+  private void refuseAll() {
     listeners.values().forEach(Listener::close);
-    cut();
+    cutAll();
   }
 
   /** Takes connections again after {@link #refuse}. */
@@ -153,6 +163,7 @@ public final class FaultProxy implements AutoCloseable {
    * @param directions both if none is given
    */
   public void blackHole(Direction... directions) {
+    Fault.BLACK_HOLE.happened();
     lock.lock();
     try {
       blocked.addAll(
@@ -249,7 +260,7 @@ public final class FaultProxy implements AutoCloseable {
 
   @Override
   public void close() {
-    refuse();
+    refuseAll();
     letPass(); // ends the threads that wait there
   }
 
@@ -299,6 +310,7 @@ public final class FaultProxy implements AutoCloseable {
     for (Loss loss : losses) {
       if (loss.matches.test(request) && loss.seen.incrementAndGet() == loss.nth) {
         losses.remove(loss);
+        Fault.LOST_REPLY.happened();
         loss.happened.countDown();
         return loss.then;
       }

@@ -254,6 +254,7 @@ public final class PrivateRedis {
     Await.that("the primary of " + key + " says that it is one")
         .ignoring(JedisException.class)
         .until(() -> isPrimary(primaryOf(key)));
+    Fault.FAILOVER.happened();
   }
 
   private static boolean isPrimary(RedisServer server) {
@@ -311,6 +312,7 @@ public final class PrivateRedis {
 
   /** Lets every write that may grow the data fail with {@code OOM}. */
   public void exhaustMemory() {
+    Fault.OUT_OF_MEMORY.happened();
     configure("maxmemory", "1");
   }
 

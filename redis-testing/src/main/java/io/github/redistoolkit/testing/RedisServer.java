@@ -155,6 +155,7 @@ public final class RedisServer {
    * @throws IllegalStateException if it has ended, or does not within 20 s
    */
   public void stop() {
+    Fault.SERVER_STOP.happened();
     signal("TERM");
     awaitEnd();
   }
@@ -165,6 +166,7 @@ public final class RedisServer {
    * @throws IllegalStateException if it has ended, or does not within 20 s
    */
   public void kill() {
+    Fault.SERVER_KILL.happened();
     signal("KILL");
     awaitEnd();
   }
@@ -175,6 +177,7 @@ public final class RedisServer {
    * @throws IllegalStateException if it has ended
    */
   public void pause() {
+    Fault.SERVER_PAUSE.happened();
     host.run("p=$(cat " + file("pid") + "); " + Stopping.SCRIPT);
   }
 

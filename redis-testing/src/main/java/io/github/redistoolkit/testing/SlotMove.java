@@ -78,6 +78,7 @@ public final class SlotMove {
           .every(Duration.ofMillis(2))
           .until(() -> knows(node));
     }
+    Fault.SLOT_MOVE.happened();
   }
 
   private boolean knows(HostAndPort node) {

@@ -458,6 +458,7 @@ public final class TestRedis implements AutoCloseable {
         }
       }
     }
+    Fault.CLIENT_KILL.happened(killed);
     return killed;
   }
 

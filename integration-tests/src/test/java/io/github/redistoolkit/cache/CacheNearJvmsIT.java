@@ -3,6 +3,7 @@ package io.github.redistoolkit.cache;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.startsWith;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
@@ -49,6 +50,7 @@ class CacheNearJvmsIT {
   }
 
   @Test
+  @Proves("cache.near-within-a-second")
   void aJvmThatWasPausedDoesNotServeWhatItHadBefore() throws Exception {
     redis.admin().set(key + "k", "1", SetParams.setParams().px(600_000));
     try (ChildJvms jvms = ChildJvms.start(redis, 1, Near.class, key)) {

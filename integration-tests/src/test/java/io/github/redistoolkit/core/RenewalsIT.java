@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Then;
@@ -102,6 +103,7 @@ class RenewalsIT {
   }
 
   @Test
+  @Proves("lock.kept-alive")
   void noLeaseIsLostWhileTheApplicationHasBorrowedAllConnections() throws Exception {
     try (TestRedis small = redis.withMaxTotal(2)) {
       // One slot, so that it is their node's pool that gives nothing.

@@ -13,6 +13,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
 import io.github.redistoolkit.idempotency.StoredRecord.Word;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -164,6 +165,7 @@ class IdempotencyClaimIT {
   }
 
   @Test
+  @Proves("idempotency.result-kept")
   void aSlowOwnerThatWasTakenOverCannotTouchTheNextOwnersResult() {
     String late =
         assertThrows(
@@ -196,6 +198,7 @@ class IdempotencyClaimIT {
   }
 
   @Test
+  @Proves("idempotency.result-kept")
   void aSlowOwnerThatNobodyTookOverIsStillTheOwner() {
     Claim<String> slow = begin();
     stored.passLease();

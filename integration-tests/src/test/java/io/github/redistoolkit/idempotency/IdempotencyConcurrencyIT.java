@@ -10,6 +10,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
 
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
@@ -56,6 +57,7 @@ class IdempotencyConcurrencyIT {
   }
 
   @Test
+  @Proves("idempotency.one-owner")
   void fiftyCallersOfAKeyCauseOneSideEffectAndGetOneResult() throws Exception {
     History history = run((id, work) -> service.execute(id, String.class, work));
     assertThat(storm.violations(history), is(empty()));

@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -90,6 +91,7 @@ class IdempotencyIT {
   }
 
   @Test
+  @Proves("idempotency.result-kept")
   void theFirstStoredResultWins() {
     String requestId = redis.unique("req");
     assertThat(service.storeRequest(requestId, "first"), is(true));

@@ -11,6 +11,7 @@ import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.ChildJvms;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
@@ -52,6 +53,7 @@ class IdempotencyJvmsIT {
   }
 
   @Test
+  @Proves("idempotency.one-owner")
   void severalJvmsOfFiftyThreadsCauseOneSideEffectPerKeyAndGetOneResult() throws Exception {
     OnceChild.Plan plan =
         new OnceChild.Plan(OnceChild.Subject.SERVICE, THREADS, Matrix.size(8, 200), key);

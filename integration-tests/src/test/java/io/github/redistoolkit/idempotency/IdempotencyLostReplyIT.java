@@ -6,6 +6,7 @@ import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.idempotency.StoredRecord.Word;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Loss;
@@ -201,6 +202,7 @@ class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
   }
 
   @Test
+  @Proves("idempotency.outage-frees")
   void aBeginWhoseEveryReplyIsLostRunsNothingAndIsTakenBackSoon() {
     loseEveryReply();
     assertThrows(JedisException.class, this::execute);

@@ -5,6 +5,7 @@ import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
@@ -89,6 +90,7 @@ class IdempotencyOutageIT extends IdempotencyFaultSuite {
   }
 
   @Test
+  @Proves("idempotency.outage-frees")
   void aKeyThatCouldNotBeFreedIsFreeSoonAfterwards() {
     Claim<Integer> claim = service.begin(Request.of(key), NUMBER);
     proxy.refuse();

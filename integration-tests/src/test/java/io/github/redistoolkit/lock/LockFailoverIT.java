@@ -6,6 +6,7 @@ import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.RedisServer;
@@ -96,6 +97,7 @@ class LockFailoverIT {
   }
 
   @Test
+  @Proves("lock.tokens-rise")
   void tokensRiseWhenThePrimaryDiesUnderLoad() throws Exception {
     String name = redis.unique("killed");
     servers.awaitReplicated(Locks.key(name));

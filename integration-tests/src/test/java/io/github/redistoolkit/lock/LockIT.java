@@ -12,6 +12,7 @@ import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -109,6 +110,7 @@ class LockIT {
   }
 
   @Test
+  @Proves("lock.tokens-rise")
   void tokensRiseFromLeaseToLeaseAlsoOverALossOfTheData() {
     String name = redis.unique("token");
     RedisLock lock = lock(name, LEASE);

@@ -10,6 +10,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.not;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
@@ -53,6 +54,7 @@ class LockJvmsIT {
 
   @ParameterizedTest
   @MethodSource("sizes")
+  @Proves("lock.one-holder")
   void incrementsOfSeveralJvmsAreNotLostNorWhileScriptsAreFlushedAndWaitersKilled(Size size)
       throws Exception {
     String name = redis.unique("jvms");

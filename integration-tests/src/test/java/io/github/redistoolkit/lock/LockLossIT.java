@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
@@ -41,6 +42,7 @@ class LockLossIT {
   }
 
   @Test
+  @Proves("lock.kept-alive")
   void aLeaseThatIsKeptAliveOutlivesItsTime() throws Exception {
     String name = redis.unique("alive");
     Lease lease = acquire(name, 4_000).keepAlive(LONG, losses::incrementAndGet);
@@ -51,6 +53,7 @@ class LockLossIT {
   }
 
   @Test
+  @Proves("lock.loss-told-first")
   void aLockThatIsGoneFromRedisIsLostAtTheNextRenewalAndNotRecreated() {
     String name = redis.unique("gone");
     Lease lease = acquire(name, 30_000).keepAlive(LONG, this::tell);
@@ -106,6 +109,7 @@ class LockLossIT {
   }
 
   @Test
+  @Proves("lock.loss-told-first")
   void aRedisThatHangsBeyondTheLeaseIsALossBeforeAnyoneElseCanAcquire() throws Exception {
     String name = redis.unique("hangs");
     // To all who are behind the proxy, and not to the sentinels, which would look for another.

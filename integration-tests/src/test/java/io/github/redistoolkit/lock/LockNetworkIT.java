@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
@@ -95,6 +96,7 @@ class LockNetworkIT extends LockFaultSuite {
   }
 
   @Test
+  @Proves("lock.kept-alive")
   void renewalsThatFailAreTriedAgainOftenBeforeTheLeaseIsOver() {
     Lease lease = acquired("renewal", Duration.ofSeconds(6));
     lease.keepAlive(LEASE, losses::incrementAndGet);
@@ -147,6 +149,7 @@ class LockNetworkIT extends LockFaultSuite {
   }
 
   @Test
+  @Proves("lock.loss-told-first")
   void renewalsOfWhichNothingIsHeardAreALossThatIsToldOnceBeforeAnyoneElseCanAcquire()
       throws Exception {
     String name = prepared("hole");

@@ -5,6 +5,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 
 import io.github.redistoolkit.lock.LockCommands.Claim;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.TestRedis;
@@ -28,6 +29,7 @@ class LockOvertakingIT {
   }
 
   @Test
+  @Proves("lock.nothing-overtakes")
   void anAttemptThatIsHeldUpOnItsWayIsNotGrantedOnceItWasGivenUpOrReleased() throws Exception {
     String name = Locks.prepared(redis, "held-up");
     try (FaultProxy proxy = redis.proxy();

@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Then;
@@ -50,6 +51,7 @@ class LockResendIT extends LockFaultSuite {
   }
 
   @Test
+  @Proves("lock.nothing-overtakes")
   void aReleaseThatIsSentAgainIsNoLossThoughOthersHaveComeAndGone() throws Exception {
     String name = prepared("release");
     Lease lease = Locks.lock(faulty, name, LEASE).tryAcquire().orElseThrow();

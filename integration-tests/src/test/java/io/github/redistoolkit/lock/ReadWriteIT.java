@@ -17,6 +17,7 @@ import io.github.redistoolkit.core.FreshLog;
 import io.github.redistoolkit.core.Sends;
 import io.github.redistoolkit.lock.LockCommands.Claim;
 import io.github.redistoolkit.pubsub.CapturedLog;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -180,6 +181,7 @@ class ReadWriteIT {
   }
 
   @Test
+  @Proves("read-write.no-starvation")
   void readersThatHaveWaitedForAWriterGoBeforeTheNextOneAndThoseThatComeThenAfterIt() {
     boolean inTime;
     int rounds = 0;
@@ -510,6 +512,7 @@ class ReadWriteIT {
   }
 
   @Test
+  @Proves("read-write.tokens-rise")
   void aWritersTokenIsGreaterThanAllBeforeAlsoOverALossOfTheDataAndAClockThatWentBack() {
     String name = redis.unique("token");
     long last = 0;

@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy.Then;
 import io.github.redistoolkit.testing.History;
@@ -48,6 +49,7 @@ class SeveralLocksIT extends LockFaultSuite {
   }
 
   @Test
+  @Proves("several-locks.all-or-none")
   void allAreHadOrNone() throws Exception {
     List<String> names = names("c", "a", "b");
     RedisLocks locks = locks(redis);
@@ -119,6 +121,7 @@ class SeveralLocksIT extends LockFaultSuite {
   }
 
   @Test
+  @Proves("several-locks.any-order")
   void callersThatNameTheSameInAnyOrderAllHaveTheirTurnsAndNoTwoAtATime() throws Exception {
     List<String> names = names("a", "b", "c", "d", "e");
     History history = new History();
@@ -245,6 +248,7 @@ class SeveralLocksIT extends LockFaultSuite {
   }
 
   @Test
+  @Proves("several-locks.all-or-none")
   void whicheverReplyIsLostAllAreHadOrNone() throws Exception {
     List<String> names = List.of(prepared("a"), prepared("b"), prepared("c"));
     for (int request = 1; request <= 3; request++) {

@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.is;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.TestRedis;
@@ -34,6 +35,7 @@ class PubSubAstrayIT extends PubSubSuite {
   }
 
   @Test
+  @Proves("pub-sub.loss-told")
   void leavesAServerThatTheAddressNoLongerLeadsToAndReportsTheGapSinceItCouldHave()
       throws Exception {
     try (Detour detour = new Detour(servers.servers().get(0).address());

@@ -6,6 +6,7 @@ import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.oneOf;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Loss;
@@ -48,6 +49,7 @@ class PubSubClusterIT extends PubSubSuite {
 
   /** Nodes pass messages on to each other, some slower than others. */
   @Test
+  @Proves("pub-sub.in-order")
   void whatOneThreadPublishesToOneChannelArrivesInThatOrder() {
     int count = Matrix.size(1_000, 10_000);
     try (RedisPubSub pubSub = builder().build()) {

@@ -10,6 +10,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.not;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.TestRedis;
@@ -47,6 +48,7 @@ class PubSubGapIT extends PubSubFaultSuite {
    * alive. What is lost must have been published within the gap.
    */
   @Test
+  @Proves("pub-sub.loss-told")
   void whatIsLostWasPublishedWithinTheReportedGap() {
     List<Long> publishedNanos = new ArrayList<>();
     try (RedisPubSub pubSub = builder(proxied).heartbeat(Duration.ofSeconds(1)).build()) {

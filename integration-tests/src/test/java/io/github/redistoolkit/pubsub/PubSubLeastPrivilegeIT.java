@@ -4,7 +4,7 @@ import io.github.redistoolkit.testing.LeastPrivilege;
 import io.github.redistoolkit.testing.TestRedis;
 
 /** The same, as a user who may do no more than the documentation says that the module needs. */
-class PubSubLeastPrivilegeIT extends RedisPubSubIT {
+class PubSubLeastPrivilegeIT extends PubSubIT {
 
   PubSubLeastPrivilegeIT(TestRedis redis) {
     super(LeastPrivilege.of(redis, "redis-pubsub"));

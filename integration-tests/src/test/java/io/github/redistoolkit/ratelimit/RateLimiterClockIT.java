@@ -3,6 +3,7 @@ package io.github.redistoolkit.ratelimit;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
@@ -70,6 +71,7 @@ class RateLimiterClockIT {
   }
 
   @Test
+  @Proves("rate-limit.exact-window")
   void aClockSteppedBackGrantsNothingMoreAndTimeGoesOnAtOnce() {
     for (long step : new long[] {1, WINDOW / 2, WINDOW - 1, WINDOW, WINDOW + 1, 100 * WINDOW}) {
       for (Limit limit : new Limit[] {Limit.of(3, MINUTE), Limit.tokenBucket(3, 3, MINUTE)}) {

@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -198,6 +199,7 @@ class RateLimiterIT {
 
   @ParameterizedTest
   @MethodSource("refusing")
+  @Proves("rate-limit.refusal-is-free")
   void aRefusalAndAPeekChangeNothingInRedis(List<Limit> limits) {
     RateLimiter limiter = limiter("unchanged", limits.get(0), limits.get(1));
     assertThat(limiter.isAllowed(id), is(true));

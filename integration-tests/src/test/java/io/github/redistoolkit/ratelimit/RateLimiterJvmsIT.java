@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvms;
 import io.github.redistoolkit.testing.ClientKind;
@@ -57,6 +58,7 @@ class RateLimiterJvmsIT {
 
   @ParameterizedTest
   @MethodSource("threads")
+  @Proves("rate-limit.exact-window")
   void noWindowHoldsMoreThanTheLimitHoweverManyJvmsHammerIt(int threads)
       throws InterruptedException {
     Duration time = WINDOW.multipliedBy(13).dividedBy(2);

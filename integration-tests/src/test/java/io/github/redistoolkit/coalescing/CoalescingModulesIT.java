@@ -38,7 +38,7 @@ import redis.clients.jedis.UnifiedJedis;
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL})
 @Tag("integration")
 @Tag("smoke")
-class CoalescedModulesIT {
+class CoalescingModulesIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);
   private static final int CALLERS = 24;
@@ -47,7 +47,7 @@ class CoalescedModulesIT {
   private final UnifiedJedis client;
   private final ExecutorService threads = Executors.newCachedThreadPool();
 
-  CoalescedModulesIT(TestRedis redis) {
+  CoalescingModulesIT(TestRedis redis) {
     this.redis = redis;
     this.client = redis.over(pool -> Coalescing.over(pool, 2), c -> Coalescing.over(c, 2));
   }

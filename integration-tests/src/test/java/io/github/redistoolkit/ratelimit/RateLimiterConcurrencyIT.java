@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
 
 import io.github.redistoolkit.ratelimit.NaiveLimiters.Admission;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
@@ -26,7 +27,7 @@ import org.junit.jupiter.api.Test;
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
     notByDefault = ClientKind.CLIENT)
-class RateLimiterExactnessIT {
+class RateLimiterConcurrencyIT {
 
   private static final int THREADS = 16;
   private static final int LIMIT = 50;
@@ -35,12 +36,13 @@ class RateLimiterExactnessIT {
   private final TestRedis redis;
   private final String id;
 
-  RateLimiterExactnessIT(TestRedis redis) {
+  RateLimiterConcurrencyIT(TestRedis redis) {
     this.redis = redis;
     this.id = redis.unique("hammered");
   }
 
   @Test
+  @Proves("rate-limit.exact-window")
   void noWindowHoldsMoreThanTheLimit() throws InterruptedException {
     assertThat(excesses(limiter(Limit.of(LIMIT, WINDOW))::isAllowed), is(empty()));
   }
@@ -56,6 +58,7 @@ class RateLimiterExactnessIT {
   }
 
   @Test
+  @Proves("rate-limit.refusal-is-free")
   void everyRefusalFindsTheWindowFull() throws InterruptedException {
     RateLimiter limiter = limiter(Limit.of(LIMIT, WINDOW));
     History history = new History();

@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
@@ -24,11 +25,11 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
     notByDefault = ClientKind.POOL)
-class PubSubFaultIT extends PubSubFaultSuite {
+class PubSubNetworkIT extends PubSubFaultSuite {
 
   private static final Duration HEARTBEAT = Duration.ofMillis(400);
 
-  PubSubFaultIT(TestRedis redis) {
+  PubSubNetworkIT(TestRedis redis) {
     super(redis);
   }
 
@@ -61,6 +62,7 @@ class PubSubFaultIT extends PubSubFaultSuite {
   }
 
   @Test
+  @Proves("pub-sub.loss-told")
   void noticesABlackHoledLinkReportsItOnceAndHeals() throws Exception {
     detectsAndHeals(2);
   }

@@ -17,6 +17,7 @@ import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
@@ -52,7 +53,7 @@ import redis.clients.jedis.params.SetParams;
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
     notByDefault = ClientKind.POOL)
-class CacheLoadIT {
+class CacheLoadingIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);
 
@@ -61,7 +62,7 @@ class CacheLoadIT {
   private final ExecutorService threads = Executors.newCachedThreadPool();
   private final List<CacheService<?>> made = new ArrayList<>();
 
-  CacheLoadIT(TestRedis redis) {
+  CacheLoadingIT(TestRedis redis) {
     this.redis = redis;
     this.key = redis.unique("load");
   }
@@ -254,6 +255,7 @@ class CacheLoadIT {
   }
 
   @Test
+  @Proves("cache.no-older-load")
   void aLoadBegunBeforeAWriteNeverAppearsAfterIt() throws Exception {
     CacheService<String> a = jvm();
     CacheService<String> b = jvm();
@@ -391,6 +393,7 @@ class CacheLoadIT {
   }
 
   @Test
+  @Proves("cache.without-redis")
   void whenRedisIsDownOneLoadAtATimeRunsUncachedForAllWhoWaitAndIsCounted() throws Exception {
     try (Outage down = new Outage(redis)) {
       CacheService<String> cache = Fixtures.cache(down.redis(), String.class);

@@ -18,13 +18,13 @@ import redis.clients.jedis.exceptions.JedisException;
 
 /** Sharded channels whose slot moves, or whose owner is replaced. */
 @EachClient(topologies = Topology.CLUSTER)
-class PubSubSlotIT extends PubSubSuite {
+class PubSubSlotMoveIT extends PubSubSuite {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   private final PrivateRedis servers;
 
-  PubSubSlotIT(TestRedis shared) {
+  PubSubSlotMoveIT(TestRedis shared) {
     super(shared.privateServers());
     this.servers = shared.privateServers();
   }

@@ -13,6 +13,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.gson.JsonParseException;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Json;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
@@ -36,7 +37,7 @@ import redis.clients.jedis.Jedis;
 /** Publishing, subscribing and receiving, while nothing fails but handlers and payloads. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 @Tag("smoke")
-class RedisPubSubIT extends PubSubSuite {
+class PubSubIT extends PubSubSuite {
 
   record UserEvent(String event, String userId, Instant at) {}
 
@@ -47,7 +48,7 @@ class RedisPubSubIT extends PubSubSuite {
 
   private final RedisPubSub pubSub = builder().build();
 
-  RedisPubSubIT(TestRedis redis) {
+  PubSubIT(TestRedis redis) {
     super(redis);
   }
 
@@ -76,6 +77,7 @@ class RedisPubSubIT extends PubSubSuite {
   }
 
   @Test
+  @Proves("pub-sub.confirmed")
   void isSubscribedAtRedisWhenSubscribeReturns() {
     for (int i = 0; i < 100; i++) {
       Subscription subscription = pubSub.subscribe(channel + i, String.class, message -> {});
@@ -234,6 +236,7 @@ class RedisPubSubIT extends PubSubSuite {
   }
 
   @Test
+  @Proves("pub-sub.in-order")
   void keepsTheOrderOfReceiptForEachSubscriptionAndDropsNothing() {
     // A Cluster's nodes move all that they still owe each other whenever some of it is sent.
     int count = Matrix.size(redis.topology() == Topology.CLUSTER ? 5_000 : 20_000, 100_000);

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
  */
 @LeavesServerAlone
 @EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.CLIENT)
-class IdempotencyHostileRecordIT {
+class IdempotencyHostileStateIT {
 
   private static final int CASES = Matrix.size(1_500, 50_000);
 
@@ -61,7 +61,7 @@ class IdempotencyHostileRecordIT {
   private final IdempotencyService service;
   private final Random random = new Random(25);
 
-  IdempotencyHostileRecordIT(TestRedis redis) {
+  IdempotencyHostileStateIT(TestRedis redis) {
     this.redis = redis;
     this.service = Services.builder(redis).maxWait(Duration.ZERO).build();
   }

@@ -11,6 +11,7 @@ import io.github.redistoolkit.idempotency.Records.Changed;
 import io.github.redistoolkit.idempotency.Records.Mine;
 import io.github.redistoolkit.idempotency.Records.Over;
 import io.github.redistoolkit.idempotency.Records.Settled;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -21,7 +22,7 @@ import org.junit.jupiter.api.Test;
 /** Requests that arrive twice, or after something else has been settled: they change nothing. */
 @LeavesServerAlone
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
-class IdempotencyLateIT {
+class IdempotencyOvertakingIT {
 
   private static final long TTL = Duration.ofHours(1).toMillis();
   private static final long MINUTE = Duration.ofMinutes(1).toMillis();
@@ -33,7 +34,7 @@ class IdempotencyLateIT {
   private final StoredRecord stored;
   private final String key;
 
-  IdempotencyLateIT(TestRedis redis) {
+  IdempotencyOvertakingIT(TestRedis redis) {
     this.records = Services.records(redis);
     this.stored = new StoredRecord(redis.admin(), Services.on(redis), redis.unique("key"));
     this.key = stored.redisKey();
@@ -51,6 +52,7 @@ class IdempotencyLateIT {
   }
 
   @Test
+  @Proves("idempotency.nothing-overtakes")
   void everythingMayBeSentTwice() {
     claimed(MINE);
     changesNothing(() -> assertThat(records.put(key, MINE, MINUTE + TTL), is(MINE)));
@@ -146,6 +148,7 @@ class IdempotencyLateIT {
   }
 
   @Test
+  @Proves("idempotency.nothing-overtakes")
   void aCompletionThatArrivesAfterTheClaimWasGivenUpIsNotRecorded() {
     claimed(MINE);
     records.free(key, Marks.ME, TTL);

@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.not;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
@@ -24,7 +25,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
     notByDefault = ClientKind.POOL)
-class LockExclusionIT {
+class LockConcurrencyIT {
 
   private static final int OBJECTS = 5;
   private static final int THREADS = 4;
@@ -37,11 +38,12 @@ class LockExclusionIT {
   private final TestRedis redis;
   private final Holders holders = new Holders();
 
-  LockExclusionIT(TestRedis redis) {
+  LockConcurrencyIT(TestRedis redis) {
     this.redis = redis;
   }
 
   @Test
+  @Proves("lock.one-holder")
   void incrementsThatAreNotAtomicAreNotLostUnderTheLock() throws Exception {
     String name = redis.unique("counter");
     assertThat(count(name, () -> locked(redis, name)), is(ALL));

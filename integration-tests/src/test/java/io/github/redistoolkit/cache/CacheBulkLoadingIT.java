@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 
 /** Many keys that are loaded with one call. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
-class CacheBulkLoadIT {
+class CacheBulkLoadingIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);
 
@@ -40,7 +40,7 @@ class CacheBulkLoadIT {
   private final List<Set<String>> calls = Collections.synchronizedList(new ArrayList<>());
   private final ExecutorService threads = Executors.newCachedThreadPool();
 
-  CacheBulkLoadIT(TestRedis redis) {
+  CacheBulkLoadingIT(TestRedis redis) {
     this.redis = redis;
     this.prefix = redis.unique("bulk:");
     this.cache = Fixtures.builder(redis, prefix, String.class).build();

@@ -24,7 +24,7 @@ import redis.clients.jedis.exceptions.JedisException;
 
 /** Which nodes of a Cluster are not asked after one of them has not answered. */
 @EachClient(topologies = Topology.CLUSTER)
-class CoolDownIT {
+class CacheCoolDownIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);
 
@@ -38,7 +38,7 @@ class CoolDownIT {
   private final String there;
   private final JedisException noAnswer = new JedisConnectionException("on purpose");
 
-  CoolDownIT(TestRedis test) {
+  CacheCoolDownIT(TestRedis test) {
     this.redis = CoreAccess.of(test);
     this.parts = new Parts(redis, test.unique("cool:"), MINUTE, MINUTE, Duration.ZERO);
     this.coolDown = parts.coolDown;

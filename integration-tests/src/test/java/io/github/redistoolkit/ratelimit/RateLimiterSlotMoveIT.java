@@ -19,13 +19,13 @@ import redis.clients.jedis.util.JedisClusterCRC16;
 
 /** A Cluster whose slots move, change hands, or have no server. */
 @EachClient(topologies = Topology.CLUSTER)
-class RateLimiterSlotsIT {
+class RateLimiterSlotMoveIT {
 
   private final PrivateRedis servers;
   private final TestRedis redis;
   private final Policies policies;
 
-  RateLimiterSlotsIT(TestRedis shared) {
+  RateLimiterSlotMoveIT(TestRedis shared) {
     this.servers = shared.privateServers();
     this.redis = servers.redis();
     this.policies = new Policies(redis, redis.unique("moving"));

@@ -14,11 +14,11 @@ import redis.clients.jedis.UnifiedJedis;
 
 /** Which client of a Cluster a cache can be built on. */
 @EachClient(topologies = Topology.CLUSTER)
-class CacheClusterClientIT {
+class CacheClusterIT {
 
   private final TestRedis redis;
 
-  CacheClusterClientIT(TestRedis redis) {
+  CacheClusterIT(TestRedis redis) {
     this.redis = redis;
   }
 

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 
 /** Entries past their time whose load fails while Redis fails too. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
-class CacheStaleFaultIT extends CacheFaultSuite {
+class CacheStaleNetworkIT extends CacheFaultSuite {
 
   private static final Duration HOUR = Duration.ofHours(1);
   private static final Duration LEASE = Duration.ofMinutes(1);
@@ -35,7 +35,7 @@ class CacheStaleFaultIT extends CacheFaultSuite {
         throw noDatabase;
       };
 
-  CacheStaleFaultIT(TestRedis redis) {
+  CacheStaleNetworkIT(TestRedis redis) {
     super(redis);
     this.prefix = redis.unique("stale-fault:");
     this.cache =

@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.not;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
@@ -40,7 +41,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
     notByDefault = ClientKind.POOL)
-class ReadWriteExclusionIT {
+class ReadWriteConcurrencyIT {
 
   private static final int OBJECTS = 4;
   private static final int READERS = 3;
@@ -59,7 +60,7 @@ class ReadWriteExclusionIT {
   private final TestRedis redis;
   private final History history = new History();
 
-  ReadWriteExclusionIT(TestRedis redis) {
+  ReadWriteConcurrencyIT(TestRedis redis) {
     this.redis = redis;
   }
 
@@ -75,6 +76,7 @@ class ReadWriteExclusionIT {
   }
 
   @Test
+  @Proves("read-write.exclusion")
   void noWriterIsBesideAnyoneAndReadersAreBesideEachOther() throws Exception {
     String name = redis.unique("crowd");
     contend(history, () -> gate(redis, name));
@@ -119,6 +121,7 @@ class ReadWriteExclusionIT {
 
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
+  @Proves("read-write.no-starvation")
   void aWriterIsNotStarvedByAFloodOfReaders(boolean waiting) throws Exception {
     String name = redis.unique("readers");
     RedisReadWriteLock.WriteLock writer = ReadWriteState.lock(redis, name, LEASE).writeLock();
@@ -134,6 +137,7 @@ class ReadWriteExclusionIT {
 
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
+  @Proves("read-write.no-starvation")
   void aReaderIsNotStarvedByAFloodOfWriters(boolean waiting) throws Exception {
     String name = redis.unique("writers");
     RedisReadWriteLock.ReadLock reader = ReadWriteState.lock(redis, name, LEASE).readLock();
@@ -216,6 +220,7 @@ class ReadWriteExclusionIT {
   }
 
   @Test
+  @Proves("read-write.exclusion")
   void noWriterIsBesideAnyoneInSeveralJvms() throws Exception {
     String name = redis.unique("jvms");
     try (ChildJvms jvms = ChildJvms.start(redis, 3, Contending.class, name);

@@ -19,13 +19,13 @@ import org.junit.jupiter.api.Test;
 
 /** What a slow handler keeps in the heap of this JVM, as the JVM itself counts it. */
 @EachClient
-class PubSubHeapIT extends PubSubSuite {
+class PubSubCostIT extends PubSubSuite {
 
   private static final int QUEUE_BYTES = 1 << 20;
   private static final int PAYLOAD_BYTES = 1000;
   private static final int PIECE = 500;
 
-  PubSubHeapIT(TestRedis redis) {
+  PubSubCostIT(TestRedis redis) {
     super(redis);
   }
 

@@ -18,11 +18,11 @@ import org.junit.jupiter.api.Test;
  * {@link RateLimiterFailoverIT}.
  */
 @EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.POOL)
-class RateLimiterRestartIT {
+class RateLimiterServerIT {
 
   private final TestRedis shared;
 
-  RateLimiterRestartIT(TestRedis shared) {
+  RateLimiterServerIT(TestRedis shared) {
     this.shared = shared;
   }
 

@@ -26,13 +26,13 @@ import redis.clients.jedis.Jedis;
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
     notByDefault = ClientKind.POOL)
-class LockFootprintIT {
+class LockCostIT {
 
   private static final int NAMES = Matrix.size(5_000, 100_000);
 
   private final TestRedis redis;
 
-  LockFootprintIT(TestRedis redis) {
+  LockCostIT(TestRedis redis) {
     this.redis = redis;
   }
 

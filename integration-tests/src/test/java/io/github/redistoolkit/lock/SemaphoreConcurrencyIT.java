@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.not;
 
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
@@ -32,7 +33,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
     notByDefault = ClientKind.POOL)
-class SemaphoreExclusionIT {
+class SemaphoreConcurrencyIT {
 
   private static final int PERMITS = 3;
   private static final int OBJECTS = 4;
@@ -48,7 +49,7 @@ class SemaphoreExclusionIT {
   private final TestRedis redis;
   private final History history = new History();
 
-  SemaphoreExclusionIT(TestRedis redis) {
+  SemaphoreConcurrencyIT(TestRedis redis) {
     this.redis = redis;
   }
 
@@ -58,6 +59,7 @@ class SemaphoreExclusionIT {
   }
 
   @Test
+  @Proves("semaphore.permits")
   void noMoreHoldersThanPermitsAndAllPermitsAreUsed() throws Exception {
     String name = redis.unique("crowd");
     contend(history, () -> permits(redis, name));
@@ -120,6 +122,7 @@ class SemaphoreExclusionIT {
   }
 
   @Test
+  @Proves("semaphore.permits")
   void noMoreHoldersThanPermitsInSeveralJvms() throws Exception {
     String name = redis.unique("jvms");
     try (ChildJvms jvms = ChildJvms.start(redis, 3, Contending.class, name);

@@ -64,8 +64,7 @@ class LinkageTest {
   @ParameterizedTest
   @MethodSource("jedis")
   void everyReferenceOfTheTestBedToJedisResolves(Path jar) {
-    Set<String> faults =
-        Linker.faults(ClassFiles.with(TestRedis.class), ClassFiles.of(jar), JEDIS);
+    Set<String> faults = Linker.faults(ClassFiles.with(TestRedis.class), ClassFiles.of(jar), JEDIS);
     faults.removeIf(fault -> fault.startsWith("io/github/redistoolkit/testing/RedisClients "));
     assertThat(faults, is(empty()));
   }

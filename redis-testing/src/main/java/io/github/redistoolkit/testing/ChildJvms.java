@@ -14,6 +14,9 @@ import java.util.List;
  *   List<String> lines = jvms.finish();    // what each sent until its main method returned
  * }
  * }</pre>
+ *
+ * <p>Each has this JVM's class path and 256 MB of heap, and ends with this JVM at the latest. For
+ * one thread at a time.
  */
 public final class ChildJvms implements AutoCloseable {
 

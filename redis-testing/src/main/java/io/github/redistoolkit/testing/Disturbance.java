@@ -7,7 +7,10 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Something that is done to servers again and again, until it is closed. */
+/**
+ * Something that is done to servers again and again, by a thread of its own, until it is closed.
+ * Thread-safe.
+ */
 public final class Disturbance implements AutoCloseable {
 
   private final CountDownLatch ended = new CountDownLatch(1);

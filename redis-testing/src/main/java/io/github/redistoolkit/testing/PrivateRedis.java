@@ -21,6 +21,9 @@ import redis.clients.jedis.params.SetParams;
  * than one of them, or more than a signal. The servers stay from test to test of the class, with
  * the settings that they had at first; a test that fails, or leaves one of them stopped or paused,
  * gives the next test new ones.
+ *
+ * <p>Disturb them from one thread at a time; any number may use their clients meanwhile. What waits
+ * gives up after a minute.
  */
 public final class PrivateRedis {
 

@@ -11,7 +11,8 @@ import redis.clients.jedis.exceptions.JedisDataException;
 /**
  * One server process that the bed started and may stop, pause and start again.
  *
- * <p>It keeps nothing on disk unless told to, so it comes back empty.
+ * <p>It keeps nothing on disk unless told to, so it comes back empty. Stop, pause and start it from
+ * one thread at a time.
  */
 public final class RedisServer {
 

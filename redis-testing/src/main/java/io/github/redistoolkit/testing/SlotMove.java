@@ -9,7 +9,10 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.params.MigrateParams;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
-/** A slot of a cluster on its way from one primary to another, in the steps that Redis has. */
+/**
+ * A slot of a cluster on its way from one primary to another, in the steps that Redis has. For one
+ * thread at a time.
+ */
 public final class SlotMove {
 
   private static final int TIMEOUT_MILLIS = 5000;

@@ -30,6 +30,11 @@ import redis.clients.jedis.util.SafeEncoder;
  *
  * <p>What is tested is built with {@link #over}, on the client of that kind; {@link #admin} looks
  * at the server behind its back.
+ *
+ * <p>A client of it has at most 64 connections, to each node of a Cluster, and a timeout of two
+ * seconds; in a {@linkplain Child child JVM} 20 seconds. Methods that return another {@code
+ * TestRedis} leave this one as it is. Thread-safe, but for {@link #privateServers} and {@link
+ * #close}, which are for the test's own thread.
  */
 public final class TestRedis implements AutoCloseable {
 

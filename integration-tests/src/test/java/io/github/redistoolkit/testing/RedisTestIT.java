@@ -169,9 +169,14 @@ class RedisTestIT {
 
   @Test
   void aConnectionThatIsLeftBorrowedFailsTheClass() {
-    assertThat(
-        failures(LeavesAConnectionBorrowed.class).get(0),
-        containsString("borrowed connections are left behind: [1 of POOL"));
+    try {
+      assertThat(
+          failures(LeavesAConnectionBorrowed.class).get(0),
+          containsString("borrowed connections are left behind: [1 of POOL"));
+    } finally {
+      // Which the end of its pool does not, and other classes would be blamed for.
+      LeavesAConnectionBorrowed.LEFT.forEach(Jedis::close);
+    }
   }
 
   @Test
@@ -254,9 +259,12 @@ class RedisTestIT {
 
   @RedisTest
   static class LeavesAConnectionBorrowed {
+
+    static final List<Jedis> LEFT = new ArrayList<>();
+
     @Test
     void test(Pool<Jedis> pool) {
-      assertThat(pool.getResource().isConnected(), is(true));
+      LEFT.add(pool.getResource());
     }
   }
 

@@ -4,7 +4,7 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Makes the threads that work behind the caller's back. */
-final class Daemons implements ThreadFactory {
+public final class Daemons implements ThreadFactory {
 
   private final String prefix;
   private final AtomicInteger made = new AtomicInteger();
@@ -13,8 +13,13 @@ final class Daemons implements ThreadFactory {
     this.prefix = prefix;
   }
 
-  /** Threads that are called by a prefix and a number. */
-  static ThreadFactory named(String prefix) {
+  /**
+   * Returns what makes threads that are called by a prefix and a number.
+   *
+   * @param prefix what their names begin with
+   * @return a new one, which counts from 1
+   */
+  public static ThreadFactory named(String prefix) {
     return new Daemons(prefix);
   }
 

@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.CommandObject;
+import redis.clients.jedis.Connection;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.exceptions.JedisNoScriptException;
@@ -103,6 +104,42 @@ public final class LuaScript {
       return redis.execute(redis.commands().evalsha(sha1Bytes, names, args));
     } catch (JedisNoScriptException e) {
       return explaining(redis, keys, redis.commands().eval(utf8(source), names, args));
+    } catch (JedisDataException e) {
+      throw explained(e, redis, keys);
+    }
+  }
+
+  /**
+   * Runs the script over a connection of our own, with a reply that is no text.
+   *
+   * @param redis the way that the connection was opened
+   * @param connection where to run it; no other reply may be awaited on it
+   * @param keys every key that the script touches, all in one Cluster slot
+   * @param args what the script finds in {@code ARGV}
+   * @return the reply: {@code Long}, {@code byte[]}, a list of these, or null
+   * @throws redis.clients.jedis.exceptions.JedisException as Jedis throws it, redirections too
+   */
+  public @Nullable Object runBinaryOn(
+      RedisAccess redis, Connection connection, List<String> keys, List<String> args) {
+    List<byte[]> names = keys.stream().map(LuaScript::utf8).toList();
+    List<byte[]> values = args.stream().map(LuaScript::utf8).toList();
+    try {
+      return connection.executeCommand(redis.commands().evalsha(sha1Bytes, names, values));
+    } catch (JedisNoScriptException e) {
+      return explainingOn(redis, connection, names, values, keys);
+    } catch (JedisDataException e) {
+      throw explained(e, redis, keys);
+    }
+  }
+
+  private @Nullable Object explainingOn(
+      RedisAccess redis,
+      Connection connection,
+      List<byte[]> names,
+      List<byte[]> values,
+      List<String> keys) {
+    try {
+      return connection.executeCommand(redis.commands().eval(utf8(source), names, values));
     } catch (JedisDataException e) {
       throw explained(e, redis, keys);
     }

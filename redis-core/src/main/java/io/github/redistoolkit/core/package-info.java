@@ -5,7 +5,7 @@
  * <p>Not an API of its own: it may change with every version, and none of its types appears in a
  * public signature of another module. What does is in the package {@code
  * io.github.redistoolkit.json}, which is API. Depend on redis-cache, redis-idempotency, redis-lock,
- * redis-ratelimit or redis-pubsub instead.
+ * redis-ratelimit, redis-pubsub or redis-stream instead.
  */
 @NullMarked
 @CheckReturnValue

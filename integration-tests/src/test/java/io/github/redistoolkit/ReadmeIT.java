@@ -29,6 +29,8 @@ import io.github.redistoolkit.ratelimit.RateLimiter;
 import io.github.redistoolkit.servlet.IdempotencyFilter;
 import io.github.redistoolkit.servlet.RateLimitFilter;
 import io.github.redistoolkit.spring.ToolkitCaches;
+import io.github.redistoolkit.stream.DurableTopic;
+import io.github.redistoolkit.stream.From;
 import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.TestRedis;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -45,6 +47,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -52,6 +55,7 @@ import java.util.regex.Pattern;
 import net.javacrumbs.shedlock.core.LockConfiguration;
 import net.javacrumbs.shedlock.core.LockProvider;
 import net.javacrumbs.shedlock.core.SimpleLock;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -81,7 +85,10 @@ class ReadmeIT {
     "rwlock:{index:7}",
     "rl:api:{user-123}",
     "rl:clients:{42}",
-    "greeting"
+    "greeting",
+    "topic:{orders}",
+    "topic:{orders}:groups",
+    "topic:{orders}:again:billing"
   };
 
   private final TestRedis redis = TestRedis.of(ClientKind.POOL);
@@ -90,7 +97,7 @@ class ReadmeIT {
   private final Order order = new Order("order-1");
   private final Table database = new Table();
   private final Table store = database;
-  private final List<Order> charged = new ArrayList<>();
+  private final List<Order> charged = new CopyOnWriteArrayList<>();
   private final List<Order> searched = new ArrayList<>();
   private final List<Long> refused = new ArrayList<>();
   private final BlockingQueue<UserEvent> handled = new LinkedBlockingQueue<>();
@@ -118,7 +125,7 @@ class ReadmeIT {
       assertThat(block.group(1), here.contains(comparable(block.group(1))), is(true));
       examples++;
     }
-    assertThat(examples, is(12));
+    assertThat(examples, is(13));
   }
 
   private void search(Order wanted, Duration most) {
@@ -235,6 +242,30 @@ class ReadmeIT {
     assertThat(handled.poll(5, TimeUnit.SECONDS), is(new UserEvent("user_created", "123")));
     assertThat(subscription.isActive(), is(true));
     assertThat(pubsub.close(Duration.ofSeconds(10)), is(true));
+  }
+
+  @Test
+  void durableTopic() {
+    DurableTopic<Order> orders = DurableTopic.builder(pool, "orders", Order.class).build();
+
+    IdempotencyService once = new IdempotencyService(pool, "orders-billing", Duration.ofHours(24));
+    orders.subscribe(
+        "billing",
+        From.start(),
+        message -> once.execute(message.id(), Receipt.class, claim -> charge(message.body())));
+
+    orders.publish(order);
+
+    try (orders) {
+      Awaitility.await().until(() -> orders.state("billing").orElseThrow().pending() == 0);
+      Awaitility.await().until(() -> charged, contains(order));
+      // Delivered once more, it has no second effect.
+      String id = orders.read(From.start(), 1).get(0).id();
+      Receipt again = once.execute(id, Receipt.class, claim -> charge(order));
+      assertThat(again, is(new Receipt(order.id())));
+      assertThat(charged, contains(order));
+      redis.admin().del("idem:orders-billing:{" + id + "}");
+    }
   }
 
   @Test

@@ -10,6 +10,7 @@ import io.github.redistoolkit.pubsub.RedisPubSub;
 import io.github.redistoolkit.ratelimit.RateLimiter;
 import io.github.redistoolkit.servlet.RateLimitFilter;
 import io.github.redistoolkit.spring.ToolkitCaches;
+import io.github.redistoolkit.stream.DurableTopic;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -28,6 +29,7 @@ final class Modules {
     all.put("redis-lock", ClassFiles.with(RedisLock.class));
     all.put("redis-ratelimit", ClassFiles.with(RateLimiter.class));
     all.put("redis-pubsub", ClassFiles.with(RedisPubSub.class));
+    all.put("redis-stream", ClassFiles.with(DurableTopic.class));
     all.put("redis-coalescing", ClassFiles.with(Coalescing.class));
     all.put("redis-micrometer", ClassFiles.with(LockMetrics.class));
     all.put("redis-servlet", ClassFiles.with(RateLimitFilter.class));

@@ -1,0 +1,198 @@
+package io.github.redistoolkit.stream;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsInAnyOrder;
+import static org.hamcrest.Matchers.hasItems;
+import static org.hamcrest.Matchers.hasSize;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
+
+import io.github.redistoolkit.report.Proves;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.StreamEntryID;
+
+/** The group, the stream, or everything is gone. */
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+class DurableDataLossIT extends StreamSuite {
+
+  private static final Duration SOON = Duration.ofSeconds(20);
+
+  DurableDataLossIT(TestRedis redis) {
+    super(redis.ours());
+  }
+
+  private void flushAll() {
+    for (HostAndPort primary : redis.primaries()) {
+      try (Jedis jedis = redis.open(primary)) {
+        assertThat(jedis.flushAll(), is("OK"));
+      }
+    }
+  }
+
+  private void destroy() {
+    assertThat(redis.admin().xgroupDestroy(stream(), GROUP), is(1L));
+  }
+
+  /** Gone while the reader blocks; what is published afterwards arrives, and it is told once. */
+  private void assertGoesOnAfter(Runnable loss) throws Exception {
+    // The lease is long, so that nothing depends on what is looked for by time.
+    DurableTopic<Integer> topic = open(builder().lease(Duration.ofMinutes(5)));
+    topic.subscribe(GROUP, From.start(), this::take);
+    publish(topic, 0, 3);
+    assertThat(next(3), is(numbers(0, 3)));
+    awaitPending(topic, 0);
+    for (int round = 1; round <= 2; round++) {
+      loss.run();
+      long since = System.nanoTime();
+      publish(topic, 3, 6);
+      assertThat(next(3), is(numbers(3, 6)));
+      assertThat(Duration.ofNanos(System.nanoTime() - since), is(lessThan(SOON)));
+      int told = round;
+      await("told").until(() -> heard.of("lost"), hasSize(told));
+      awaitPending(topic, 0);
+    }
+    assertNothingMore();
+    assertThat(heard.lines(), is(List.of("lost", "lost")));
+  }
+
+  @Test
+  @Proves("durable-topic.goes-on")
+  void goesOnAfterDel() throws Exception {
+    assertGoesOnAfter(() -> assertThat(redis.admin().del(stream()), is(1L)));
+  }
+
+  @Test
+  @Proves("durable-topic.goes-on")
+  void goesOnAfterFlushAll() throws Exception {
+    assertGoesOnAfter(this::flushAll);
+  }
+
+  @Test
+  @Proves("durable-topic.goes-on")
+  void goesOnAfterXgroupDestroy() throws Exception {
+    assertGoesOnAfter(this::destroy);
+  }
+
+  @Test
+  void eachSubscriptionIsToldOnceThatTheGroupWasGone() throws Exception {
+    DurableTopic<Integer> topic = open();
+    topic.subscribe(GROUP, From.start(), this::take);
+    topic.subscribe(GROUP, From.start(), this::take);
+    publish(topic, 0, 10);
+    assertThat(next(10), containsInAnyOrder(numbers(0, 10).toArray()));
+    awaitPending(topic, 0);
+    flushAll();
+    await("told").until(() -> heard.of("lost"), hasSize(2));
+    publish(topic, 10, 20);
+    assertThat(next(10), containsInAnyOrder(numbers(10, 20).toArray()));
+    // Several renewals and looks.
+    Thread.sleep(LEASE.multipliedBy(2).toMillis());
+    assertThat(heard.of("lost"), hasSize(2));
+  }
+
+  @Test
+  void whatWasNotDoneWithIsDeliveredAnewAfterTheGroupWasDestroyed() throws Exception {
+    DurableTopic<Integer> topic = open();
+    CountDownLatch held = new CountDownLatch(1);
+    CountDownLatch begun = new CountDownLatch(1);
+    topic.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          begun.countDown();
+          assertThat(held.await(60, TimeUnit.SECONDS), is(true));
+          take(message);
+        });
+    publish(topic, 0, 10);
+    assertThat(begun.await(60, TimeUnit.SECONDS), is(true));
+    await("read ahead").until(() -> state(topic).pending(), is(10L));
+    destroy();
+    await("told").until(() -> heard.of("lost"), hasSize(1));
+    await("delivered anew").until(() -> state(topic).pending(), is(10L));
+    held.countDown();
+    // Not twice either: this process knows what it has.
+    assertThat(next(10), is(numbers(0, 10)));
+    awaitPending(topic, 0);
+    assertNothingMore();
+  }
+
+  @Test
+  void aStreamWithLowerIdsIsReadFromItsStart() throws Exception {
+    DurableTopic<Integer> topic = open();
+    topic.subscribe(GROUP, From.start(), this::take);
+    topic.publish(0);
+    assertThat(next(1), is(List.of(0)));
+    awaitPending(topic, 0);
+    replaceByOneWithLowerIds();
+    assertThat(next(2), is(List.of(1, 2)));
+    await("told").until(() -> heard.lines(), is(List.of("lost")));
+  }
+
+  @Test
+  void aFollowerReadsAStreamWithLowerIdsFromItsStartToo() throws Exception {
+    DurableTopic<Integer> topic = open();
+    topic.follow(From.start(), this::take);
+    topic.publish(0);
+    assertThat(next(1), is(List.of(0)));
+    replaceByOneWithLowerIds();
+    assertThat(next(2), is(List.of(1, 2)));
+    await("told").until(() -> heard.lines(), is(List.of("lost")));
+  }
+
+  /** In one step, as if the clock of another server were behind. */
+  private void replaceByOneWithLowerIds() {
+    Object unused =
+        redis
+            .admin()
+            .eval(
+                "redis.call('DEL', KEYS[1]) redis.call('XADD', KEYS[1], '5-1', 'd', '1')"
+                    + " redis.call('XADD', KEYS[1], '5-2', 'd', '2')",
+                List.of(stream()),
+                List.of());
+  }
+
+  @Test
+  void idsGoOnAboveThoseThatWereGiven() throws Exception {
+    DurableTopic<Integer> topic = open();
+    topic.subscribe(GROUP, From.start(), this::take);
+    // A clock that is ahead.
+    StreamEntryID ahead = new StreamEntryID(9_999_999_999_999L, 5);
+    redis.admin().xadd(stream(), ahead, Map.of("d", "1"));
+    assertThat(next(1), is(List.of(1)));
+    awaitPending(topic, 0);
+    assertThat(redis.admin().del(stream()), is(1L));
+    await("told").until(() -> heard.of("lost"), hasSize(1));
+    assertThat(topic.publish(2), is("9999999999999-6"));
+    assertThat(next(1), is(List.of(2)));
+  }
+
+  @Test
+  void deadLettersAndOtherGroupsAreNoneOfAGroupThatIsDestroyed() throws Exception {
+    DurableTopic<Integer> topic = open(builder().maxDeliveries(1));
+    topic.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          take(message);
+          throw new Exception("always");
+        });
+    topic.subscribe("other", From.start(), this::take);
+    topic.publish(1);
+    assertThat(next(2), is(List.of(1, 1)));
+    await("buried").until(() -> topic.deadLetters(GROUP, 1), hasSize(1));
+    destroy();
+    await("told").until(() -> heard.lines(), hasItems("lost"));
+    assertThat(topic.deadLetters(GROUP, 1), hasSize(1));
+    assertThat(heard.of("lost"), hasSize(1));
+  }
+}

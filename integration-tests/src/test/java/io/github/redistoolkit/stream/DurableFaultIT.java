@@ -1,0 +1,159 @@
+package io.github.redistoolkit.stream;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.not;
+
+import io.github.redistoolkit.report.Proves;
+import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.FaultProxy;
+import io.github.redistoolkit.testing.Matrix;
+import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** The network is cut, or loses a reply. */
+@EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
+class DurableFaultIT extends StreamSuite {
+
+  private static final int IN_FLIGHT = 32;
+
+  private final FaultProxy proxy;
+  private final TestRedis proxied;
+
+  DurableFaultIT(TestRedis redis) {
+    super(redis);
+    this.proxy = redis.proxy();
+    this.proxied = redis.through(proxy);
+  }
+
+  @AfterEach
+  void closeProxy() {
+    closeAll();
+    proxy.close();
+  }
+
+  private DurableTopic<Integer> consumer() {
+    return open(
+        builder(proxied, name, Integer.class)
+            .prefix(redis.mark() + "s")
+            .lease(LEASE)
+            .listener(heard));
+  }
+
+  @Test
+  @Proves("durable-topic.goes-on")
+  void nothingIsLostOverAConnectionThatIsCutAgainAndAgain() throws Exception {
+    int count = Matrix.size(2_000, 50_000);
+    int cuts = Matrix.size(5, 20);
+    DurableTopic<Integer> topic = open();
+    Queue<Integer> done = new ConcurrentLinkedQueue<>();
+    DurableTopic<Integer> consumer = consumer();
+    consumer.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          Thread.sleep(1);
+          done.add(message.body());
+        });
+    publish(topic, 0, count);
+    for (int i = 0; i < cuts; i++) {
+      int before = done.size();
+      await("at work").until(done::size, is(greaterThan(before + count / (4 * cuts))));
+      proxy.cut();
+    }
+    await("all").until(() -> new HashSet<>(done).size(), is(count));
+    awaitPending(topic, 0);
+    assertThat(new HashSet<>(done), is(new HashSet<>(numbers(0, count))));
+    // This process knows what it has, whatever becomes of the connection.
+    assertThat(done.size() - count, is(lessThanOrEqualTo(cuts * IN_FLIGHT)));
+    await("told").until(() -> heard.of("back").size(), is(heard.of("away").size()));
+    assertThat(topic.deadLetters(GROUP, 1), is(empty()));
+  }
+
+  @Test
+  void whatWasDeliveredWithAReplyThatGotLostComesAtOnceAsTheFirstDelivery() throws Exception {
+    DurableTopic<Integer> topic = open();
+    DurableTopic<Integer> consumer = consumer();
+    consumer.subscribe(GROUP, From.start(), this::take);
+    topic.publish(0);
+    assertThat(next().body(), is(0));
+    awaitPending(topic, 0);
+    FaultProxy.Loss loss =
+        proxy.loseReply(
+            request -> request.name().equals("XREADGROUP") && topic.state(GROUP).isPresent(),
+            1,
+            FaultProxy.Then.CUT);
+    topic.publish(1);
+    topic.publish(2);
+    DurableMessage<Integer> first = next();
+    DurableMessage<Integer> second = next();
+    loss.await();
+    assertThat(List.of(first.body(), second.body()), is(List.of(1, 2)));
+    assertThat(List.of(first.delivery(), second.delivery()), is(List.of(1, 1)));
+    awaitPending(topic, 0);
+    assertNothingMore();
+  }
+
+  @Test
+  void anAcknowledgementWhoseReplyGotLostIsRepeated() throws Exception {
+    DurableTopic<Integer> topic = open();
+    DurableTopic<Integer> consumer = consumer();
+    consumer.subscribe(GROUP, From.start(), this::take);
+    topic.publish(0);
+    assertThat(next().body(), is(0));
+    awaitPending(topic, 0);
+    FaultProxy.Loss loss =
+        proxy.loseReply(
+            request ->
+                request.name().equals("EVALSHA")
+                    && request.arguments().get(0).equals(StreamScripts.ACK.sha1()),
+            1,
+            FaultProxy.Then.CUT);
+    for (int i = 1; i < 100; i++) {
+      topic.publish(i);
+    }
+    assertThat(next(99), is(numbers(1, 100)));
+    loss.await();
+    awaitPending(topic, 0);
+    // Nor is there one that it takes for unacknowledged.
+    publish(topic, 100, 200);
+    assertThat(next(100), is(numbers(100, 200)));
+    assertNothingMore();
+  }
+
+  @Test
+  void aHandlerGoesOnWhileTheNetworkIsAwayForLongerThanItsLease() throws Exception {
+    DurableTopic<Integer> topic = open();
+    DurableTopic<Integer> consumer = consumer();
+    consumer.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          if (message.body() == 0) {
+            proxy.refuse();
+            proxy.cut();
+            await("taken over").until(() -> !received.isEmpty());
+            proxy.accept();
+          }
+        });
+    topic.publish(0);
+    await("begun").until(() -> state(topic).pending(), is(1L));
+    topic.subscribe(GROUP, From.start(), this::take);
+    DurableMessage<Integer> elsewhere = next();
+    assertThat(elsewhere.delivery(), is(2));
+    // The one that was away may only be told once it is back.
+    received.add(elsewhere);
+    await("told that it is away").until(() -> heard.of("away"), is(not(empty())));
+    await("and back").until(() -> heard.of("back"), is(not(empty())));
+    awaitPending(topic, 0);
+  }
+}

@@ -1,0 +1,796 @@
+package io.github.redistoolkit.stream;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import com.google.gson.Gson;
+import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.Arguments;
+import io.github.redistoolkit.core.Daemons;
+import io.github.redistoolkit.core.Json;
+import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.json.JsonCodec;
+import io.github.redistoolkit.stream.GroupConsumer.Joined;
+import io.github.redistoolkit.stream.StreamReplies.Entry;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.Jedis;
+import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.params.XAddParams;
+import redis.clients.jedis.util.Pool;
+
+/**
+ * A topic that keeps its messages: each reaches each group at least once, also if nobody was there
+ * when it was published.
+ *
+ * <pre>{@code
+ * try (DurableTopic<Order> orders = DurableTopic.builder(pool, "orders", Order.class).build()) {
+ *   orders.subscribe("billing", From.start(), message -> bill(message.id(), message.body()));
+ *   orders.publish(new Order("123"));
+ * }
+ * }</pre>
+ *
+ * <p>Guarantee: a message that {@link #publish} returned an id for is handed to a handler of each
+ * group until one of them returns, or becomes a dead letter of that group after {@link
+ * Builder#maxDeliveries} deliveries. Redis counts them, so one that kills its process counts too. A
+ * group is given its messages in the order of their ids, to one of its subscriptions each. A
+ * consumer that dies is replaced within a lease and a third; leases are renewed as long as a
+ * handler runs, so a lease is short whatever handlers take. Reading goes on after a restart of
+ * Redis, a cut, a failover, and after the group or the topic was deleted, see {@link
+ * DurableListener#onGroupLost}.
+ *
+ * <p>Limits. It is never exactly once: a message comes again if a process or a connection is lost
+ * between the end of its handler and the acknowledgement, and if a process stood still for longer
+ * than its lease. What Redis loses is lost: without AOF all of it, with {@code appendfsync
+ * everysec} the last second of a crash, and in a failover what was not replicated. With {@link
+ * Builder#concurrency} above 1, after a failure, and with several subscriptions, messages are begun
+ * in order and may end in any. A message that was read ahead by a process that dies has one
+ * delivery less.
+ *
+ * <p>What all groups have acknowledged is trimmed within ten seconds, in steps of about a hundred.
+ * Nothing else is, but by {@link Builder#maxLength} and {@link Builder#maxAge}; so a group that
+ * nobody consumes any more keeps the topic growing until it is removed by {@code XGROUP DESTROY}. A
+ * topic without any group is kept whole.
+ *
+ * <p>Keys are {@code topic:}<code>&#123;name&#125;</code> and some beside it, all in one Cluster
+ * slot. They have no time to live: that is what durable means here. An entry is one field {@code d}
+ * with the message as JSON, so any program may publish with {@code XADD}.
+ *
+ * <p>Each subscription has one daemon thread that reads, and one connection of its own, made like
+ * those of the pool or client but not taken from it. Renewals and acknowledgements of all go over
+ * the one or two connections that all leases over the pool or client share. The pool or client is
+ * never closed here; once the caller closes it, subscriptions end.
+ *
+ * <p>Thread-safe. {@link #publish} is one round trip on a connection of the pool, {@code subscribe}
+ * too. A {@link redis.clients.jedis.exceptions.JedisException} passes through as Jedis throws it.
+ *
+ * @param <T> the type of the messages
+ */
+public final class DurableTopic<T> implements AutoCloseable {
+
+  static {
+    ModuleVersion.check();
+  }
+
+  private static final int MOST_READ = 10_000;
+  private static final long TRIM_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final String COUNT_AT_MOST = "1000";
+  private static final byte[] MESSAGE = {'d'};
+
+  private final Settings<T> settings;
+  private final RedisAccess redis;
+  private final TopicKeys keys;
+  private final long maxLength;
+  private final WhenFull whenFull;
+  private final @Nullable ExecutorService own;
+  private final Set<DurableSubscription> subscriptions = ConcurrentHashMap.newKeySet();
+  private final AtomicLong trimmedNanos = new AtomicLong(System.nanoTime());
+  private volatile boolean closed;
+
+  private DurableTopic(Builder<T> builder) {
+    Executor given = builder.executor;
+    this.own = given == null ? handlers() : null;
+    this.redis = builder.redis;
+    this.keys = TopicKeys.of(builder.prefix, builder.name);
+    this.maxLength = builder.maxLength;
+    this.whenFull = builder.whenFull;
+    this.settings =
+        new Settings<>(
+            redis,
+            builder.name,
+            keys,
+            new Bodies<>(builder.json, builder.type),
+            own == null ? Objects.requireNonNull(given) : own,
+            builder.concurrency,
+            builder.batch,
+            builder.lease,
+            builder.retryDelay,
+            builder.maxDeliveries,
+            builder.closeTimeout,
+            builder.maxAge == null ? 0 : builder.maxAge.toMillis(),
+            new Reports(builder.listener));
+  }
+
+  /** Threads for handlers, no more than subscriptions ask for; they end when idle. */
+  private static ExecutorService handlers() {
+    return new ThreadPoolExecutor(
+        0,
+        Integer.MAX_VALUE,
+        10,
+        TimeUnit.SECONDS,
+        new SynchronousQueue<>(),
+        Daemons.named("redis-stream-handler-"));
+  }
+
+  /**
+   * Starts to make one over a pool.
+   *
+   * @param pool where connections come from; never closed here
+   * @param name the name of the topic
+   * @param type the type of the messages; {@code byte[].class} leaves them as they are
+   * @param <T> the same
+   * @return a builder with all defaults
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code name} is empty or has an unpaired surrogate
+   */
+  public static <T> Builder<T> builder(Pool<Jedis> pool, String name, Class<T> type) {
+    return builder(pool, name, token(type));
+  }
+
+  /**
+   * Starts to make one over a pool, whose messages have a generic type.
+   *
+   * @param pool where connections come from; never closed here
+   * @param name the name of the topic
+   * @param type the type of the messages
+   * @param <T> the same
+   * @return a builder with all defaults
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code name} is empty or has an unpaired surrogate
+   */
+  public static <T> Builder<T> builder(Pool<Jedis> pool, String name, TypeToken<T> type) {
+    return new Builder<>(RedisAccess.of(pool, "redis-stream"), name, type);
+  }
+
+  /**
+   * Starts to make one over a client.
+   *
+   * @param client a {@code RedisClient}, {@code RedisSentinelClient} or {@code RedisClusterClient};
+   *     never closed here
+   * @param name the name of the topic
+   * @param type the type of the messages; {@code byte[].class} leaves them as they are
+   * @param <T> the same
+   * @return a builder with all defaults
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if it is another kind of client, or {@code name} is empty or
+   *     has an unpaired surrogate
+   */
+  public static <T> Builder<T> builder(UnifiedJedis client, String name, Class<T> type) {
+    return builder(client, name, token(type));
+  }
+
+  /**
+   * Starts to make one over a client, whose messages have a generic type.
+   *
+   * @param client a {@code RedisClient}, {@code RedisSentinelClient} or {@code RedisClusterClient};
+   *     never closed here
+   * @param name the name of the topic
+   * @param type the type of the messages
+   * @param <T> the same
+   * @return a builder with all defaults
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException as {@link #builder(UnifiedJedis, String, Class)}
+   */
+  public static <T> Builder<T> builder(UnifiedJedis client, String name, TypeToken<T> type) {
+    return new Builder<>(RedisAccess.of(client, "redis-stream"), name, type);
+  }
+
+  private static <T> TypeToken<T> token(Class<T> type) {
+    return TypeToken.get(Objects.requireNonNull(type, "type"));
+  }
+
+  /**
+   * Returns the name of the topic.
+   *
+   * @return the name as it was given
+   */
+  public String name() {
+    return settings.name();
+  }
+
+  /**
+   * Publishes a message: one {@code XADD}, or one script if the topic has a largest length. It is
+   * never repeated here. (A {@code RedisClusterClient} itself repeats a command whose reply was
+   * lost, so that the message may be there twice.)
+   *
+   * @param message what
+   * @return the id that Redis gave it
+   * @throws NullPointerException if it is null
+   * @throws IllegalArgumentException if nobody could read it back; names the type and the path
+   * @throws TopicFullException if the topic has its largest length, and {@link WhenFull#REFUSE}
+   * @throws IllegalStateException if this is closed
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis fails; the message may have been
+   *     published all the same, and would be there twice if it were published again
+   */
+  @CanIgnoreReturnValue
+  public String publish(T message) {
+    byte[] payload = settings.bodies().encode(message);
+    requireOpen();
+    String id = maxLength == 0 ? add(payload) : addBounded(payload);
+    trimByAge();
+    return id;
+  }
+
+  private String add(byte[] payload) {
+    return text(
+        redis.execute(
+            redis
+                .commands()
+                .xadd(utf8(keys.stream()), XAddParams.xAddParams(), Map.of(MESSAGE, payload))));
+  }
+
+  private String addBounded(byte[] payload) {
+    Object id =
+        StreamScripts.PUBLISH.runBinary(
+            redis,
+            List.of(keys.stream(), keys.groups()),
+            List.of(utf8(String.valueOf(maxLength)), utf8(whenFull.name()), payload));
+    if (id == null) {
+      throw new TopicFullException(settings.name(), maxLength);
+    }
+    return text(id);
+  }
+
+  /** There may be no subscription that does. */
+  private void trimByAge() {
+    long before = trimmedNanos.get();
+    long now = System.nanoTime();
+    if (settings.maxAge() > 0
+        && now - before >= TRIM_NANOS
+        && trimmedNanos.compareAndSet(before, now)) {
+      Object unused =
+          StreamScripts.KEEP.run(
+              redis,
+              List.of(keys.stream(), keys.stream(), keys.groups()),
+              List.of("", "0", String.valueOf(settings.maxAge())));
+    }
+  }
+
+  /**
+   * Subscribes a handler to a topic as one of a group. Each message goes to one of the group's
+   * subscriptions, of whatever process. When this returns, the group exists: whatever is published
+   * from then on reaches it.
+   *
+   * @param group the group
+   * @param from where the group begins, if it does not exist yet; else this is without effect, and
+   *     it goes on where it is
+   * @param handler what to do with each message
+   * @return the subscription, which lasts until it or this is closed
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code group} is empty or has an unpaired surrogate
+   * @throws IllegalStateException if this is closed
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis fails; nothing is subscribed
+   *     then, though the group may exist
+   */
+  @CanIgnoreReturnValue
+  public DurableSubscription subscribe(String group, From from, DurableHandler<? super T> handler) {
+    Arguments.requireText(group, "group");
+    StartingPoint start = StartingPoint.of(from);
+    Objects.requireNonNull(handler, "handler");
+    requireOpen();
+    Object reply =
+        StreamScripts.JOIN.runBinary(
+            redis,
+            List.of(keys.stream(), keys.again(group), keys.groups()),
+            List.of(utf8(group), utf8(start.after()), utf8("")));
+    GroupConsumer<T> consumer =
+        new GroupConsumer<>(
+            settings, group, ofMessages(handler), Joined.of(reply), subscriptions::remove);
+    subscriptions.add(consumer);
+    consumer.start();
+    closeIfLate(consumer);
+    return consumer;
+  }
+
+  /**
+   * Follows the topic without a group: whoever follows gets every message, one at a time and in
+   * order, for as long as this process knows where it is. For views that are built up in memory.
+   *
+   * <p>Nothing is acknowledged, and so trimming does not wait for followers: what was trimmed
+   * before it was read is passed over. A handler that throws is called again after the retry delay,
+   * as often as a message may be delivered; then the message is passed over, see {@link
+   * DurableListener#onSkipped}.
+   *
+   * @param from where to begin
+   * @param handler what to do with each message
+   * @return the subscription, which lasts until it or this is closed
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalStateException if this is closed
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis fails
+   */
+  @CanIgnoreReturnValue
+  public DurableSubscription follow(From from, DurableHandler<? super T> handler) {
+    StartingPoint start = StartingPoint.of(from);
+    Objects.requireNonNull(handler, "handler");
+    requireOpen();
+    String after = start.after().equals(StartingPoint.END) ? lastId() : start.after();
+    Follower<T> follower =
+        new Follower<>(settings, after, ofMessages(handler), subscriptions::remove);
+    subscriptions.add(follower);
+    follower.start();
+    closeIfLate(follower);
+    return follower;
+  }
+
+  /** Messages are only given to it, and every one of type T is one of its type too. */
+  @SuppressWarnings("unchecked")
+  private static <T> DurableHandler<T> ofMessages(DurableHandler<? super T> handler) {
+    return (DurableHandler<T>) handler;
+  }
+
+  private String lastId() {
+    Object id = StreamScripts.LAST.run(redis, List.of(keys.stream()), List.of());
+    return String.valueOf(id);
+  }
+
+  private void closeIfLate(DurableSubscription subscription) {
+    if (closed) {
+      subscription.close();
+      throw new IllegalStateException("closed");
+    }
+  }
+
+  /**
+   * Reads messages that the topic still has, without a group and without any effect: one {@code
+   * XRANGE}. Messages that cannot be decoded are left out, and logged.
+   *
+   * @param from where to begin; {@link From#now} finds nothing
+   * @param most how many at most, from 1 to 10,000
+   * @return the messages in their order
+   * @throws NullPointerException if {@code from} is null
+   * @throws IllegalArgumentException if {@code most} is out of bounds
+   * @throws IllegalStateException if this is closed
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis fails
+   */
+  public List<DurableMessage<T>> read(From from, int most) {
+    StartingPoint start = StartingPoint.of(from);
+    Arguments.requireRange(most, "most", 1, MOST_READ);
+    requireOpen();
+    if (start.after().equals(StartingPoint.END)) {
+      return List.of();
+    }
+    List<DurableMessage<T>> messages = new ArrayList<>();
+    for (Entry entry : range(keys.stream(), "(" + start.after(), most)) {
+      T body = decode(field(entry, "d"), entry.id());
+      if (body != null) {
+        messages.add(new DurableMessage<>(entry.id(), body, StreamIds.time(entry.id()), 1));
+      }
+    }
+    return List.copyOf(messages);
+  }
+
+  private List<Entry> range(String key, String start, int most) {
+    return StreamReplies.entries(
+        redis.execute(redis.commands().xrange(utf8(key), utf8(start), utf8("+"), most)));
+  }
+
+  private @Nullable T decode(byte @Nullable [] payload, String id) {
+    try {
+      return payload == null ? null : settings.bodies().decode(payload);
+    } catch (RuntimeException | StackOverflowError e) {
+      // Its cause may quote the message.
+      settings.reports().log.warn("Message {} of topic {} cannot be decoded", id, settings.name());
+      return null;
+    }
+  }
+
+  private static byte @Nullable [] field(Entry entry, String name) {
+    List<byte[]> fields = entry.fields();
+    for (int i = 0; i + 1 < fields.size(); i += 2) {
+      if (StreamReplies.text(fields.get(i)).equals(name)) {
+        return fields.get(i + 1);
+      }
+    }
+    return null;
+  }
+
+  private static String textOf(Entry entry, String name, String otherwise) {
+    byte[] value = field(entry, name);
+    return value == null ? otherwise : StreamReplies.text(value);
+  }
+
+  /**
+   * Tells how far a group is: one round trip.
+   *
+   * @param group the group
+   * @return its state; empty if it does not exist
+   * @throws NullPointerException if it is null
+   * @throws IllegalArgumentException if it is empty or has an unpaired surrogate
+   * @throws IllegalStateException if this is closed
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis fails
+   */
+  public Optional<GroupState> state(String group) {
+    Arguments.requireText(group, "group");
+    requireOpen();
+    Object reply =
+        StreamScripts.STATE.run(
+            redis,
+            List.of(keys.stream(), keys.again(group), keys.dead(group), keys.groups()),
+            List.of(group, COUNT_AT_MOST));
+    if (reply == null) {
+      return Optional.empty();
+    }
+    long[] n = StreamReplies.list(reply).stream().mapToLong(StreamReplies::number).toArray();
+    Optional<Duration> oldest = n[2] < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(n[2]));
+    return Optional.of(new GroupState(n[0], n[1], oldest, n[3], n[4], n[5]));
+  }
+
+  /**
+   * Returns the oldest dead letters of a group: one round trip. They stay until they are
+   * {@linkplain #redrive sent back}, or deleted by hand.
+   *
+   * @param group the group
+   * @param most how many at most, from 1 to 10,000
+   * @return the letters, the oldest first; empty if there is none
+   * @throws NullPointerException if {@code group} is null
+   * @throws IllegalArgumentException if it is empty or has an unpaired surrogate, or {@code most}
+   *     is out of bounds
+   * @throws IllegalStateException if this is closed
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis fails
+   */
+  public List<DeadLetter<T>> deadLetters(String group, int most) {
+    Arguments.requireText(group, "group");
+    Arguments.requireRange(most, "most", 1, MOST_READ);
+    requireOpen();
+    List<DeadLetter<T>> letters = new ArrayList<>();
+    for (Entry entry : range(keys.dead(group), "-", most)) {
+      byte[] payload = field(entry, "d");
+      letters.add(
+          new DeadLetter<>(
+              entry.id(),
+              textOf(entry, "id", entry.id()),
+              decode(payload, entry.id()),
+              payload == null ? new byte[0] : payload,
+              Integer.parseInt(textOf(entry, "n", "1")),
+              textOf(entry, "e", "")));
+    }
+    return List.copyOf(letters);
+  }
+
+  /**
+   * Sends a dead letter back to its group, and to no other, as a message that was never delivered:
+   * one round trip. It keeps the id of the message.
+   *
+   * @param group the group
+   * @param deadLetterId the {@link DeadLetter#id} of the letter, not that of the message
+   * @return false if there is no such letter, as when somebody has sent it back before. (A {@code
+   *     RedisClusterClient} that repeats the command by itself after its reply was lost makes that
+   *     false, too.)
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code group} is empty or has an unpaired surrogate, or
+   *     {@code deadLetterId} is no id
+   * @throws IllegalStateException if this is closed
+   * @throws redis.clients.jedis.exceptions.JedisException if Redis fails; the letter may have been
+   *     sent back all the same
+   */
+  public boolean redrive(String group, String deadLetterId) {
+    Arguments.requireText(group, "group");
+    String id = StreamIds.require(deadLetterId, "deadLetterId");
+    requireOpen();
+    Object reply =
+        StreamScripts.REDRIVE.run(redis, List.of(keys.dead(group), keys.again(group)), List.of(id));
+    return StreamReplies.number(reply) == 1;
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("closed");
+    }
+  }
+
+  /**
+   * Ends all subscriptions as {@link DurableSubscription#close()} does, all within one close
+   * timeout. Does nothing when already closed.
+   */
+  @Override
+  public void close() {
+    closed = true;
+    List<DurableSubscription> all = List.copyOf(subscriptions);
+    all.forEach(DurableTopic::beginClose);
+    long deadline = System.nanoTime() + settings.closeTimeout().toNanos();
+    all.forEach(each -> finishClose(each, deadline));
+    if (own != null) {
+      own.shutdown();
+    }
+  }
+
+  private static void beginClose(DurableSubscription subscription) {
+    if (subscription instanceof GroupConsumer<?> consumer) {
+      consumer.beginClose();
+    } else if (subscription instanceof Follower<?> follower) {
+      follower.beginClose();
+    }
+  }
+
+  private static void finishClose(DurableSubscription subscription, long deadlineNanos) {
+    if (subscription instanceof GroupConsumer<?> consumer) {
+      boolean unused = consumer.finishClose(deadlineNanos);
+    } else if (subscription instanceof Follower<?> follower) {
+      boolean unused = follower.finishClose(deadlineNanos);
+    }
+  }
+
+  private static byte[] utf8(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static String text(Object id) {
+    return id instanceof byte[] bytes
+        ? new String(bytes, StandardCharsets.UTF_8)
+        : String.valueOf(id);
+  }
+
+  /**
+   * How to make a {@link DurableTopic}. Not thread-safe.
+   *
+   * @param <T> the type of the messages
+   */
+  public static final class Builder<T> {
+
+    private static final Duration SHORTEST_LEASE = Duration.ofMillis(100);
+    private static final Duration LONGEST = Duration.ofDays(1);
+    private static final Duration LONGEST_AGE = Duration.ofDays(36_500);
+    private static final long MOST_ENTRIES = 1L << 40;
+
+    private final RedisAccess redis;
+    private final String name;
+    private final TypeToken<T> type;
+    private Json json = Json.standard();
+    private String prefix = "topic";
+    private @Nullable Executor executor;
+    private int concurrency = 1;
+    private int batch = 32;
+    private Duration lease = Duration.ofSeconds(30);
+    private Duration retryDelay = Duration.ofSeconds(1);
+    private int maxDeliveries = 5;
+    private Duration closeTimeout = Duration.ofSeconds(5);
+    private @Nullable Duration maxAge;
+    private long maxLength;
+    private WhenFull whenFull = WhenFull.REFUSE;
+    private DurableListener listener = DurableListener.logging();
+
+    private Builder(RedisAccess redis, String name, TypeToken<T> type) {
+      this.redis = redis;
+      this.name = Arguments.requireText(name, "name");
+      this.type = Objects.requireNonNull(type, "type");
+    }
+
+    /**
+     * Sets what encodes and decodes messages. What is registered with it stays as it is; what Gson
+     * does by itself and nobody could read back is refused.
+     *
+     * @param gson default: strict JSON, dates and {@code java.time} values as ISO-8601
+     * @return this
+     * @throws NullPointerException if {@code gson} is null
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> gson(Gson gson) {
+      this.json = Json.of(gson);
+      return this;
+    }
+
+    /**
+     * Sets another mapper than Gson to encode and decode messages.
+     *
+     * @param codec the mapper
+     * @return this
+     * @throws NullPointerException if {@code codec} is null
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> codec(JsonCodec codec) {
+      this.json = Json.of(codec);
+      return this;
+    }
+
+    /**
+     * Sets what all keys of the topic begin with.
+     *
+     * @param prefix default: {@code topic}
+     * @return this
+     * @throws NullPointerException if {@code prefix} is null
+     * @throws IllegalArgumentException if it is empty, has an unpaired surrogate or a brace, which
+     *     would choose the slot in a Cluster
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> prefix(String prefix) {
+      Arguments.requireText(prefix, "prefix");
+      if (prefix.indexOf('{') >= 0 || prefix.indexOf('}') >= 0) {
+        throw new IllegalArgumentException("prefix must have no brace, but is " + prefix);
+      }
+      this.prefix = prefix;
+      return this;
+    }
+
+    /**
+     * Sets what runs handlers. Any executor will do, also one of virtual threads; it is never shut
+     * down here. One that refuses a task is asked again after a second. One that runs its tasks on
+     * the thread that hands them over lets handlers hold up the reading.
+     *
+     * @param executor default: daemon threads made as needed, for each subscription no more than
+     *     its concurrency
+     * @return this
+     * @throws NullPointerException if {@code executor} is null
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> executor(Executor executor) {
+      this.executor = Objects.requireNonNull(executor, "executor");
+      return this;
+    }
+
+    /**
+     * Sets how many handlers of one subscription may run at the same time.
+     *
+     * @param concurrency from 1 to 1,000; default 1
+     * @return this
+     * @throws IllegalArgumentException if it is out of bounds
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> concurrency(int concurrency) {
+      this.concurrency = (int) Arguments.requireRange(concurrency, "concurrency", 1, 1_000);
+      return this;
+    }
+
+    /**
+     * Sets how many messages one subscription may have read and not done with: what it reads ahead,
+     * and what may come twice if its process dies. Those that wait for a retry come on top. Nothing
+     * is read ahead where a message is delivered only once.
+     *
+     * @param batch from 1 to 1,000; default 32; at least as many as the concurrency are read
+     * @return this
+     * @throws IllegalArgumentException if it is out of bounds
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> batch(int batch) {
+      this.batch = (int) Arguments.requireRange(batch, "batch", 1, 1_000);
+      return this;
+    }
+
+    /**
+     * Sets for how long a message stays with a consumer that does not renew. It is renewed every
+     * third of that while its handler runs. So it says how soon a consumer that died is replaced,
+     * and for how long a process may stand still, and nothing about handlers.
+     *
+     * @param lease from 100 ms to 1 day; default 30 s
+     * @return this
+     * @throws NullPointerException if {@code lease} is null
+     * @throws IllegalArgumentException if it is out of bounds
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> lease(Duration lease) {
+      Arguments.requireDuration(lease, "lease", LONGEST);
+      if (lease.compareTo(SHORTEST_LEASE) < 0) {
+        throw new IllegalArgumentException(
+            "lease must be at least " + SHORTEST_LEASE + ", but is " + lease);
+      }
+      this.lease = lease;
+      return this;
+    }
+
+    /**
+     * Sets how long a message waits before it is delivered again after its handler threw. It
+     * doubles with each delivery, up to the lease, or stays as it is if it is longer.
+     *
+     * @param retryDelay from 1 ms to 1 day; default 1 s
+     * @return this
+     * @throws NullPointerException if {@code retryDelay} is null
+     * @throws IllegalArgumentException if it is out of bounds
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> retryDelay(Duration retryDelay) {
+      this.retryDelay = Arguments.requireDuration(retryDelay, "retryDelay", LONGEST);
+      return this;
+    }
+
+    /**
+     * Sets how often a message is delivered to a group before it becomes a dead letter. Redis
+     * counts, so deliveries to processes that died count too.
+     *
+     * @param maxDeliveries from 1 to 1,000; default 5
+     * @return this
+     * @throws IllegalArgumentException if it is out of bounds
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> maxDeliveries(int maxDeliveries) {
+      this.maxDeliveries = (int) Arguments.requireRange(maxDeliveries, "maxDeliveries", 1, 1_000);
+      return this;
+    }
+
+    /**
+     * Sets how long {@code close()} waits for handlers that run.
+     *
+     * @param closeTimeout from 1 ms to 1 hour; default 5 s
+     * @return this
+     * @throws NullPointerException if {@code closeTimeout} is null
+     * @throws IllegalArgumentException if it is out of bounds
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> closeTimeout(Duration closeTimeout) {
+      this.closeTimeout =
+          Arguments.requireDuration(closeTimeout, "closeTimeout", GroupConsumer.LONGEST_CLOSE);
+      return this;
+    }
+
+    /**
+     * Sets after how long a message is trimmed, whoever still needs it, within about ten seconds.
+     * What a group has lost is counted, and told to {@link DurableListener#onTrimmed}. It is looked
+     * for by subscriptions, and by whoever publishes.
+     *
+     * @param maxAge from 1 ms to 36,500 days; default: for ever. Give the same to all who use the
+     *     topic
+     * @return this
+     * @throws NullPointerException if {@code maxAge} is null
+     * @throws IllegalArgumentException if it is out of bounds
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> maxAge(Duration maxAge) {
+      this.maxAge = Arguments.requireDuration(maxAge, "maxAge", LONGEST_AGE);
+      return this;
+    }
+
+    /**
+     * Sets how many messages the topic may have. It is looked at by those who publish with this:
+     * give the same to all. What all groups have acknowledged gives way first.
+     *
+     * <p>Publishing is a script then. While the topic is full, it takes time for each group.
+     *
+     * @param maxLength from 1 to 2<sup>40</sup>; default: any
+     * @param whenFull what happens if that is not enough
+     * @return this
+     * @throws NullPointerException if {@code whenFull} is null
+     * @throws IllegalArgumentException if {@code maxLength} is out of bounds
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> maxLength(long maxLength, WhenFull whenFull) {
+      this.maxLength = Arguments.requireRange(maxLength, "maxLength", 1, MOST_ENTRIES);
+      this.whenFull = Objects.requireNonNull(whenFull, "whenFull");
+      return this;
+    }
+
+    /**
+     * Sets who is told of errors, losses and gaps, in place of the log. To have both, give {@code
+     * listener.andThen(DurableListener.logging())}.
+     *
+     * @param listener default: {@link DurableListener#logging}
+     * @return this
+     * @throws NullPointerException if {@code listener} is null
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> listener(DurableListener listener) {
+      this.listener = Objects.requireNonNull(listener, "listener");
+      return this;
+    }
+
+    /**
+     * Makes it. Nothing is sent and no thread started.
+     *
+     * @return a new one
+     * @throws IllegalArgumentException if no value of the type can be read back, as Gson says of
+     *     abstract types; names the type and the path
+     */
+    public DurableTopic<T> build() {
+      return new DurableTopic<>(this);
+    }
+  }
+}

@@ -1,0 +1,379 @@
+package io.github.redistoolkit.stream;
+
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
+import io.github.redistoolkit.core.Arguments;
+import io.github.redistoolkit.core.Daemons;
+import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.stream.Held.Place;
+import io.github.redistoolkit.stream.StreamReplies.Entry;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.CommandArguments;
+import redis.clients.jedis.Protocol.Command;
+
+/**
+ * Reads a topic without a group, on a thread and a connection of its own: one message at a time, in
+ * order. The place in the topic is known here alone. Thread-safe.
+ */
+final class Follower<T> implements DurableSubscription {
+
+  private static final ThreadFactory THREADS = Daemons.named("redis-stream-follower-");
+  private static final long BLOCK_MILLIS = 2_000;
+  private static final long REFUSED_NANOS = TimeUnit.SECONDS.toNanos(1);
+  private static final String GENERATED = "last-generated-id";
+
+  private final Settings<T> settings;
+  private final DurableHandler<T> handler;
+  private final Consumer<Follower<T>> onClosed;
+  private final RedisAccess redis;
+  private final OwnConnection connection;
+  private final Backoff backoff = new Backoff();
+  private final Thread thread = THREADS.newThread(this::run);
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+
+  // Guarded by the lock.
+  private boolean open = true;
+  private @Nullable Thread handlingOn;
+  private long handled;
+  private long failed;
+
+  /** After which id to read on; used by the thread alone. */
+  private String last;
+
+  Follower(
+      Settings<T> settings,
+      String after,
+      DurableHandler<T> handler,
+      Consumer<Follower<T>> onClosed) {
+    this.settings = settings;
+    this.last = after;
+    this.handler = handler;
+    this.onClosed = onClosed;
+    this.redis = settings.redis();
+    this.connection = new OwnConnection(redis, settings.keys().stream());
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  @Override
+  public String topic() {
+    return settings.name();
+  }
+
+  @Override
+  public Optional<String> group() {
+    return Optional.empty();
+  }
+
+  @Override
+  public boolean isActive() {
+    return locked(() -> open);
+  }
+
+  @Override
+  public long handled() {
+    return locked(() -> handled);
+  }
+
+  @Override
+  public long failed() {
+    return locked(() -> failed);
+  }
+
+  @Override
+  public String toString() {
+    return "follower of topic " + settings.name();
+  }
+
+  private <R> R locked(Supplier<R> what) {
+    lock.lock();
+    try {
+      return what.get();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void run() {
+    try {
+      while (isActive()) {
+        try {
+          step();
+        } catch (InterruptedException e) {
+          // By someone who interrupts every thread there is.
+          settings.reports().log.debug(e, "A reading thread was interrupted");
+        } catch (Throwable t) {
+          failed(t);
+        }
+      }
+    } finally {
+      connection.drop();
+    }
+  }
+
+  private void failed(Throwable error) {
+    if (!isActive()) {
+      return;
+    }
+    try {
+      backoff.failed(
+          () -> settings.reports().tell(listener -> listener.onDisconnected(this, error)));
+      pause(backoff.pauseNanos());
+    } catch (InterruptedException e) {
+      settings.reports().log.debug(e, "A reading thread was interrupted");
+    } catch (Throwable t) {
+      settings.reports().log.warn(t, "A reading thread could not rest");
+    }
+  }
+
+  private void step() throws InterruptedException {
+    if (redis.isClosed()) {
+      beginClose();
+      onClosed.accept(this);
+      return;
+    }
+    boolean fresh = connection.ready();
+    String key = redis.key(settings.keys().stream());
+    CommandArguments command =
+        new CommandArguments(Command.XREAD)
+            .add("COUNT")
+            .add(settings.batch())
+            .add("BLOCK")
+            .add(fresh ? 1 : BLOCK_MILLIS)
+            .add("STREAMS")
+            .add(key)
+            .add(last);
+    List<?> streams = StreamReplies.list(connection.call(command, BLOCK_MILLIS));
+    backoff.succeeded(
+        away -> settings.reports().tell(listener -> listener.onReconnected(this, away)));
+    if (streams.isEmpty()) {
+      lookForAnother(key);
+      return;
+    }
+    List<Entry> entries = StreamReplies.entries(StreamReplies.list(streams.get(0)).get(1));
+    for (Entry entry : entries) {
+      if (!isActive()) {
+        return;
+      }
+      handOver(entry);
+      last = entry.id();
+    }
+  }
+
+  /** A stream whose ids are lower is not the one that was read before: all of it is new. */
+  private void lookForAnother(String key) {
+    CommandArguments exists = new CommandArguments(Command.EXISTS).add(key);
+    if (StreamReplies.number(connection.call(exists, 0)) == 0) {
+      return;
+    }
+    CommandArguments info = new CommandArguments(Command.XINFO).add("STREAM").add(key);
+    List<?> fields = StreamReplies.list(connection.call(info, 0));
+    for (int i = 0; i + 1 < fields.size(); i += 2) {
+      if (StreamReplies.text(fields.get(i)).equals(GENERATED)
+          && StreamIds.compare(StreamReplies.text(fields.get(i + 1)), last) < 0) {
+        last = StartingPoint.START.after();
+        settings.reports().tell(listener -> listener.onGroupLost(this));
+      }
+    }
+  }
+
+  /** Has a message handled, again if need be, and waits for that. */
+  private void handOver(Entry entry) throws InterruptedException {
+    Held each = new Held(new Place(false, entry.id()), entry.fields(), 1, "", 0);
+    int attempt = 1;
+    while (isActive()) {
+      Attempt next = new Attempt(each, attempt == settings.maxDeliveries());
+      try {
+        settings.executor().execute(next);
+      } catch (Throwable t) { // an Error where no thread can be had
+        settings
+            .reports()
+            .log
+            .warn(t, "The executor refuses a task; it is tried again in a second");
+        pause(REFUSED_NANOS);
+        continue;
+      }
+      if (next.isDone() || attempt == settings.maxDeliveries()) {
+        return;
+      }
+      pause(settings.delayAfter(attempt).toNanos());
+      attempt++;
+    }
+  }
+
+  private final class Attempt implements Runnable {
+
+    private final Held entry;
+    private final boolean isLast;
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private volatile boolean done;
+
+    Attempt(Held entry, boolean isLast) {
+      this.entry = entry;
+      this.isLast = isLast;
+    }
+
+    boolean isDone() throws InterruptedException {
+      ended.await();
+      return done;
+    }
+
+    @Override
+    public void run() {
+      try {
+        if (begin()) {
+          done = handle();
+        }
+      } finally {
+        end();
+        ended.countDown();
+      }
+    }
+
+    private boolean begin() {
+      lock.lock();
+      try {
+        if (open) {
+          handlingOn = Thread.currentThread();
+        }
+        return open;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    private void end() {
+      lock.lock();
+      try {
+        handlingOn = null;
+        changed.signalAll();
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** Returns whether it need not be tried again. */
+    private boolean handle() {
+      T body;
+      try {
+        byte[] payload = entry.payload;
+        if (payload == null) {
+          throw new DeliveryEndedException("the entry has no field d");
+        }
+        body = settings.bodies().decode(payload);
+      } catch (Throwable t) {
+        giveUp(t);
+        return true;
+      }
+      DurableMessage<T> message =
+          new DurableMessage<>(entry.messageId, body, StreamIds.time(entry.messageId), 1);
+      try {
+        handler.onMessage(message);
+      } catch (Throwable t) {
+        if (t instanceof InterruptedException) {
+          Thread.currentThread().interrupt();
+        }
+        settings.reports().tellNow(listener -> listener.onError(Follower.this, message, t));
+        if (isLast) {
+          giveUp(t);
+        } else {
+          countFailed();
+        }
+        return false;
+      }
+      lock.lock();
+      try {
+        handled++;
+      } finally {
+        lock.unlock();
+      }
+      return true;
+    }
+
+    private void giveUp(Throwable error) {
+      countFailed();
+      settings
+          .reports()
+          .tell(listener -> listener.onSkipped(Follower.this, entry.messageId, error));
+    }
+
+    private void countFailed() {
+      lock.lock();
+      try {
+        failed++;
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  private void pause(long nanos) throws InterruptedException {
+    boolean unused = await(System.nanoTime() + nanos, () -> !open);
+  }
+
+  private boolean await(long deadlineNanos, Supplier<Boolean> condition)
+      throws InterruptedException {
+    lock.lock();
+    try {
+      while (!condition.get()) {
+        long left = deadlineNanos - System.nanoTime();
+        if (left <= 0) {
+          return false;
+        }
+        long unused = changed.awaitNanos(left);
+      }
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  public void close() {
+    close(settings.closeTimeout());
+  }
+
+  @Override
+  @CanIgnoreReturnValue
+  public boolean close(Duration maxWait) {
+    Arguments.requireDuration(maxWait, "maxWait", GroupConsumer.LONGEST_CLOSE);
+    beginClose();
+    return finishClose(System.nanoTime() + maxWait.toNanos());
+  }
+
+  void beginClose() {
+    lock.lock();
+    try {
+      open = false;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    connection.cut();
+  }
+
+  boolean finishClose(long deadlineNanos) {
+    boolean ended = false;
+    try {
+      ended =
+          await(deadlineNanos, () -> handlingOn == null || handlingOn == Thread.currentThread());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    onClosed.accept(this);
+    return ended;
+  }
+}

@@ -1,0 +1,304 @@
+package io.github.redistoolkit.stream;
+
+import io.github.redistoolkit.core.Daemons;
+import io.github.redistoolkit.core.Failures;
+import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.stream.GroupConsumer.Joined;
+import io.github.redistoolkit.stream.StreamReplies.Entry;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import redis.clients.jedis.CommandArguments;
+import redis.clients.jedis.Protocol.Command;
+import redis.clients.jedis.exceptions.JedisException;
+
+/**
+ * The loop that reads for one consumer, on a thread and a connection of its own. Nothing ends it
+ * but the end of the subscription.
+ *
+ * <p>Over a new connection it first reads what the server has given to the consumer already:
+ * replies may have been lost with the connection before. Then it takes over what others have left,
+ * and reads what is new.
+ */
+final class GroupReader<T> implements Runnable {
+
+  private static final ThreadFactory THREADS = Daemons.named("redis-stream-reader-");
+
+  /** How long a read blocks. A failover without a broken connection is noticed after that. */
+  private static final long BLOCK_MILLIS = 2_000;
+
+  private static final int PAGE = 100;
+  private static final int MOST_PAGES_OF_OLD = 100;
+  private static final Duration SHORTEST_KEEP = Duration.ofSeconds(1);
+  private static final Duration LONGEST_KEEP = Duration.ofSeconds(10);
+  private static final byte[] CLAIM = {'c', 'l', 'a', 'i', 'm'};
+
+  private final GroupConsumer<T> consumer;
+  private final Settings<T> settings;
+  private final RedisAccess redis;
+  private final OwnConnection connection;
+  private final Backoff backoff = new Backoff();
+  private final long claimNanos;
+  private final long keepNanos;
+
+  private volatile boolean rejoin;
+  private volatile @Nullable Thread thread;
+
+  private long nextClaim = System.nanoTime();
+  private long nextKeep;
+
+  GroupReader(GroupConsumer<T> consumer) {
+    this.consumer = consumer;
+    this.settings = consumer.settings;
+    this.redis = settings.redis();
+    this.connection = new OwnConnection(redis, consumer.mainKey);
+    this.claimNanos = settings.lease().toNanos() / 3;
+    this.keepNanos =
+        Math.max(SHORTEST_KEEP.toNanos(), Math.min(LONGEST_KEEP.toNanos(), claimNanos));
+    this.nextKeep = nextClaim + keepNanos;
+  }
+
+  void start() {
+    Thread started = THREADS.newThread(this);
+    thread = started;
+    started.start();
+  }
+
+  /** Has it look soon whether the group is still the same. */
+  void rejoin() {
+    rejoin = true;
+  }
+
+  /** Ends a read that blocks. */
+  void cut() {
+    connection.cut();
+  }
+
+  void awaitEnd(long deadlineNanos) throws InterruptedException {
+    Thread running = thread;
+    long millis = TimeUnit.NANOSECONDS.toMillis(deadlineNanos - System.nanoTime());
+    if (running != null && running != Thread.currentThread() && millis > 0) {
+      running.join(millis);
+    }
+  }
+
+  @Override
+  public void run() {
+    try {
+      while (consumer.isActive()) {
+        try {
+          step();
+          backoff.succeeded(
+              away -> settings.reports().tell(listener -> listener.onReconnected(consumer, away)));
+        } catch (InterruptedException e) {
+          // By someone who interrupts every thread there is.
+          settings.reports().log.debug(e, "A reading thread was interrupted");
+        } catch (Throwable t) {
+          failed(t);
+        }
+      }
+    } finally {
+      connection.drop();
+    }
+  }
+
+  private void failed(Throwable error) {
+    if (!consumer.isActive()) {
+      return;
+    }
+    if (error instanceof JedisException e && isOfTheGroup(e) && !rejoin) {
+      rejoin = true; // at once
+      return;
+    }
+    try {
+      if (!(error instanceof JedisException)) {
+        connection.drop();
+      }
+      backoff.failed(
+          () -> settings.reports().tell(listener -> listener.onDisconnected(consumer, error)));
+      consumer.pause(backoff.pauseNanos());
+    } catch (InterruptedException e) {
+      settings.reports().log.debug(e, "A reading thread was interrupted");
+    } catch (Throwable t) {
+      settings.reports().log.warn(t, "A reading thread could not rest");
+    }
+  }
+
+  private static boolean isOfTheGroup(JedisException e) {
+    String code = Failures.code(e);
+    return code.equals("NOGROUP") || code.equals("UNBLOCKED");
+  }
+
+  private void step() throws InterruptedException {
+    if (redis.isClosed()) {
+      consumer.abandon();
+      return;
+    }
+    boolean fresh = connection.ready();
+    if (fresh || rejoin) {
+      join();
+    }
+    if (fresh) {
+      recover(false);
+      recover(true);
+    }
+    if (System.nanoTime() - nextClaim >= 0 || consumer.wantsClaims()) {
+      claim();
+    }
+    if (System.nanoTime() - nextKeep >= 0) {
+      keep();
+    }
+    long due = nextClaim - nextKeep < 0 ? nextClaim : nextKeep;
+    int room = consumer.awaitRoom(due);
+    if (room > 0 && !rejoin) {
+      read(room, due);
+    }
+  }
+
+  private String key(boolean again) {
+    return again ? consumer.againKey : consumer.mainKey;
+  }
+
+  private void join() {
+    String after = consumer.rejoinAfter();
+    consumer.joined(
+        Joined.of(
+            connection.run(
+                StreamScripts.JOIN,
+                List.of(consumer.mainKey, consumer.againKey, settings.keys().groups()),
+                List.of(consumer.group, after, after))));
+    rejoin = false;
+  }
+
+  /** Reads what the server takes for delivered to this consumer, though it never came. */
+  private void recover(boolean again) {
+    String from = "-";
+    List<Entry> page;
+    do {
+      // First: what is done with meanwhile is still among them.
+      Set<String> known = consumer.heldOf(again);
+      long asked = System.nanoTime();
+      page =
+          StreamReplies.entries(
+              connection.run(
+                  StreamScripts.OWN,
+                  List.of(key(again), settings.keys().groups()),
+                  List.of(consumer.group, consumer.name, from, String.valueOf(PAGE))));
+      List<Entry> unknown =
+          page.stream()
+              .filter(entry -> entry.delivery() > 0 && !known.contains(entry.id()))
+              .filter(entry -> !dismissed(entry, again))
+              .toList();
+      consumer.takeOver(unknown, again, asked);
+      if (!page.isEmpty()) {
+        from = "(" + page.get(page.size() - 1).id();
+      }
+    } while (page.size() == PAGE);
+  }
+
+  /** Takes over what others have left, but no more than can begin at once. */
+  private void claim() {
+    boolean more = false;
+    for (boolean again : new boolean[] {false, true}) {
+      int most = consumer.freeSlots();
+      int look = most + consumer.heldOf(again).size() + 16;
+      long asked = System.nanoTime();
+      List<?> reply =
+          StreamReplies.list(
+              connection.run(
+                  StreamScripts.CLAIM,
+                  List.of(key(again), settings.keys().groups()),
+                  List.of(
+                      consumer.group,
+                      consumer.name,
+                      String.valueOf(settings.lease().toMillis()),
+                      String.valueOf(most),
+                      String.valueOf(look))));
+      List<Entry> taken =
+          StreamReplies.entries(reply.get(0)).stream()
+              .filter(entry -> !dismissed(entry, again))
+              .toList();
+      consumer.takeOver(taken, again, asked);
+      more |= StreamReplies.number(reply.get(1)) == 1;
+    }
+    nextClaim = System.nanoTime() + claimNanos;
+    consumer.claimsFirst(more);
+  }
+
+  private void keep() {
+    for (int page = 0; page < MOST_PAGES_OF_OLD; page++) {
+      List<?> reply =
+          StreamReplies.list(
+              connection.run(
+                  StreamScripts.KEEP,
+                  List.of(consumer.mainKey, consumer.againKey, settings.keys().groups()),
+                  List.of(
+                      consumer.group,
+                      String.valueOf(10 * settings.lease().toMillis()),
+                      String.valueOf(settings.maxAge()),
+                      consumer.name)));
+      String generation = StreamReplies.text(reply.get(0));
+      if (consumer.isGeneration(generation)) {
+        consumer.joined(new Joined(generation, StreamReplies.text(reply.get(2))));
+      } else {
+        rejoin = true;
+      }
+      long lost = StreamReplies.number(reply.get(1));
+      if (lost > 0) {
+        settings.reports().tell(listener -> listener.onTrimmed(consumer, lost));
+      }
+      if (StreamReplies.number(reply.get(3)) == 0) {
+        break;
+      }
+    }
+    nextKeep = System.nanoTime() + keepNanos;
+  }
+
+  private void read(int room, long due) {
+    long untilDue = TimeUnit.NANOSECONDS.toMillis(due - System.nanoTime());
+    long block = Math.max(1, Math.min(BLOCK_MILLIS, untilDue));
+    String again = redis.key(consumer.againKey);
+    CommandArguments command =
+        new CommandArguments(Command.XREADGROUP)
+            .add("GROUP")
+            .add(consumer.group)
+            .add(consumer.name)
+            .add("COUNT")
+            .add(room)
+            .add("BLOCK")
+            .add(block)
+            .add("STREAMS")
+            .add(redis.key(consumer.mainKey))
+            .add(again)
+            .add(">")
+            .add(">");
+    // From when the leases last at least: this process may have stood still since.
+    long asked = System.nanoTime();
+    Object reply = connection.call(command, block);
+    for (Object each : StreamReplies.list(reply)) {
+      List<?> stream = StreamReplies.list(each);
+      boolean isAgain = StreamReplies.text(stream.get(0)).equals(again);
+      consumer.read(
+          StreamReplies.entries(stream.get(1)).stream()
+              .filter(entry -> !dismissed(entry, isAgain))
+              .toList(),
+          isAgain,
+          asked);
+    }
+  }
+
+  /** What a consumer that left has written to wake another. */
+  private boolean dismissed(Entry entry, boolean again) {
+    boolean wakes =
+        again && entry.fields().size() == 2 && Arrays.equals(entry.fields().get(0), CLAIM);
+    if (wakes) {
+      consumer.dismiss(entry);
+      nextClaim = System.nanoTime();
+    }
+    return wakes;
+  }
+}

@@ -1,0 +1,39 @@
+package io.github.redistoolkit.stream;
+
+import io.github.redistoolkit.core.RedisAccess;
+import java.time.Duration;
+import java.util.concurrent.Executor;
+
+/**
+ * What all subscriptions of a topic have in common.
+ *
+ * @param maxAge how many milliseconds an entry is kept, 0 for ever
+ */
+record Settings<T>(
+    RedisAccess redis,
+    String name,
+    TopicKeys keys,
+    Bodies<T> bodies,
+    Executor executor,
+    int concurrency,
+    int batch,
+    Duration lease,
+    Duration retryDelay,
+    int maxDeliveries,
+    Duration closeTimeout,
+    long maxAge,
+    Reports reports) {
+
+  /** How many entries a consumer may have read and not done with, those apart that wait. */
+  int mostHeld() {
+    // Where the first delivery is the last, what dies unbegun in a queue would have had none.
+    return maxDeliveries == 1 ? concurrency : Math.max(batch, concurrency);
+  }
+
+  /** How long to wait before a delivery is repeated. */
+  Duration delayAfter(int delivery) {
+    int doublings = Math.min(delivery - 1, 20);
+    long millis = retryDelay.toMillis() << doublings;
+    return Duration.ofMillis(Math.max(retryDelay.toMillis(), Math.min(millis, lease.toMillis())));
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * A durable topic on Redis Streams over the Jedis client you already have: each message reaches
+ * each group at least once.
+ *
+ * <p>{@link io.github.redistoolkit.stream.DurableTopic} publishes values as JSON and hands them to
+ * typed handlers. Use it for what must not be lost while a consumer is away: events that others act
+ * on, work that is to be done by one of several processes. A handler that fails is called again,
+ * one that dies is replaced, and a message that nobody can handle ends among the dead letters.
+ *
+ * <p>Do not use it where a message may be lost but must be quick to hundreds of subscribers: that
+ * is what publish and subscribe is for. It is never exactly once; wrap what must happen once in an
+ * idempotency key made of the topic, the group and the id of the message.
+ */
+@NullMarked
+@CheckReturnValue
+package io.github.redistoolkit.stream;
+
+import com.google.errorprone.annotations.CheckReturnValue;
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,57 @@
+-- Trims what all groups have done with and what is too old, and removes consumers that are gone.
+--
+-- KEYS[1] the stream, KEYS[2] what is sent back to the group alone, KEYS[3] what is known of groups
+-- ARGV[1] group, empty if only to trim; ARGV[2] after how many milliseconds a consumer is gone;
+-- ARGV[3] how many milliseconds an entry is kept, 0 for ever; ARGV[4] the caller's consumer
+--
+-- Returns the generation of the group, how many entries it has lost since it was last told, the last
+-- id that it got, and 1 if more is too old.
+
+local exists = redis.call('EXISTS', KEYS[1]) == 1
+local groups = exists and redis.call('XINFO', 'GROUPS', KEYS[1]) or {}
+local last
+for _, group in ipairs(groups) do
+  if field(group, 'name') == ARGV[1] then last = field(group, 'last-delivered-id') end
+end
+local least = undoneByAny(KEYS[1], groups)
+if least then redis.call('XTRIM', KEYS[1], 'MINID', '~', least) end
+
+local more = 0
+if exists and tonumber(ARGV[3]) > 0 then
+  local now = redis.call('TIME')
+  local oldest = now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(ARGV[3])
+  if oldest > 0 then
+    local old = redis.call(
+        'XRANGE', KEYS[1], '-', string.format('(%.0f-0', oldest), 'COUNT', 1000)
+    if #old > 0 then
+      countLost(KEYS[3], groups, old)
+      redis.call('XTRIM', KEYS[1], 'MINID', after(old[#old][1]))
+      if #old == 1000 then more = 1 end
+    end
+  end
+end
+
+if ARGV[1] == '' or not last then return {'', 0, '', more} end
+
+for i = 1, 2 do
+  local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[i], ARGV[1])
+  if not consumers.err then
+    local known = false
+    for _, consumer in ipairs(consumers) do
+      local name = field(consumer, 'name')
+      local own = name == ARGV[4]
+      -- Before version 7.2 one that finds nothing to read seems to be idle, so it makes itself anew.
+      local longest = own and ARGV[2] / 2 or tonumber(ARGV[2])
+      if field(consumer, 'pending') == 0 and field(consumer, 'idle') > longest then
+        redis.call('XGROUP', 'DELCONSUMER', KEYS[i], ARGV[1], name)
+      elseif own then
+        known = true
+      end
+    end
+    if not known then redis.call('XGROUP', 'CREATECONSUMER', KEYS[i], ARGV[1], ARGV[4]) end
+  end
+end
+
+local lost = tonumber(redis.call('HGET', KEYS[3], 'u:' .. ARGV[1]) or 0)
+if lost > 0 then redis.call('HDEL', KEYS[3], 'u:' .. ARGV[1]) end
+return {redis.call('HGET', KEYS[3], 'g:' .. ARGV[1]) or '', lost, last, more}

@@ -1,0 +1,94 @@
+package io.github.redistoolkit.stream;
+
+import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsString;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import redis.clients.jedis.JedisPool;
+
+/** Wrong arguments, which are refused before any I/O: there is no server here. */
+@SuppressWarnings("deprecation") // what most code holds
+class DurableTopicTest {
+
+  private final JedisPool pool = new JedisPool("localhost", 1);
+  private final DurableTopic.Builder<String> builder =
+      DurableTopic.builder(pool, "topic", String.class);
+  private final DurableTopic<String> topic = builder.build();
+
+  @AfterEach
+  void close() {
+    topic.close();
+    pool.close();
+  }
+
+  private static void refused(String argument, Callable<?> call) {
+    RuntimeException e = assertThrows(RuntimeException.class, call::call);
+    if (!(e instanceof NullPointerException) && !(e instanceof IllegalArgumentException)) {
+      throw e;
+    }
+    assertThat(e.getMessage(), containsString(argument));
+  }
+
+  @Test
+  void namesWhatIsWrongWithTheBuilder() {
+    refused("pool", () -> DurableTopic.builder((JedisPool) null, "topic", String.class));
+    refused("name", () -> DurableTopic.builder(pool, null, String.class));
+    refused("name", () -> DurableTopic.builder(pool, "", String.class));
+    refused("name", () -> DurableTopic.builder(pool, "\ud800", String.class));
+    refused("type", () -> DurableTopic.builder(pool, "topic", (Class<String>) null));
+    refused("prefix", () -> builder.prefix(""));
+    refused("prefix", () -> builder.prefix("a{b}"));
+    refused("executor", () -> builder.executor(null));
+    refused("gson", () -> builder.gson(null));
+    refused("codec", () -> builder.codec(null));
+    refused("concurrency", () -> builder.concurrency(0));
+    refused("concurrency", () -> builder.concurrency(1_001));
+    refused("batch", () -> builder.batch(0));
+    refused("batch", () -> builder.batch(1_001));
+    refused("lease", () -> builder.lease(null));
+    refused("lease", () -> builder.lease(Duration.ofMillis(99)));
+    refused("lease", () -> builder.lease(Duration.ofDays(2)));
+    refused("retryDelay", () -> builder.retryDelay(Duration.ZERO));
+    refused("maxDeliveries", () -> builder.maxDeliveries(0));
+    refused("closeTimeout", () -> builder.closeTimeout(Duration.ofHours(2)));
+    refused("maxAge", () -> builder.maxAge(Duration.ZERO));
+    refused("maxLength", () -> builder.maxLength(0, WhenFull.TRIM));
+    refused("whenFull", () -> builder.maxLength(1, null));
+    refused("listener", () -> builder.listener(null));
+    refused("next", () -> DurableListener.logging().andThen(null));
+  }
+
+  @Test
+  void refusesATypeThatCannotBeReadBack() {
+    DurableTopic.Builder<Runnable> unreadable = DurableTopic.builder(pool, "topic", Runnable.class);
+    refused("Runnable", unreadable::build);
+  }
+
+  @Test
+  void namesWhatIsWrongWithACall() {
+    DurableHandler<String> handler = message -> {};
+    refused("message", () -> topic.publish(null));
+    refused("surrogate", () -> topic.publish("\ud800"));
+    refused("group", () -> topic.subscribe(null, From.now(), handler));
+    refused("group", () -> topic.subscribe("", From.now(), handler));
+    refused("from", () -> topic.subscribe("group", null, handler));
+    refused("handler", () -> topic.subscribe("group", From.now(), null));
+    refused("from", () -> topic.follow(null, handler));
+    refused("handler", () -> topic.follow(From.now(), null));
+    refused("from", () -> topic.read(null, 1));
+    refused("most", () -> topic.read(From.start(), 0));
+    refused("most", () -> topic.read(From.start(), 10_001));
+    refused("group", () -> topic.state(""));
+    refused("group", () -> topic.deadLetters("", 1));
+    refused("most", () -> topic.deadLetters("group", 0));
+    for (String id : List.of("", "1", "$", "a-b")) {
+      refused("deadLetterId", () -> topic.redrive("group", id));
+    }
+    refused("id", () -> From.after("now"));
+  }
+}

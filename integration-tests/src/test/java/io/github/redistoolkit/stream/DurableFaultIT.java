@@ -13,10 +13,14 @@ import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -101,6 +105,30 @@ class DurableFaultIT extends StreamSuite {
     assertThat(List.of(first.delivery(), second.delivery()), is(List.of(1, 1)));
     awaitPending(topic, 0);
     assertNothingMore();
+  }
+
+  /** Requests are sent again after a tenth of a lease, though the first may still be answered. */
+  @Test
+  void whatIsAnsweredTwiceIsDeliveredOnce() throws Exception {
+    List<Integer> deliveries = Collections.synchronizedList(new ArrayList<>());
+    CountDownLatch done = new CountDownLatch(1);
+    DurableTopic<Integer> topic = open();
+    DurableTopic<Integer> consumer = consumer();
+    consumer.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          deliveries.add(message.delivery());
+          if (message.delivery() < 3) {
+            throw new Exception("on purpose");
+          }
+          done.countDown();
+        });
+    proxy.latency(LEASE.dividedBy(4));
+    topic.publish(0);
+    assertThat(done.await(60, TimeUnit.SECONDS), is(true));
+    awaitPending(topic, 0);
+    assertThat(deliveries, is(List.of(1, 2, 3)));
   }
 
   @Test

@@ -45,6 +45,7 @@ class DurableServerIT extends StreamSuite {
     await("noticed").until(() -> heard.lines(), hasItem("away"));
     // Its append-only file is all that is left.
     server.start();
+    servers.awaitWritable(name);
     publish(topic, 200, 400);
     await("back").until(() -> heard.lines(), hasItem("back"));
     HashSet<Integer> all = new HashSet<>();

@@ -789,6 +789,9 @@ final class GroupConsumer<T> implements DurableSubscription {
     long answer = StreamReplies.number(reply);
     lock.lock();
     try {
+      if (each.state != State.WAITING || each.delivery >= next) {
+        return; // It was sent twice, and this is what the other one has answered already.
+      }
       if (answer == -2) {
         each.trimmed = true;
       } else if (answer == 0 || (answer == -1 && isAttached(each) && !each.lost)) {
@@ -805,7 +808,7 @@ final class GroupConsumer<T> implements DurableSubscription {
   private void again(Held each, int delivery, long asked) {
     lock.lock();
     try {
-      if (life != Life.OPEN || each.state != State.WAITING) {
+      if (life != Life.OPEN || each.state != State.WAITING || each.delivery >= delivery) {
         return;
       }
       each.state = State.READY;

@@ -69,9 +69,8 @@ class DurableFaultIT extends StreamSuite {
           done.add(message.body());
         });
     publish(topic, 0, count);
-    for (int i = 0; i < cuts; i++) {
-      int before = done.size();
-      await("at work").until(done::size, is(greaterThan(before + count / (4 * cuts))));
+    for (int i = 1; i <= cuts; i++) {
+      await("at work").until(done::size, is(greaterThan(i * count / (2 * cuts))));
       proxy.cut();
     }
     await("all").until(() -> new HashSet<>(done).size(), is(count));

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.AfterEach;
 /** What the suites begin with, and that everything is closed when a test ends. */
 abstract class StreamSuite {
 
-  static final Duration LEASE = Duration.ofSeconds(1);
+  static final Duration LEASE = Duration.ofSeconds(2);
   static final String GROUP = "group";
 
   final TestRedis redis;

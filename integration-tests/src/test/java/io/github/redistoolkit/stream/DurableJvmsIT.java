@@ -70,11 +70,11 @@ class DurableJvmsIT extends StreamSuite {
   private int killWhileConsuming(Behaviour behaviour, int count) throws Exception {
     List<ChildJvm> running = new ArrayList<>(List.of(start(behaviour), start(behaviour)));
     int kills = Matrix.size(2, 20);
-    for (int i = 0; i < kills; i++) {
-      int before = said("done").size();
+    for (int i = 1; i <= kills; i++) {
+      int some = i * count / (2 * kills);
       ChildJvm victim = running.remove(0);
       running.add(start(behaviour));
-      await("at work").until(() -> said("done").size(), is(greaterThan(before + count / 10)));
+      await("at work").until(() -> said("done").size(), is(greaterThan(some)));
       victim.kill();
     }
     return kills;

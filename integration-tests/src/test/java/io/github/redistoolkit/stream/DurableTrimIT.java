@@ -4,7 +4,6 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
-import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -206,7 +205,7 @@ class DurableTrimIT extends StreamSuite {
     topic.publish(0);
     redis.admin().xgroupCreate(stream(), GROUP, new StreamEntryID(0, 0), true);
     List<String> steps = new ArrayList<>();
-    int wrongByServer = 0;
+    int holes = 0;
     for (int i = 0; i < Matrix.size(300, 3_000); i++) {
       switch (random.nextInt(4)) {
         case 0 -> {
@@ -228,19 +227,20 @@ class DurableTrimIT extends StreamSuite {
         }
         default -> {
           int n = random.nextInt(40);
+          long before = unread();
           long unused = redis.admin().xtrim(stream(), XTrimParams.xTrimParams().maxLen(n));
+          holes += unread() < before ? 1 : 0;
           steps.add("trim " + n);
         }
       }
-      var group = redis.admin().xinfoGroups(stream()).get(0);
-      StreamEntryID last = group.getLastDeliveredId();
-      long unread = redis.admin().xrange(stream(), "(" + last, "+").size();
-      assertThat(steps.toString(), state(topic).lag(), is(unread));
-      Object byServer = group.getGroupInfo().get("lag");
-      wrongByServer += byServer instanceof Long lag && lag == unread ? 0 : 1;
+      assertThat(steps.toString(), state(topic).lag(), is(unread()));
     }
-    // Else this would show nothing; newer servers are right more often.
-    assertThat(wrongByServer, is(greaterThan(0)));
-    assertThat(wrongByServer, is(lessThan(steps.size())));
+    // Of which the lag of Redis 7.0 knows nothing.
+    assertThat("messages were trimmed that nobody had read", holes, is(greaterThan(10)));
+  }
+
+  private long unread() {
+    StreamEntryID last = redis.admin().xinfoGroups(stream()).get(0).getLastDeliveredId();
+    return redis.admin().xrange(stream(), "(" + last, "+").size();
   }
 }

@@ -30,6 +30,9 @@ public final class History {
 
   private final ConcurrentLinkedQueue<Event> events = new ConcurrentLinkedQueue<>();
 
+  /** Begins without events. */
+  public History() {}
+
   /**
    * Something that happened.
    *

@@ -9,7 +9,11 @@ import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -35,11 +39,22 @@ import org.openjdk.jmh.runner.options.TimeValue;
 public final class Benchmarks {
 
   private static final int ROUNDS = 2;
-  private static final List<Integer> THREADS = List.of(1, 8);
+  private static final int MANY = 8;
+  private static final List<Integer> THREADS = List.of(1, MANY);
   private static final int WARM_UPS = 2;
   private static final TimeValue WARM_UP = TimeValue.milliseconds(600);
   private static final int ITERATIONS = 4;
   private static final TimeValue ITERATION = TimeValue.milliseconds(400);
+  private static final Set<String> DRAWN = Set.of("Cache", "Lock", "Rate limit", "Idempotency");
+  private static final Set<Through> DRAWN_ROWS =
+      EnumSet.of(
+          Through.POOL,
+          Through.REDISSON,
+          Through.SPRING_JEDIS,
+          Through.SPRING_LETTUCE,
+          Through.JETCACHE,
+          Through.SHEDLOCK,
+          Through.BUCKET4J);
   private static final Path REPORT = Path.of("target", "benchmarks.md");
 
   private final CommandLineOptions asked;
@@ -104,6 +119,7 @@ public final class Benchmarks {
         // Kept, should a later round fail.
         Files.writeString(REPORT, report(redis, words));
       }
+      drawComparison();
       for (Growth growth : growths) {
         System.out.println("# " + growth.getClass().getSimpleName());
         growth.run(pace.quarter());
@@ -112,6 +128,34 @@ public final class Benchmarks {
       }
       System.out.printf(
           "%n%s%nThis is also in %s.%n", report(redis, words), REPORT.toAbsolutePath());
+    }
+  }
+
+  /** What reaches Redis with each operation; near hits would dwarf all else. */
+  private void drawComparison() throws IOException {
+    Map<String, Map<Through, Double>> throughput = new LinkedHashMap<>();
+    Map<String, Map<Through, Double>> redisCpu = new LinkedHashMap<>();
+    JmhTable.byConcern(results)
+        .forEach(
+            (concern, table) -> {
+              if (DRAWN.contains(concern)) {
+                table
+                    .throughput(MANY)
+                    .forEach((name, row) -> throughput.put(concern + ": " + name, row));
+                table
+                    .redisCpu(MANY)
+                    .forEach((name, row) -> redisCpu.put(concern + ": " + name, row));
+              }
+            });
+    draw("throughput.svg", "Throughput with eight threads, × raw Jedis", throughput);
+    draw("redis-cpu.svg", "Redis CPU for an operation with eight threads, × raw Jedis", redisCpu);
+  }
+
+  private static void draw(String file, String title, Map<String, Map<Through, Double>> measured)
+      throws IOException {
+    measured.values().forEach(row -> row.keySet().retainAll(DRAWN_ROWS));
+    if (!measured.isEmpty()) {
+      Files.writeString(REPORT.resolveSibling(file), Plots.bars(title, "× raw", measured));
     }
   }
 

@@ -16,8 +16,8 @@ import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
 /**
- * GET and SET of 100 bytes by many threads: a pool of 16 connections, against commands over the same
- * pool that share a flush. Ask for the number of threads, as in {@code -Djmh.args="-t 32
+ * GET and SET of 100 bytes by many threads: a pool of 16 connections, against commands over the
+ * same pool that share a flush. Ask for the number of threads, as in {@code -Djmh.args="-t 32
  * CoalescingBenchmark"}.
  */
 @State(Scope.Benchmark)

@@ -83,8 +83,6 @@ abstract class Growth {
 
   /** The plot. */
   String plot() {
-    LogPlot plot = new LogPlot(title, size, cost);
-    costs.forEach(plot::line);
-    return plot.toSvg();
+    return Plots.lines(title, size, cost, costs);
   }
 }

@@ -5,12 +5,14 @@ import static io.github.redistoolkit.benchmark.MarkdownTable.number;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.openjdk.jmh.infra.BenchmarkParams;
 import org.openjdk.jmh.results.BenchmarkResult;
@@ -98,6 +100,36 @@ final class JmhTable {
                   number(mean(iterations, CostProfiler.CONNECTIONS)));
             });
     return table.toString();
+  }
+
+  /**
+   * How many times the throughput of raw commands each operation reaches with so many threads, raw
+   * commands left out.
+   */
+  Map<String, Map<Through, Double>> throughput(int threads) {
+    return ratios(threads, iterations -> perSecond(iterations).getMean());
+  }
+
+  /** How many times the Redis CPU of raw commands each operation takes, in the same form. */
+  Map<String, Map<Through, Double>> redisCpu(int threads) {
+    return ratios(threads, iterations -> mean(iterations, CostProfiler.CPU_MICROS));
+  }
+
+  private Map<String, Map<Through, Double>> ratios(
+      int threads, ToDoubleFunction<List<IterationResult>> measure) {
+    Map<String, Map<Through, Double>> ratios = new LinkedHashMap<>();
+    sorted()
+        .forEach(
+            (row, iterations) -> {
+              List<IterationResult> raw = rows.getOrDefault(row.raw(), List.of());
+              double ratio = measure.applyAsDouble(iterations) / measure.applyAsDouble(raw);
+              if (row.threads == threads && row.through != Through.RAW && Double.isFinite(ratio)) {
+                ratios
+                    .computeIfAbsent(row.operation, unused -> new EnumMap<>(Through.class))
+                    .put(row.through, ratio);
+              }
+            });
+    return ratios;
   }
 
   /** Rows that are compared one below the other; operations as JMH has run them. */

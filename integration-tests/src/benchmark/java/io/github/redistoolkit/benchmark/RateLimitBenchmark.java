@@ -14,9 +14,7 @@ import org.openjdk.jmh.annotations.TearDown;
 @State(Scope.Benchmark)
 public class RateLimitBenchmark {
 
-  @Param({
-    "RAW", "POOL", "CLIENT", "REDISSON", "BUCKET4J", "TWO_KEYS", "DENY_CACHE", "AHEAD"
-  })
+  @Param({"RAW", "POOL", "CLIENT", "REDISSON", "BUCKET4J", "TWO_KEYS", "DENY_CACHE", "AHEAD"})
   Through through;
 
   private Access access;

@@ -112,13 +112,19 @@ public class ReadWriteBenchmark {
     return new Guard() {
       @Override
       public Runnable read(long who) {
-        lock.readLock().lockAsync(LEASE.toMillis(), TimeUnit.MILLISECONDS, who).toCompletableFuture().join();
+        lock.readLock()
+            .lockAsync(LEASE.toMillis(), TimeUnit.MILLISECONDS, who)
+            .toCompletableFuture()
+            .join();
         return () -> lock.readLock().unlockAsync(who).toCompletableFuture().join();
       }
 
       @Override
       public Runnable write(long who) {
-        lock.writeLock().lockAsync(LEASE.toMillis(), TimeUnit.MILLISECONDS, who).toCompletableFuture().join();
+        lock.writeLock()
+            .lockAsync(LEASE.toMillis(), TimeUnit.MILLISECONDS, who)
+            .toCompletableFuture()
+            .join();
         return () -> lock.writeLock().unlockAsync(who).toCompletableFuture().join();
       }
     };

@@ -8,15 +8,13 @@ import redis.clients.jedis.UnifiedJedis;
  * What the server had to do, as its INFO says.
  *
  * @param cpuMicros what its process has used, in user and system mode
- *
  * @param reads how often it read from a socket: once for each round trip, or once for some 16 KB of
  *     a pipeline
  * @param commands what it executed, also inside scripts
  * @param scripts how many of these were scripts
  * @param scriptMicros the time these took
  */
-record ServerWork(
-    long cpuMicros, long reads, long commands, long scripts, long scriptMicros) {
+record ServerWork(long cpuMicros, long reads, long commands, long scripts, long scriptMicros) {
 
   private static final Pattern READS = Pattern.compile("total_reads_processed:(\\d+)");
   private static final Pattern CPU = Pattern.compile("used_cpu_(?:sys|user):([\\d.]+)");

@@ -23,7 +23,6 @@ import io.github.redistoolkit.ratelimit.Decision;
 import io.github.redistoolkit.ratelimit.Limit;
 import io.github.redistoolkit.ratelimit.RateLimiter;
 import io.github.redistoolkit.ratelimit.RateLimiterListener;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -39,7 +38,7 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.params.SetParams;
 
 /** What the modules log: nobody can forge or flood it, and it says why something is out. */
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.CLIENT)
+@EachClient(topologies = Topology.STANDALONE)
 class LogSafetyIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

@@ -38,7 +38,9 @@ import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisAccessControlException;
 
 /** A user who lacks one of the commands that a module needs learns which, and who needs it. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = Topology.SENTINEL)
 class MissingPermissionIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

@@ -4,7 +4,6 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.TestRedis;
@@ -23,7 +22,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** Servers that make room by evicting entries. */
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.POOL)
+@EachClient(topologies = Topology.STANDALONE)
 class CacheEvictionIT {
 
   private static final Duration HOUR = Duration.ofHours(1);

@@ -78,7 +78,7 @@ class CacheForeignIT {
   void noBytesBlockALoad() {
     Random random = new Random(23);
     String[] heads = {"", "#", "#lease:", "#hold:", "#lease:x@", "#hold:x@", "{\"", "1"};
-    for (int i = 0; i < Matrix.size(300, 5000); i++) {
+    for (int i = 0; i < Matrix.size(60, 5000); i++) {
       byte[] tail = new byte[random.nextInt(40)];
       random.nextBytes(tail);
       byte[] head = heads[i % heads.length].getBytes(StandardCharsets.UTF_8);

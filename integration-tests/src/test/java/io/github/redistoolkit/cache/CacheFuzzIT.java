@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
@@ -41,7 +42,7 @@ class CacheFuzzIT {
   /** Orders of magnitude above what a call takes. */
   private static final Duration BOUND = Duration.ofSeconds(20);
 
-  private static final int CASES = 1000;
+  private static final int CASES = Matrix.size(400, 5000);
   private static final int LOADED = 4711;
 
   private final TestRedis redis;

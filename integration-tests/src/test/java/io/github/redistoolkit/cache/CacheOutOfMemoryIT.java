@@ -15,7 +15,9 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisDataException;
 
 /** Servers that have no memory left. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = Topology.SENTINEL)
 class CacheOutOfMemoryIT extends CacheServersSuite {
 
   CacheOutOfMemoryIT(TestRedis shared) {

@@ -18,7 +18,6 @@ import io.github.redistoolkit.core.CoreAccess;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.LuaScript;
 import io.github.redistoolkit.core.Renewable;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy.Loss;
@@ -54,9 +53,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
  * <p>When a reply is lost, a cluster client sends the command again and tells nobody; all others
  * throw, and it is the caller who may call again.
  */
-@EachClient(
-    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.CLIENT)
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class CacheScriptsIT extends CacheFaultSuite {
 
   private static final Duration LEASE = Duration.ofSeconds(3);

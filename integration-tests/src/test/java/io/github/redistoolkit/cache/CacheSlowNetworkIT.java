@@ -3,7 +3,6 @@ package io.github.redistoolkit.cache;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -18,7 +17,7 @@ import org.junit.jupiter.api.TestReporter;
 /** Batches of ten thousand keys over a slow network, where each round trip can be told. */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.POOL)
+    notByDefault = Topology.SENTINEL)
 class CacheSlowNetworkIT extends CacheFaultSuite {
 
   private static final int KEYS = 10_000;

@@ -8,12 +8,14 @@ import io.github.redistoolkit.core.RedisAccess.Opened;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 
 @LeavesServerAlone
 @EachClient
+@Tag("smoke")
 class OwnConnectionsIT {
 
   private final TestRedis redis;

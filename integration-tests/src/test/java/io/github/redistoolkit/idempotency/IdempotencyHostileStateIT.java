@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.Matrix;
@@ -27,7 +26,7 @@ import org.junit.jupiter.api.Test;
  * runs that a record speaks for, and a key that is forgotten is as new.
  */
 @LeavesServerAlone
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.CLIENT)
+@EachClient(topologies = Topology.STANDALONE)
 class IdempotencyHostileStateIT {
 
   private static final int CASES = Matrix.size(1_500, 50_000);

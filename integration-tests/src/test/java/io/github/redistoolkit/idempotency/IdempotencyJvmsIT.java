@@ -13,7 +13,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.ChildJvms;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.LeavesServerAlone;
@@ -36,7 +35,7 @@ import org.junit.jupiter.api.Test;
 @LeavesServerAlone
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.POOL)
+    notByDefault = Topology.SENTINEL)
 class IdempotencyJvmsIT {
 
   private static final TypeToken<String> TEXT = TypeToken.get(String.class);

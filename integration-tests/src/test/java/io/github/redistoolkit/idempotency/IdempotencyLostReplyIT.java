@@ -34,7 +34,9 @@ import redis.clients.jedis.exceptions.JedisException;
  * service, and before that, unseen, by a client of a Cluster.
  */
 @LeavesServerAlone
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = Topology.SENTINEL)
 class IdempotencyLostReplyIT extends IdempotencyFaultSuite {
 
   private static final String BEGIN = "SET";

@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.idempotency.ResultNotRecordedException.Reason;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.TestRedis;
@@ -36,7 +35,7 @@ import redis.clients.jedis.exceptions.JedisException;
 /** Connections that break or hang, a Redis that cannot be reached and can be again. */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.CLIENT)
+    notByDefault = Topology.SENTINEL)
 class IdempotencyNetworkIT extends IdempotencyFaultSuite {
 
   IdempotencyNetworkIT(TestRedis redis) {

@@ -17,7 +17,9 @@ import org.junit.jupiter.api.function.Executable;
 import redis.clients.jedis.exceptions.JedisDataException;
 
 /** Servers that have no memory left. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = Topology.SENTINEL)
 class IdempotencyOutOfMemoryIT extends IdempotencyServersSuite {
 
   private final String done = redis.unique("done");

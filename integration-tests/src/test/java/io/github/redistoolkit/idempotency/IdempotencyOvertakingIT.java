@@ -21,7 +21,9 @@ import org.junit.jupiter.api.Test;
 
 /** Requests that arrive twice, or after something else has been settled: they change nothing. */
 @LeavesServerAlone
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = Topology.SENTINEL)
 class IdempotencyOvertakingIT {
 
   private static final long TTL = Duration.ofHours(1).toMillis();

@@ -10,7 +10,6 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
@@ -38,9 +37,7 @@ import redis.clients.jedis.exceptions.JedisException;
 import redis.clients.jedis.exceptions.JedisMovedDataException;
 
 /** Callers that wait for another's result, and what an interrupt does. */
-@EachClient(
-    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.CLIENT)
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class IdempotencyWaitingIT {
 
   private static final TypeToken<String> TEXT = TypeToken.get(String.class);

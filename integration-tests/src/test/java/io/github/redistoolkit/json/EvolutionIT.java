@@ -5,7 +5,6 @@ import static org.hamcrest.Matchers.is;
 
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -26,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
  * after a deployment there are both.
  */
 @LeavesServerAlone
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.CLIENT)
+@EachClient(topologies = Topology.STANDALONE)
 class EvolutionIT {
 
   /**

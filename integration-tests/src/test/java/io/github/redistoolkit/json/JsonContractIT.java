@@ -8,7 +8,6 @@ import static org.hamcrest.Matchers.not;
 
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -26,7 +25,7 @@ import org.junit.jupiter.api.Test;
  * and another language, reads. What was accepted is equal there.
  */
 @LeavesServerAlone
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.CLIENT)
+@EachClient(topologies = Topology.STANDALONE)
 class JsonContractIT {
 
   private static final List<String> WRITING =

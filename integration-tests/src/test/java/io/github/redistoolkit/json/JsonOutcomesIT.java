@@ -21,7 +21,6 @@ import io.github.redistoolkit.json.Sample.Event;
 import io.github.redistoolkit.pubsub.CapturedLog;
 import io.github.redistoolkit.pubsub.RedisPubSub;
 import io.github.redistoolkit.pubsub.Subscription;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -41,9 +40,7 @@ import redis.clients.jedis.params.SetParams;
 
 /** Who makes a value and who is handed it fare alike; what cannot be read is said once. */
 @LeavesServerAlone
-@EachClient(
-    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.CLIENT)
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class JsonOutcomesIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.not;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.report.Proves;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
@@ -24,7 +23,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 /** One at a time, shown by what callers do who would notice another. */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.POOL)
+    notByDefault = Topology.SENTINEL)
 class LockConcurrencyIT {
 
   private static final int OBJECTS = 5;

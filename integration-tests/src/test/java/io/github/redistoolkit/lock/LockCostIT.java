@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.not;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
@@ -25,7 +24,7 @@ import redis.clients.jedis.Jedis;
 /** What a lock leaves behind: nothing here, and nothing in Redis that does not expire. */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.POOL)
+    notByDefault = Topology.SENTINEL)
 class LockCostIT {
 
   private static final int NAMES = Matrix.size(5_000, 100_000);

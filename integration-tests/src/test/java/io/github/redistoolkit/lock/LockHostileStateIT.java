@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -14,7 +13,7 @@ import java.util.Optional;
 
 /** What somebody else has written in the place of a lock. */
 @LeavesServerAlone
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.CLIENT)
+@EachClient(topologies = Topology.STANDALONE)
 class LockHostileStateIT extends HostileStateSuite {
 
   LockHostileStateIT(TestRedis redis) {

@@ -14,7 +14,6 @@ import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
@@ -33,7 +32,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 /** Several JVMs, of which some are stopped or killed. */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.CLIENT)
+    notByDefault = Topology.SENTINEL)
 class LockJvmsIT {
 
   private static final Duration LEASE = Duration.ofSeconds(20);

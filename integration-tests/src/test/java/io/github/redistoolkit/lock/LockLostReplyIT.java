@@ -10,7 +10,6 @@ import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Then;
@@ -32,7 +31,7 @@ import redis.clients.jedis.exceptions.JedisException;
  */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL},
-    notByDefault = ClientKind.POOL)
+    notByDefault = Topology.SENTINEL)
 class LockLostReplyIT extends LockFaultSuite {
 
   LockLostReplyIT(TestRedis redis) {

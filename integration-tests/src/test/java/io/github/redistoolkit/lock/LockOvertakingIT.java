@@ -17,7 +17,9 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisException;
 
 /** Requests that arrive late, or twice, change nothing that a later one has settled. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = Topology.SENTINEL)
 class LockOvertakingIT {
 
   private static final Duration LEASE = Duration.ofSeconds(30);

@@ -6,7 +6,6 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -22,7 +21,7 @@ import redis.clients.jedis.exceptions.JedisDataException;
  */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.CLIENT)
+    notByDefault = Topology.SENTINEL)
 class LockPermissionIT extends PermissionSuite<LockPermissionIT.Found> {
 
   LockPermissionIT(TestRedis redis) {

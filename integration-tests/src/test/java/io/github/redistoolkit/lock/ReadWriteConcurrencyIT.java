@@ -12,7 +12,6 @@ import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
@@ -40,7 +39,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
  */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.POOL)
+    notByDefault = Topology.SENTINEL)
 class ReadWriteConcurrencyIT {
 
   private static final int OBJECTS = 4;

@@ -4,7 +4,6 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import java.util.ArrayList;
@@ -14,7 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /** What somebody else has written in the place of a read-write lock. */
-@EachClient(notByDefault = ClientKind.CLIENT)
+@EachClient
 class ReadWriteHostileStateIT extends HostileStateSuite {
 
   ReadWriteHostileStateIT(TestRedis redis) {

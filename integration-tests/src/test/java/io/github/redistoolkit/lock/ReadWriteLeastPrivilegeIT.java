@@ -1,9 +1,14 @@
 package io.github.redistoolkit.lock;
 
+import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeastPrivilege;
 import io.github.redistoolkit.testing.TestRedis;
+import io.github.redistoolkit.testing.Topology;
 
 /** The same, as a user who may do no more than the documentation says that such locks need. */
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = Topology.SENTINEL)
 class ReadWriteLeastPrivilegeIT extends ReadWriteIT {
 
   ReadWriteLeastPrivilegeIT(TestRedis redis) {

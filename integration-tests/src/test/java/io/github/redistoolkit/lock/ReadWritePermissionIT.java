@@ -6,7 +6,6 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 
 import io.github.redistoolkit.lock.LockCommands.Claim;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -19,7 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** A Redis user who may not do all that a read-write lock needs. */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.CLIENT)
+    notByDefault = Topology.SENTINEL)
 class ReadWritePermissionIT extends PermissionSuite<ReadWritePermissionIT.Found> {
 
   private boolean writing;

@@ -12,7 +12,6 @@ import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.Disturbance;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
@@ -32,7 +31,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 /** Never more holders than permits at any instant, recomputed from what the holders recorded. */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.POOL)
+    notByDefault = Topology.SENTINEL)
 class SemaphoreConcurrencyIT {
 
   private static final int PERMITS = 3;

@@ -22,7 +22,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 import redis.clients.jedis.exceptions.JedisException;
 
 /** Replies that are lost, requests that come late, connections that break. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = Topology.SENTINEL)
 class SemaphoreFaultIT extends LockFaultSuite {
 
   private static final int PERMITS = 2;

@@ -5,7 +5,6 @@ import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import java.util.ArrayList;
@@ -15,7 +14,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /** What somebody else has written in the place of a semaphore. */
-@EachClient(notByDefault = ClientKind.CLIENT)
+@EachClient
 class SemaphoreHostileStateIT extends HostileStateSuite {
 
   private static final int PERMITS = 2;

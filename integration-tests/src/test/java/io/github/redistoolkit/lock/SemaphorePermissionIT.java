@@ -6,7 +6,6 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 
 import io.github.redistoolkit.lock.LockCommands.Claim;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -21,7 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.CLIENT)
+    notByDefault = Topology.SENTINEL)
 class SemaphorePermissionIT extends PermissionSuite<SemaphorePermissionIT.Found> {
 
   SemaphorePermissionIT(TestRedis redis) {

@@ -8,7 +8,6 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.not;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
@@ -23,7 +22,7 @@ import org.junit.jupiter.api.Test;
  * What strangers publish: it is delivered or counted as undecodable, and neither ends a
  * subscription nor floods or forges the log.
  */
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.CLIENT)
+@EachClient(topologies = Topology.STANDALONE)
 class PubSubHostileBytesIT extends PubSubSuite {
 
   private static final int CASES = Matrix.size(5_000, 100_000);

@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.lessThan;
 
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -22,7 +21,7 @@ import org.junit.jupiter.api.Test;
 /** Subscribers in several JVMs, some of which die or stand still. */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.CLIENT)
+    notByDefault = Topology.SENTINEL)
 class PubSubJvmsIT extends PubSubSuite {
 
   /** How many messages follow each other without a break. */

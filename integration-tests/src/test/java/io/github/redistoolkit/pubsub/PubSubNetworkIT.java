@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.report.Proves;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy.Direction;
 import io.github.redistoolkit.testing.TestRedis;
@@ -24,7 +23,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 /** A network on which nothing, or not everything, passes; and one that is just quiet. */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.POOL)
+    notByDefault = Topology.SENTINEL)
 class PubSubNetworkIT extends PubSubFaultSuite {
 
   private static final Duration HEARTBEAT = Duration.ofMillis(400);

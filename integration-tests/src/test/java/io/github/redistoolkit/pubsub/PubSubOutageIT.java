@@ -22,7 +22,9 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisException;
 
 /** A Redis that takes no connection, and whoever wants to subscribe meanwhile. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = Topology.SENTINEL)
 class PubSubOutageIT extends PubSubFaultSuite {
 
   PubSubOutageIT(TestRedis redis) {

@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.PrivateRedis;
@@ -25,7 +24,7 @@ import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisConnectionException;
 
 /** A single server that is stopped, killed or loading; where there are more, see failover. */
-@EachClient(notByDefault = ClientKind.POOL)
+@EachClient
 class PubSubServerIT extends PubSubSuite {
 
   private static final Duration HEARTBEAT = Duration.ofMillis(400);

@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.not;
 
 import io.github.redistoolkit.ratelimit.NaiveLimiters.Admission;
 import io.github.redistoolkit.report.Proves;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.LeavesServerAlone;
@@ -26,7 +25,7 @@ import org.junit.jupiter.api.Test;
 @LeavesServerAlone
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.CLIENT)
+    notByDefault = Topology.SENTINEL)
 class RateLimiterConcurrencyIT {
 
   private static final int THREADS = 16;

@@ -8,7 +8,6 @@ import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.LeavesServerAlone;
@@ -29,7 +28,7 @@ import org.junit.jupiter.api.Test;
  * depends on how busy the machine is.
  */
 @LeavesServerAlone
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.CLIENT)
+@EachClient(topologies = Topology.STANDALONE)
 class RateLimiterFairnessIT {
 
   private static final String GRANTED = "granted";

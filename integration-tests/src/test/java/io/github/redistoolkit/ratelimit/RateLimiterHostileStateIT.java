@@ -4,7 +4,6 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.Matrix;
@@ -19,7 +18,7 @@ import org.junit.jupiter.api.Test;
 
 /** Keys that somebody else has written: each call ends in a decision, and none waits for ever. */
 @LeavesServerAlone
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.CLIENT)
+@EachClient(topologies = Topology.STANDALONE)
 class RateLimiterHostileStateIT {
 
   private static final int CASES = Matrix.size(2_000, 50_000);

@@ -12,7 +12,6 @@ import static org.hamcrest.Matchers.not;
 import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ChildJvms;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.History;
 import io.github.redistoolkit.testing.Matrix;
@@ -33,7 +32,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Several JVMs with one limit between them. */
 @EachClient(
     topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.POOL)
+    notByDefault = Topology.SENTINEL)
 class RateLimiterJvmsIT {
 
   /** A grant on the clocks of those who got it. */

@@ -20,7 +20,9 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
  * What was executed, and nobody heard, through clients that send nothing again; for one that does,
  * see {@link RateLimiterClusterIT}.
  */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL},
+    notByDefault = Topology.SENTINEL)
 class RateLimiterLostReplyIT {
 
   private static final Limit LIMIT = Limit.of(10, Duration.ofHours(1));

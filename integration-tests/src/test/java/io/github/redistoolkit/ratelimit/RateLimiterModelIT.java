@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 
 import io.github.redistoolkit.ratelimit.ReferenceLimiter.Recording;
 import io.github.redistoolkit.ratelimit.ReferenceLimiter.Verdict;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.Matrix;
@@ -30,9 +29,7 @@ import org.junit.jupiter.api.Test;
  * are a minute or longer, because the TTL is real while the clock is not.
  */
 @LeavesServerAlone
-@EachClient(
-    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.CLIENT)
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class RateLimiterModelIT {
 
   /** Each kind of client has worlds of its own. */

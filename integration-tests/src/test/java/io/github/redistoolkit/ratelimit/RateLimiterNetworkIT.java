@@ -18,7 +18,9 @@ import redis.clients.jedis.exceptions.JedisException;
 
 /** A network that fails, under each policy. */
 @LeavesServerAlone
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = Topology.SENTINEL)
 class RateLimiterNetworkIT {
 
   private static final Limit LIMIT = Limit.of(10, Duration.ofHours(1));

@@ -18,7 +18,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.exceptions.JedisDataException;
 
 /** A Redis user who may not do all that a grant takes: it is as if the call had not been made. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = Topology.SENTINEL)
 class RateLimiterPermissionIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

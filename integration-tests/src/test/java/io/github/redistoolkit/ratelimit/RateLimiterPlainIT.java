@@ -5,7 +5,6 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.Matrix;
@@ -28,10 +27,10 @@ import org.junit.jupiter.api.Test;
  * same bytes.
  */
 @LeavesServerAlone
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.CLIENT)
+@EachClient(topologies = Topology.STANDALONE)
 class RateLimiterPlainIT {
 
-  private static final int WORLDS = Matrix.size(40, 4000);
+  private static final int WORLDS = Matrix.size(20, 4000);
   private static final int CALLS = 250;
   private static final long MINUTE = 60_000_000L;
 

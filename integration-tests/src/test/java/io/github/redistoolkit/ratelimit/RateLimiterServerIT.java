@@ -4,7 +4,6 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.RedisServer;
@@ -17,7 +16,7 @@ import org.junit.jupiter.api.Test;
  * A single server crashes and comes back while permits are asked for. Where others take over, see
  * {@link RateLimiterFailoverIT}.
  */
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.POOL)
+@EachClient(topologies = Topology.STANDALONE)
 class RateLimiterServerIT {
 
   private final TestRedis shared;

@@ -8,7 +8,6 @@ import static org.hamcrest.Matchers.not;
 import io.github.redistoolkit.idempotency.IdempotencyService;
 import io.github.redistoolkit.servlet.WebServer.Application;
 import io.github.redistoolkit.servlet.WebServer.Container;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.FaultProxy.Loss;
@@ -27,7 +26,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** The filter over a network to Redis that fails: before, in the middle of, and after a request. */
 @LeavesServerAlone
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.POOL)
+@EachClient(topologies = Topology.STANDALONE)
 class IdempotencyFilterFaultIT {
 
   private static final Duration LEASE = Duration.ofSeconds(1);

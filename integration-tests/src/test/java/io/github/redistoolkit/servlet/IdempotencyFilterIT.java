@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.not;
 import io.github.redistoolkit.idempotency.IdempotencyService;
 import io.github.redistoolkit.servlet.WebServer.Application;
 import io.github.redistoolkit.servlet.WebServer.Container;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -35,7 +34,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** The filter in real containers, asked by a real client, with effects in a real database. */
 @LeavesServerAlone
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.POOL)
+@EachClient(topologies = Topology.STANDALONE)
 @Tag("smoke")
 class IdempotencyFilterIT {
 

@@ -11,7 +11,6 @@ import io.github.redistoolkit.ratelimit.OnUnavailable;
 import io.github.redistoolkit.ratelimit.RateLimiter;
 import io.github.redistoolkit.servlet.WebServer.Application;
 import io.github.redistoolkit.servlet.WebServer.Container;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.LeavesServerAlone;
@@ -33,7 +32,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** The filter in real containers, asked by a real client. */
 @LeavesServerAlone
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.POOL)
+@EachClient(topologies = Topology.STANDALONE)
 @Tag("smoke")
 class RateLimitFilterIT {
 

@@ -6,7 +6,6 @@ import static org.hamcrest.Matchers.is;
 
 import io.github.redistoolkit.servlet.WebServer.Container;
 import io.github.redistoolkit.testing.ChildJvms;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -21,7 +20,7 @@ import org.junit.jupiter.api.Test;
 
 /** Two servers, one of each container, each a JVM of its own. */
 @LeavesServerAlone
-@EachClient(topologies = Topology.STANDALONE, notByDefault = ClientKind.POOL)
+@EachClient(topologies = Topology.STANDALONE)
 class WebJvmsIT {
 
   private static final int LIMIT = 60;

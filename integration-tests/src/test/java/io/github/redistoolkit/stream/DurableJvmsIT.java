@@ -14,7 +14,6 @@ import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.stream.ConsumingChild.Behaviour;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
@@ -29,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.StreamEntryID;
 
 /** Several JVMs in one group, of which some are killed or stopped. */
-@EachClient(notByDefault = ClientKind.CLIENT)
+@EachClient
 class DurableJvmsIT extends StreamSuite {
 
   /** What a consumer may have read and not done with, as the builder has it. */

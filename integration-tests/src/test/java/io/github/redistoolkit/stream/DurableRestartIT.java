@@ -4,13 +4,12 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import org.junit.jupiter.api.Test;
 
 /** A server that keeps nothing. */
-@EachClient(notByDefault = ClientKind.POOL)
+@EachClient
 class DurableRestartIT extends StreamSuite {
 
   private final TestRedis shared;

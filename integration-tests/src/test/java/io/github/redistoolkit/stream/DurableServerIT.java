@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.report.Proves;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.RedisServer;
@@ -22,7 +21,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisDataException;
 
 /** A single server with AOF that is killed and comes back, or is full. */
-@EachClient(notByDefault = ClientKind.CLIENT)
+@EachClient
 class DurableServerIT extends StreamSuite {
 
   private final PrivateRedis servers;

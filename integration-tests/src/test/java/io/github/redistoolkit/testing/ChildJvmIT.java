@@ -22,7 +22,7 @@ import org.junit.jupiter.api.util.SetSystemProperty;
 
 @LeavesServerAlone
 @Tag("bed")
-@EachClient(notByDefault = ClientKind.CLIENT)
+@EachClient
 class ChildJvmIT {
 
   private static final List<String> NAMED_BY_RUN =

@@ -36,7 +36,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 import redis.clients.jedis.exceptions.JedisNoScriptException;
 
 @Tag("bed")
-@EachClient(notByDefault = ClientKind.POOL)
+@EachClient
 class FaultProxyIT {
 
   private static final Duration PATIENT = Duration.ofSeconds(10);

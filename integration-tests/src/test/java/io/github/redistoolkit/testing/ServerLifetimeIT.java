@@ -21,9 +21,7 @@ import redis.clients.jedis.exceptions.JedisConnectionException;
 /** Servers end with the JVM that has started them, however it does. */
 @LeavesServerAlone
 @Tag("bed")
-@EachClient(
-    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.POOL)
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class ServerLifetimeIT {
 
   private final TestRedis redis;

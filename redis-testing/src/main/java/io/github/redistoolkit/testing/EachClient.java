@@ -43,10 +43,10 @@ public @interface EachClient {
   Topology[] topologies() default {Topology.STANDALONE};
 
   /**
-   * What a run of the default size leaves out. The costliest suites, where it does not matter to
-   * the test which of the two reaches a standalone server, take one of them, now this and now that.
+   * What a run of the default size leaves out, since to these tests it is the same: Sentinel, say,
+   * to those in which no primary is replaced.
    *
    * @return by default nothing
    */
-  ClientKind[] notByDefault() default {};
+  Topology[] notByDefault() default {};
 }

@@ -1,8 +1,10 @@
 package io.github.redistoolkit.testing;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.params.provider.Arguments;
@@ -24,18 +26,31 @@ final class EachClientArguments implements ArgumentsProvider {
         AnnotationSupport.isAnnotated(context.getRequiredTestClass(), LeavesServerAlone.class)
             ? TestRedis::of
             : TestRedis::started;
-    List<ClientKind> leftOut =
-        Matrix.ofThisRun() == Matrix.DEFAULT && !Narrowing.isAsked()
-            ? List.of(suite.notByDefault())
-            : List.of();
+    boolean byDefault = Matrix.ofThisRun() == Matrix.DEFAULT && !Narrowing.isAsked();
+    List<Topology> leftOut = byDefault ? List.of(suite.notByDefault()) : List.of();
     List<ClientKind> kinds =
         Arrays.stream(ClientKind.values())
             .filter(kind -> topologies.contains(kind.topology()) && kind.isInThisRun())
-            .filter(kind -> !leftOut.contains(kind))
-            .toList();
+            .filter(kind -> !leftOut.contains(kind.topology()))
+            .collect(Collectors.toCollection(ArrayList::new));
+    if (byDefault) {
+      leaveOneOfEachTopology(kinds, context.getRequiredTestClass());
+    }
     if (kinds.isEmpty() && !Narrowing.isAsked()) {
       throw new IllegalStateException(context.getRequiredTestClass() + " runs through no client");
     }
     return kinds.stream().map(kind -> Arguments.of(redis.apply(kind)));
+  }
+
+  /** Which one depends on the suite's name, so that each of them has its share of the suites. */
+  private static void leaveOneOfEachTopology(List<ClientKind> kinds, Class<?> suite) {
+    int dealt = suite.getName().hashCode();
+    for (Topology topology : Topology.values()) {
+      List<ClientKind> same = kinds.stream().filter(kind -> kind.topology() == topology).toList();
+      if (!same.isEmpty()) {
+        ClientKind kept = same.get(Math.floorMod(dealt, same.size()));
+        kinds.removeIf(kind -> kind.topology() == topology && kind != kept);
+      }
+    }
   }
 }

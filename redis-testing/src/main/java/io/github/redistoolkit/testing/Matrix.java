@@ -6,8 +6,8 @@ package io.github.redistoolkit.testing;
  */
 public enum Matrix {
   /**
-   * What each change is tested with: one kind of client for each of the ways to connect, in the
-   * costliest suites for each topology.
+   * What each change is tested with: one kind of client for each topology. The two that reach a
+   * single server are dealt out among the suites.
    */
   DEFAULT,
   /** Every kind of client and protocol, and otherwise the same. */

@@ -8,6 +8,8 @@ import static org.hamcrest.Matchers.is;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -17,6 +19,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -34,6 +37,7 @@ class DocumentsTest {
   private static final Pattern FENCED = Pattern.compile("(?ms)^ *```.*?^ *```");
   private static final Pattern LINK = Pattern.compile("\\]\\(([^)\\s]+)\\)");
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ +(.*)$");
+  private static final Pattern BADGE = Pattern.compile("/badge/(\\w+)-(.+)-\\w+\\)]");
   private static final Pattern SPAN = Pattern.compile("`([^`\n]+)`");
 
   /** A type, with or without its arguments, and perhaps one of its members. */
@@ -71,6 +75,38 @@ class DocumentsTest {
       broken.addAll(brokenLinks(page, text(page)));
     }
     assertThat(broken, is(empty()));
+  }
+
+  /** Of the form that shields.io makes badges of: {@code badge/Java-17%2B-blue}. */
+  @Test
+  void theBadgesSayWhatTheBuildSays() {
+    String pom = text(ROOT.resolve("pom.xml"));
+    Map<String, String> badges = new TreeMap<>();
+    Matcher badge = BADGE.matcher(text(ROOT.resolve("README.md")));
+    while (badge.find()) {
+      String value = URLDecoder.decode(badge.group(2), StandardCharsets.UTF_8);
+      badges.put(badge.group(1), value.replace("--", "-").replace('_', ' '));
+    }
+    String jedis = line(property(pom, "jedis-7.0.version"));
+    assertThat(
+        badges,
+        is(
+            Map.of(
+                "Java", property(pom, "maven.compiler.release") + "+",
+                "Jedis", jedis + " to " + line(property(pom, "jedis.version")),
+                "Gson", line(property(pom, "gson-oldest.version")) + "+",
+                "License", property(pom.substring(pom.indexOf("<license>")), "name"))));
+  }
+
+  private static String property(String pom, String name) {
+    Matcher value = Pattern.compile("<" + Pattern.quote(name) + ">([^<]+)<").matcher(pom);
+    assertThat(name, value.find(), is(true));
+    return value.group(1);
+  }
+
+  /** {@code 7.0} of {@code 7.0.1}. */
+  private static String line(String version) {
+    return version.substring(0, version.lastIndexOf('.'));
   }
 
   @Test

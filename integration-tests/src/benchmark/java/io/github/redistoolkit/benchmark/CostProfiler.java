@@ -1,5 +1,7 @@
 package io.github.redistoolkit.benchmark;
 
+import com.sun.management.OperatingSystemMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.Collection;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -10,10 +12,11 @@ import org.openjdk.jmh.results.AggregationPolicy;
 import org.openjdk.jmh.results.IterationResult;
 import org.openjdk.jmh.results.ScalarResult;
 
-/** Adds to each iteration what an operation costs the server, and what the row holds. */
+/** Adds to each iteration what an operation costs server and client, and what the row holds. */
 public final class CostProfiler implements InternalProfiler {
 
   static final String CPU_MICROS = "Redis CPU";
+  static final String CLIENT_CPU_MICROS = "client CPU";
   static final String ROUND_TRIPS = "round trips";
   static final String COMMANDS = "commands";
   static final String SCRIPT_MICROS = "script time";
@@ -24,23 +27,29 @@ public final class CostProfiler implements InternalProfiler {
   // Part of the name of each of JMH's own threads.
   private static final String WORKER = "-jmh-worker-";
 
+  private final OperatingSystemMXBean process =
+      ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+
   private @Nullable ServerWork before;
+  private long cpuNanosBefore;
   private double bytes = Double.NaN;
   private @Nullable Holdings held;
 
   @Override
   public String getDescription() {
-    return "Work of the Redis server, and what is held";
+    return "Work of the Redis server and of the client's JVM, and what is held";
   }
 
   @Override
   public void beforeIteration(BenchmarkParams benchmark, IterationParams iteration) {
     before = ServerWork.soFar(Access.onlooker());
+    cpuNanosBefore = process.getProcessCpuTime();
   }
 
   @Override
   public Collection<ScalarResult> afterIteration(
       BenchmarkParams benchmark, IterationParams iteration, IterationResult result) {
+    long cpuNanos = process.getProcessCpuTime() - cpuNanosBefore;
     ServerWork work = ServerWork.soFar(Access.onlooker()).since(before);
     // After the last iteration the row is closed already, so what it held before is told again.
     if (!Access.open().isEmpty()) {
@@ -52,6 +61,7 @@ public final class CostProfiler implements InternalProfiler {
     double operations = result.getMetadata().getAllOps();
     return List.of(
         scalar(CPU_MICROS, work.cpuMicros() / operations, "us/op"),
+        scalar(CLIENT_CPU_MICROS, cpuNanos / 1000.0 / operations, "us/op"),
         scalar(ROUND_TRIPS, work.reads() / operations, "reads/op"),
         scalar(COMMANDS, work.commands() / operations, "commands/op"),
         scalar(SCRIPT_MICROS, work.microsPerScript(), "us/script"),

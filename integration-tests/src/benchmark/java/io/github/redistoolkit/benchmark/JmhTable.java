@@ -67,6 +67,8 @@ final class JmhTable {
             "p99 µs",
             "Redis CPU µs/op",
             "× raw",
+            "client CPU µs/op",
+            "× raw",
             "round trips/op",
             "commands/op",
             "script µs",
@@ -89,9 +91,9 @@ final class JmhTable {
                   number(micros.getPercentile(50) / micros(raw).getPercentile(50)),
                   number(micros.getPercentile(99)),
                   number(mean(iterations, CostProfiler.CPU_MICROS)),
-                  number(
-                      mean(iterations, CostProfiler.CPU_MICROS)
-                          / mean(raw, CostProfiler.CPU_MICROS)),
+                  number(ratio(iterations, raw, CostProfiler.CPU_MICROS)),
+                  number(mean(iterations, CostProfiler.CLIENT_CPU_MICROS)),
+                  number(ratio(iterations, raw, CostProfiler.CLIENT_CPU_MICROS)),
                   number(mean(iterations, CostProfiler.ROUND_TRIPS)),
                   number(mean(iterations, CostProfiler.COMMANDS)),
                   number(mean(iterations, CostProfiler.SCRIPT_MICROS)),
@@ -177,6 +179,11 @@ final class JmhTable {
         .filter(value -> !Double.isNaN(value))
         .average()
         .orElse(Double.NaN);
+  }
+
+  private static double ratio(
+      List<IterationResult> iterations, List<IterationResult> raw, String label) {
+    return mean(iterations, label) / mean(raw, label);
   }
 
   /** {@code beginAndComplete} as "begin and complete". */

@@ -14,8 +14,6 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
-import io.github.redistoolkit.core.Json;
-import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
@@ -224,30 +222,6 @@ class DurableTopicIT extends StreamSuite {
     await("counted").until(subscription::handled, is(20L));
     assertThat(subscription.failed(), is(3L));
     awaitPending(topic, 0);
-  }
-
-  @Test
-  void theDelayDoublesUpToTheLease() {
-    Settings<Integer> settings =
-        new Settings<>(
-            redis.over(RedisAccess::of, RedisAccess::of),
-            name,
-            TopicKeys.of("topic", name),
-            new Bodies<>(Json.standard(), TypeToken.get(Integer.class)),
-            Runnable::run,
-            1,
-            1,
-            Duration.ofSeconds(5),
-            Duration.ofSeconds(1),
-            1_000,
-            Duration.ofSeconds(1),
-            0,
-            new Reports(heard));
-    assertThat(settings.delayAfter(1), is(Duration.ofSeconds(1)));
-    assertThat(settings.delayAfter(2), is(Duration.ofSeconds(2)));
-    assertThat(settings.delayAfter(3), is(Duration.ofSeconds(4)));
-    assertThat(settings.delayAfter(4), is(Duration.ofSeconds(5)));
-    assertThat(settings.delayAfter(1_000), is(Duration.ofSeconds(5)));
   }
 
   @Test

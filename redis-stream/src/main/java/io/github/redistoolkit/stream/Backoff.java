@@ -1,5 +1,6 @@
 package io.github.redistoolkit.stream;
 
+import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -11,13 +12,18 @@ final class Backoff {
   private static final long SHORTEST_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
   private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+  private final Ticker ticker;
   private int failures;
   private long since;
+
+  Backoff(Ticker ticker) {
+    this.ticker = ticker;
+  }
 
   /** Takes note of a failure, of which the first is to be told. */
   void failed(Runnable first) {
     if (failures == 0) {
-      since = System.nanoTime();
+      since = ticker.nanoTime();
       first.run();
     }
     failures++;
@@ -27,7 +33,7 @@ final class Backoff {
   void succeeded(Consumer<Duration> back) {
     if (failures > 0) {
       failures = 0;
-      back.accept(Duration.ofNanos(System.nanoTime() - since));
+      back.accept(Duration.ofNanos(ticker.nanoTime() - since));
     }
   }
 

@@ -4,6 +4,7 @@ import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Daemons;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.stream.Held.Place;
 import io.github.redistoolkit.stream.StreamReplies.Entry;
 import java.time.Duration;
@@ -12,10 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.Protocol.Command;
@@ -36,14 +34,12 @@ final class Follower<T> implements DurableSubscription {
   private final Consumer<Follower<T>> onClosed;
   private final RedisAccess redis;
   private final OwnConnection connection;
-  private final Backoff backoff = new Backoff();
+  private final Ticker ticker = Ticker.system();
+  private final Backoff backoff = new Backoff(ticker);
+  private final Life life = new Life(ticker);
   private final Thread thread = THREADS.newThread(this::run);
 
-  private final ReentrantLock lock = new ReentrantLock();
-  private final Condition changed = lock.newCondition();
-
-  // Guarded by the lock.
-  private boolean open = true;
+  // Guarded by the lock of its life.
   private @Nullable Thread handlingOn;
   private long handled;
   private long failed;
@@ -80,31 +76,22 @@ final class Follower<T> implements DurableSubscription {
 
   @Override
   public boolean isActive() {
-    return locked(() -> open);
+    return life.isOpen();
   }
 
   @Override
   public long handled() {
-    return locked(() -> handled);
+    return life.locked(() -> handled);
   }
 
   @Override
   public long failed() {
-    return locked(() -> failed);
+    return life.locked(() -> failed);
   }
 
   @Override
   public String toString() {
     return "follower of topic " + settings.name();
-  }
-
-  private <R> R locked(Supplier<R> what) {
-    lock.lock();
-    try {
-      return what.get();
-    } finally {
-      lock.unlock();
-    }
   }
 
   private void run() {
@@ -131,7 +118,7 @@ final class Follower<T> implements DurableSubscription {
     try {
       backoff.failed(
           () -> settings.reports().tell(listener -> listener.onDisconnected(this, error)));
-      pause(backoff.pauseNanos());
+      life.pause(backoff.pauseNanos());
     } catch (InterruptedException e) {
       settings.reports().log.debug(e, "A reading thread was interrupted");
     } catch (Throwable t) {
@@ -203,13 +190,13 @@ final class Follower<T> implements DurableSubscription {
             .reports()
             .log
             .warn(t, "The executor refuses a task; it is tried again in a second");
-        pause(REFUSED_NANOS);
+        life.pause(REFUSED_NANOS);
         continue;
       }
       if (next.isDone() || attempt == settings.maxDeliveries()) {
         return;
       }
-      pause(settings.delayAfter(attempt).toNanos());
+      life.pause(settings.delayAfter(attempt).toNanos());
       attempt++;
     }
   }
@@ -244,25 +231,15 @@ final class Follower<T> implements DurableSubscription {
     }
 
     private boolean begin() {
-      lock.lock();
-      try {
-        if (open) {
-          handlingOn = Thread.currentThread();
-        }
-        return open;
-      } finally {
-        lock.unlock();
-      }
+      return life.locked(
+          () -> {
+            handlingOn = life.isOpen() ? Thread.currentThread() : handlingOn;
+            return life.isOpen();
+          });
     }
 
     private void end() {
-      lock.lock();
-      try {
-        handlingOn = null;
-        changed.signalAll();
-      } finally {
-        lock.unlock();
-      }
+      life.change(() -> handlingOn = null);
     }
 
     /** Returns whether it need not be tried again. */
@@ -294,12 +271,7 @@ final class Follower<T> implements DurableSubscription {
         }
         return false;
       }
-      lock.lock();
-      try {
-        handled++;
-      } finally {
-        lock.unlock();
-      }
+      life.change(() -> handled++);
       return true;
     }
 
@@ -311,33 +283,7 @@ final class Follower<T> implements DurableSubscription {
     }
 
     private void countFailed() {
-      lock.lock();
-      try {
-        failed++;
-      } finally {
-        lock.unlock();
-      }
-    }
-  }
-
-  private void pause(long nanos) throws InterruptedException {
-    boolean unused = await(System.nanoTime() + nanos, () -> !open);
-  }
-
-  private boolean await(long deadlineNanos, Supplier<Boolean> condition)
-      throws InterruptedException {
-    lock.lock();
-    try {
-      while (!condition.get()) {
-        long left = deadlineNanos - System.nanoTime();
-        if (left <= 0) {
-          return false;
-        }
-        long unused = changed.awaitNanos(left);
-      }
-      return true;
-    } finally {
-      lock.unlock();
+      life.change(() -> failed++);
     }
   }
 
@@ -351,17 +297,11 @@ final class Follower<T> implements DurableSubscription {
   public boolean close(Duration maxWait) {
     Arguments.requireDuration(maxWait, "maxWait", GroupConsumer.LONGEST_CLOSE);
     beginClose();
-    return finishClose(System.nanoTime() + maxWait.toNanos());
+    return finishClose(ticker.nanoTime() + maxWait.toNanos());
   }
 
   void beginClose() {
-    lock.lock();
-    try {
-      open = false;
-      changed.signalAll();
-    } finally {
-      lock.unlock();
-    }
+    life.beginClose();
     connection.cut();
   }
 
@@ -369,7 +309,8 @@ final class Follower<T> implements DurableSubscription {
     boolean ended = false;
     try {
       ended =
-          await(deadlineNanos, () -> handlingOn == null || handlingOn == Thread.currentThread());
+          life.await(
+              deadlineNanos, () -> handlingOn == null || handlingOn == Thread.currentThread());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -3,6 +3,7 @@ package io.github.redistoolkit.stream;
 import io.github.redistoolkit.core.Daemons;
 import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.stream.GroupConsumer.Joined;
 import io.github.redistoolkit.stream.StreamReplies.Entry;
 import java.time.Duration;
@@ -41,24 +42,28 @@ final class GroupReader<T> implements Runnable {
   private final Settings<T> settings;
   private final RedisAccess redis;
   private final OwnConnection connection;
-  private final Backoff backoff = new Backoff();
+  private final Backoff backoff;
+  private final Ticker ticker;
   private final long claimNanos;
   private final long keepNanos;
 
   private volatile boolean rejoin;
   private volatile @Nullable Thread thread;
 
-  private long nextClaim = System.nanoTime();
+  private long nextClaim;
   private long nextKeep;
 
-  GroupReader(GroupConsumer<T> consumer) {
+  GroupReader(GroupConsumer<T> consumer, Ticker ticker) {
     this.consumer = consumer;
+    this.ticker = ticker;
+    this.backoff = new Backoff(ticker);
     this.settings = consumer.settings;
     this.redis = settings.redis();
     this.connection = new OwnConnection(redis, consumer.mainKey);
     this.claimNanos = settings.lease().toNanos() / 3;
     this.keepNanos =
         Math.max(SHORTEST_KEEP.toNanos(), Math.min(LONGEST_KEEP.toNanos(), claimNanos));
+    this.nextClaim = ticker.nanoTime();
     this.nextKeep = nextClaim + keepNanos;
   }
 
@@ -80,7 +85,7 @@ final class GroupReader<T> implements Runnable {
 
   void awaitEnd(long deadlineNanos) throws InterruptedException {
     Thread running = thread;
-    long millis = TimeUnit.NANOSECONDS.toMillis(deadlineNanos - System.nanoTime());
+    long millis = TimeUnit.NANOSECONDS.toMillis(deadlineNanos - ticker.nanoTime());
     if (running != null && running != Thread.currentThread() && millis > 0) {
       running.join(millis);
     }
@@ -120,7 +125,7 @@ final class GroupReader<T> implements Runnable {
       }
       backoff.failed(
           () -> settings.reports().tell(listener -> listener.onDisconnected(consumer, error)));
-      consumer.pause(backoff.pauseNanos());
+      consumer.life.pause(backoff.pauseNanos());
     } catch (InterruptedException e) {
       settings.reports().log.debug(e, "A reading thread was interrupted");
     } catch (Throwable t) {
@@ -146,10 +151,10 @@ final class GroupReader<T> implements Runnable {
       recover(false);
       recover(true);
     }
-    if (System.nanoTime() - nextClaim >= 0 || consumer.wantsClaims()) {
+    if (ticker.nanoTime() - nextClaim >= 0 || consumer.wantsClaims()) {
       claim();
     }
-    if (System.nanoTime() - nextKeep >= 0) {
+    if (ticker.nanoTime() - nextKeep >= 0) {
       keep();
     }
     long due = nextClaim - nextKeep < 0 ? nextClaim : nextKeep;
@@ -181,7 +186,7 @@ final class GroupReader<T> implements Runnable {
     do {
       // First: what is done with meanwhile is still among them.
       Set<String> known = consumer.heldOf(again);
-      long asked = System.nanoTime();
+      long asked = ticker.nanoTime();
       page =
           StreamReplies.entries(
               connection.run(
@@ -206,7 +211,7 @@ final class GroupReader<T> implements Runnable {
     for (boolean again : new boolean[] {false, true}) {
       int most = consumer.freeSlots();
       int look = most + consumer.heldOf(again).size() + 16;
-      long asked = System.nanoTime();
+      long asked = ticker.nanoTime();
       List<?> reply =
           StreamReplies.list(
               connection.run(
@@ -225,7 +230,7 @@ final class GroupReader<T> implements Runnable {
       consumer.takeOver(taken, again, asked);
       more |= StreamReplies.number(reply.get(1)) == 1;
     }
-    nextClaim = System.nanoTime() + claimNanos;
+    nextClaim = ticker.nanoTime() + claimNanos;
     consumer.claimsFirst(more);
   }
 
@@ -255,11 +260,11 @@ final class GroupReader<T> implements Runnable {
         break;
       }
     }
-    nextKeep = System.nanoTime() + keepNanos;
+    nextKeep = ticker.nanoTime() + keepNanos;
   }
 
   private void read(int room, long due) {
-    long untilDue = TimeUnit.NANOSECONDS.toMillis(due - System.nanoTime());
+    long untilDue = TimeUnit.NANOSECONDS.toMillis(due - ticker.nanoTime());
     long block = Math.max(1, Math.min(BLOCK_MILLIS, untilDue));
     String again = redis.key(consumer.againKey);
     CommandArguments command =
@@ -277,7 +282,7 @@ final class GroupReader<T> implements Runnable {
             .add(">")
             .add(">");
     // From when the leases last at least: this process may have stood still since.
-    long asked = System.nanoTime();
+    long asked = ticker.nanoTime();
     Object reply = connection.call(command, block);
     for (Object each : StreamReplies.list(reply)) {
       List<?> stream = StreamReplies.list(each);
@@ -297,7 +302,7 @@ final class GroupReader<T> implements Runnable {
         again && entry.fields().size() == 2 && Arrays.equals(entry.fields().get(0), CLAIM);
     if (wakes) {
       consumer.dismiss(entry);
-      nextClaim = System.nanoTime();
+      nextClaim = ticker.nanoTime();
     }
     return wakes;
   }

@@ -539,6 +539,58 @@ class DurableTopicIT extends StreamSuite {
   }
 
   @Test
+  void aHandlerThatTakesTooLongLosesItsMessageToAnotherConsumer() throws Exception {
+    DurableTopic<Integer> topic =
+        open(builder().lease(Duration.ofMillis(500)).handlerTimeout(Duration.ofSeconds(1)));
+    CountDownLatch held = new CountDownLatch(1);
+    CountDownLatch begun = new CountDownLatch(1);
+    DurableSubscription slow =
+        topic.subscribe(
+            GROUP,
+            From.start(),
+            message -> {
+              begun.countDown();
+              assertThat(held.await(60, TimeUnit.SECONDS), is(true));
+            });
+    topic.publish(1);
+    assertThat(begun.await(60, TimeUnit.SECONDS), is(true));
+    topic.subscribe(GROUP, From.start(), this::take);
+    DurableMessage<Integer> taken = next();
+    assertThat(taken.body(), is(1));
+    assertThat(taken.delivery(), is(2));
+    await("told").until(() -> heard.lines(), is(List.of("timeout 1")));
+    held.countDown();
+    await("handled all the same").until(slow::handled, is(1L));
+    awaitPending(topic, 0);
+    assertNothingMore();
+  }
+
+  @Test
+  void publishesUntilReplicasHaveItOrSaysThatTheyHaveNot() {
+    int replicas = redis.topology() == Topology.STANDALONE ? 0 : 1;
+    Duration wait = Duration.ofMillis(500);
+    List<DurableTopic.Builder<Integer>> tooMany =
+        List.of(
+            builder().waitReplicas(replicas + 1, wait),
+            builder().waitReplicas(replicas + 1, wait).maxLength(100, WhenFull.REFUSE));
+    List<String> ids = new ArrayList<>();
+    for (DurableTopic.Builder<Integer> each : tooMany) {
+      DurableTopic<Integer> topic = open(each);
+      TooFewReplicasException few =
+          assertThrows(TooFewReplicasException.class, () -> topic.publish(1));
+      assertThat(few.getMessage(), containsString("at " + replicas + " of " + (replicas + 1)));
+      ids.add(few.id());
+    }
+    for (int i = 0; i < replicas; i++) {
+      ids.add(open(builder().waitReplicas(replicas, wait)).publish(2));
+      ids.add(
+          open(builder().waitReplicas(replicas, wait).maxLength(100, WhenFull.TRIM)).publish(3));
+    }
+    DurableTopic<Integer> topic = open();
+    assertThat(topic.read(From.start(), 10).stream().map(DurableMessage::id).toList(), is(ids));
+  }
+
+  @Test
   void leavesNoConsumerBehind() throws Exception {
     DurableTopic<Integer> topic = open();
     for (int i = 0; i < Matrix.size(20, 1_000); i++) {

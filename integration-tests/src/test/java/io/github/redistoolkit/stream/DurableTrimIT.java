@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
@@ -242,5 +243,44 @@ class DurableTrimIT extends StreamSuite {
   private long unread() {
     StreamEntryID last = redis.admin().xinfoGroups(stream()).get(0).getLastDeliveredId();
     return redis.admin().xrange(stream(), "(" + last, "+").size();
+  }
+
+  @Test
+  void countsWhatIsLostOnceThoughItIsSaidTwice() {
+    DurableTopic<Integer> topic = open();
+    topic.subscribe(GROUP, From.start(), this::take).close();
+    topic.publish(1);
+    String id =
+        redis
+            .admin()
+            .xreadGroup(
+                GROUP,
+                "dead",
+                XReadGroupParams.xReadGroupParams().count(1),
+                Map.of(stream(), StreamEntryID.XREADGROUP_UNDELIVERED_ENTRY))
+            .get(0)
+            .getValue()
+            .get(0)
+            .getID()
+            .toString();
+    assertThat(redis.admin().xdel(stream(), new StreamEntryID(id)), is(1L));
+    RedisAccess access = redis.over(RedisAccess::of, RedisAccess::of);
+    TopicKeys keys = TopicKeys.of(redis.mark() + "s", name);
+    List<Long> answers = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      answers.add(
+          (Long)
+              StreamScripts.BURY.run(
+                  access,
+                  List.of(keys.stream(), keys.dead(GROUP), keys.groups()),
+                  List.of(GROUP, id, id, "1", "error", "0")));
+    }
+    assertThat(answers, is(List.of(-1L, 0L)));
+    assertThat(state(topic).trimmed(), is(1L));
+    for (String other : List.of("1-0", "1-0", "11-0", "1-01")) {
+      Object unused =
+          StreamScripts.COUNT_LOST.run(access, List.of(keys.groups()), List.of(GROUP, other));
+    }
+    assertThat(state(topic).trimmed(), is(4L));
   }
 }

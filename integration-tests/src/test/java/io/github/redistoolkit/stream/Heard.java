@@ -68,6 +68,11 @@ final class Heard implements DurableListener {
   }
 
   @Override
+  public void onHandlerTimeout(DurableSubscription subscription, DurableMessage<?> message) {
+    lines.add("timeout " + message.body());
+  }
+
+  @Override
   public void onDisconnected(DurableSubscription subscription, Throwable cause) {
     causes.add(cause);
     lines.add("away");

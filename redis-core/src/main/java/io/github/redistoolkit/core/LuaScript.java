@@ -110,6 +110,36 @@ public final class LuaScript {
   }
 
   /**
+   * Runs the script as {@link #runBinary} does, and then a command over the same connection,
+   * without waiting for the first reply. The command is executed also if the script fails, and
+   * twice if the server does not know the script yet.
+   *
+   * @param redis where to run it
+   * @param keys every key that the script touches, all in one Cluster slot
+   * @param args what the script finds in {@code ARGV}
+   * @param next the command
+   * @return what became of the script and of the command
+   */
+  public List<Outcome<Object>> runBinaryThen(
+      RedisAccess redis, List<String> keys, List<byte[]> args, CommandObject<Object> next) {
+    List<byte[]> names = keys.stream().map(LuaScript::utf8).toList();
+    Keyed<Object> second = new Keyed<>(keys.get(0), next);
+    CommandObject<Object> first = redis.commands().evalsha(sha1Bytes, names, args);
+    List<Outcome<Object>> outcomes =
+        redis.executeAll(List.of(new Keyed<>(keys.get(0), first), second));
+    if (outcomes.get(0).failure() instanceof JedisNoScriptException) {
+      first = redis.commands().eval(utf8(source), names, args);
+      outcomes = redis.executeAll(List.of(new Keyed<>(keys.get(0), first), second));
+    }
+    List<Outcome<Object>> explained = new ArrayList<>(outcomes);
+    JedisException failure = outcomes.get(0).failure();
+    if (failure != null) {
+      explained.set(0, Outcome.failed(explained(failure, redis, keys)));
+    }
+    return explained;
+  }
+
+  /**
    * Runs the script over a connection of our own, with a reply that is no text.
    *
    * @param redis the way that the connection was opened

@@ -52,6 +52,11 @@ record BothListeners(DurableListener first, DurableListener next) implements Dur
   }
 
   @Override
+  public void onHandlerTimeout(DurableSubscription subscription, DurableMessage<?> message) {
+    tell(listener -> listener.onHandlerTimeout(subscription, message));
+  }
+
+  @Override
   public void onDisconnected(DurableSubscription subscription, Throwable cause) {
     tell(listener -> listener.onDisconnected(subscription, cause));
   }

@@ -84,6 +84,16 @@ public interface DurableListener {
   default void onLeaseLost(DurableSubscription subscription, DurableMessage<?> message) {}
 
   /**
+   * A handler runs for longer than the topic's {@code handlerTimeout}: its lease is renewed no
+   * more, so another consumer may take the message over. It goes on to be one of the handlers that
+   * may run at the same time until it ends; what it does is acknowledged when it returns.
+   *
+   * @param subscription whose
+   * @param message which
+   */
+  default void onHandlerTimeout(DurableSubscription subscription, DurableMessage<?> message) {}
+
+  /**
    * Nothing can be read at the moment. It is tried again for as long as it takes; nothing is lost,
    * as the topic remembers.
    *

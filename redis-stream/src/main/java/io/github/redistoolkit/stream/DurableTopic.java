@@ -14,7 +14,6 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -28,7 +27,6 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
-import redis.clients.jedis.params.XAddParams;
 import redis.clients.jedis.util.Pool;
 
 /**
@@ -87,13 +85,11 @@ public final class DurableTopic<T> implements AutoCloseable {
   private static final int MOST_READ = 10_000;
   private static final long TRIM_NANOS = TimeUnit.SECONDS.toNanos(10);
   private static final String COUNT_AT_MOST = "1000";
-  private static final byte[] MESSAGE = {'d'};
 
   private final Settings<T> settings;
   private final RedisAccess redis;
   private final TopicKeys keys;
-  private final long maxLength;
-  private final WhenFull whenFull;
+  private final Publisher publisher;
   private final @Nullable ExecutorService own;
   private final Set<DurableSubscription> subscriptions = ConcurrentHashMap.newKeySet();
   private final AtomicLong trimmedNanos = new AtomicLong(System.nanoTime());
@@ -104,8 +100,14 @@ public final class DurableTopic<T> implements AutoCloseable {
     this.own = given == null ? handlers() : null;
     this.redis = builder.redis;
     this.keys = TopicKeys.of(builder.prefix, builder.name);
-    this.maxLength = builder.maxLength;
-    this.whenFull = builder.whenFull;
+    this.publisher =
+        new Publisher(
+            redis,
+            builder.name,
+            builder.maxLength,
+            builder.whenFull,
+            builder.replicas,
+            builder.replicasWait);
     this.settings =
         new Settings<>(
             redis,
@@ -118,6 +120,7 @@ public final class DurableTopic<T> implements AutoCloseable {
             builder.lease,
             builder.retryDelay,
             builder.maxDeliveries,
+            builder.handlerTimeout,
             builder.closeTimeout,
             builder.maxAge == null ? 0 : builder.maxAge.toMillis(),
             new Reports(builder.listener));
@@ -211,14 +214,17 @@ public final class DurableTopic<T> implements AutoCloseable {
   }
 
   /**
-   * Publishes a message: one {@code XADD}, or one script if the topic has a largest length. It is
-   * never repeated here. (A {@code RedisClusterClient} itself repeats a command whose reply was
-   * lost, so that the message may be there twice.)
+   * Publishes a message: one {@code XADD}, or one script if the topic has a largest length, and a
+   * {@code WAIT} if replicas are waited for. It is never repeated here. (A {@code
+   * RedisClusterClient} itself repeats a command whose reply was lost, so that the message may be
+   * there twice.)
    *
    * @param message what
    * @return the id that Redis gave it
    * @throws NullPointerException if it is null
    * @throws IllegalArgumentException if nobody could read it back; names the type and the path
+   * @throws TooFewReplicasException if it is published, but not at as many replicas as {@link
+   *     Builder#waitReplicas} asks for
    * @throws TopicFullException if the topic has its largest length, and {@link WhenFull#REFUSE}
    * @throws IllegalStateException if this is closed
    * @throws redis.clients.jedis.exceptions.JedisException if Redis fails; the message may have been
@@ -228,29 +234,9 @@ public final class DurableTopic<T> implements AutoCloseable {
   public String publish(T message) {
     byte[] payload = settings.bodies().encode(message);
     requireOpen();
-    String id = maxLength == 0 ? add(payload) : addBounded(payload);
+    String id = publisher.publish(keys, payload);
     trimByAge();
     return id;
-  }
-
-  private String add(byte[] payload) {
-    return text(
-        redis.execute(
-            redis
-                .commands()
-                .xadd(utf8(keys.stream()), XAddParams.xAddParams(), Map.of(MESSAGE, payload))));
-  }
-
-  private String addBounded(byte[] payload) {
-    Object id =
-        StreamScripts.PUBLISH.runBinary(
-            redis,
-            List.of(keys.stream(), keys.groups()),
-            List.of(utf8(String.valueOf(maxLength)), utf8(whenFull.name()), payload));
-    if (id == null) {
-      throw new TopicFullException(settings.name(), maxLength);
-    }
-    return text(id);
   }
 
   /** There may be no subscription that does. */
@@ -536,12 +522,6 @@ public final class DurableTopic<T> implements AutoCloseable {
     return text.getBytes(StandardCharsets.UTF_8);
   }
 
-  private static String text(Object id) {
-    return id instanceof byte[] bytes
-        ? new String(bytes, StandardCharsets.UTF_8)
-        : String.valueOf(id);
-  }
-
   /**
    * How to make a {@link DurableTopic}. Not thread-safe.
    *
@@ -569,6 +549,9 @@ public final class DurableTopic<T> implements AutoCloseable {
     private @Nullable Duration maxAge;
     private long maxLength;
     private WhenFull whenFull = WhenFull.REFUSE;
+    private @Nullable Duration handlerTimeout;
+    private int replicas;
+    private Duration replicasWait = Duration.ZERO;
     private DurableListener listener = DurableListener.logging();
 
     private Builder(RedisAccess redis, String name, TypeToken<T> type) {
@@ -714,6 +697,50 @@ public final class DurableTopic<T> implements AutoCloseable {
     @CanIgnoreReturnValue
     public Builder<T> maxDeliveries(int maxDeliveries) {
       this.maxDeliveries = (int) Arguments.requireRange(maxDeliveries, "maxDeliveries", 1, 1_000);
+      return this;
+    }
+
+    /**
+     * Sets for how long the lease of a handler that runs is renewed. One that never ends keeps its
+     * message otherwise. When the time is over, {@link DurableListener#onHandlerTimeout} tells,
+     * within a third of a lease, and after the lease another consumer of the group takes the
+     * message over, if there is one. The handler is not interrupted: until it ends it is one of
+     * those that may run at the same time.
+     *
+     * @param handlerTimeout from 1 ms to 1 day; default: as long as the handler runs
+     * @return this
+     * @throws NullPointerException if {@code handlerTimeout} is null
+     * @throws IllegalArgumentException if it is out of bounds
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> handlerTimeout(Duration handlerTimeout) {
+      this.handlerTimeout = Arguments.requireDuration(handlerTimeout, "handlerTimeout", LONGEST);
+      return this;
+    }
+
+    /**
+     * Has {@code publish} wait until replicas have the message: one {@code WAIT}, sent right behind
+     * the message over the same connection, in the same round trip. So fewer messages are lost in a
+     * failover. It is no guarantee: a replica that has none of it may be promoted all the same.
+     *
+     * <p>If too few replicas answer in time, as always where there are fewer, {@code publish}
+     * throws {@link TooFewReplicasException}: the message is published, and its id is in the
+     * exception. Keep {@code maxWait} below the read timeout of the pool or client: else that ends
+     * the wait, with a {@code JedisException} that leaves open whether the message was published. A
+     * {@code RedisClusterClient} does not repeat what was sent like this.
+     *
+     * @param replicas how many, from 1 to 100; default: none is waited for
+     * @param maxWait how long to wait at most, from 1 ms to 1 hour
+     * @return this
+     * @throws NullPointerException if {@code maxWait} is null
+     * @throws IllegalArgumentException if one is out of bounds
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> waitReplicas(int replicas, Duration maxWait) {
+      int checked = (int) Arguments.requireRange(replicas, "replicas", 1, 100);
+      this.replicasWait =
+          Arguments.requireDuration(maxWait, "maxWait", GroupConsumer.LONGEST_CLOSE);
+      this.replicas = checked;
       return this;
     }
 

@@ -22,7 +22,7 @@ import redis.clients.jedis.Protocol.Command;
  * Reads a topic without a group, on a thread and a connection of its own: one message at a time, in
  * order. The place in the topic is known here alone. Thread-safe.
  */
-final class Follower<T> implements DurableSubscription {
+final class Follower<T> implements OwnSubscription {
 
   private static final ThreadFactory THREADS = Daemons.named("redis-stream-follower-");
   private static final long BLOCK_MILLIS = 2_000;
@@ -300,12 +300,14 @@ final class Follower<T> implements DurableSubscription {
     return finishClose(ticker.nanoTime() + maxWait.toNanos());
   }
 
-  void beginClose() {
+  @Override
+  public void beginClose() {
     life.beginClose();
     connection.cut();
   }
 
-  boolean finishClose(long deadlineNanos) {
+  @Override
+  public boolean finishClose(long deadlineNanos) {
     boolean ended = false;
     try {
       ended =

@@ -23,15 +23,12 @@ import org.jspecify.annotations.Nullable;
  * meanwhile is in {@link HeldEntries}, what is said to Redis about it in {@link GroupRequests}, and
  * how far the subscription is in {@link Life}. Thread-safe.
  */
-final class GroupConsumer<T> implements DurableSubscription {
+final class GroupConsumer<T> implements OwnSubscription {
 
   static final Duration LONGEST_CLOSE = Duration.ofHours(1);
 
   private static final int YIELD_AFTER = 256;
   private static final long REFUSED_NANOS = TimeUnit.SECONDS.toNanos(1);
-
-  /** Whose handler is running on this thread. */
-  private static final ThreadLocal<@Nullable Object> HANDLING = new ThreadLocal<>();
 
   final Settings<T> settings;
   final String group;
@@ -227,27 +224,24 @@ final class GroupConsumer<T> implements DurableSubscription {
   }
 
   private void work() {
-    Object around = HANDLING.get();
-    HANDLING.set(this);
     try {
-      boolean goesOn = true;
-      for (int i = 0; i < YIELD_AFTER && goesOn; i++) {
-        Held next = take();
-        if (next != null) {
-          handle(next);
-        }
-        // An interrupt is for the executor to clear.
-        goesOn = next != null && !Thread.currentThread().isInterrupted();
-      }
+      Handling.by(this, this::handleSome);
     } finally {
-      if (around == null) {
-        HANDLING.remove();
-      } else {
-        HANDLING.set(around);
-      }
       life.change(held::release);
     }
     pump();
+  }
+
+  private void handleSome() {
+    boolean goesOn = true;
+    for (int i = 0; i < YIELD_AFTER && goesOn; i++) {
+      Held next = take();
+      if (next != null) {
+        handle(next);
+      }
+      // An interrupt is for the executor to clear.
+      goesOn = next != null && !Thread.currentThread().isInterrupted();
+    }
   }
 
   private void handle(Held each) {
@@ -300,7 +294,7 @@ final class GroupConsumer<T> implements DurableSubscription {
             });
     switch (next) {
       case BURY -> requests.bury(each, error);
-      case COUNT_LOST -> requests.countLost();
+      case COUNT_LOST -> requests.countLost(each);
       case RETRY -> wakeAfter(held.delayAfter(each).toNanos(), each);
       case NOTHING -> {}
     }
@@ -360,8 +354,6 @@ final class GroupConsumer<T> implements DurableSubscription {
       settings
           .reports()
           .tell(listener -> listener.onDeadLetter(this, each.messageId, each.delivery, error));
-    } else if (answer == -1) {
-      requests.countLost();
     }
   }
 
@@ -400,6 +392,9 @@ final class GroupConsumer<T> implements DurableSubscription {
       return;
     }
     try {
+      for (DurableMessage<?> message : life.locked(() -> held.overdue(ticker.nanoTime()))) {
+        settings.reports().tell(listener -> listener.onHandlerTimeout(this, message));
+      }
       requests.renew();
       requests.flush();
     } finally {
@@ -422,14 +417,14 @@ final class GroupConsumer<T> implements DurableSubscription {
     return finishClose(ticker.nanoTime() + maxWait.toNanos());
   }
 
-  /** Begins nothing more. */
-  void beginClose() {
+  @Override
+  public void beginClose() {
     life.beginClose();
     reader.cut();
   }
 
-  /** Waits for handlers, and hands back what is left. */
-  boolean finishClose(long deadlineNanos) {
+  @Override
+  public boolean finishClose(long deadlineNanos) {
     boolean ended = false;
     try {
       long patience = deadlineNanos + TimeUnit.MILLISECONDS.toNanos(GroupRequests.LEAVE_MILLIS);
@@ -474,7 +469,7 @@ final class GroupConsumer<T> implements DurableSubscription {
   }
 
   private boolean isIdle() {
-    return held.workers() <= (HANDLING.get() == this ? 1 : 0);
+    return held.workers() <= (Handling.isBy(this) ? 1 : 0);
   }
 
   /** What is not to be handed back, and what was begun, of both streams. */

@@ -52,34 +52,6 @@ final class GroupRequests<T> {
     renewals.send(consumer.mainKey, millis, new OneRequest(request, answered, over));
   }
 
-  private record OneRequest(
-      Supplier<Renewable.@Nullable Request> supplier,
-      BiConsumer<@Nullable Object, Long> taker,
-      Runnable ending)
-      implements Renewable {
-
-    @Override
-    public @Nullable Request request() {
-      return supplier.get();
-    }
-
-    @Override
-    public Answer answered(@Nullable Object reply, long asked) {
-      taker.accept(reply, asked);
-      return Answer.GONE;
-    }
-
-    @Override
-    public void failed(RuntimeException why) {
-      // Sent again as long as there is time.
-    }
-
-    @Override
-    public void over() {
-      ending.run();
-    }
-  }
-
   private static Renewable.Request request(LuaScript script, List<String> keys, List<String> args) {
     return new Renewable.Request(script, keys, args);
   }
@@ -183,7 +155,10 @@ final class GroupRequests<T> {
     Renewable.Request request =
         request(
             StreamScripts.BURY,
-            List.of(key(each.place.again()), settings.keys().dead(consumer.group)),
+            List.of(
+                key(each.place.again()),
+                settings.keys().dead(consumer.group),
+                settings.keys().groups()),
             List.of(
                 consumer.group,
                 each.place.entry(),
@@ -201,12 +176,12 @@ final class GroupRequests<T> {
         });
   }
 
-  void countLost() {
+  void countLost(Held each) {
     Renewable.Request request =
         request(
             StreamScripts.COUNT_LOST,
             List.of(settings.keys().groups()),
-            List.of(consumer.group, "1"));
+            List.of(consumer.group, each.place.entry()));
     send(
         () -> request,
         (reply, asked) -> {},

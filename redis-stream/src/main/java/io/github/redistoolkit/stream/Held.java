@@ -53,6 +53,12 @@ final class Held {
   /** When it was last certain that the lease begins anew. */
   long renewedNanos;
 
+  /** When its handler began. */
+  long begunNanos;
+
+  /** Whether its handler has it for too long: it is another's, once one takes it over. */
+  boolean overdue;
+
   /** Whether another consumer has it. */
   boolean lost;
 

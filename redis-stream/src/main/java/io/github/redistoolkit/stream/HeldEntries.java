@@ -230,6 +230,7 @@ final class HeldEntries {
     if (next != null) {
       ready.removeFirst();
       next.state = State.RUNNING;
+      next.begunNanos = now;
     }
     return next;
   }
@@ -242,7 +243,7 @@ final class HeldEntries {
   /** Takes note of a failed attempt, and decides what follows. */
   Next failed(Held each) {
     boolean exhausted = each.delivery >= settings.maxDeliveries();
-    if (each.lost) {
+    if (each.lost || each.overdue) {
       forget(each); // who has it now decides
       return Next.NOTHING;
     }
@@ -310,8 +311,27 @@ final class HeldEntries {
   List<Held> leased(boolean again) {
     return held.values().stream()
         .filter(each -> each.place.again() == again)
-        .filter(each -> each.state != State.SETTLING && !each.lost && isAttached(each))
+        .filter(each -> each.state != State.SETTLING && !each.lost && !each.overdue)
+        .filter(this::isAttached)
         .toList();
+  }
+
+  /** Renews no more what handlers have for too long; returns what was not known to be so. */
+  List<DurableMessage<?>> overdue(long now) {
+    List<DurableMessage<?>> found = new ArrayList<>();
+    if (settings.handlerTimeout() != null) {
+      long most = settings.handlerTimeout().toNanos();
+      for (Held each : held.values()) {
+        if (each.state == State.RUNNING
+            && !each.overdue
+            && each.message != null
+            && now - each.begunNanos >= most) {
+          each.overdue = true;
+          found.add(each.message);
+        }
+      }
+    }
+    return found;
   }
 
   /**

@@ -65,6 +65,14 @@ final class LoggingListener implements DurableListener {
   }
 
   @Override
+  public void onHandlerTimeout(DurableSubscription subscription, DurableMessage<?> message) {
+    log.warn(
+        "The handler of {} takes too long for message {}: others may take it over",
+        whose(subscription),
+        message.id());
+  }
+
+  @Override
   public void onDisconnected(DurableSubscription subscription, Throwable cause) {
     log.warn(cause, "Cannot read for {}; trying again", whose(subscription));
   }

@@ -3,10 +3,12 @@ package io.github.redistoolkit.stream;
 import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
 import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What all subscriptions of a topic have in common.
  *
+ * @param handlerTimeout for how long a handler's lease is renewed; null as long as it runs
  * @param maxAge how many milliseconds an entry is kept, 0 for ever
  */
 record Settings<T>(
@@ -20,6 +22,7 @@ record Settings<T>(
     Duration lease,
     Duration retryDelay,
     int maxDeliveries,
+    @Nullable Duration handlerTimeout,
     Duration closeTimeout,
     long maxAge,
     Reports reports) {

@@ -52,12 +52,19 @@ final class StreamScripts {
           return entry and 1 or -2
           """);
 
-  /** Counts entries that a group has lost. KEYS: what is known of groups. ARGV: group, how many. */
+  /**
+   * Counts an entry that a group has lost, once. KEYS: what is known of groups. ARGV: group, id.
+   * Remembers the last two hundred: it is sent twice within seconds, or not at all.
+   */
   static final LuaScript COUNT_LOST =
       LuaScript.of(
           """
-          redis.call('HINCRBY', KEYS[1], 't:' .. ARGV[1], ARGV[2])
-          redis.call('HINCRBY', KEYS[1], 'u:' .. ARGV[1], ARGV[2])
+          local counted = redis.call('HGET', KEYS[1], 'c:' .. ARGV[1]) or ';'
+          if string.find(counted, ';' .. ARGV[2] .. ';', 1, true) then return 0 end
+          redis.call('HSET', KEYS[1], 'c:' .. ARGV[1],
+              string.sub(counted .. ARGV[2] .. ';', -4200))
+          redis.call('HINCRBY', KEYS[1], 't:' .. ARGV[1], 1)
+          redis.call('HINCRBY', KEYS[1], 'u:' .. ARGV[1], 1)
           return 1
           """);
 

@@ -1,15 +1,20 @@
 -- Moves an entry to the dead letters of its group, unless somebody has done with it.
 --
--- KEYS[1] the stream, KEYS[2] the dead letters
+-- KEYS[1] the stream, KEYS[2] the dead letters, KEYS[3] what is known of groups
 -- ARGV[1] group, ARGV[2] id of the entry, ARGV[3] id of the message, ARGV[4] deliveries, ARGV[5] the
 -- error, ARGV[6] 1 if the entry is the group's alone
 --
--- Returns 1 if it was moved, 0 if it was not pending, -1 if it was trimmed before.
+-- Returns 1 if it was moved, 0 if it was not pending, -1 if it was trimmed before, which is
+-- counted.
 
 local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
 -- First: where memory is short, a script that has written something may go on.
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
-if not entry then return -1 end
+if not entry then
+  redis.call('HINCRBY', KEYS[3], 't:' .. ARGV[1], 1)
+  redis.call('HINCRBY', KEYS[3], 'u:' .. ARGV[1], 1)
+  return -1
+end
 local fields = entry[2]
 local payload = false
 for i = 1, #fields, 2 do

@@ -55,6 +55,12 @@ class DurableTopicTest {
     refused("lease", () -> builder.lease(Duration.ofDays(2)));
     refused("retryDelay", () -> builder.retryDelay(Duration.ZERO));
     refused("maxDeliveries", () -> builder.maxDeliveries(0));
+    refused("handlerTimeout", () -> builder.handlerTimeout(null));
+    refused("handlerTimeout", () -> builder.handlerTimeout(Duration.ZERO));
+    refused("replicas", () -> builder.waitReplicas(0, Duration.ofSeconds(1)));
+    refused("replicas", () -> builder.waitReplicas(101, Duration.ofSeconds(1)));
+    refused("maxWait", () -> builder.waitReplicas(1, null));
+    refused("maxWait", () -> builder.waitReplicas(1, Duration.ZERO));
     refused("closeTimeout", () -> builder.closeTimeout(Duration.ofHours(2)));
     refused("maxAge", () -> builder.maxAge(Duration.ZERO));
     refused("maxLength", () -> builder.maxLength(0, WhenFull.TRIM));

@@ -30,6 +30,7 @@ class HeldEntriesTest {
 
   private static final Duration LEASE = Duration.ofSeconds(5);
   private static final long CERTAIN = Renewals.certainNanos(LEASE.toMillis());
+  private static final Duration HANDLER_TIMEOUT = Duration.ofMinutes(1);
   private static final int MAX_DELIVERIES = 10;
 
   /** Where {@link System#nanoTime} overflows soon. */
@@ -55,6 +56,7 @@ class HeldEntriesTest {
         LEASE,
         Duration.ofSeconds(1),
         MAX_DELIVERIES,
+        HANDLER_TIMEOUT,
         Duration.ofSeconds(1),
         0,
         new Reports(new DurableListener() {}));
@@ -193,6 +195,21 @@ class HeldEntriesTest {
     Held running = begin(START);
     assertThat(held.renewed(false, List.of(), List.of("1-0"), START), is(empty()));
     assertThat(held.failed(running), is(Next.COUNT_LOST));
+    assertThat(held.all(), is(empty()));
+  }
+
+  @Test
+  void renewsNoMoreWhatItsHandlerHasForTooLong() {
+    read(entries("1-0"));
+    Held running = begin(START);
+    long late = START + HANDLER_TIMEOUT.toNanos();
+    assertThat(held.overdue(late - 1), is(empty()));
+    assertThat(ids(held.leased(false).stream()), contains("1-0"));
+    assertThat(held.overdue(late).stream().map(DurableMessage::id).toList(), contains("1-0"));
+    assertThat(held.leased(false), is(empty()));
+    assertThat(held.overdue(late + 1), is(empty()));
+    // Whoever has it by now decides.
+    assertThat(held.failed(running), is(Next.NOTHING));
     assertThat(held.all(), is(empty()));
   }
 

@@ -12,12 +12,16 @@ import redis.clients.jedis.params.XReadGroupParams;
  * A JVM that consumes a topic of numbers until it is killed or its parent ends. It says {@code
  * begun} and {@code done}, with the number and the delivery, around each message.
  *
- * <p>Of arguments, it gets the topic, its prefix and {@link Behaviour}.
+ * <p>Of arguments, it gets the topic, its prefix, {@link Behaviour}, and how many messages it may
+ * have read and not done with.
  */
 final class ConsumingChild {
 
   /** A number that makes its handler end the JVM. */
   static final int KILLER = -1;
+
+  /** A number that its handler throws for. */
+  static final int THROWER = -2;
 
   /** What the handler does, or what consumes instead of a topic. */
   enum Behaviour {
@@ -36,6 +40,7 @@ final class ConsumingChild {
     String name = args[2];
     String prefix = args[3];
     Behaviour behaviour = Behaviour.valueOf(args[4]);
+    int batch = Integer.parseInt(args[5]);
     try (TestRedis redis = child.redis()) {
       if (behaviour == Behaviour.NAIVE) {
         consumeNaively(child, redis.client(), prefix + ":{" + name + "}");
@@ -58,6 +63,7 @@ final class ConsumingChild {
               .lease(StreamSuite.LEASE)
               .retryDelay(Duration.ofMillis(10))
               .maxDeliveries(3)
+              .batch(batch)
               .listener(telling)
               .build()) {
         topic.subscribe(
@@ -67,6 +73,9 @@ final class ConsumingChild {
               child.send("begun " + message.body() + " " + message.delivery());
               if (message.body() == KILLER) {
                 Runtime.getRuntime().halt(1);
+              }
+              if (message.body() == THROWER) {
+                throw new IllegalStateException("on purpose");
               }
               if (behaviour == Behaviour.HELD) {
                 String unused = child.receive();

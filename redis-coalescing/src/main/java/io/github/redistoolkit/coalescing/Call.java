@@ -31,6 +31,9 @@ final class Call {
   private final CommandArguments arguments;
   private final int bytes;
 
+  /** Whose command is in the same flush behind this one; of the thread that carries both. */
+  private @Nullable Call next;
+
   private volatile State state = State.QUEUED;
   private @Nullable Object reply;
   private @Nullable Throwable failure;
@@ -76,6 +79,14 @@ final class Call {
 
   boolean isOfCurrentThread() {
     return caller == Thread.currentThread();
+  }
+
+  @Nullable Call next() {
+    return next;
+  }
+
+  void setNext(Call behind) {
+    next = behind;
   }
 
   State state() {

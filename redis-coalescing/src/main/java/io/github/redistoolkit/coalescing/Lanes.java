@@ -5,11 +5,8 @@ import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.Loan;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Deque;
-import java.util.List;
 import java.util.NoSuchElementException;
-import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -47,8 +44,8 @@ final class Lanes implements CommandExecutor {
    */
   static final int MOST_BYTES = 8 * 1024;
 
-  /** How long to wait before a look at the clock, so that no bound is too long to be counted. */
-  private static final Duration LOOK = Duration.ofHours(1);
+  /** Longer than anybody waits. */
+  private static final Duration FOR_EVER = Duration.ofNanos(Long.MAX_VALUE);
 
   private static final EventLog LOG = EventLog.shared(Lanes.class);
 
@@ -57,8 +54,8 @@ final class Lanes implements CommandExecutor {
   private final Executor carriers;
 
   /** Made while there is room for it. */
-  private final JedisException heapFull =
-      new JedisConnectionException("The thread that read the reply failed, with a full heap");
+  private final JedisException untold =
+      new JedisConnectionException("The thread that read the reply failed, and cannot tell how");
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Deque<Call> queue = new ArrayDeque<>();
@@ -80,10 +77,11 @@ final class Lanes implements CommandExecutor {
       return runInLane(command);
     }
     Call call = Call.of(command.getArguments());
+    long longest = longestWaitNanos();
     if (takeLane(call)) {
       return runInLane(command);
     }
-    return command.getBuilder().build(await(call));
+    return command.getBuilder().build(await(call, longest));
   }
 
   /** Closed by closing the pool, which is the caller's to do. */
@@ -150,11 +148,19 @@ final class Lanes implements CommandExecutor {
     }
   }
 
-  /** Waits for the outcome, in the queue no longer than for a connection of the pool. */
-  private @Nullable Object await(Call call) {
-    Optional<Duration> maxWait = connections.maxWait();
+  /** As long as for a connection of the pool. */
+  private long longestWaitNanos() {
+    Duration longest = connections.maxWait().orElse(FOR_EVER);
+    return longest.compareTo(FOR_EVER) < 0 ? longest.toNanos() : Long.MAX_VALUE;
+  }
+
+  /**
+   * Waits for the outcome, in the queue for a time at most. Nothing in here may fail while the call
+   * is in the queue, whatever is left of heap and stack: the lane that it is given would be lost.
+   */
+  private @Nullable Object await(Call call, long longestNanos) {
     long start = System.nanoTime();
-    boolean bounded = maxWait.isPresent();
+    boolean bounded = longestNanos < Long.MAX_VALUE;
     boolean interrupted = false;
     try {
       while (call.state() != Call.State.SETTLED) {
@@ -165,11 +171,11 @@ final class Lanes implements CommandExecutor {
           }
           lead(call, call.isVirtual());
         } else if (bounded) {
-          Duration left = maxWait.get().minusNanos(System.nanoTime() - start);
-          if (!left.isNegative() && !left.isZero()) {
-            LockSupport.parkNanos(this, left.compareTo(LOOK) > 0 ? LOOK.toNanos() : left.toNanos());
+          long left = longestNanos - (System.nanoTime() - start);
+          if (left > 0) {
+            LockSupport.parkNanos(this, left);
           } else if (withdraw(call)) {
-            throw waitedTooLong(maxWait.get());
+            throw waitedTooLong(longestNanos);
           } else {
             bounded = false;
           }
@@ -188,7 +194,7 @@ final class Lanes implements CommandExecutor {
   }
 
   private boolean withdraw(Call call) {
-    lock.lock();
+    lockWhateverIsLeft();
     try {
       return queue.remove(call);
     } finally {
@@ -196,12 +202,12 @@ final class Lanes implements CommandExecutor {
     }
   }
 
-  private JedisException waitedTooLong(Duration maxWait) {
+  private JedisException waitedTooLong(long longestNanos) {
     return new JedisException(
         "Could not get a resource from the pool",
         new NoSuchElementException(
             "Nothing was sent: waited "
-                + maxWait
+                + Duration.ofNanos(longestNanos)
                 + ", the pool's longest wait, for one of "
                 + lanes
                 + " lanes"));
@@ -216,7 +222,7 @@ final class Lanes implements CommandExecutor {
   }
 
   private @Nullable Call nextOrFree() {
-    lock.lock();
+    lockWhateverIsLeft();
     try {
       Call next = queue.poll();
       if (next == null) {
@@ -225,6 +231,18 @@ final class Lanes implements CommandExecutor {
       return next;
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** Where the heap is full there may be no room for a place among those who wait for the lock. */
+  private void lockWhateverIsLeft() {
+    while (true) {
+      try {
+        lock.lock();
+        return;
+      } catch (OutOfMemoryError full) {
+        LockSupport.parkNanos(100_000);
+      }
     }
   }
 
@@ -246,9 +264,10 @@ final class Lanes implements CommandExecutor {
   private void carry(Call first) {
     Call next = first;
     while (next != null) {
-      List<Call> batch = exchange(next, /* alone= */ false);
+      Call carried = next;
+      exchange(carried, /* alone= */ false);
       Call following = nextOrFree();
-      wake(batch);
+      wake(carried);
       if (following != null && !following.isVirtual()) {
         following.lead();
         following = null;
@@ -258,47 +277,37 @@ final class Lanes implements CommandExecutor {
   }
 
   private void lead(Call leader, boolean alone) {
-    List<Call> batch = List.of(leader);
+    exchange(leader, alone);
     try {
-      batch = exchange(leader, alone);
-    } finally {
       leave();
-      wake(batch);
+    } finally {
+      wake(leader);
     }
   }
 
-  private static void wake(List<Call> batch) {
-    for (int i = 0; i < batch.size(); i++) { // no iterator: the heap may be full
-      batch.get(i).wake();
+  private static void wake(Call first) {
+    for (Call call = first; call != null; call = call.next()) {
+      call.wake();
     }
   }
 
-  /**
-   * Settles the first call and those taken along.
-   *
-   * @return all that are settled
-   */
-  private List<Call> exchange(Call first, boolean alone) {
-    List<Call> batch = List.of(first);
+  /** Settles the first call and those taken along, whatever happens, and throws nothing. */
+  private void exchange(Call first, boolean alone) {
     try {
-      batch = new ArrayList<>(MOST_COMMANDS);
-      batch.add(first);
-      Loan loan = borrow(batch, alone);
+      Loan loan = borrow(first, alone);
       if (loan != null) {
         if (!alone) {
-          takeAlong(batch);
+          takeAlong(first);
         }
-        exchange(loan, batch);
+        exchange(loan, first);
       }
     } catch (RuntimeException | Error e) {
-      failWith(e, batch);
+      failWith(e, first);
     }
-    return batch;
   }
 
   /** Borrows a connection, or settles those for whom there is none. */
-  private @Nullable Loan borrow(List<Call> batch, boolean alone) {
-    Call first = batch.get(0);
+  private @Nullable Loan borrow(Call first, boolean alone) {
     while (true) {
       try {
         return connections.borrow();
@@ -310,8 +319,10 @@ final class Lanes implements CommandExecutor {
           first.fail(e);
           // Who waited in vain or was interrupted has failed alone. Else it would befall all.
           if (!alone && !Failures.isExhausted(e) && !Failures.isInterrupt(e)) {
-            takeAlong(batch);
-            batch.forEach(call -> call.fail(e));
+            takeAlong(first);
+            for (Call call = first; call != null; call = call.next()) {
+              call.fail(e);
+            }
           }
           return null;
         }
@@ -319,18 +330,20 @@ final class Lanes implements CommandExecutor {
     }
   }
 
-  /** Takes from the queue what fits into one flush. */
-  private void takeAlong(List<Call> batch) {
+  /** Takes from the queue what fits into one flush, and puts it behind the first. */
+  private void takeAlong(Call first) {
     int bytes = 0;
+    Call last = first;
     lock.lock();
     try {
-      while (batch.size() < MOST_COMMANDS) {
+      for (int commands = 1; commands < MOST_COMMANDS; commands++) {
         Call next = queue.peek();
         if (next == null || bytes + next.bytes() > MOST_BYTES) {
           return;
         }
         bytes += next.bytes();
-        batch.add(queue.remove());
+        last.setNext(queue.remove());
+        last = next;
       }
     } finally {
       lock.unlock();
@@ -338,18 +351,18 @@ final class Lanes implements CommandExecutor {
   }
 
   /** Writes all, reads all. Where that ends early, the outcome of the others is unknown. */
-  private void exchange(Loan loan, List<Call> batch) {
+  private void exchange(Loan loan, Call first) {
     // An interrupt of before would close the socket of a virtual thread.
     boolean interrupted = Thread.interrupted();
     boolean aligned = false;
     try {
       Connection connection = loan.connection();
-      for (Call call : batch) {
+      for (Call call = first; call != null; call = call.next()) {
         connection.sendCommand(call.arguments());
       }
       boolean flush = true;
       boolean demoted = false;
-      for (Call call : batch) {
+      for (Call call = first; call != null; call = call.next()) {
         Object reply = read(connection, flush);
         flush = false;
         demoted |= reply instanceof JedisDataException error && isDemoted(error);
@@ -357,7 +370,7 @@ final class Lanes implements CommandExecutor {
       }
       aligned = !demoted;
     } catch (RuntimeException | Error e) {
-      failWith(e, batch);
+      failWith(e, first);
     } finally {
       end(loan, aligned);
       if (interrupted) {
@@ -367,10 +380,9 @@ final class Lanes implements CommandExecutor {
   }
 
   /** Settles those that have no outcome yet: what a thread throws is its own caller's alone. */
-  private void failWith(Throwable failure, List<Call> batch) {
+  private void failWith(Throwable failure, Call first) {
     JedisException lost = unknown(failure);
-    for (int i = 0; i < batch.size(); i++) {
-      Call call = batch.get(i);
+    for (Call call = first; call != null; call = call.next()) {
       call.fail(call.isOfCurrentThread() ? failure : lost);
     }
   }
@@ -414,8 +426,8 @@ final class Lanes implements CommandExecutor {
           "The thread that read the reply failed: " + failure,
           // Not as the cause, where it could be taken for that of a pool that gave nothing.
           new JedisException(failure));
-    } catch (OutOfMemoryError full) {
-      return heapFull;
+    } catch (RuntimeException | Error noRoom) {
+      return untold;
     }
   }
 }

@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.sameInstance;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.coalescing.ScriptedServer.Fate;
@@ -24,6 +25,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
@@ -31,6 +33,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.Builder;
 import redis.clients.jedis.BuilderFactory;
@@ -326,6 +329,39 @@ class LanesTest {
     assertThat(callers.get(65).reply(), is(1L));
   }
 
+  /** As while the stack is nearly full: there, nothing can be said of what was thrown. */
+  @Test
+  void anErrorThatCannotBeToldLeavesNobodyWaiting() throws Exception {
+    AtomicBoolean full = new AtomicBoolean(true);
+    Error untold =
+        new Error() {
+          private static final long serialVersionUID = 1;
+
+          @Override
+          public String getMessage() {
+            if (full.get()) {
+              throw new StackOverflowError();
+            }
+            return "untold";
+          }
+        };
+    server.onTooLarge = () -> untold;
+    server.rule = command -> command.contains("a") ? Fate.TOO_LARGE : Fate.ANSWERED;
+    List<Caller<Long>> callers = queueBehindOne(List.of(incr("a"), incr("b"), incr("c")));
+    gate.open();
+    for (Caller<Long> caller : callers) {
+      assertThat(caller.interrupted.get(30, TimeUnit.SECONDS), is(false));
+    }
+    full.set(false);
+    assertThat(callers.get(0).failure(), is(sameInstance(untold)));
+    for (Caller<Long> follower : callers.subList(1, 3)) {
+      JedisException failure = (JedisException) follower.failure();
+      assertThat(failure, is(instanceOf(JedisConnectionException.class)));
+      assertThat(Failures.mayHaveRun(failure), is(true));
+    }
+    assertThat(server.discarded(), is(1));
+  }
+
   @Test
   void anErrorWhileALeaderBorrowsIsItsOwn() throws Exception {
     List<Caller<Long>> callers = queueBehindOne(List.of(incr("a"), incr("b")));
@@ -381,6 +417,46 @@ class LanesTest {
         new CommandObject<>(
             new CommandArguments(Command.ECHO).add("now").blocking(), BuilderFactory.STRING);
     assertThat(lanes.executeCommand(alone), is("now"));
+    gate.open();
+    assertThat(callers.get(1).reply(), is("call 1"));
+    assertThat(server.flushSizes(), contains(1, 1, 2));
+  }
+
+  /** As a user may send them: with Jedis's mark of a blocking command and without. */
+  @ParameterizedTest
+  @CsvSource({
+    "BLPOP, true",
+    "BLPOP, false",
+    "BRPOP, false",
+    "BLMOVE, false",
+    "BZPOPMIN, false",
+    "XREAD, true",
+    "XREAD, false",
+    "XREADGROUP, false",
+    "WAIT, false",
+    "WAITAOF, false",
+    "MULTI, false",
+    "EXEC, false",
+    "WATCH, false",
+    "SELECT, false",
+    "AUTH, false",
+    "HELLO, false",
+    "CLIENT, false",
+    "SUBSCRIBE, false",
+    "PSUBSCRIBE, false",
+    "SSUBSCRIBE, false",
+    "RESET, false"
+  })
+  void whatWaitsOrChangesItsConnectionGoesBesideTheLane(Command name, boolean saysSo)
+      throws Exception {
+    List<Caller<String>> callers = queueBehindOne(echoes(2));
+    server.beforeReplies = () -> {};
+    CommandArguments arguments = new CommandArguments(name).add("1");
+    if (saysSo) {
+      arguments.blocking();
+    }
+    assertThat(
+        lanes.executeCommand(new CommandObject<>(arguments, BuilderFactory.STRING)), is("1"));
     gate.open();
     assertThat(callers.get(1).reply(), is("call 1"));
     assertThat(server.flushSizes(), contains(1, 1, 2));

@@ -20,6 +20,7 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -57,6 +58,9 @@ final class ScriptedServer implements Connections {
 
   /** Called by whoever reads, before it gets the replies to a flush. */
   volatile Runnable beforeReplies = () -> {};
+
+  /** What reading {@link Fate#TOO_LARGE} throws. */
+  volatile Supplier<Error> onTooLarge = () -> new OutOfMemoryError("too large a reply");
 
   volatile String errorText = "-WRONGTYPE not this\r\n";
   volatile Optional<Duration> maxWait = Optional.empty();
@@ -182,7 +186,7 @@ final class ScriptedServer implements Connections {
     if (command.get(0).equals("INCR")) {
       return ":" + counters.merge(command.get(1), 1, Integer::sum) + "\r\n";
     }
-    String text = command.get(1);
+    String text = command.get(command.size() - 1);
     return "$" + text.length() + "\r\n" + text + "\r\n";
   }
 
@@ -266,7 +270,7 @@ final class ScriptedServer implements Connections {
             }
             Object next = replies.get(0);
             if (next == Fate.TOO_LARGE) {
-              throw new OutOfMemoryError("too large a reply");
+              throw onTooLarge.get();
             } else if (next == Fate.SILENT) {
               throw new SocketTimeoutException("Read timed out");
             } else if (!(next instanceof String)) {

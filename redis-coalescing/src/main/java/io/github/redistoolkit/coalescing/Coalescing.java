@@ -41,7 +41,7 @@ import redis.clients.jedis.util.Pool;
  *     <td>the caller that borrows and up to 63 who wait, as Jedis says it: none was sent</td>
  *   </tr>
  *   <tr>
- *     <td>a caller has waited as long as the pool lets one wait ({@code maxWait})</td>
+ *     <td>a caller has waited for a lane as long as the pool lets one wait ({@code maxWait})</td>
  *     <td>that caller, as by a pool that is exhausted: nothing was sent</td>
  *   </tr>
  *   <tr>
@@ -57,13 +57,13 @@ import redis.clients.jedis.util.Pool;
  * </table>
  *
  * <p><b>Limits.</b> Replies come in order, so a caller also waits for the commands before its own
- * in the flush, and for those after it: with a slow command or a large reply among them up to the
- * read timeout. Commands that block or change the state of a connection ({@code BLPOP}, {@code
- * XREAD}, {@code WAIT}, {@code SELECT}, {@code CLIENT}, {@code WATCH} and the like), those of
- * modules such as {@code JSON.GET}, and any that this version does not know, have a connection to
- * themselves, and no bound but that of the pool. So do pipelines, transactions, subscriptions and
- * iterations over keys. A Cluster is refused, and so is a client that caches reads or sends again
- * by itself.
+ * in the flush, and for those after it. The read timeout bounds each silence, as over the pool, not
+ * the whole: a large reply that trickles in holds up its flush for as long as it does so. Commands
+ * that block or change the state of a connection ({@code BLPOP}, {@code XREAD}, {@code WAIT},
+ * {@code SELECT}, {@code CLIENT}, {@code WATCH} and the like), those of modules such as {@code
+ * JSON.GET}, and any that this version does not know, have a connection to themselves, and no bound
+ * but that of the pool. So do pipelines, transactions, subscriptions and iterations over keys. A
+ * Cluster is refused, and so is a client that caches reads or sends again by itself.
  *
  * <p><b>Threads.</b> Thread-safe. Callers on platform threads work for each other. For virtual
  * threads up to one daemon thread a lane does, {@code redis-coalescing-lane-…}, which ends after 10
@@ -89,22 +89,23 @@ public final class Coalescing {
   private Coalescing() {}
 
   /**
-   * Returns a client of 4 lanes over a pool. Borrows a connection once, to learn which protocol the
-   * pool speaks.
+   * Returns a client of 4 lanes over a pool. If the pool was told to speak RESP2 or RESP3 that is
+   * no I/O; else a connection is borrowed once, to learn which it speaks.
    *
    * @param pool where connections come from, such as a {@code JedisPool} or {@code
    *     JedisSentinelPool}; it stays the caller's to close
    * @return the client, to be used by any number of threads
    * @throws NullPointerException if {@code pool} is null
-   * @throws redis.clients.jedis.exceptions.JedisException if there is no connection to be had
+   * @throws redis.clients.jedis.exceptions.JedisException if a connection is needed and there is
+   *     none to be had
    */
   public static UnifiedJedis over(Pool<Jedis> pool) {
     return over(pool, LANES);
   }
 
   /**
-   * Returns a client over a pool. Borrows a connection once, to learn which protocol the pool
-   * speaks.
+   * Returns a client over a pool. If the pool was told to speak RESP2 or RESP3 that is no I/O; else
+   * a connection is borrowed once, to learn which it speaks.
    *
    * @param pool where connections come from, such as a {@code JedisPool} or {@code
    *     JedisSentinelPool}; it stays the caller's to close
@@ -113,7 +114,8 @@ public final class Coalescing {
    * @return the client, to be used by any number of threads
    * @throws NullPointerException if {@code pool} is null
    * @throws IllegalArgumentException if {@code lanes} is out of range
-   * @throws redis.clients.jedis.exceptions.JedisException if there is no connection to be had
+   * @throws redis.clients.jedis.exceptions.JedisException if a connection is needed and there is
+   *     none to be had
    */
   public static UnifiedJedis over(Pool<Jedis> pool, int lanes) {
     return over(RedisAccess.of(pool, MODULE), lanes);

@@ -9,6 +9,7 @@ import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.JedisClientConfig;
 import redis.clients.jedis.JedisPool;
 import redis.clients.jedis.JedisSentinelPool;
 import redis.clients.jedis.Pipeline;
@@ -103,6 +104,11 @@ final class PoolAccess extends RedisAccess {
 
   @Override
   RedisProtocol protocol() {
+    JedisClientConfig config = JedisInternals.config(pool.getFactory());
+    RedisProtocol set = config == null ? null : config.getRedisProtocol();
+    if (set == RedisProtocol.RESP2 || set == RedisProtocol.RESP3) {
+      return set;
+    }
     Loan loan = borrow();
     try {
       RedisProtocol spoken = loan.connection().getRedisProtocol();

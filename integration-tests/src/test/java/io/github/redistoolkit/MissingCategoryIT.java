@@ -19,6 +19,10 @@ import io.github.redistoolkit.pubsub.RedisPubSub;
 import io.github.redistoolkit.ratelimit.Limit;
 import io.github.redistoolkit.ratelimit.OnUnavailable;
 import io.github.redistoolkit.ratelimit.RateLimiter;
+import io.github.redistoolkit.stream.DurableListener;
+import io.github.redistoolkit.stream.DurableSubscription;
+import io.github.redistoolkit.stream.DurableTopic;
+import io.github.redistoolkit.stream.From;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeastPrivilege;
 import io.github.redistoolkit.testing.TestRedis;
@@ -62,6 +66,12 @@ class MissingCategoryIT {
               "without a near cache nothing changes; a near cache stays off, and the log says why",
               (module, user) -> nearCacheStaysOff(user)),
           Map.entry(
+              "`publish`, `read` and following from a given place work; the rest throws",
+              (module, user) -> topicWithoutScripts(user)),
+          Map.entry(
+              "nothing is read, and `onDisconnected` is told; the rest works",
+              (module, user) -> topicIsNotRead(user)),
+          Map.entry(
               "`tryAcquire()` works; a caller that waits throws",
               (module, user) -> waitingThrows(user)));
 
@@ -78,7 +88,12 @@ class MissingCategoryIT {
   static Stream<Arguments> cells() {
     List<String> modules =
         List.of(
-            "redis-cache", "redis-idempotency", "redis-lock", "redis-ratelimit", "redis-pubsub");
+            "redis-cache",
+            "redis-idempotency",
+            "redis-lock",
+            "redis-ratelimit",
+            "redis-pubsub",
+            "redis-stream");
     return Stream.of("@scripting", "@blocking", "@pubsub")
         .flatMap(category -> modules.stream().map(module -> Arguments.of(category, module)));
   }
@@ -111,6 +126,7 @@ class MissingCategoryIT {
       case "redis-idempotency" -> idempotencyWorks(user);
       case "redis-lock" -> locksWork(user);
       case "redis-ratelimit" -> limitsWork(user);
+      case "redis-stream" -> topicsWork(user);
       default -> pubSubWorks(user);
     }
   }
@@ -278,6 +294,61 @@ class MissingCategoryIT {
       var unused = pubSub.subscribe(channel, String.class, message -> heard.add(message.body()));
       var unusedCount = pubSub.publish(channel, "text");
       assertThat(heard.poll(10, TimeUnit.SECONDS), is("text"));
+    }
+  }
+
+  private DurableTopic<String> topic(TestRedis user, DurableListener listener) {
+    String name = redis.unique("topic");
+    return user.over(
+            pool -> DurableTopic.builder(pool, name, String.class),
+            client -> DurableTopic.builder(client, name, String.class))
+        .closeTimeout(Duration.ofSeconds(1))
+        .listener(listener)
+        .build();
+  }
+
+  private void topicsWork(TestRedis user) throws Exception {
+    BlockingQueue<String> handled = new LinkedBlockingQueue<>();
+    try (DurableTopic<String> topic = topic(user, new DurableListener() {})) {
+      topic.subscribe("group", From.start(), message -> handled.add(message.body()));
+      topic.publish("text");
+      assertThat(handled.poll(10, TimeUnit.SECONDS), is("text"));
+      Awaitility.await().until(() -> topic.state("group").orElseThrow().pending() == 0);
+    }
+  }
+
+  private void topicWithoutScripts(TestRedis user) throws Exception {
+    BlockingQueue<String> followed = new LinkedBlockingQueue<>();
+    try (DurableTopic<String> topic = topic(user, new DurableListener() {})) {
+      topic.publish("text");
+      assertThat(topic.read(From.start(), 10).size(), is(1));
+      topic.follow(From.start(), message -> followed.add(message.body()));
+      assertThat(followed.poll(10, TimeUnit.SECONDS), is("text"));
+      refused("redis-stream", () -> topic.follow(From.now(), message -> {}));
+      refused("redis-stream", () -> topic.subscribe("group", From.start(), message -> {}));
+      refused("redis-stream", () -> topic.state("group").isPresent());
+      refused("redis-stream", () -> topic.redrive("group", "1-1"));
+    }
+  }
+
+  private void topicIsNotRead(TestRedis user) throws Exception {
+    BlockingQueue<String> handled = new LinkedBlockingQueue<>();
+    BlockingQueue<Throwable> causes = new LinkedBlockingQueue<>();
+    DurableListener listener =
+        new DurableListener() {
+          @Override
+          public void onDisconnected(DurableSubscription subscription, Throwable cause) {
+            causes.add(cause);
+          }
+        };
+    try (DurableTopic<String> topic = topic(user, listener)) {
+      topic.subscribe("group", From.start(), message -> handled.add(message.body()));
+      topic.publish("text");
+      Throwable told = causes.poll(10, TimeUnit.SECONDS);
+      assertThat(String.valueOf(told), containsString("redis-stream needs"));
+      assertThat(topic.state("group").orElseThrow().lag(), is(1L));
+      assertThat(topic.read(From.start(), 10).size(), is(1));
+      assertThat(handled.isEmpty(), is(true));
     }
   }
 }

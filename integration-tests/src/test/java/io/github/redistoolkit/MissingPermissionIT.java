@@ -16,18 +16,24 @@ import io.github.redistoolkit.pubsub.CapturedLog;
 import io.github.redistoolkit.pubsub.RedisPubSub;
 import io.github.redistoolkit.ratelimit.Limit;
 import io.github.redistoolkit.ratelimit.RateLimiter;
+import io.github.redistoolkit.stream.DurableListener;
+import io.github.redistoolkit.stream.DurableSubscription;
+import io.github.redistoolkit.stream.DurableTopic;
+import io.github.redistoolkit.stream.From;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeastPrivilege;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,7 +41,9 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
+import redis.clients.jedis.StreamEntryID;
 import redis.clients.jedis.exceptions.JedisAccessControlException;
+import redis.clients.jedis.params.XReadGroupParams;
 
 /** A user who lacks one of the commands that a module needs learns which, and who needs it. */
 @EachClient(
@@ -46,8 +54,8 @@ class MissingPermissionIT {
   private static final Duration MINUTE = Duration.ofMinutes(1);
 
   /**
-   * What no caller waits for, or only if memory is short, an entry about to end or a wake-up
-   * unheard.
+   * What no caller waits for, or only if memory is short, an entry about to end, a wake-up unheard
+   * or messages lost.
    */
   private static final Set<String> IN_THE_BACKGROUND =
       Set.of(
@@ -57,6 +65,13 @@ class MissingPermissionIT {
           "redis-pubsub ping",
           "redis-lock ltrim",
           "redis-ratelimit pexpire",
+          "redis-stream xack",
+          "redis-stream xtrim",
+          "redis-stream xsetid",
+          "redis-stream xgroup|createconsumer",
+          "redis-stream xgroup|delconsumer",
+          "redis-stream hdel",
+          "redis-stream hincrby",
           "redis-cache append",
           "redis-cache setrange",
           "redis-cache strlen",
@@ -64,7 +79,7 @@ class MissingPermissionIT {
           "redis-cache pexpire");
 
   private final TestRedis redis;
-  private final List<Throwable> thrown = new ArrayList<>();
+  private final List<Throwable> thrown = Collections.synchronizedList(new ArrayList<>());
 
   MissingPermissionIT(TestRedis redis) {
     this.redis = redis.ours();
@@ -72,7 +87,12 @@ class MissingPermissionIT {
 
   static Stream<Arguments> commands() {
     return Stream.of(
-            "redis-cache", "redis-idempotency", "redis-lock", "redis-ratelimit", "redis-pubsub")
+            "redis-cache",
+            "redis-idempotency",
+            "redis-lock",
+            "redis-ratelimit",
+            "redis-pubsub",
+            "redis-stream")
         .flatMap(
             module ->
                 LeastPrivilege.commands(module).stream()
@@ -96,11 +116,12 @@ class MissingPermissionIT {
       // A load that went well spares its caller what Redis says.
       log.text().lines().filter(line -> line.contains("Redis failed for key")).forEach(told::add);
     }
-    thrown.forEach(failure -> refusal(failure).ifPresent(told::add));
+    List.copyOf(thrown).forEach(failure -> refusal(failure).ifPresent(told::add));
     boolean unused = command.equals("mget") && redis.topology() == Topology.CLUSTER;
     assertThat(told.isEmpty(), is(unused));
     assertThat(told, everyItem(containsString(module + " needs")));
-    assertThat(told, everyItem(containsStringIgnoringCase(command)));
+    // What a script lacks is told by the commands that it may need, without their subcommands.
+    assertThat(told, everyItem(containsStringIgnoringCase(command.replaceFirst("\\|.*", ""))));
   }
 
   /** What is behind a failure; empty if it only follows from another one. */
@@ -141,6 +162,7 @@ class MissingPermissionIT {
       case "redis-idempotency" -> useIdempotency(user);
       case "redis-lock" -> useLock(user);
       case "redis-ratelimit" -> useRateLimiter(user);
+      case "redis-stream" -> useStream(user);
       default -> usePubSub(user);
     }
   }
@@ -244,6 +266,60 @@ class MissingPermissionIT {
       attempt(() -> pubSub.subscribeSharded(channel, String.class, message -> {}));
       attempt(() -> pubSub.publish(channel, "text"));
       attempt(() -> pubSub.publishSharded(channel, "text"));
+    }
+  }
+
+  private void useStream(TestRedis user) {
+    String name = redis.unique("orders");
+    String stream = "topic:{" + name + "}";
+    String group = "group";
+    // Something to take over, from a consumer that is gone.
+    redis.admin().xadd(stream, StreamEntryID.NEW_ENTRY, Map.of("d", "\"left\""));
+    redis.admin().xgroupCreate(stream, group, new StreamEntryID(0, 0), true);
+    var unused =
+        redis
+            .admin()
+            .xreadGroup(
+                group,
+                "gone",
+                XReadGroupParams.xReadGroupParams().count(1),
+                Map.of(stream, StreamEntryID.XREADGROUP_UNDELIVERED_ENTRY));
+    Set<String> followed = ConcurrentHashMap.newKeySet();
+    try (DurableTopic<String> topic =
+        user.over(
+                pool -> DurableTopic.builder(pool, name, String.class),
+                client -> DurableTopic.builder(client, name, String.class))
+            .lease(Duration.ofMillis(300))
+            .maxDeliveries(2)
+            .retryDelay(Duration.ofMillis(1))
+            .closeTimeout(Duration.ofMillis(100))
+            .listener(
+                new DurableListener() {
+                  @Override
+                  public void onDisconnected(DurableSubscription subscription, Throwable cause) {
+                    thrown.add(cause);
+                  }
+                })
+            .build()) {
+      attempt(() -> topic.publish("new"));
+      attempt(() -> topic.read(From.start(), 1));
+      attempt(
+          () ->
+              topic.subscribe(
+                  group,
+                  From.start(),
+                  message -> {
+                    throw new IllegalStateException("always");
+                  }));
+      attempt(() -> topic.follow(From.start(), message -> followed.add(message.body())));
+      Awaitility.await()
+          .until(
+              () ->
+                  !thrown.isEmpty()
+                      || (followed.size() == 2
+                          && redis.admin().xlen(stream + ":dead:" + group) == 2));
+      attempt(() -> topic.state(group));
+      attempt(() -> topic.redrive(group, topic.deadLetters(group, 1).get(0).id()));
     }
   }
 }

@@ -12,6 +12,11 @@ import io.github.redistoolkit.testing.Topology;
 class DurableLeastPrivilegeIT extends DurableTopicIT {
 
   DurableLeastPrivilegeIT(TestRedis redis) {
-    super(LeastPrivilege.of(redis, "redis-stream", "~<prefix>*"));
+    super(
+        LeastPrivilege.of(
+            redis,
+            "redis-stream",
+            "redis-stream that waits for replicas, besides",
+            "~<prefix>*"));
   }
 }

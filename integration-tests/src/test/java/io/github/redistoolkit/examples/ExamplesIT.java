@@ -71,6 +71,16 @@ class ExamplesIT {
   }
 
   @Test
+  void waitsForWhoIsAway() throws Exception {
+    assertThat(
+        said(StreamExample::run),
+        contains(
+            "shipped Order[number=7, cents=1999] in delivery 1",
+            "waiting for billing: 1",
+            "billed Order[number=7, cents=1999] in delivery 2"));
+  }
+
+  @Test
   void countsThroughTwoConnections() throws Exception {
     assertThat(said(CoalescingExample::run), contains("64 threads counted to 6400"));
   }

@@ -248,11 +248,22 @@ class ReadmeIT {
   void durableTopic() {
     DurableTopic<Order> orders = DurableTopic.builder(pool, "orders", Order.class).build();
 
-    IdempotencyService once = new IdempotencyService(pool, "orders-billing", Duration.ofHours(24));
+    IdempotencyService once =
+        IdempotencyService.builder(pool, "orders-billing")
+            .ttl(Duration.ofHours(24))
+            .maxWait(Duration.ofMinutes(2)) // for the claim of a consumer that died at it
+            .build();
     orders.subscribe(
         "billing",
         From.start(),
-        message -> once.execute(message.id(), Receipt.class, claim -> charge(message.body())));
+        message ->
+            once.execute(
+                message.id(),
+                Receipt.class,
+                claim ->
+                    claim.attempt() > 1 // what had that one done?
+                        ? chargeUnlessCharged(message.body())
+                        : charge(message.body())));
 
     orders.publish(order);
 
@@ -429,6 +440,10 @@ class ReadmeIT {
   private Receipt charge(Order paid) {
     charged.add(paid);
     return new Receipt(paid.id());
+  }
+
+  private Receipt chargeUnlessCharged(Order paid) {
+    return charged.contains(paid) ? new Receipt(paid.id()) : charge(paid);
   }
 
   private void tooManyRequests(long retryAfterSeconds) {

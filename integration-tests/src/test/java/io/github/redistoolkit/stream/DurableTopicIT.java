@@ -682,6 +682,58 @@ class DurableTopicIT extends StreamSuite {
   }
 
   @Test
+  void tellsOfSubscriptionsAndOfEachMessageThatIsPublishedOrHandled() throws Exception {
+    List<String> told = Collections.synchronizedList(new ArrayList<>());
+    DurableTopic<Integer> topic =
+        open(
+            builder()
+                .listener(
+                    new DurableListener() {
+                      @Override
+                      public void onPublished(String of, String id) {
+                        told.add(of + " " + id);
+                        throw new IllegalStateException("the listener");
+                      }
+
+                      @Override
+                      public void onSubscribed(DurableSubscription subscription) {
+                        told.add("subscribed " + subscription.group().orElse("without a group"));
+                        throw new IllegalStateException("the listener");
+                      }
+
+                      @Override
+                      public void onHandled(
+                          DurableSubscription subscription, DurableMessage<?> message) {
+                        told.add("handled " + message.id() + " " + message.delivery());
+                        throw new IllegalStateException("the listener");
+                      }
+                    }.andThen(heard)));
+    DurableSubscription subscription =
+        topic.subscribe(
+            GROUP,
+            From.start(),
+            message -> {
+              take(message);
+              if (message.delivery() == 1) {
+                throw new Exception("once");
+              }
+            });
+    String id = topic.publish(1);
+    assertThat(next(2), is(List.of(1, 1)));
+    await("handled").until(subscription::handled, is(1L));
+    awaitPending(topic, 0);
+    topic.follow(From.now(), this::take);
+    assertThat(
+        told,
+        is(
+            List.of(
+                "subscribed " + GROUP,
+                name + " " + id,
+                "handled " + id + " 2",
+                "subscribed without a group")));
+  }
+
+  @Test
   void refusesWhatItIsClosedFor() {
     DurableTopic<Integer> topic = open();
     topic.subscribe(GROUP, From.start(), this::take);

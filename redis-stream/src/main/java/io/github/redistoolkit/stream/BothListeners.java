@@ -20,6 +20,21 @@ record BothListeners(DurableListener first, DurableListener next) implements Dur
   }
 
   @Override
+  public void onPublished(String topic, String messageId) {
+    tell(listener -> listener.onPublished(topic, messageId));
+  }
+
+  @Override
+  public void onSubscribed(DurableSubscription subscription) {
+    tell(listener -> listener.onSubscribed(subscription));
+  }
+
+  @Override
+  public void onHandled(DurableSubscription subscription, DurableMessage<?> message) {
+    tell(listener -> listener.onHandled(subscription, message));
+  }
+
+  @Override
   public void onError(
       DurableSubscription subscription, DurableMessage<?> message, Throwable error) {
     tell(listener -> listener.onError(subscription, message, error));

@@ -3,17 +3,41 @@ package io.github.redistoolkit.stream;
 import java.time.Duration;
 
 /**
- * What happens to subscriptions behind the back of the caller.
+ * What happens to messages, and to subscriptions behind the back of the caller.
  *
- * <p>Every method does nothing unless overridden. {@link #onError} is called on the thread that ran
- * the handler, so calls may overlap; the others come one at a time and in order, on a thread of the
- * toolkit's. An exception thrown here is logged and changes nothing.
+ * <p>Every method does nothing unless overridden. {@link #onHandled} and {@link #onError} are
+ * called on the thread that ran the handler, {@link #onPublished} on the one that published, so
+ * calls may overlap; the others come one at a time and in order, on a thread of the toolkit's. An
+ * exception thrown here is logged and changes nothing.
  *
  * <p>Without a listener, {@link #logging} listens. One that is to be told beside it is given as
  * {@code mine.andThen(DurableListener.logging())}; one given alone has to see to it that nothing
  * passes unnoticed.
  */
 public interface DurableListener {
+
+  /**
+   * A message was published by this process.
+   *
+   * @param topic the name of the topic
+   * @param messageId which
+   */
+  default void onPublished(String topic, String messageId) {}
+
+  /**
+   * A subscription was made, and begins to read now.
+   *
+   * @param subscription of a group, or one that follows
+   */
+  default void onSubscribed(DurableSubscription subscription) {}
+
+  /**
+   * A handler returned. The message is acknowledged next.
+   *
+   * @param subscription whose
+   * @param message which, with the number of this delivery
+   */
+  default void onHandled(DurableSubscription subscription, DurableMessage<?> message) {}
 
   /**
    * A handler threw. The message comes again after the retry delay, unless {@link #onDeadLetter}

@@ -235,6 +235,7 @@ public final class DurableTopic<T> implements AutoCloseable {
     byte[] payload = settings.bodies().encode(message);
     requireOpen();
     String id = publisher.publish(keys, payload);
+    settings.reports().tellNow(listener -> listener.onPublished(settings.name(), id));
     trimByAge();
     return id;
   }
@@ -285,6 +286,7 @@ public final class DurableTopic<T> implements AutoCloseable {
         new GroupConsumer<>(
             settings, group, ofMessages(handler), Joined.of(reply), subscriptions::remove);
     subscriptions.add(consumer);
+    settings.reports().tellNow(listener -> listener.onSubscribed(consumer));
     consumer.start();
     closeIfLate(consumer);
     return consumer;
@@ -315,6 +317,7 @@ public final class DurableTopic<T> implements AutoCloseable {
     Follower<T> follower =
         new Follower<>(settings, after, ofMessages(handler), subscriptions::remove);
     subscriptions.add(follower);
+    settings.reports().tellNow(listener -> listener.onSubscribed(follower));
     follower.start();
     closeIfLate(follower);
     return follower;

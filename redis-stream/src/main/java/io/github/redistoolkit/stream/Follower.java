@@ -271,6 +271,7 @@ final class Follower<T> implements OwnSubscription {
         }
         return false;
       }
+      settings.reports().tellNow(listener -> listener.onHandled(Follower.this, message));
       life.change(() -> handled++);
       return true;
     }

@@ -271,6 +271,7 @@ final class GroupConsumer<T> implements OwnSubscription {
       failed(each, t);
       return;
     }
+    settings.reports().tellNow(listener -> listener.onHandled(this, message));
     count(each, true);
     requests.acknowledge(each);
   }

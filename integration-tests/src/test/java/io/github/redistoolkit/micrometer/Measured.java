@@ -13,6 +13,8 @@ import io.github.redistoolkit.ratelimit.Limit;
 import io.github.redistoolkit.ratelimit.OnUnavailable;
 import io.github.redistoolkit.ratelimit.RateLimiter;
 import io.github.redistoolkit.ratelimit.RateLimiterListener;
+import io.github.redistoolkit.stream.DurableListener;
+import io.github.redistoolkit.stream.DurableTopic;
 import io.github.redistoolkit.testing.TestRedis;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tag;
@@ -24,10 +26,13 @@ final class Measured implements AutoCloseable {
 
   static final List<Tag> APPLICATION = List.of(Tag.of("application", "shop"));
 
+  static final String GROUP = "billing";
+
   final RedisLocks locks;
   final RateLimiter limiter;
   final IdempotencyService service;
   final RedisPubSub pubsub;
+  final DurableTopic<Integer> topic;
   final CacheService<String> cache;
   private final TestRedis redis;
 
@@ -63,6 +68,21 @@ final class Measured implements AutoCloseable {
             .listener(onLink)
             .build();
     PubSubMetrics.monitor(registry, pubsub, "events", APPLICATION);
+    String name = redis.unique("topic");
+    DurableListener onMessage =
+        StreamMetrics.listener(registry, "orders", APPLICATION).andThen(DurableListener.logging());
+    this.topic =
+        redis
+            .over(
+                p -> DurableTopic.builder(p, name, Integer.class),
+                c -> DurableTopic.builder(c, name, Integer.class))
+            .prefix(redis.mark() + "topic")
+            .lease(Duration.ofSeconds(2))
+            .retryDelay(Duration.ofMillis(10))
+            .maxDeliveries(2)
+            .listener(onMessage)
+            .build();
+    StreamMetrics.monitor(registry, topic, GROUP, "orders", APPLICATION);
     String prefix = redis.unique("measured:");
     this.cache =
         redis
@@ -81,6 +101,7 @@ final class Measured implements AutoCloseable {
   @Override
   public void close() {
     pubsub.close();
+    topic.close();
     cache.close();
   }
 }

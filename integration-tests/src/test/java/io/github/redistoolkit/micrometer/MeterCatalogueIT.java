@@ -5,10 +5,12 @@ import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
+import static org.hamcrest.Matchers.notNullValue;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.github.redistoolkit.stream.From;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -32,6 +34,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -120,6 +123,12 @@ class MeterCatalogueIT {
       while (measured.limiter.isAllowed(id)) {
         // until it is refused
       }
+      measured.topic.subscribe(Measured.GROUP, From.start(), message -> {});
+      measured.topic.publish(1);
+      Awaitility.await()
+          .until(
+              () -> registry.find("redis.stream.messages").tag("outcome", "handled").counter(),
+              is(notNullValue()));
       try (var proxy = redis.proxy();
           TestRedis behindProxy = redis.through(proxy);
           Measured cutOff = new Measured(behindProxy, registry)) {

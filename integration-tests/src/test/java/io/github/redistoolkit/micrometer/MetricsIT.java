@@ -4,6 +4,7 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.reflect.TypeToken;
@@ -18,14 +19,21 @@ import io.github.redistoolkit.lock.Lease;
 import io.github.redistoolkit.lock.RedisLock;
 import io.github.redistoolkit.pubsub.Subscription;
 import io.github.redistoolkit.ratelimit.Decision;
+import io.github.redistoolkit.stream.DurableListener;
+import io.github.redistoolkit.stream.DurableMessage;
+import io.github.redistoolkit.stream.DurableSubscription;
+import io.github.redistoolkit.stream.From;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -266,6 +274,119 @@ class MetricsIT {
       Awaitility.await().until(() -> registry.get("redis.pubsub.gaps").timer().count() >= 1);
       assertThat(counter("redis.pubsub.disconnects", "pubsub", "events"), is(greaterThan(0.0)));
     }
+  }
+
+  @Test
+  void messagesOfTopicsByWhatBecameOfThem() {
+    measured.topic.subscribe(Measured.GROUP, From.start(), MetricsIT::refuseZero);
+    measured.topic.follow(From.start(), MetricsIT::refuseZero);
+    for (int number = 0; number < 5; number++) {
+      measured.topic.publish(number);
+    }
+    Awaitility.await()
+        .until(() -> stream("messages", Measured.GROUP, "outcome", "dead-letter") == 1);
+    Awaitility.await().until(() -> stream("messages", Measured.GROUP, "outcome", "handled") == 4);
+    Awaitility.await().until(() -> stream("messages", "-", "outcome", "skipped") == 1);
+    Awaitility.await().until(() -> stream("messages", "-", "outcome", "handled") == 4);
+    assertThat(counter("redis.stream.published", "stream", "orders"), is(5.0));
+    assertThat(stream("messages", Measured.GROUP, "outcome", "failed"), is(2.0));
+    assertThat(stream("redelivered", Measured.GROUP), is(1.0));
+    assertThat(stream("messages", Measured.GROUP, "outcome", "skipped"), is(0.0));
+    Awaitility.await().until(() -> gauge("redis.stream.dead.letters") == 1);
+    Awaitility.await().until(() -> gauge("redis.stream.pending") == 0);
+  }
+
+  private static void refuseZero(DurableMessage<Integer> message) {
+    if (message.body() == 0) {
+      throw new IllegalArgumentException("zero");
+    }
+  }
+
+  private double stream(String meter, String group, String... more) {
+    Counter found =
+        registry
+            .find("redis.stream." + meter)
+            .tags("stream", "orders", "group", group)
+            .tags(more)
+            .counter();
+    return found == null ? 0 : found.count();
+  }
+
+  @Test
+  void howFarAGroupIs() throws InterruptedException {
+    CountDownLatch begun = new CountDownLatch(1);
+    CountDownLatch held = new CountDownLatch(1);
+    assertThat(gauge("redis.stream.lag"), is(Double.NaN));
+    try (DurableSubscription subscription =
+        measured.topic.subscribe(
+            Measured.GROUP,
+            From.start(),
+            message -> {
+              begun.countDown();
+              assertThat(held.await(60, TimeUnit.SECONDS), is(true));
+            })) {
+      measured.topic.publish(1);
+      assertThat(begun.await(60, TimeUnit.SECONDS), is(true));
+      Awaitility.await().until(() -> gauge("redis.stream.pending") == 1);
+      Awaitility.await().until(() -> oldestPendingSeconds() > 0);
+      assertThat(oldestPendingSeconds(), is(lessThan(600.0)));
+      assertThat(gauge("redis.stream.consumers"), is(1.0));
+      held.countDown();
+      Awaitility.await().until(() -> gauge("redis.stream.pending") == 0);
+      assertThat(oldestPendingSeconds(), is(0.0));
+      assertThat(subscription.handled(), is(1L));
+    }
+    measured.topic.publish(2);
+    Awaitility.await().until(() -> gauge("redis.stream.lag") == 1);
+    assertThat(gauge("redis.stream.consumers"), is(0.0));
+  }
+
+  private double oldestPendingSeconds() {
+    return registry.get("redis.stream.pending.age").timeGauge().value(TimeUnit.SECONDS);
+  }
+
+  @Test
+  void theFiguresOfAGroupAreOneRoundTripForAllOfThem() {
+    measured.topic.subscribe(Measured.GROUP, From.start(), message -> {}).close();
+    Awaitility.await().until(() -> gauge("redis.stream.lag") == 0);
+    long before = redis.calls("xpending") + redis.calls("xinfo|groups");
+    for (int read = 0; read < 1000; read++) {
+      assertThat(gauge("redis.stream.lag"), is(0.0));
+      assertThat(gauge("redis.stream.pending"), is(0.0));
+    }
+    long asked = redis.calls("xpending") + redis.calls("xinfo|groups") - before;
+    assertThat(asked, is(lessThan(200L)));
+  }
+
+  @Test
+  void connectionsOfTopicsThatWereLostAndForHowLong() {
+    SimpleMeterRegistry cut = new SimpleMeterRegistry();
+    try (FaultProxy proxy = redis.proxy();
+        TestRedis behindProxy = redis.through(proxy);
+        Measured behind = new Measured(behindProxy, cut)) {
+      behind.topic.subscribe(Measured.GROUP, From.start(), message -> {});
+      proxy.refuse();
+      Awaitility.await().until(() -> cut.find("redis.stream.disconnects").counter() != null);
+      // Nobody is told a figure that is not known, nor does asking throw.
+      Awaitility.await().until(() -> cut.get("redis.stream.lag").gauge().value(), is(Double.NaN));
+      proxy.heal();
+      Awaitility.await().until(() -> cut.get("redis.stream.away").timer().count() > 0);
+      assertThat(cut.get("redis.stream.disconnects").counter().count(), is(greaterThan(0.0)));
+    }
+  }
+
+  @Test
+  void groupsOfTopicsThatWereLostAndWhatElseAListenerIsTold() {
+    DurableListener listener = StreamMetrics.listener(registry, "orders", Measured.APPLICATION);
+    try (DurableSubscription subscription =
+        measured.topic.subscribe(Measured.GROUP, From.start(), message -> {})) {
+      redis.removeKeys();
+      Awaitility.await().until(() -> stream("groups.lost", Measured.GROUP) == 1);
+      listener.onTrimmed(subscription, 3);
+      listener.onLeaseLost(subscription, new DurableMessage<>("1-0", 1, Instant.EPOCH, 1));
+    }
+    assertThat(stream("trimmed", Measured.GROUP), is(3.0));
+    assertThat(stream("leases.lost", Measured.GROUP), is(1.0));
   }
 
   @Test

@@ -112,8 +112,8 @@ class StarterIT {
                   api.limits(),
                   is(
                       List.of(
-                          Limit.of(2, Duration.ofHours(1)).named("2-per-1h"),
-                          Limit.of(5, Duration.ofHours(2)).named("5-per-2h"))));
+                          Limit.of(2, Duration.ofHours(1)).named("api-2-per-1h"),
+                          Limit.of(5, Duration.ofHours(2)).named("api-5-per-2h"))));
               assertThat(api.isAllowed(id), is(true));
               assertThat(redis.admin().exists("rl:api:{" + id + "}"), is(true));
               assertThat(
@@ -446,7 +446,7 @@ class StarterIT {
               assertThat(
                   registry
                       .get("redis.ratelimit.decisions")
-                      .tags("limiter", "api", "limit", "1-per-1h", "outcome", "allowed")
+                      .tags("limiter", "api", "limit", "api-1-per-1h", "outcome", "allowed")
                       .counter()
                       .count(),
                   is(1.0));

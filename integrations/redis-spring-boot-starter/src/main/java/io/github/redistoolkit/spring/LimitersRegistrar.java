@@ -46,7 +46,9 @@ final class LimitersRegistrar implements BeanRegistrar {
     try {
       RateLimiter.Builder builder =
           redis.over(p -> RateLimiter.builder(p, name), c -> RateLimiter.builder(c, name));
-      limits.forEach(limit -> builder.limit(limit));
+      // One path may be behind several limiters of equal limits, which a response has to tell
+      // apart.
+      limits.forEach(limit -> builder.limit(limit.named(name + "-" + limit.name())));
       builder.onUnavailable(context.bean(RedisToolkitProperties.class).ratelimit().onUnavailable());
       context.beanProvider(RateLimiterListener.class).ifAvailable(builder::listener);
       return builder.build();

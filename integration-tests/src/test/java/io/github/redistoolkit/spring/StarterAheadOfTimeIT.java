@@ -6,6 +6,9 @@ import static org.hamcrest.Matchers.is;
 import io.github.redistoolkit.idempotency.IdempotencyService;
 import io.github.redistoolkit.ratelimit.OnUnavailable;
 import io.github.redistoolkit.ratelimit.RateLimiter;
+import io.github.redistoolkit.stream.DurableMessage;
+import io.github.redistoolkit.stream.DurableTopic;
+import io.github.redistoolkit.stream.From;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -70,10 +73,14 @@ class StarterAheadOfTimeIT {
     }
   }
 
+  /** A message that only a property names. */
+  record Note(String text) {}
+
   private static void configure(GenericApplicationContext context) {
     TestPropertyValues.of(
             "redis.toolkit.ratelimit.limits.api=2/1h",
-            "redis.toolkit.ratelimit.on-unavailable=deny")
+            "redis.toolkit.ratelimit.on-unavailable=deny",
+            "redis.toolkit.streams.notes.type=" + Note.class.getName())
         .applyTo(context);
   }
 
@@ -92,6 +99,11 @@ class StarterAheadOfTimeIT {
     generation.writeGeneratedContent();
 
     lookAt(generation.getRuntimeHints());
+    assertThat(
+        RuntimeHintsPredicates.reflection()
+            .onConstructorInvocation(Note.class.getDeclaredConstructors()[0])
+            .test(generation.getRuntimeHints()),
+        is(true));
     compile(directory.resolve("sources"), directory.resolve("classes"));
     try (URLClassLoader loader = loader(directory.resolve("classes"))) {
       loader
@@ -108,7 +120,9 @@ class StarterAheadOfTimeIT {
             RedisToolkitProperties.class,
             RedisToolkitProperties.Idempotency.class,
             RedisToolkitProperties.IdempotencyHttp.class,
-            RedisToolkitProperties.RateLimits.class)) {
+            RedisToolkitProperties.RateLimits.class,
+            RedisToolkitProperties.Stream.class,
+            Note.class)) {
       assertThat(
           bound.getName(), RuntimeHintsPredicates.reflection().onType(bound).test(hints), is(true));
     }
@@ -158,7 +172,8 @@ class StarterAheadOfTimeIT {
       try (GenericApplicationContext context = new GenericApplicationContext()) {
         context.setClassLoader(loader);
         configure(context);
-        TestPropertyValues.of("port=" + port).applyTo(context);
+        TestPropertyValues.of("port=" + port, "redis.toolkit.streams.notes.name=" + id)
+            .applyTo(context);
         @SuppressWarnings("unchecked")
         ApplicationContextInitializer<GenericApplicationContext> generated =
             (ApplicationContextInitializer<GenericApplicationContext>)
@@ -173,6 +188,12 @@ class StarterAheadOfTimeIT {
         assertThat(
             context.getBean(IdempotencyService.class).execute(id, String.class, claim -> "done"),
             is("done"));
+        @SuppressWarnings("unchecked")
+        DurableTopic<Note> notes = context.getBean("notesDurableTopic", DurableTopic.class);
+        notes.publish(new Note(id));
+        assertThat(
+            notes.read(From.start(), 100).stream().map(DurableMessage::body).toList(),
+            is(List.of(new Note(id))));
       } finally {
         Thread.currentThread().setContextClassLoader(before);
       }

@@ -1,6 +1,7 @@
 package io.github.redistoolkit.spring;
 
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsInAnyOrder;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.is;
@@ -18,6 +19,9 @@ import io.github.redistoolkit.pubsub.RedisPubSub;
 import io.github.redistoolkit.pubsub.Subscription;
 import io.github.redistoolkit.ratelimit.Limit;
 import io.github.redistoolkit.ratelimit.RateLimiter;
+import io.github.redistoolkit.stream.DurableSubscription;
+import io.github.redistoolkit.stream.DurableTopic;
+import io.github.redistoolkit.stream.From;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.LeavesServerAlone;
@@ -402,19 +406,29 @@ class StarterIT {
   }
 
   @Test
-  void pubSubIsClosedBeforeTheClientAndTakesNoMessageAfterwards() {
+  void pubSubAndTopicsAreClosedBeforeTheClientAndTakeNoMessageAfterwards() {
     List<Subscription> subscriptions = new ArrayList<>();
+    List<DurableSubscription> durable = new ArrayList<>();
     Closings closings = new Closings();
     bare.withBean(DataRedisConnectionDetails.class, () -> details(redis.address()))
+        .withPropertyValues(
+            "redis.toolkit.streams.notes.type=java.lang.String",
+            "redis.toolkit.streams.notes.name=" + id)
         .withInitializer(context -> context.getBeanFactory().addBeanPostProcessor(closings))
         .run(
             context -> {
               RedisPubSub pubsub = context.getBean(RedisPubSub.class);
               subscriptions.add(pubsub.subscribe(id, String.class, message -> {}));
               assertThat(pubsub.isConnected(), is(true));
+              @SuppressWarnings("unchecked")
+              DurableTopic<String> notes = context.getBean("notesDurableTopic", DurableTopic.class);
+              durable.add(notes.subscribe("readers", From.start(), message -> {}));
             });
     assertThat(subscriptions.get(0).isActive(), is(false));
-    assertThat(closings.order, is(List.of("redisPubSub", "redisToolkitPool")));
+    assertThat(durable.get(0).isActive(), is(false));
+    assertThat(
+        closings.order, containsInAnyOrder("redisPubSub", "notesDurableTopic", "redisToolkitPool"));
+    assertThat(closings.order.get(2), is("redisToolkitPool"));
   }
 
   /** What is closed, in its order. */
@@ -429,7 +443,9 @@ class StarterIT {
 
     @Override
     public boolean requiresDestruction(Object bean) {
-      return bean instanceof RedisPubSub || bean instanceof Pool<?>;
+      return bean instanceof RedisPubSub
+          || bean instanceof DurableTopic<?>
+          || bean instanceof Pool<?>;
     }
   }
 
@@ -496,7 +512,8 @@ class StarterIT {
                 "redis.toolkit.idempotency.http.replayed-headers",
                 "redis.toolkit.ratelimit.http",
                 "redis.toolkit.ratelimit.limits",
-                "redis.toolkit.ratelimit.on-unavailable")));
+                "redis.toolkit.ratelimit.on-unavailable",
+                "redis.toolkit.streams")));
     assertThat(undescribed, is(List.of()));
   }
 

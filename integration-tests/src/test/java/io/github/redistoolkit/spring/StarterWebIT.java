@@ -5,9 +5,11 @@ import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.nullValue;
+import static org.hamcrest.Matchers.startsWith;
 
 import io.github.redistoolkit.idempotency.IdempotencyService;
 import io.github.redistoolkit.servlet.IdempotencyFilter;
+import io.github.redistoolkit.stream.DurableTopic;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -24,7 +26,11 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.security.Principal;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -33,11 +39,14 @@ import org.springframework.boot.test.context.assertj.AssertableWebApplicationCon
 import org.springframework.boot.test.context.runner.ContextConsumer;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.boot.tomcat.autoconfigure.servlet.TomcatServletWebServerAutoConfiguration;
+import org.springframework.boot.web.server.context.WebServerGracefulShutdownLifecycle;
 import org.springframework.boot.web.server.servlet.context.AnnotationConfigServletWebServerApplicationContext;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.boot.web.servlet.ServletRegistrationBean;
+import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.web.context.ConfigurableWebApplicationContext;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
@@ -243,6 +252,58 @@ class StarterWebIT {
               is(400));
         },
         "redis.toolkit.idempotency.http.paths=/payments/*");
+  }
+
+  /** Publishes what it is asked for, when the application is already on its way to its end. */
+  @Configuration(proxyBeanMethods = false)
+  static class Publishing {
+
+    private final CountDownLatch begun = new CountDownLatch(1);
+
+    @Bean
+    ServletRegistrationBean<HttpServlet> publisher(
+        DurableTopic<String> notes, TopicSubscriptions subscriptions, ApplicationContext context) {
+      HttpServlet servlet =
+          new HttpServlet() {
+            private static final long serialVersionUID = 1L;
+
+            @Override
+            public void service(HttpServletRequest request, HttpServletResponse response)
+                throws IOException {
+              begun.countDown();
+              Awaitility.await().until(() -> !server(context).isRunning());
+              // The subscriptions still are.
+              response.getWriter().print(subscriptions.isRunning() + notes.publish("late"));
+            }
+          };
+      return new ServletRegistrationBean<>(servlet, "/publish");
+    }
+
+    private static WebServerGracefulShutdownLifecycle server(ApplicationContext context) {
+      return context.getBean(WebServerGracefulShutdownLifecycle.class);
+    }
+  }
+
+  @Test
+  void aRequestThatIsBeingHandledWhenTheContextIsClosedMayStillPublish() {
+    application
+        .withUserConfiguration(Publishing.class)
+        .withPropertyValues(
+            "server.shutdown=graceful",
+            "redis.toolkit.streams.notes.type=java.lang.String",
+            "redis.toolkit.streams.notes.name=" + user)
+        .run(
+            context -> {
+              CompletableFuture<HttpResponse<String>> answer =
+                  HTTP.sendAsync(
+                      to(context, "/publish").build(), HttpResponse.BodyHandlers.ofString());
+              assertThat(
+                  context.getBean(Publishing.class).begun.await(60, TimeUnit.SECONDS), is(true));
+              context.getSourceApplicationContext(ConfigurableWebApplicationContext.class).close();
+              HttpResponse<String> response = answer.get(60, TimeUnit.SECONDS);
+              assertThat(response.statusCode(), is(200));
+              assertThat(response.body(), startsWith("true"));
+            });
   }
 
   private static URI uri(AssertableWebApplicationContext context, String path) {

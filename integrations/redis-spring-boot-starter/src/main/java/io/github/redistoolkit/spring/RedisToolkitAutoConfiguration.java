@@ -30,6 +30,7 @@ import org.springframework.boot.data.redis.autoconfigure.DataRedisProperties;
 import org.springframework.boot.health.autoconfigure.contributor.ConditionalOnEnabledHealthIndicator;
 import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
+import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.Configuration;
@@ -59,6 +60,12 @@ import redis.clients.jedis.util.Pool;
  *   <tr><td>{@link RedisLocks}</td><td>a {@link LockListener} if there is one</td></tr>
  *   <tr><td>{@link RedisPubSub}</td><td>a {@link PubSubListener} if there is one; closed before the
  *     client</td></tr>
+ *   <tr><td>{@link io.github.redistoolkit.stream.DurableTopic} for each name, as {@code
+ *     <name>DurableTopic}</td><td>{@code redis.toolkit.streams.<name>.type=com.example.Order} and
+ *     more below that, and a {@link io.github.redistoolkit.stream.DurableListener} if there is one,
+ *     else what happens is logged; always made, but of use by type only if the application has no
+ *     topic of these messages of its own. When the context is closed, subscriptions end before any
+ *     bean is destroyed, and after what serves HTTP; each topic then, before the client</td></tr>
  *   <tr><td>filters of redis-servlet, if that is there: one of a limiter, as {@code
  *     <name>RateLimitFilter}, for each {@code redis.toolkit.ratelimit.http.<name>=/api/*}, and then
  *     one of the {@link IdempotencyService}, for {@code redis.toolkit.idempotency.http.paths}; both
@@ -66,8 +73,9 @@ import redis.clients.jedis.util.Pool;
  *     there are such</td></tr>
  *   <tr><td>a health indicator, as {@code redisToolkit}, if spring-boot-health is there</td>
  *     <td>{@code management.health.redis-toolkit.enabled}</td></tr>
- *   <tr><td>these listeners, but that of pub/sub</td><td>made by redis-micrometer if it is there
- *     and the application has a {@link MeterRegistry}</td></tr>
+ *   <tr><td>these listeners, but those of pub/sub and of topics</td><td>made by redis-micrometer if
+ *     it is there and the application has a {@link MeterRegistry}; topics are measured besides</td>
+ *   </tr>
  * </table>
  *
  * <p>What is malformed fails the start with the name of its property, and so do paths before which
@@ -80,7 +88,7 @@ import redis.clients.jedis.util.Pool;
           + ".CompositeMeterRegistryAutoConfiguration"
     })
 @EnableConfigurationProperties(RedisToolkitProperties.class)
-@Import(LimitersRegistrar.class)
+@Import({LimitersRegistrar.class, TopicsRegistrar.class})
 public final class RedisToolkitAutoConfiguration {
 
   static {
@@ -158,6 +166,11 @@ public final class RedisToolkitAutoConfiguration {
     return builder.build();
   }
 
+  @Bean
+  TopicSubscriptions redisToolkitSubscriptions(ApplicationContext context) {
+    return new TopicSubscriptions(context);
+  }
+
   /** For an application that has no Jedis of its own. */
   @Configuration(proxyBeanMethods = false)
   @ConditionalOnClass(DataRedisConnectionDetails.class)
@@ -210,8 +223,9 @@ public final class RedisToolkitAutoConfiguration {
 
     @Bean
     @ConditionalOnMissingBean(name = "redisToolkitHealthIndicator")
-    HealthIndicator redisToolkitHealthIndicator(Connections redis) {
-      return new RedisToolkitHealthIndicator(redis);
+    HealthIndicator redisToolkitHealthIndicator(
+        Connections redis, TopicSubscriptions redisToolkitSubscriptions) {
+      return new RedisToolkitHealthIndicator(redis, redisToolkitSubscriptions);
     }
   }
 
@@ -232,6 +246,11 @@ public final class RedisToolkitAutoConfiguration {
     IdempotencyListener idempotencyMetrics(
         MeterRegistry registry, RedisToolkitProperties properties) {
       return IdempotencyMetrics.listener(registry, properties.idempotency().name());
+    }
+
+    @Bean
+    TopicMeters redisToolkitTopicMeters(MeterRegistry registry) {
+      return new TopicMeters.InRegistry(registry);
     }
 
     @Bean

@@ -1,6 +1,7 @@
 package io.github.redistoolkit.spring;
 
 import io.github.redistoolkit.ratelimit.OnUnavailable;
+import io.github.redistoolkit.stream.WhenFull;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -14,10 +15,14 @@ import org.springframework.util.unit.DataSize;
  *
  * @param idempotency of the idempotency service
  * @param ratelimit of the rate limiters
+ * @param streams of the durable topics, by their names. The bean of the topic "orders" is
+ *     "ordersDurableTopic".
  */
 @ConfigurationProperties("redis.toolkit")
 record RedisToolkitProperties(
-    @DefaultValue Idempotency idempotency, @DefaultValue RateLimits ratelimit) {
+    @DefaultValue Idempotency idempotency,
+    @DefaultValue RateLimits ratelimit,
+    @DefaultValue Map<String, Stream> streams) {
 
   /**
    * Of the idempotency service.
@@ -68,4 +73,34 @@ record RedisToolkitProperties(
       @DefaultValue Map<String, String> limits,
       @DefaultValue Map<String, List<String>> http,
       @DefaultValue("throw") OnUnavailable onUnavailable) {}
+
+  /**
+   * Of a durable topic. What is not set is as DurableTopic.Builder has it.
+   *
+   * @param type the class of its messages.
+   * @param name what it is called in Redis. Unless set, as in the name of the property.
+   * @param concurrency how many handlers of one subscription may run at the same time.
+   * @param batch how many messages one subscription may have read and not done with.
+   * @param lease for how long a message stays with a consumer that does not renew.
+   * @param retryDelay how long a message waits before it is delivered again after its handler
+   *     threw.
+   * @param maxDeliveries how often a message is delivered before it becomes a dead letter.
+   * @param closeTimeout how long handlers that run are waited for at the end.
+   * @param maxAge after how long a message is trimmed, whoever still needs it. Unless set, never.
+   * @param maxLength how many messages the topic may have. Unless set, any number.
+   * @param whenFull what happens then: the next is refused, which is the default, or the oldest is
+   *     trimmed.
+   */
+  record Stream(
+      @Nullable Class<?> type,
+      @Nullable String name,
+      @Nullable Integer concurrency,
+      @Nullable Integer batch,
+      @Nullable Duration lease,
+      @Nullable Duration retryDelay,
+      @Nullable Integer maxDeliveries,
+      @Nullable Duration closeTimeout,
+      @Nullable Duration maxAge,
+      @Nullable Long maxLength,
+      @Nullable WhenFull whenFull) {}
 }

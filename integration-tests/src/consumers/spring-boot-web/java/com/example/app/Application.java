@@ -2,6 +2,8 @@ package com.example.app;
 
 import io.github.redistoolkit.spring.IdempotencyScope;
 import io.github.redistoolkit.spring.ToolkitCaches;
+import io.github.redistoolkit.stream.DurableTopic;
+import io.github.redistoolkit.stream.From;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.springframework.boot.SpringApplication;
@@ -63,14 +65,25 @@ public class Application {
     }
   }
 
+  /** Ships what was ordered, also what was while nobody was here. */
+  @Component
+  public static class Shipping {
+
+    Shipping(DurableTopic<Order> topic) {
+      topic.subscribe("shipping", From.start(), message -> System.out.println(message.body()));
+    }
+  }
+
   @RestController
   public static class Shop {
 
     private final Products products;
+    private final DurableTopic<Order> topic;
     private final AtomicInteger orders = new AtomicInteger();
 
-    Shop(Products products) {
+    Shop(Products products, DurableTopic<Order> topic) {
       this.products = products;
+      this.topic = topic;
     }
 
     @GetMapping("/products/{id}")
@@ -80,7 +93,9 @@ public class Application {
 
     @PostMapping("/orders")
     Order order(@RequestBody String product) {
-      return new Order(product, orders.incrementAndGet());
+      Order order = new Order(product, orders.incrementAndGet());
+      topic.publish(order);
+      return order;
     }
   }
 }

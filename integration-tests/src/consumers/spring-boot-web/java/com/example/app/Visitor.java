@@ -45,6 +45,16 @@ final class Visitor {
     expect(get("/actuator/health/redisToolkit"), 200, "\"status\":\"UP\"");
     expect(get("/actuator/metrics/redis.ratelimit.decisions"), 200, "\"refused\"");
     expect(get("/actuator/metrics/redis.idempotency.requests"), 200, "\"replayed\"");
+    expect(get("/actuator/metrics/redis.stream.published"), 200, "\"value\":2.0");
+    waitFor("/actuator/metrics/redis.stream.messages?tag=outcome:handled", "\"value\":2.0");
+    expect(get("/actuator/metrics/redis.stream.lag?tag=group:shipping"), 200, "\"orders\"");
+  }
+
+  private void waitFor(String path, String part) throws IOException, InterruptedException {
+    for (int tries = 0; tries < 300 && !get(path).body().contains(part); tries++) {
+      Thread.sleep(100);
+    }
+    expect(get(path), 200, part);
   }
 
   private HttpResponse<String> get(String path) throws IOException, InterruptedException {

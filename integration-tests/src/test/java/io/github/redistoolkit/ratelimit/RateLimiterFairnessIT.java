@@ -15,9 +15,7 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
-import java.util.PriorityQueue;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
@@ -239,38 +237,5 @@ class RateLimiterFairnessIT {
         .time(time)
         .clock(time::micros)
         .build();
-  }
-
-  /** The time of Redis and of all JVMs. */
-  private static final class SimulatedTime implements PermitsAhead.Time {
-
-    private record Task(long at, Runnable task) {}
-
-    private final PriorityQueue<Task> tasks =
-        new PriorityQueue<>(Comparator.comparingLong(Task::at));
-
-    private long nanos;
-    private Duration late = Duration.ZERO;
-
-    @Override
-    public long nanoTime() {
-      return nanos;
-    }
-
-    @Override
-    public void at(long later, Runnable task) {
-      tasks.add(new Task(later + late.toNanos(), task));
-    }
-
-    void pass(Duration time) {
-      nanos += time.toNanos();
-      while (!tasks.isEmpty() && tasks.peek().at() <= nanos) {
-        tasks.remove().task().run();
-      }
-    }
-
-    String micros() {
-      return Long.toString(1_700_000_000_000_000L + nanos / 1000);
-    }
   }
 }

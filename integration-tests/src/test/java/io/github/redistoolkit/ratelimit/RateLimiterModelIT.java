@@ -22,6 +22,7 @@ import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -93,6 +94,7 @@ class RateLimiterModelIT {
     private List<Limit> limits;
     private RateLimiter limiter;
     private long lastWait;
+    private @Nullable Booking gone;
     private int names;
     private boolean sameName;
     private long longestLog;
@@ -183,7 +185,22 @@ class RateLimiterModelIT {
         }
         case 3 -> {
           limiter.cancel(id, permits, booking);
-          all(model -> model.cancel(now, permits, booking.waitMicros()));
+          if (booking.waitMicros() > 0) { // else there is nothing to be cancelled
+            all(model -> model.cancel(now, permits, booking.waitMicros()));
+          }
+        }
+        case 4 -> {
+          if (!dense) {
+            limiter.reset(id);
+            all(ReferenceLimiter::reset);
+            gone = booking;
+          }
+        }
+        case 5 -> {
+          if (gone != null) {
+            // It was in a history that is gone, so nothing is taken out of this one.
+            limiter.cancel(id, permits, gone);
+          }
         }
         default -> {}
       }
@@ -207,7 +224,7 @@ class RateLimiterModelIT {
     private Booking asked(long permits) {
       Decision decision = limiter.peek(id, permits);
       long wait = decision.retryAfter().orElseThrow().toNanos() / 1000;
-      return new Booking(decision, 0, 0, wait);
+      return new Booking(decision, 0, 0, wait, 0);
     }
 
     private String nextName() {

@@ -241,6 +241,10 @@ class RateLimiterPlainIT {
               calls++;
               plain.cancel(plainId, permits, booked[0]);
               thorough.cancel(thoroughId, permits, booked[1]);
+            } else if (random.nextInt(4) == 0) {
+              // The next history is another one, whoever begins it.
+              plain.reset(plainId);
+              thorough.reset(thoroughId);
             }
           }
           case 4 -> {

@@ -135,6 +135,15 @@ final class ReferenceLimiter {
     written(now);
   }
 
+  /** Forgets everything. */
+  void reset() {
+    states.values().forEach(State::forget);
+    ahead = 0;
+    seen = 0;
+    newest = 0;
+    changed = false;
+  }
+
   Verdict ask(long clock, long permits, long maxWait) {
     long now = see(clock);
     long from = Math.max(now, newest);

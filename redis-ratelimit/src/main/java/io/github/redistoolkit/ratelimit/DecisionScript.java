@@ -32,7 +32,7 @@ final class DecisionScript {
   private static final int PLAIN_BYTES = 12;
 
   /** What the reply says before it comes to the limits, and of each of them. */
-  private static final int HEAD = 3;
+  private static final int HEAD = 4;
 
   private static final int OF_LIMIT = 3;
 
@@ -92,7 +92,7 @@ final class DecisionScript {
     if (reply instanceof Long left) {
       Limit limit = subject.limits().get(0);
       Decision.OfLimit state = state(limit, left, 0, limit.periodMicros());
-      return new Booking(decision(true, Duration.ZERO, List.of(state)), subject.permits(), 0, 0);
+      return new Booking(decision(true, Duration.ZERO, List.of(state)), subject.permits(), 0, 0, 0);
     }
     return booking(subject, ByteBuffer.wrap((byte[]) reply));
   }
@@ -157,7 +157,8 @@ final class DecisionScript {
         decision(granted, micros(wait), List.copyOf(states)),
         granted ? subject.permits() : 0,
         now + wait,
-        wait);
+        wait,
+        0);
   }
 
   private static Decision.OfLimit state(Limit limit, long left, long wait, long reset) {
@@ -189,7 +190,9 @@ final class DecisionScript {
     }
     Decision decision =
         decision(allowed, allowed ? Duration.ZERO : micros(wait), List.copyOf(states));
-    return new Booking(decision, number(reply, 0), number(reply, 1), wait);
+    long granted = number(reply, 0);
+    long history = granted > 0 && wait > 0 ? number(reply, 3) : 0;
+    return new Booking(decision, granted, number(reply, 1), wait, history);
   }
 
   private static Decision decision(

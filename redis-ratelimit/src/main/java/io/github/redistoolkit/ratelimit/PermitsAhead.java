@@ -57,12 +57,8 @@ final class PermitsAhead {
     /** Decides; thrown if it fails. */
     Booking decide(DecisionScript.Subject subject, Request request);
 
-    /**
-     * Gives permits back; thrown if it fails.
-     *
-     * @param untilMicros the instant until which they might have been used, by the id's time
-     */
-    void giveBack(DecisionScript.Subject subject, long permits, long untilMicros);
+    /** Gives permits back; thrown if it fails. */
+    void giveBack(DecisionScript.Subject subject, Request request);
   }
 
   /** The time by which permits are held, and what has to be done later. */
@@ -247,12 +243,11 @@ final class PermitsAhead {
       failure = null;
       questions.incrementAndGet();
       taken.add(-back, now);
-      Request.Taker taker = new Request.Taker(number, taken.at(now), demand.at(now), shared);
       Booking booking;
       try {
         booking =
             redis.decide(
-                subject, Request.takeAhead(extra, holdNanos / 1000, back, untilMicros, taker));
+                subject, Request.takeAhead(extra, holdNanos / 1000, back, untilMicros, taker(now)));
       } catch (JedisException e) {
         failure = Failures.isPassing(e) ? e : null;
         throw e;
@@ -286,30 +281,39 @@ final class PermitsAhead {
       }
     }
 
+    /**
+     * Within the lock, as asking is: overtaken by a question, this would come back only by itself.
+     */
     private void giveBack(DecisionScript.Subject subject) {
-      long back = 0;
-      long mightBeUsed = 0;
       lock.lock();
       try {
         alarmed = false;
-        if (time.nanoTime() - until < 0) {
+        long now = time.nanoTime();
+        if (now - until < 0) {
           giveBackLater(subject);
-        } else {
-          back = available;
-          mightBeUsed = untilMicros;
+        } else if (available > 0) {
+          long back = available;
           available = 0;
-          taken.add(-back, time.nanoTime());
+          taken.add(-back, now);
+          giveBack(subject, back, taker(now));
         }
       } finally {
         lock.unlock();
       }
-      if (back > 0) {
-        try {
-          redis.giveBack(subject, back, mightBeUsed);
-        } catch (JedisException e) {
-          LOG.warn(e, "{} unused permits come back only by themselves", back);
-        }
+    }
+
+    @GuardedBy("lock")
+    private void giveBack(DecisionScript.Subject subject, long back, Request.Taker taker) {
+      try {
+        redis.giveBack(subject, Request.giveBackAhead(back, holdNanos / 1000, untilMicros, taker));
+      } catch (JedisException e) {
+        LOG.warn(e, "{} unused permits come back only by themselves", back);
       }
+    }
+
+    @GuardedBy("lock")
+    private Request.Taker taker(long now) {
+      return new Request.Taker(number, taken.at(now), demand.at(now), shared);
     }
 
     void forget() {

@@ -386,8 +386,10 @@ public final class RateLimiter {
    *
    * <p>They are free at once. In a sliding window those that were granted first are given back, so
    * that those that were used count no shorter than they should. A refund must come before they
-   * leave the window by themselves: a later one frees permits that were granted since, as it does
-   * not say which it gives back. A bucket is filled up to its capacity at most.
+   * leave the window by themselves, and before the id is {@linkplain #reset reset} or lost by
+   * Redis: a later one frees permits that were granted since, as it does not say which it gives
+   * back. Sent again by a {@code RedisClusterClient}, after others were granted permits of the same
+   * id, it may free as many of those. A bucket is filled up to its capacity at most.
    *
    * @param id whose permits; any text
    * @param permits from 1 to 10⁹; giving back more than were granted frees permits that were used
@@ -410,7 +412,8 @@ public final class RateLimiter {
 
   /**
    * Forgets what the id was granted, and booked, under this limiter's name: it starts afresh. One
-   * round trip.
+   * round trip. What others have taken ahead or booked before is neither given back nor taken out
+   * afterwards.
    *
    * @param id any text
    * @throws NullPointerException if {@code id} is null
@@ -458,7 +461,7 @@ public final class RateLimiter {
   }
 
   private void cancel(DecisionScript.Subject subject, Booking booking) {
-    Booking unused = run(List.of(subject), Request.cancel(booking.instantMicros()));
+    Booking unused = run(List.of(subject), Request.cancel(booking));
   }
 
   /** Decides without a wait, here if that is possible. */
@@ -506,8 +509,8 @@ public final class RateLimiter {
     }
 
     @Override
-    public void giveBack(DecisionScript.Subject subject, long permits, long untilMicros) {
-      Booking unused = run(List.of(subject), Request.giveBack(permits, untilMicros));
+    public void giveBack(DecisionScript.Subject subject, Request request) {
+      Booking unused = run(List.of(subject), request);
     }
   }
 
@@ -824,8 +827,8 @@ public final class RateLimiter {
      *
      * <p><b>Idle permits.</b> At most {@code mostIdle} permits of an id lie idle in this JVM. What
      * was not used within {@code hold} is given back, by a daemon thread. What a JVM had that died
-     * comes back by itself, and so does what is given back a window late. A JVM that knows of no
-     * other takes at most half of what is left.
+     * comes back by itself, and so does what is given back a window or more than 10 seconds late. A
+     * JVM that knows of no other takes at most half of what is left.
      *
      * <p><b>Fair shares.</b> If all together want more than there is, each limiter that takes ahead
      * gets the same part of the limit, and who wants less gets that. A limiter that has its part is
@@ -840,8 +843,9 @@ public final class RateLimiter {
      *
      * <p>Refusals are remembered as with {@link #denyCache}, which is not needed beside. {@link
      * Decision#remaining} and the states of the limits are as Redis told them last. Only {@code
-     * tryAcquire} without a wait takes permits ahead. {@link RateLimiter#reset} through another
-     * limiter does not make this one forget what it has taken.
+     * tryAcquire} without a wait takes permits ahead. After {@link RateLimiter#reset} through
+     * another limiter this one still hands out what it has taken before, for as long as it may be
+     * kept, and gives nothing of it back.
      *
      * @param mostIdle from 1 to 10⁹
      * @param hold from 1 ms to 1 s, not longer than any window or period of a limit

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param back permits to give back first
  * @param instant of the booking that is cancelled; or until which the permits given back might have
  *     been used, by the id's time; 0 if it is unknown
+ * @param history in which that booking was made; 0 if there is none
  * @param tellsInstant whether the instant of the decision must be told
  * @param taker who takes permits ahead
  */
@@ -20,6 +21,7 @@ record Request(
     long hold,
     long back,
     long instant,
+    long history,
     boolean tellsInstant,
     @Nullable Taker taker) {
 
@@ -38,47 +40,50 @@ record Request(
   private static final long CANCEL = -3;
 
   static Request take(long maxWaitMicros) {
-    return new Request(maxWaitMicros, 0, 0, 0, 0, maxWaitMicros > 0, null);
+    return new Request(maxWaitMicros, 0, 0, 0, 0, 0, maxWaitMicros > 0, null);
   }
 
   /** Takes permits, and wants to know when. */
   static Request book(long maxWaitMicros) {
-    return new Request(maxWaitMicros, 0, 0, 0, 0, true, null);
+    return new Request(maxWaitMicros, 0, 0, 0, 0, 0, true, null);
   }
 
   static Request ask() {
-    return new Request(ONLY_ASK, 0, 0, 0, 0, false, null);
+    return new Request(ONLY_ASK, 0, 0, 0, 0, 0, false, null);
   }
 
   /** Takes permits whatever the limits say. */
   static Request charge() {
-    return new Request(CHARGE, 0, 0, 0, 0, false, null);
+    return new Request(CHARGE, 0, 0, 0, 0, 0, false, null);
   }
 
   static Request giveBack(long permits) {
-    return giveBack(permits, 0);
+    return new Request(ONLY_ASK, 0, 0, permits, 0, 0, false, null);
   }
 
   /**
-   * Gives permits back that were taken ahead, as far as they still count.
+   * Gives permits back that were taken ahead, as far as they still count, and only if they are what
+   * this one was granted last, in the history that the id has now, and were not given back yet.
    *
+   * @param holdMicros for how long they might have been kept
    * @param untilMicros the instant until which they might have been used
+   * @param taker who had taken them
    */
-  static Request giveBack(long permits, long untilMicros) {
-    return new Request(ONLY_ASK, 0, 0, permits, untilMicros, false, null);
+  static Request giveBackAhead(long permits, long holdMicros, long untilMicros, Taker taker) {
+    return new Request(ONLY_ASK, 0, holdMicros, permits, untilMicros, 0, false, taker);
   }
 
-  /** Takes permits out of where they were booked. */
-  static Request cancel(long instantMicros) {
-    return new Request(CANCEL, 0, 0, 0, instantMicros, false, null);
+  /** Takes permits out of where they were booked, if the id still has that history. */
+  static Request cancel(Booking booking) {
+    return new Request(CANCEL, 0, 0, 0, booking.instantMicros(), booking.history(), false, null);
   }
 
   /**
    * Takes permits and, as far as they fit, some more that may be kept for a while; first gives back
-   * some that were not used, and might have been until an instant.
+   * some that were not used, and might have been until an instant, as {@link #giveBackAhead} does.
    */
   static Request takeAhead(long extra, long holdMicros, long back, long untilMicros, Taker taker) {
-    return new Request(0, extra, holdMicros, back, untilMicros, false, taker);
+    return new Request(0, extra, holdMicros, back, untilMicros, 0, false, taker);
   }
 
   boolean onlyAsks() {
@@ -104,7 +109,8 @@ record Request(
             Long.toString(extra),
             Long.toString(hold),
             Long.toString(back),
-            Long.toString(instant));
+            Long.toString(instant),
+            Long.toString(history));
     return taker == null
         ? all
         : String.join(

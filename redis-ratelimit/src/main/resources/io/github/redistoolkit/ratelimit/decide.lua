@@ -12,9 +12,9 @@
 --          3 of any but a plain call, as text: longest wait (-1 only asks, -2 charges whatever the
 --            limits say, -3 cancels), most permits to take beside, how long they may be kept before
 --            they are used, permits to give back, instant of a booking to cancel or until
---            which those given back might be used, 0 if it is unknown; of one that takes
---            permits ahead also its number, how many permits it has taken, and wanted, in the last
---            period, and the permits that all who do so share in a period
+--            which those given back might be used, 0 if it is unknown, the history of the booking;
+--            of one that takes permits ahead also its number, how many permits it has taken, and
+--            wanted, in the last period, and the permits that all who do so share in a period
 --          The id of a window is its length, its rate the grain of its log; the id of a bucket is
 --          its period + 2^47, its rate the refill.
 -- returns  of a plain grant, for each limit GRANTED: permits left, time until all have come back;
@@ -23,7 +23,7 @@
 --          of a plain refusal, for each limit REFUSED: the same, and the wait until these permits
 --            fit; then its instant
 --          otherwise permits granted, 0 if refused; instant at which the permits fit, by the id's
---          time; wait until then; then for each limit permits left, wait until these permits fit,
+--          time; wait until then; history of the first id; then for each limit permits left, wait until these permits fit,
 --          time until all have come back
 --
 -- Times are microseconds: whole numbers that a double holds exactly, as everything here is.
@@ -34,11 +34,12 @@
 -- A state is a string: a head, a section for each limit, then the log of each window. It is read in
 -- one piece, if it is not long, and written where it changes. What is not such a state counts as
 -- none. Sections of limits that this call does not name are kept as long as they matter.
---   head     form; name of the last call that wrote, the first byte + 128 if it gave permits back and
---            was refused; time seen by it; end of the key's life. That is
+--   head     form; name of the last call that wrote; time seen by it; end of the key's life. That is
 --            all of the short form, which has one section. The long one goes on with the number of
 --            sections; what the id's time is ahead of the server's; what the newest booking is
---            ahead of the time seen
+--            ahead of the time seen; its history: the last six bytes of the name of the call that
+--            wrote the first long head. So a booking of a history that is gone, by a reset or an
+--            eviction, is not taken out of this one
 --   window   its length; time of the newest entry and of the oldest; permits recorded up to the
 --            window's start, and in all; index of the oldest entry, number of entries, room for them
 --   bucket   its period + 2^47; an instant, the tokens then (fewer than none is a debt) and the part
@@ -47,7 +48,9 @@
 --            of the oldest one count.
 --   takers   in the form of a window of the length 1, the last section; its log are those who take
 --            permits ahead: until when each is expected back; its number, and whether it was refused;
---            how many permits it has taken, and wanted, in the last period. Twice as long as entries
+--            how many permits it has taken, and wanted, in the last period. Twice as long as entries.
+--            Who gives back is known by that instant, so that only what was taken last in this
+--            history is given back, and only once
 --
 -- What is asked most comes first, in plain statements: one id takes permits now, from a state without
 -- bookings that has the sections of these limits and no others. All that Lua makes at each call,
@@ -69,8 +72,10 @@
 -- REFUSED = '>I4I7I7'
 -- REFUSED_AT = '>I4I7I7I7'
 -- INSTANT = '>I7'
+-- HISTORY = '>I6'
+-- HISTORY_IN_NAME = 3
 -- SHORT_HEAD = '>Bc8I7I7'
--- LONG_HEAD = '>Bc8I7I7BI7I6'
+-- LONG_HEAD = '>Bc8I7I7BI7I6I6'
 -- WINDOW = '>I6I7I7I4I4I2I2I2'
 -- BUCKET = '>I6I7i5I6I4I4xx'
 -- SHORT_WINDOW = '>Bc8I7I7I6I7I7I4I4I2I2I2'
@@ -80,7 +85,7 @@
 -- SHORT = 1
 -- LONG = 2
 -- SHORT_SIZE = 23
--- LONG_SIZE = 37
+-- LONG_SIZE = 43
 -- SECTION_SIZE = 34
 -- ENTRY_SIZE = 10
 -- the last byte that is read at once (as text, since Redis takes long to write a number as one), how
@@ -98,6 +103,8 @@
 -- TAKER_SIZE = 20
 -- WAS_REFUSED = 2147483648
 -- MOST_TAKERS = 64
+-- for how long after it was expected back a taker may still give back:
+-- LATE = 10000000
 -- MOST_SECTIONS = 16
 -- MOST_AHEAD = 4096
 -- MOST_ENTRIES = 8000
@@ -126,18 +133,18 @@ if not rest then
   local value = redis.call('GETRANGE', key, '0', PAGE_END)
   local size, head = #value, number == 1 and SHORT_SIZE or LONG_SIZE
   -- What a head and a section say. Of a bucket, the instant is the last.
-  local form, last_call, seen, ends, sections, other
+  local form, last_call, seen, ends, history, sections, other
   local last, oldest, base, total, first, count, room = 0, 0, 0, 0, 0, 0, 0
   local tokens, part, capacity, refill
   local at, log_at, simple = head, head + number * SECTION_SIZE, true
   if size == 0 then
-    ends = 0
+    ends, history = 0, number > 1 and struct.unpack(HISTORY, call, HISTORY_IN_NAME)
   elseif size < log_at then
     simple = false
   else
     if number > 1 then
       local ahead, lead
-      form, last_call, seen, ends, sections, ahead, lead = struct.unpack(LONG_HEAD, value)
+      form, last_call, seen, ends, sections, ahead, lead, history = struct.unpack(LONG_HEAD, value)
       simple = form == LONG and sections == number and ahead == 0 and lead == 0
     elseif id < IS_BUCKET then
       form, last_call, seen, ends, other, last, oldest, base, total, first, count, room =
@@ -355,7 +362,7 @@ if not rest then
       end
       local text
       if number > 1 then
-        text = struct.pack(LONG_HEAD, LONG, call, now, ends, number, 0, 0) .. texts .. logs .. tail
+        text = struct.pack(LONG_HEAD, LONG, call, now, ends, number, 0, 0, history) .. texts .. logs .. tail
       elseif stamp then
         text = struct.pack(SHORT_WINDOW_AND_ENTRY, SHORT, call, now, ends, id, last, oldest, base, total,
             first, count, room, logs, stamp, stamped)
@@ -387,7 +394,7 @@ end
 
 -- Everything else, and what is seldom.
 local function decide()
-  local longest, extra, hold, back, booked = 0, 0, 0, 0, 0
+  local longest, extra, hold, back, booked, booked_in = 0, 0, 0, 0, 0, 0
   local taker, own, wants, shared = 0, 0, 0, 0
   if not rest then
     local _, wanted, permits, rate, id = struct.unpack(PLAIN, packed)
@@ -401,13 +408,11 @@ local function decide()
   else
     local number = string.gmatch(rest, '[^ ]+')
     longest, extra, hold = tonumber(number()), tonumber(number()), tonumber(number())
-    back, booked = tonumber(number()), tonumber(number())
+    back, booked, booked_in = tonumber(number()), tonumber(number()), tonumber(number())
     taker, own = tonumber(number() or 0), tonumber(number() or 0)
     wants, shared = tonumber(number() or 0), tonumber(number() or 0)
   end
   local call, argument = string.sub(packed, 1, 8), 9
-  -- What it is named as if it gave permits back and was refused.
-  local refused_call = taker > 0 and string.char(string.byte(call) + 128) .. string.sub(call, 2)
 
   -- The log that is looked at: the key and what was read of it, where the log is in it, and its window.
   local key, value, log, last, total, first, count, room
@@ -509,31 +514,76 @@ local function decide()
     return time + math.ceil((rest - part) / refill)
   end
 
+  -- Those who take permits ahead, but for this one; how many of them there are; what they lack.
+  local takers, others, lacks = '', 0, {}
+
+  -- Reads them. Each is expected back when what it has taken must have been used, or, if it was refused,
+  -- when its permits fit. Returns whether what this one gives back is what it was granted last, in this
+  -- history, and has not given back yet.
+  local function read_takers(state, known)
+    local gives, now, at = false, state.now, state.head
+    local log_at = at + state.sections * SECTION_SIZE
+    for _ = 1, state.sections do
+      local id, last = struct.unpack('>I6I7', state.value, at + 1)
+      local room = id < IS_BUCKET and struct.unpack('>I2', state.value, at + 33) or 0
+      if id == TAKERS and last <= now + 2 * DAY then
+        state.takers_at, state.takers_log, state.takers_room = at, log_at, room
+        local text = redis.call('GETRANGE', key, log_at, log_at + room * ENTRY_SIZE - 1)
+        for from = 1, #text - TAKER_SIZE + 1, TAKER_SIZE do
+          local time, who, has, wants = struct.unpack(TAKER, text, from)
+          time = last - (last - time) % TIME_WRAP
+          local refused = who >= WAS_REFUSED
+          local own = (refused and who - WAS_REFUSED or who) == taker
+          local record = string.sub(text, from, from + TAKER_SIZE - 1)
+          if own and not refused and not known and back > 0 and time == booked + hold then
+            gives = true
+            if longest == ONLY_ASKS then
+              -- It keeps its right to the rest of its share, and nobody will know it by its instant.
+              record = struct.pack(TAKER, (time - 1) % TIME_WRAP, who, has, wants)
+            end
+          end
+          if who > 0 and time > now - LATE and (known or not own or longest == ONLY_ASKS) then
+            takers = takers .. record
+            state.until_last = math.max(state.until_last or 0, time)
+            if time > now then
+              others = others + 1
+              -- Who was granted permits says so for a second or two at most.
+              local due = time - hold <= now or not refused and time - now <= 2000000
+              if has < wants and due then
+                lacks[#lacks + 1] = {has, wants, time}
+              end
+            end
+          end
+        end
+      end
+      at, log_at = at + SECTION_SIZE, log_at + room * ENTRY_SIZE
+    end
+    return gives
+  end
+
   local states, limits, wait, known = {}, {}, 0, false
   for index = 1, #KEYS do
     key = KEYS[index]
     value = redis.call('GETRANGE', key, '0', PAGE_END)
     local form, seen, ahead, newest, ends, sections, last_call = 0, 0, 0, 0, 0, 0, '--------'
-    local head = SHORT_SIZE
+    local head, history = SHORT_SIZE, nil
     if #value >= LONG_SIZE then
       form, last_call, seen, ends = struct.unpack(SHORT_HEAD, value)
       if form == SHORT then
         sections, newest = 1, seen
       elseif form == LONG then
-        head, sections, ahead, newest = LONG_SIZE, struct.unpack('>BI7I6', value, SHORT_SIZE + 1)
+        head, sections, ahead, newest, history = LONG_SIZE, struct.unpack('>BI7I6I6', value, SHORT_SIZE + 1)
         newest = seen + newest
       end
       if sections == 0 or sections > MOST_SECTIONS or #value < head + sections * SECTION_SIZE
           or seen > LATEST or ahead > LATEST or newest > seen + DAY then
-        form, seen, ahead, newest, ends, sections = 0, 0, 0, 0, 0, 0
+        form, seen, ahead, newest, ends, sections, history = 0, 0, 0, 0, 0, 0, nil
       else
         known = known or last_call == call
-        if last_call == refused_call then
-          -- It is decided again, but what it gave back was given back.
-          back = 0
-        end
       end
     end
+    -- Without a long head, no booking is ahead that might be cancelled.
+    history = history or struct.unpack(HISTORY, call, HISTORY_IN_NAME)
     local now, changed = clock + ahead, false
     if now < seen then
       ahead, now, changed = ahead + seen - now, seen, true
@@ -542,6 +592,13 @@ local function decide()
     local wanted, number
     wanted, number, argument = struct.unpack(SUBJECT, packed, argument)
     local in_place, next_log = number <= sections, head + sections * SECTION_SIZE
+    local state = {
+      key = key, value = value, wanted = wanted, now = now, ahead = ahead, newest = newest, ends = ends,
+      form = form, head = head, history = history, sections = sections, last_call = last_call, number = number,
+    }
+    if taker > 0 and not read_takers(state, known) then
+      back = 0
+    end
     for nth = 1, number do
       local id, permits, rate
       id, permits, rate, argument = struct.unpack(LIMIT, packed, argument)
@@ -649,43 +706,16 @@ local function decide()
         wait = fits - now > wait and fits - now or wait
       end
     end
-    states[index] = {
-      key = key, value = value, wanted = wanted, now = now, ahead = ahead, newest = newest, ends = ends,
-      form = form, head = head, sections = sections, last_call = last_call, number = number, changed = changed, in_place = in_place,
-    }
+    state.changed, state.in_place = changed, in_place
+    states[index] = state
   end
 
-  -- Fairness among those who take permits ahead: each is expected back when what it has taken must have
-  -- been used, or, if it was refused, when its permits fit. What it lacks of its share then, as far as it
-  -- asked for that much lately, is kept for it; whoever wants more than its own share gets the rest.
-  local takers, others, allowed, kept_until = '', 0, 0, 0
+  -- Fairness among those who take permits ahead: what each lacks of its share when it is expected back,
+  -- as far as it asked for that much lately, is kept for it; whoever wants more than its own share gets
+  -- the rest.
+  local allowed, kept_until = 0, 0
   if taker > 0 then
-    local state, lacks = states[1], {}
-    local now, at = state.now, state.head
-    local log_at = at + state.sections * SECTION_SIZE
-    for _ = 1, state.sections do
-      local id, last = struct.unpack('>I6I7', state.value, at + 1)
-      local room = id < IS_BUCKET and struct.unpack('>I2', state.value, at + 33) or 0
-      if id == TAKERS and last <= now + 2 * DAY then
-        state.takers_at, state.takers_log, state.takers_room = at, log_at, room
-        local text = redis.call('GETRANGE', key, log_at, log_at + room * ENTRY_SIZE - 1)
-        for from = 1, #text - TAKER_SIZE + 1, TAKER_SIZE do
-          local time, who, has, wants = struct.unpack(TAKER, text, from)
-          time = last - (last - time) % TIME_WRAP
-          local refused = who >= WAS_REFUSED
-          if who > 0 and time > now and (known or (refused and who - WAS_REFUSED or who) ~= taker) then
-            others, takers = others + 1, takers .. string.sub(text, from, from + TAKER_SIZE - 1)
-            state.until_last = math.max(state.until_last or 0, time)
-            -- Who was granted permits says so for a second or two at most.
-            local due = time - hold <= now or not refused and time - now <= 2000000
-            if has < wants and due then
-              lacks[#lacks + 1] = {has, wants, time}
-            end
-          end
-        end
-      end
-      at, log_at = at + SECTION_SIZE, log_at + room * ENTRY_SIZE
-    end
+    local now = states[1].now
     local share, left = math.floor(shared / (others + 1)), limits[1].left
     for _, limit in ipairs(limits) do
       left = math.min(left, limit.left)
@@ -753,7 +783,7 @@ local function decide()
     wait = 0
   end
 
-  if longest == CANCELS and not known then
+  if longest == CANCELS and not known and booked_in == states[1].history then
     -- Takes the permits out of where they were booked, and lets others have what is free then.
     for _, limit in ipairs(limits) do
       local state = states[limit.state]
@@ -839,7 +869,7 @@ local function decide()
     end
   end
 
-  local reply, next_limit = {granted and states[1].wanted + extra or 0, 0, wait}, 1
+  local reply, next_limit = {granted and states[1].wanted + extra or 0, 0, wait, states[1].history}, 1
   for index = 1, #states do
     local state = states[index]
     local now, at = state.now, state.now + wait
@@ -937,14 +967,13 @@ local function decide()
       local lives_until = ends > state.ends and later or state.ends
       local function head_of(number)
         local lead = state.newest > now and state.newest - now or 0
-        local name = (taken > 0 or back > 0 or longest == CANCELS) and call or state.last_call
-        if taker > 0 and back > 0 and not granted then
-          name = refused_call
-        end
+        -- Who takes ahead and is refused is decided anew, should it ask again: it gives back nothing then.
+        local named = taken > 0 or back > 0 and taker == 0 or longest == CANCELS
+        local name = named and call or state.last_call
         if number == 1 and lead == 0 and state.ahead == 0 then
           return SHORT, struct.pack(SHORT_HEAD, SHORT, name, now, lives_until)
         end
-        return LONG, struct.pack(LONG_HEAD, LONG, name, now, lives_until, number, state.ahead, lead)
+        return LONG, struct.pack(LONG_HEAD, LONG, name, now, lives_until, number, state.ahead, lead, state.history)
       end
       if in_place then
         local form
@@ -1027,6 +1056,9 @@ local function decide()
             local last, room
             _, last, _, _, _, _, _, room = struct.unpack(WINDOW, section)
             size, until_full = room * ENTRY_SIZE, math.min(last, now + DAY + id) + id
+            if id == TAKERS then
+              until_full = until_full + LATE
+            end
           else
             local time, tokens, part, capacity, refill
             _, time, tokens, part, capacity, refill = struct.unpack(BUCKET, section)

@@ -4,13 +4,21 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.containsInAnyOrder;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.endsWith;
+import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.MappedByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -18,6 +26,7 @@ import java.util.List;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.util.SetSystemProperty;
 
 @LeavesServerAlone
@@ -70,6 +79,28 @@ class ChildJvmIT {
       System.out.println("echo starts"); // which is no line of the protocol
       while (true) {
         child.send(child.receive());
+      }
+    }
+  }
+
+  /** Sends lines as fast as it can, faster than they are read, and notes how many it has sent. */
+  static final class Chatting {
+
+    private static final String LONG_LINE = "x".repeat(20_000);
+
+    public static void main(String[] args) throws IOException {
+      Child child = Child.of(args);
+      try (FileChannel file =
+          FileChannel.open(
+              Path.of(args[2]),
+              StandardOpenOption.CREATE,
+              StandardOpenOption.READ,
+              StandardOpenOption.WRITE)) {
+        MappedByteBuffer sent = file.map(FileChannel.MapMode.READ_WRITE, 0, Integer.BYTES);
+        for (int number = 1; ; number++) {
+          child.send(LONG_LINE);
+          sent.putInt(0, number);
+        }
       }
     }
   }
@@ -252,6 +283,21 @@ class ChildJvmIT {
       while (true) {
         child.receive();
         child.send(String.valueOf(System.nanoTime()));
+      }
+    }
+  }
+
+  @Test
+  void whatAChildHadSentWhenItWasKilledIsReceived(@TempDir Path folder) throws Exception {
+    for (int round = 0; round < 5; round++) {
+      Path file = folder.resolve("sent-" + round);
+      try (ChildJvms jvms = ChildJvms.start(redis, 1, Chatting.class, file.toString())) {
+        assertThat(jvms.get(0).receive(), is(Chatting.LONG_LINE));
+        jvms.get(0).kill();
+        List<String> received = jvms.get(0).linesSoFar();
+        int sent = ByteBuffer.wrap(Files.readAllBytes(file)).getInt();
+        // One more may have been sent, and not noted.
+        assertThat(1 + received.size(), is(greaterThanOrEqualTo(sent)));
       }
     }
   }

@@ -177,7 +177,11 @@ public final class ChildJvm implements AutoCloseable {
    */
   public void kill() throws InterruptedException {
     Fault.JVM_KILL.happened();
-    process.destroyForcibly().waitFor();
+    // Not the process itself: that would also throw away what it has sent and nobody has read yet.
+    if (!process.toHandle().destroyForcibly() && process.isAlive()) {
+      throw new IllegalStateException("process " + process.pid() + " cannot be killed");
+    }
+    process.waitFor();
     allRead.await();
   }
 

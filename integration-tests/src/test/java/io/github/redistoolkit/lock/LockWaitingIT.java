@@ -174,48 +174,41 @@ class LockWaitingIT {
 
   @Test
   void theLockOfADeadHolderIsTakenWhenItsLeaseIsOver() throws Exception {
-    // Not a multiple of the time for which waiters block if they do not look at the lease.
-    Duration lease = Duration.ofMillis(700);
-    Rounds.assertBestWithin(
-        lease.plusMillis(250),
-        () -> {
-          String name = redis.unique("dead");
-          long start = System.nanoTime();
-          Optional<Lease> granted = Locks.lock(redis, name, lease).tryAcquire();
-          if (granted.isEmpty()) {
-            return Long.MAX_VALUE; // the grant came too late
-          }
-          Lease dead = granted.get();
-          try (Lease next = lock(name).acquire(LONG)) {
-            long takenAfter = System.nanoTime() - start;
-            assertThat(takenAfter, is(greaterThanOrEqualTo(lease.toNanos())));
-            assertThat(dead.isHeld(), is(false));
-            assertThat(next.token() > dead.token(), is(true));
-            return takenAfter;
-          }
-        });
+    // Two blocks of the usual 500 ms would be longer.
+    Duration lease = Duration.ofMillis(900);
+    String name = redis.unique("dead");
+    try (Blocks blocks = Blocks.at(redis)) {
+      long start = System.nanoTime();
+      Lease dead = Locks.lock(redis, name, lease).tryAcquire().orElseThrow();
+      try (Lease next = lock(blocks.redis(), name).acquire(LONG)) {
+        long takenAfter = System.nanoTime() - start;
+        assertThat(takenAfter, is(greaterThanOrEqualTo(lease.toNanos())));
+        assertThat(takenAfter, is(lessThan(SOON)));
+        assertThat(dead.isHeld(), is(false));
+        assertThat(next.token(), is(greaterThan(dead.token())));
+      }
+      assertThat("blocks", blocks.count(), is(greaterThan(0)));
+      assertThat(blocks.total(), is(lessThanOrEqualTo(lease)));
+    }
   }
 
   @Test
   void aWaitReturnsWhenItsTimeIsOver() throws Exception {
     String name = redis.unique("wait");
     Lease held = lock(name).tryAcquire().orElseThrow();
-    long blocks = redis.calls("blpop");
-    for (int millis : List.of(20, 100, 300)) {
-      Rounds.assertBestWithin(
-          Duration.ofMillis(millis + 50),
-          () -> {
-            long before = redis.calls("blpop");
-            long start = System.nanoTime();
-            assertThat(lock(name).tryAcquire(Duration.ofMillis(millis)), is(Optional.empty()));
-            long waited = System.nanoTime() - start;
-            assertThat(waited, is(greaterThanOrEqualTo(millis(millis))));
-            // If the first answer was late, the rest was too short for a block.
-            boolean asMeant = millis < 300 || redis.calls("blpop") > before;
-            return asMeant ? waited : Long.MAX_VALUE;
-          });
-      // Redis may end a block a tenth of a second late, so so short a time is not spent in one.
-      assertThat(redis.calls("blpop") > blocks, is(millis == 300));
+    for (int millis : List.of(20, 100, 3_200)) {
+      try (Blocks blocks = Blocks.at(redis)) {
+        Duration most = Duration.ofMillis(millis);
+        long start = System.nanoTime();
+        assertThat(lock(blocks.redis(), name).tryAcquire(most), is(Optional.empty()));
+        long waited = System.nanoTime() - start;
+        assertThat(waited, is(greaterThanOrEqualTo(most.toNanos())));
+        assertThat(waited, is(lessThan(SOON)));
+        // Redis may end a block a tenth of a second late, so so short a time is not spent in one,
+        // nor is what is left in the end.
+        assertThat(blocks.count() > 0, is(millis > 100));
+        assertThat(blocks.total(), is(lessThanOrEqualTo(most)));
+      }
     }
     held.close();
   }

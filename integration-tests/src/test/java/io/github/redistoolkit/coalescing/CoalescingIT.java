@@ -1,5 +1,6 @@
 package io.github.redistoolkit.coalescing;
 
+import static org.awaitility.Awaitility.await;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.greaterThan;
@@ -10,6 +11,7 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.core.Failures;
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.TestRedis;
@@ -46,13 +48,17 @@ import redis.clients.jedis.CommandObject;
 import redis.clients.jedis.JedisPubSub;
 import redis.clients.jedis.Protocol.Command;
 import redis.clients.jedis.Response;
+import redis.clients.jedis.StreamEntryID;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.params.XReadParams;
 import redis.clients.jedis.resps.Tuple;
 
 /** Many callers over one client on a real server, with and without faults. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL},
+    never = ClientKind.COALESCING)
 @Tag("integration")
 @Tag("smoke")
 class CoalescingIT {
@@ -251,6 +257,34 @@ class CoalescingIT {
     }
   }
 
+  @Test
+  void readsOfAStreamAndWaitsForReplicasThatBlockHoldUpNobody() throws Exception {
+    String stream = redis.unique("stream");
+    String key = redis.unique("key");
+    try (TestRedis own = redis.with(config -> {})) {
+      UnifiedJedis oneLane = over(own, 1);
+      Future<?> read =
+          platform.submit(
+              () ->
+                  oneLane.xread(
+                      XReadParams.xReadParams().block(30_000),
+                      Map.of(stream, new StreamEntryID())));
+      Future<?> replicas = platform.submit(() -> oneLane.waitReplicas(stream, 9, 30_000));
+      await().until(() -> redis.admin().info("clients").contains("blocked_clients:2\r"));
+      for (int i = 0; i < 100; i++) {
+        assertThat(oneLane.set(key, "v" + i), is("OK"));
+        assertThat(oneLane.get(key), is("v" + i));
+      }
+      assertThat(read.isDone(), is(false));
+      assertThat(replicas.isDone(), is(false));
+      StreamEntryID added = oneLane.xadd(stream, StreamEntryID.NEW_ENTRY, Map.of("f", "v"));
+      assertThat(read.get(30, TimeUnit.SECONDS).toString(), containsString(added.toString()));
+      // Or it would wait for nine replicas for half a minute.
+      assertThat(own.killClients("normal"), is(greaterThan(0)));
+      assertThrows(ExecutionException.class, () -> replicas.get(30, TimeUnit.SECONDS));
+    }
+  }
+
   private List<String> popWithoutSayingThatItBlocks(String list) {
     List<String> reply =
         shared.executeCommand(
@@ -390,5 +424,16 @@ class CoalescingIT {
     IllegalArgumentException refusal =
         assertThrows(IllegalArgumentException.class, () -> over(redis, lanes));
     assertThat(refusal.getMessage(), is("lanes must be from 1 to 64, but is " + lanes));
+  }
+
+  @Test
+  void aPoolThatWasToldItsProtocolIsNotAskedForIt() {
+    try (FaultProxy proxy = redis.proxy();
+        TestRedis through = redis.through(proxy)) {
+      proxy.refuse();
+      UnifiedJedis client = over(through, 1);
+      proxy.accept();
+      assertThat(client.set(redis.unique("key"), "v"), is("OK"));
+    }
   }
 }

@@ -3,6 +3,7 @@ package io.github.redistoolkit.coalescing;
 import static org.awaitility.Awaitility.await;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.contains;
+import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 
 import io.github.redistoolkit.cache.CacheService;
@@ -13,6 +14,7 @@ import io.github.redistoolkit.pubsub.RedisPubSub;
 import io.github.redistoolkit.pubsub.Subscription;
 import io.github.redistoolkit.ratelimit.Limit;
 import io.github.redistoolkit.ratelimit.RateLimiter;
+import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -35,7 +37,9 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.UnifiedJedis;
 
 /** Every module over a client that coalesces, by more callers than it has lanes. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL},
+    never = ClientKind.COALESCING)
 @Tag("integration")
 @Tag("smoke")
 class CoalescingModulesIT {
@@ -136,6 +140,38 @@ class CoalescingModulesIT {
               }
             });
     assertThat(tokens.stream().distinct().count(), is((long) CALLERS));
+  }
+
+  @Test
+  void aLockThatIsWaitedForHoldsUpNobody() throws Exception {
+    UnifiedJedis oneLane =
+        redis.over(pool -> Coalescing.over(pool, 1), other -> Coalescing.over(other, 1));
+    RedisLock lock = new RedisLock(oneLane, redis.unique("lock"), MINUTE);
+    String key = redis.unique("key");
+    Lease held = lock.tryAcquire().orElseThrow();
+    long tries = redis.calls("evalsha");
+    List<Future<Long>> waiting = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      waiting.add(
+          threads.submit(
+              () -> {
+                try (Lease lease = lock.acquire(MINUTE)) {
+                  return lease.token();
+                }
+              }));
+    }
+    await().until(() -> redis.calls("evalsha") >= tries + waiting.size());
+    for (int i = 0; i < 100; i++) {
+      assertThat(oneLane.set(key, "v" + i), is("OK"));
+      assertThat(oneLane.get(key), is("v" + i));
+    }
+    for (Future<Long> one : waiting) {
+      assertThat(one.isDone(), is(false));
+    }
+    assertThat(held.release(), is(true));
+    for (Future<Long> one : waiting) {
+      assertThat(one.get(60, TimeUnit.SECONDS), is(greaterThan(held.token())));
+    }
   }
 
   @Test

@@ -24,11 +24,13 @@ import redis.clients.jedis.util.Pool;
  * @param pool what a pool's user holds; else null
  * @param client what a client's user holds; else null
  * @param pools the pools that its connections are in, which change with failovers
+ * @param below what the client does not close since it is not the client's; else null
  */
 record Client(
     @Nullable Pool<Jedis> pool,
     @Nullable UnifiedJedis client,
-    Supplier<Collection<? extends Pool<?>>> pools)
+    Supplier<Collection<? extends Pool<?>>> pools,
+    @Nullable Pool<Jedis> below)
     implements AutoCloseable {
 
   /** One of this kind. */
@@ -44,6 +46,7 @@ record Client(
       case JEDIS_POOLED -> of(FormerClients.standalone(deployment, config, limits));
       case JEDIS_SENTINELED -> of(FormerClients.sentinel(deployment, config, limits));
       case JEDIS_CLUSTER -> of(FormerClients.cluster(deployment, config, limits));
+      case COALESCING -> coalesced(pool(deployment, config, limits));
     };
   }
 
@@ -109,14 +112,21 @@ record Client(
     if (client != null) {
       client.close();
     }
+    if (below != null) {
+      below.close();
+    }
   }
 
   private static Client of(Pool<Jedis> pool) {
-    return new Client(pool, null, () -> Set.of(pool));
+    return new Client(pool, null, () -> Set.of(pool), null);
   }
 
   private static Client of(UnifiedJedis client) {
-    return new Client(null, client, () -> ConnectionPools.of(client));
+    return new Client(null, client, () -> ConnectionPools.of(client), null);
+  }
+
+  private static Client coalesced(Pool<Jedis> pool) {
+    return new Client(null, Coalesced.over(pool), () -> Set.of(pool), pool);
   }
 
   @SuppressWarnings("deprecation") // JedisPool is what most code holds

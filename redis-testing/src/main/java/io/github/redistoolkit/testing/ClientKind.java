@@ -30,7 +30,12 @@ public enum ClientKind {
   /** A {@code JedisSentineled}, which Jedis had before version 8, speaking RESP3. */
   JEDIS_SENTINELED(Topology.SENTINEL, RedisProtocol.RESP3, Matrix.CLIENTS),
   /** A {@code JedisCluster} speaking RESP3. */
-  JEDIS_CLUSTER(Topology.CLUSTER, RedisProtocol.RESP3, Matrix.CLIENTS);
+  JEDIS_CLUSTER(Topology.CLUSTER, RedisProtocol.RESP3, Matrix.CLIENTS),
+  /**
+   * What {@code redis-coalescing}, if it is on the class path, makes of a {@code JedisPool}
+   * speaking RESP2: a {@code UnifiedJedis} by which callers share connections.
+   */
+  COALESCING(Topology.STANDALONE, RedisProtocol.RESP2, Matrix.CLIENTS);
 
   private final Topology topology;
   private final RedisProtocol protocol;
@@ -53,13 +58,14 @@ public enum ClientKind {
       case JEDIS_POOLED -> "JedisPooled";
       case JEDIS_SENTINELED -> "JedisSentineled";
       case JEDIS_CLUSTER -> "JedisCluster";
+      case COALESCING -> "UnifiedJedis";
     };
   }
 
-  /** Whether the Jedis on the class path has it. */
+  /** Whether the Jedis on the class path has it, and there is what else it needs. */
   boolean isAvailable() {
     try {
-      return load() != null;
+      return load() != null && (this != COALESCING || Coalesced.isAvailable());
     } catch (ClassNotFoundException e) {
       return false;
     }

@@ -49,4 +49,12 @@ public @interface EachClient {
    * @return by default nothing
    */
   Topology[] notByDefault() default {};
+
+  /**
+   * Through what the suite does not run at all, since it makes no sense there, as a suite that lays
+   * something over a client which is laid over one already.
+   *
+   * @return by default nothing
+   */
+  ClientKind[] never() default {};
 }

@@ -28,10 +28,11 @@ final class EachClientArguments implements ArgumentsProvider {
             : TestRedis::started;
     boolean byDefault = Matrix.ofThisRun() == Matrix.DEFAULT && !Narrowing.isAsked();
     List<Topology> leftOut = byDefault ? List.of(suite.notByDefault()) : List.of();
+    List<ClientKind> never = List.of(suite.never());
     List<ClientKind> kinds =
         Arrays.stream(ClientKind.values())
             .filter(kind -> topologies.contains(kind.topology()) && kind.isInThisRun())
-            .filter(kind -> !leftOut.contains(kind.topology()))
+            .filter(kind -> !leftOut.contains(kind.topology()) && !never.contains(kind))
             .collect(Collectors.toCollection(ArrayList::new));
     if (byDefault) {
       leaveOneOfEachTopology(kinds, context.getRequiredTestClass());

@@ -1,8 +1,11 @@
 package io.github.redistoolkit.benchmark;
 
+import io.github.redistoolkit.coalescing.Coalescing;
 import io.github.redistoolkit.testing.Child;
 import io.github.redistoolkit.testing.ClientKind;
+import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.TestRedis;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Collection;
 import java.util.Deque;
@@ -10,6 +13,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.RedisClient;
 import redis.clients.jedis.UnifiedJedis;
@@ -30,6 +34,7 @@ final class Access implements AutoCloseable {
   private final boolean removesKeys;
   private final AtomicReference<Double> weighed = new AtomicReference<>();
   private final Deque<Runnable> endings = new ArrayDeque<>();
+  private final AtomicReference<UnifiedJedis> coalescing = new AtomicReference<>();
 
   private Access(Through through, TestRedis redis, String name, boolean removesKeys) {
     this.through = through;
@@ -105,12 +110,39 @@ final class Access implements AutoCloseable {
 
   /** Builds what is measured, on the pool or the client. */
   <T> T over(Function<Pool<Jedis>, T> ofPool, Function<UnifiedJedis, T> ofClient) {
-    return redis.over(ofPool, ofClient);
+    return lanes() == 0 ? redis.over(ofPool, ofClient) : ofClient.apply(coalescing());
+  }
+
+  /** The one client by which everything in a row of that name shares the pool. */
+  UnifiedJedis coalescing() {
+    return coalescing.updateAndGet(made -> made == null ? Coalescing.over(pool(), lanes()) : made);
+  }
+
+  /** How many lanes the row has; 0 if it is none that coalesces. */
+  private int lanes() {
+    return switch (through) {
+      case COALESCING -> 4;
+      case COALESCING_2 -> 2;
+      case COALESCING_16 -> 16;
+      default -> 0;
+    };
+  }
+
+  /** The same row over a network of this round trip, which lasts as long as this. */
+  Access far(Duration roundTrip) {
+    FaultProxy proxy = closing(redis.proxy(), FaultProxy::close);
+    proxy.latency(roundTrip);
+    return new Access(through, redis.through(proxy), name, false);
   }
 
   /** Where a peer that has connections of its own connects to. */
   String url() {
     return url(redis);
+  }
+
+  /** The address that connections of this row go to, if it is {@link #far}. */
+  HostAndPort address() {
+    return redis.address();
   }
 
   /** Ends a peer's client when this is closed, those made later first. */

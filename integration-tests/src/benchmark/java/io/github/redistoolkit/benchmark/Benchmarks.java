@@ -19,6 +19,8 @@ import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.results.format.ResultFormatFactory;
+import org.openjdk.jmh.results.format.ResultFormatType;
 import org.openjdk.jmh.runner.NoBenchmarksException;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
@@ -32,15 +34,16 @@ import org.openjdk.jmh.runner.options.TimeValue;
  * Measures each concern on one Redis, beside the same work in raw Jedis commands, and prints a
  * Markdown table of each.
  *
- * <p>The property {@code jmh.args} is JMH's command line. What JMH would run one after the other in
- * so many forks is run here in so many rounds of one fork each, so that rows which are compared
- * share the machine's good and bad minutes.
+ * <p>The property {@code jmh.args} is JMH's command line, and {@code jmh.callers} a list of numbers
+ * of threads, as {@link Callers} has them. What JMH measured is in a file as JSON too, as JMH
+ * writes it. What JMH would run one after the other in so many forks is run here in so many rounds
+ * of one fork each, so that rows which are compared share the machine's good and bad minutes.
  */
 public final class Benchmarks {
 
   private static final int ROUNDS = 2;
   private static final int MANY = 8;
-  private static final List<Integer> THREADS = List.of(1, MANY);
+  private static final List<Callers> CALLERS = Callers.list("1," + MANY);
   private static final int WARM_UPS = 2;
   private static final TimeValue WARM_UP = TimeValue.milliseconds(600);
   private static final int ITERATIONS = 4;
@@ -56,6 +59,7 @@ public final class Benchmarks {
           Through.SHEDLOCK,
           Through.BUCKET4J);
   private static final Path REPORT = Path.of("target", "benchmarks.md");
+  private static final Path DATA = Path.of("target", "benchmarks.json");
 
   private final CommandLineOptions asked;
   private final List<Harness> harnesses = new ArrayList<>();
@@ -105,12 +109,12 @@ public final class Benchmarks {
 
   private void run(String words) throws IOException, InterruptedException, RunnerException {
     try (TestRedis redis = TestRedis.of(ClientKind.CLIENT)) {
-      Pace pace = Pace.of(options(redis, 1));
+      Pace pace = Pace.of(options(redis, Callers.ONE));
       int rounds = Math.max(1, asked.getForkCount().orElse(ROUNDS));
       for (int round = 1; round <= rounds; round++) {
         System.out.printf("%n# Round %d of %d%n", round, rounds);
-        for (int threads : threads()) {
-          results.addAll(runJmh(options(redis, threads)));
+        for (Callers callers : callers()) {
+          results.addAll(runJmh(options(redis, callers)));
         }
         for (Harness harness : harnesses) {
           System.out.println("# " + harness.getClass().getSimpleName());
@@ -118,6 +122,7 @@ public final class Benchmarks {
         }
         // Kept, should a later round fail.
         Files.writeString(REPORT, report(redis, words));
+        ResultFormatFactory.getInstance(ResultFormatType.JSON, DATA.toString()).writeOut(results);
       }
       drawComparison();
       for (Growth growth : growths) {
@@ -170,16 +175,22 @@ public final class Benchmarks {
     }
   }
 
-  private List<Integer> threads() {
-    return asked.getThreads().hasValue() ? List.of(asked.getThreads().get()) : THREADS;
+  private List<Callers> callers() {
+    String list = System.getProperty("jmh.callers", "");
+    if (!list.isEmpty()) {
+      return Callers.list(list);
+    }
+    return asked.getThreads().hasValue()
+        ? Callers.list(Integer.toString(asked.getThreads().get()))
+        : CALLERS;
   }
 
-  private Options options(TestRedis redis, int threads) throws IOException {
+  private Options options(TestRedis redis, Callers callers) throws IOException {
     return new OptionsBuilder()
         .parent(asked)
         .mode(Mode.SampleTime)
         .timeUnit(TimeUnit.MICROSECONDS)
-        .threads(threads)
+        .threads(callers.threads())
         .forks(Math.min(1, asked.getForkCount().orElse(1)))
         .warmupIterations(asked.getWarmupIterations().orElse(WARM_UPS))
         .warmupTime(asked.getWarmupTime().orElse(WARM_UP))
@@ -187,7 +198,7 @@ public final class Benchmarks {
         .measurementTime(asked.getMeasurementTime().orElse(ITERATION))
         .addProfiler(CostProfiler.class)
         .shouldFailOnError(true)
-        .jvmArgs(jvmArgs(redis))
+        .jvmArgs(jvmArgs(redis, callers))
         .build();
   }
 
@@ -195,11 +206,14 @@ public final class Benchmarks {
    * What forks are started with. The address is in a file, since it may hold a password and JMH
    * prints its arguments.
    */
-  private String[] jvmArgs(TestRedis redis) throws IOException {
+  private String[] jvmArgs(TestRedis redis, Callers callers) throws IOException {
     Path file = Files.createTempFile("benchmark-", ".args");
     file.toFile().deleteOnExit();
     Files.writeString(file, "-Dredis.backend=external \"-Dredis.url=" + Access.url(redis) + "\"");
     List<String> all = new ArrayList<>(asked.getJvmArgs().orElse(List.of()));
+    if (callers.virtual()) {
+      all.add(Callers.ON_VIRTUAL_THREADS);
+    }
     all.add("@" + file);
     return all.toArray(String[]::new);
   }

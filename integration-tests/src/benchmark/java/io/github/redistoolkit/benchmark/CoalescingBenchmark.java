@@ -1,6 +1,5 @@
 package io.github.redistoolkit.benchmark;
 
-import io.github.redistoolkit.coalescing.Coalescing;
 import io.lettuce.core.api.sync.RedisCommands;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BiConsumer;
@@ -11,14 +10,16 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
+import org.redisson.api.RedissonClient;
+import org.redisson.client.codec.StringCodec;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
 /**
  * GET and SET of 100 bytes by many threads: a pool of 16 connections, against commands over the
- * same pool that share a flush. Ask for the number of threads, as in {@code -Djmh.args="-t 32
- * CoalescingBenchmark"}.
+ * same pool that share a flush. Ask for the numbers of threads, as in {@code
+ * -Djmh.callers=1,32,1000v}.
  */
 @State(Scope.Benchmark)
 public class CoalescingBenchmark {
@@ -27,7 +28,7 @@ public class CoalescingBenchmark {
   private static final int CONNECTIONS = 16;
   private static final String VALUE = "x".repeat(100);
 
-  @Param({"RAW", "COALESCING", "COALESCING_2", "LETTUCE"})
+  @Param({"RAW", "COALESCING", "COALESCING_2", "LETTUCE", "REDISSON"})
   Through through;
 
   private Access access;
@@ -40,9 +41,9 @@ public class CoalescingBenchmark {
     access.pool().setMaxTotal(CONNECTIONS);
     switch (through) {
       case RAW -> overPool(access.pool());
-      case COALESCING -> over(Coalescing.over(access.pool()));
-      case COALESCING_2 -> over(Coalescing.over(access.pool(), 2));
+      case COALESCING, COALESCING_2 -> over(access.coalescing());
       case LETTUCE -> over(Peers.lettuce(access).connect().sync());
+      case REDISSON -> over(Peers.redisson(access, CONNECTIONS));
       default -> throw new IllegalArgumentException(through + " is no row of this");
     }
     for (int i = 0; i < KEYS; i++) {
@@ -76,6 +77,11 @@ public class CoalescingBenchmark {
   private void over(RedisCommands<String, String> lettuce) {
     get = lettuce::get;
     set = lettuce::set;
+  }
+
+  private void over(RedissonClient redisson) {
+    get = key -> redisson.<String>getBucket(key, StringCodec.INSTANCE).get();
+    set = (key, value) -> redisson.<String>getBucket(key, StringCodec.INSTANCE).set(value);
   }
 
   private String key(int number) {

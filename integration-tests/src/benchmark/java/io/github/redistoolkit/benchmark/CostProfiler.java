@@ -27,7 +27,7 @@ public final class CostProfiler implements InternalProfiler {
   // Part of the name of each of JMH's own threads.
   private static final String WORKER = "-jmh-worker-";
 
-  private final OperatingSystemMXBean process =
+  private static final OperatingSystemMXBean SYSTEM =
       ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
 
   private @Nullable ServerWork before;
@@ -43,13 +43,13 @@ public final class CostProfiler implements InternalProfiler {
   @Override
   public void beforeIteration(BenchmarkParams benchmark, IterationParams iteration) {
     before = ServerWork.soFar(Access.onlooker());
-    cpuNanosBefore = process.getProcessCpuTime();
+    cpuNanosBefore = SYSTEM.getProcessCpuTime();
   }
 
   @Override
   public Collection<ScalarResult> afterIteration(
       BenchmarkParams benchmark, IterationParams iteration, IterationResult result) {
-    long cpuNanos = process.getProcessCpuTime() - cpuNanosBefore;
+    double clientMicros = (SYSTEM.getProcessCpuTime() - cpuNanosBefore) / 1e3;
     ServerWork work = ServerWork.soFar(Access.onlooker()).since(before);
     // After the last iteration the row is closed already, so what it held before is told again.
     if (!Access.open().isEmpty()) {
@@ -61,7 +61,7 @@ public final class CostProfiler implements InternalProfiler {
     double operations = result.getMetadata().getAllOps();
     return List.of(
         scalar(CPU_MICROS, work.cpuMicros() / operations, "us/op"),
-        scalar(CLIENT_CPU_MICROS, cpuNanos / 1000.0 / operations, "us/op"),
+        scalar(CLIENT_CPU_MICROS, clientMicros / operations, "us/op"),
         scalar(ROUND_TRIPS, work.reads() / operations, "reads/op"),
         scalar(COMMANDS, work.commands() / operations, "commands/op"),
         scalar(SCRIPT_MICROS, work.microsPerScript(), "us/script"),

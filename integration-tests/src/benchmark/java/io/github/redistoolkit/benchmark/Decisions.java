@@ -38,7 +38,8 @@ interface Decisions {
   static Decisions open(Access access, long permits) {
     return switch (access.through()) {
       case RAW -> Counter.over(access.pool(), permits);
-      case POOL, CLIENT -> decidedBy(limiter(access, Limit.of(permits, WINDOW)).build());
+      case POOL, CLIENT, COALESCING, COALESCING_2 ->
+          decidedBy(limiter(access, Limit.of(permits, WINDOW)).build());
       case AHEAD ->
           decidedBy(
               limiter(access, Limit.of(permits, WINDOW))
@@ -56,7 +57,7 @@ interface Decisions {
   /** The same, of a bucket where ours has one. */
   static Decisions openBucket(Access access, long permits) {
     return switch (access.through()) {
-      case POOL, CLIENT ->
+      case POOL, CLIENT, COALESCING, COALESCING_2 ->
           decidedBy(limiter(access, Limit.tokenBucket(permits, permits, WINDOW)).build());
       default -> open(access, permits);
     };

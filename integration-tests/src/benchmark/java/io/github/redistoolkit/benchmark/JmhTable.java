@@ -84,7 +84,7 @@ final class JmhTable {
               table.row(
                   row.operation,
                   row.through.label(),
-                  row.threads,
+                  row.threads + (row.virtual ? " virtual" : ""),
                   number(speed.getMean()) + " ± " + number(speed.getMeanErrorAt(CONFIDENCE)),
                   number(speed.getMean() / perSecond(raw).getMean()),
                   number(micros.getPercentile(50)),
@@ -140,6 +140,7 @@ final class JmhTable {
     Map<Row, List<IterationResult>> sorted =
         new TreeMap<>(
             Comparator.comparing((Row row) -> operations.indexOf(row.operation))
+                .thenComparing(Row::virtual)
                 .thenComparing(Row::threads)
                 .thenComparing(Row::through));
     sorted.putAll(rows);
@@ -192,7 +193,7 @@ final class JmhTable {
     return spaced.substring(0, 1) + spaced.substring(1).toLowerCase(Locale.ROOT);
   }
 
-  private record Row(String operation, Through through, int threads) {
+  private record Row(String operation, Through through, int threads, boolean virtual) {
 
     static Row of(String method, BenchmarkParams params) {
       String others =
@@ -201,12 +202,15 @@ final class JmhTable {
               .map(key -> ", " + key + " " + params.getParam(key))
               .collect(Collectors.joining());
       return new Row(
-          method + others, Through.valueOf(params.getParam(THROUGH)), params.getThreads());
+          method + others,
+          Through.valueOf(params.getParam(THROUGH)),
+          params.getThreads(),
+          params.getJvmArgs().contains(Callers.ON_VIRTUAL_THREADS));
     }
 
     /** The row that this one is measured against. */
     Row raw() {
-      return new Row(operation, Through.RAW, threads);
+      return new Row(operation, Through.RAW, threads, virtual);
     }
   }
 }

@@ -48,7 +48,7 @@ interface Mutex {
   static Function<String, Mutex> client(Access access) {
     return switch (access.through()) {
       case RAW -> SetIfAbsent.client(access.pool());
-      case POOL, CLIENT -> {
+      case POOL, CLIENT, COALESCING, COALESCING_2 -> {
         Map<String, RedisLock> locks = new ConcurrentHashMap<>();
         yield name -> new Ours(locks.computeIfAbsent(name, key -> lock(access, key)));
       }

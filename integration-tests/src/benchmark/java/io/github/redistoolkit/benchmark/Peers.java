@@ -28,6 +28,7 @@ import org.springframework.data.redis.connection.jedis.JedisConnectionFactory;
 import org.springframework.data.redis.connection.lettuce.LettuceClientConfiguration;
 import org.springframework.data.redis.connection.lettuce.LettuceConnectionFactory;
 import org.springframework.data.redis.serializer.RedisSerializer;
+import redis.clients.jedis.HostAndPort;
 
 /**
  * Clients of those that do not use Jedis, or make its pool themselves. Each may have as many
@@ -43,6 +44,11 @@ final class Peers {
   private Peers() {}
 
   static RedissonClient redisson(Access access) {
+    return redisson(access, MAX_CONNECTIONS);
+  }
+
+  /** One with at most so many connections. */
+  static RedissonClient redisson(Access access, int connections) {
     RedisURI uri = RedisURI.create(access.url());
     Config config = new Config();
     config
@@ -51,7 +57,7 @@ final class Peers {
         .setDatabase(uri.getDatabase())
         // By default it opens 24 in advance; so it has those that it needs, as a JedisPool has.
         .setConnectionMinimumIdleSize(1)
-        .setConnectionPoolSize(MAX_CONNECTIONS)
+        .setConnectionPoolSize(connections)
         // By default 3 s, which 100,000 keys at once may take on a busy machine.
         .setTimeout(30_000)
         // By default 5, which together with 50 connections allows 250 subscriptions.
@@ -96,10 +102,21 @@ final class Peers {
     return access.closing(factory, LettuceConnectionFactory::destroy);
   }
 
+  /** One over a network that is {@link Access#far}. */
+  static RedisClient lettuce(Access access, HostAndPort address) {
+    RedisURI uri = RedisURI.create(access.url());
+    uri.setHost(address.getHost());
+    uri.setPort(address.getPort());
+    return lettuce(access, uri);
+  }
+
   static RedisClient lettuce(Access access) {
+    return lettuce(access, RedisURI.create(access.url()));
+  }
+
+  private static RedisClient lettuce(Access access, RedisURI uri) {
     return access.closing(
-        RedisClient.create(access.url()),
-        client -> client.shutdown(Duration.ZERO, Duration.ofSeconds(2)));
+        RedisClient.create(uri), client -> client.shutdown(Duration.ZERO, Duration.ofSeconds(2)));
   }
 
   /** JetCache keeps each value in a holder with its times. */

@@ -19,6 +19,8 @@ public enum Through {
   COALESCING("ours, 4 lanes", ClientKind.POOL, 0x2f81f7),
   /** The same with 2 lanes. */
   COALESCING_2("ours, 2 lanes", ClientKind.POOL, 0x1f9e8f),
+  /** The same with 16 lanes, as many as the pool has connections. */
+  COALESCING_16("ours, 16 lanes", ClientKind.POOL, 0x8250df),
   /** Redisson, with a client of its own. */
   REDISSON("Redisson", ClientKind.POOL, 0xe5534b),
   /** Spring Data Redis or Spring Integration, over Jedis. */
@@ -70,7 +72,7 @@ public enum Through {
   /** Whether this is the toolkit. */
   boolean isOurs() {
     return switch (this) {
-      case POOL, CLIENT, ON_READER, COALESCING, COALESCING_2, AHEAD, DENY_CACHE -> true;
+      case POOL, CLIENT, ON_READER, COALESCING, COALESCING_2, COALESCING_16, AHEAD, DENY_CACHE -> true;
       default -> false;
     };
   }

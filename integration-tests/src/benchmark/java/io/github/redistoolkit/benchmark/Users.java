@@ -58,7 +58,7 @@ interface Users {
   static Users open(Access access) {
     return switch (access.through()) {
       case RAW -> new Raw(access.pool(), access.name());
-      case POOL, CLIENT ->
+      case POOL, CLIENT, COALESCING, COALESCING_2 ->
           new Ours(
               access
                   .over(

@@ -72,7 +72,8 @@ public enum Through {
   /** Whether this is the toolkit. */
   boolean isOurs() {
     return switch (this) {
-      case POOL, CLIENT, ON_READER, COALESCING, COALESCING_2, COALESCING_16, AHEAD, DENY_CACHE -> true;
+      case POOL, CLIENT, ON_READER, COALESCING, COALESCING_2, COALESCING_16, AHEAD, DENY_CACHE ->
+          true;
       default -> false;
     };
   }

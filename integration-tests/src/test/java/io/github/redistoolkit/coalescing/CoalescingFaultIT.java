@@ -57,7 +57,7 @@ import redis.clients.jedis.exceptions.JedisException;
  * Many callers over one client while connections are killed and cut, replies are lost, the server
  * is silent and callers are interrupted. What must hold is recomputed from what each of them saw.
  */
-@EachClient(notByDefault = ClientKind.POOL, never = ClientKind.COALESCING)
+@EachClient(never = ClientKind.COALESCING)
 class CoalescingFaultIT {
 
   private static final Duration TIMEOUT = Duration.ofMillis(250);

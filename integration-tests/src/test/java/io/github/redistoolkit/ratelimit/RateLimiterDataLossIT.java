@@ -7,7 +7,6 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 
 import io.github.redistoolkit.core.RedisAccess;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeavesServerAlone;
 import io.github.redistoolkit.testing.TestRedis;
@@ -24,8 +23,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 @LeavesServerAlone
 @EachClient(
-    topologies = {Topology.STANDALONE, Topology.CLUSTER},
-    notByDefault = ClientKind.CLIENT)
+    topologies = {Topology.STANDALONE, Topology.CLUSTER})
 class RateLimiterDataLossIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

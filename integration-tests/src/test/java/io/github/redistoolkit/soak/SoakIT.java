@@ -4,7 +4,6 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.is;
 
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.PrivateRedis;
@@ -24,8 +23,7 @@ import org.junit.jupiter.api.Timeout;
  * long, {@code -Dredis.soak.seed} what the first round does.
  */
 @EachClient(
-    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
-    notByDefault = ClientKind.CLIENT)
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class SoakIT {
 
   private static final Duration SHORT = Duration.ofSeconds(10);

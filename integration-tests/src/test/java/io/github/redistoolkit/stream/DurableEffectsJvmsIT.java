@@ -8,7 +8,6 @@ import static org.hamcrest.Matchers.is;
 import io.github.redistoolkit.stream.EffectsChild.Care;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
@@ -35,7 +34,7 @@ import org.junit.jupiter.api.Test;
  * What messages do in a database, counted there, while the JVMs that consume them are killed at
  * random.
  */
-@EachClient(notByDefault = ClientKind.CLIENT)
+@EachClient
 class DurableEffectsJvmsIT extends StreamSuite {
 
   static final List<String> GROUPS = List.of("billing", "shipping");

@@ -14,9 +14,6 @@ class DurableLeastPrivilegeIT extends DurableTopicIT {
   DurableLeastPrivilegeIT(TestRedis redis) {
     super(
         LeastPrivilege.of(
-            redis,
-            "redis-stream",
-            "redis-stream that waits for replicas, besides",
-            "~<prefix>*"));
+            redis, "redis-stream", "redis-stream that waits for replicas, besides", "~<prefix>*"));
   }
 }

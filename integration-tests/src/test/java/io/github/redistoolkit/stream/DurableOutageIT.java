@@ -7,7 +7,6 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 
 import io.github.redistoolkit.report.Proves;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.PrivateRedis;
@@ -24,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.exceptions.JedisException;
 
 /** A single server with AOF that is killed, or cuts everybody off, while all are at work. */
-@EachClient(notByDefault = ClientKind.CLIENT)
+@EachClient
 class DurableOutageIT extends StreamSuite {
 
   private static final int IN_FLIGHT = 32;

@@ -390,6 +390,21 @@ class LanesTest {
     assertThat(server.executed("a"), is(0));
   }
 
+  /** Or it would be given a lane that it never leaves. */
+  @Test
+  void whoeverFailsBeforeItWaitsDoesNotStandInTheQueue() throws Exception {
+    List<Caller<Long>> callers = queueBehindOne(List.of(incr("a")));
+    server.beforeMaxWait =
+        () -> {
+          throw new OutOfMemoryError("no room for a bound");
+        };
+    assertThat(new Caller<>(incr("b")).failure(), is(instanceOf(OutOfMemoryError.class)));
+    assertThat(lanes.queued(), is(1));
+    gate.open();
+    assertThat(callers.get(0).reply(), is(1L));
+    assertThat(holder.reply(), is("holder"));
+  }
+
   @Test
   void aWaitTooLongToBeCountedIsNone() throws Exception {
     server.maxWait = Optional.of(Duration.ofSeconds(Long.MAX_VALUE));

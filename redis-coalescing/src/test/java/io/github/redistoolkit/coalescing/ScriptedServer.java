@@ -55,6 +55,7 @@ final class ScriptedServer implements Connections {
 
   volatile Function<List<String>, Fate> rule = command -> Fate.ANSWERED;
   volatile Runnable beforeBorrowing = () -> {};
+  volatile Runnable beforeMaxWait = () -> {};
 
   /** Called by whoever reads, before it gets the replies to a flush. */
   volatile Runnable beforeReplies = () -> {};
@@ -67,6 +68,7 @@ final class ScriptedServer implements Connections {
 
   @Override
   public Optional<Duration> maxWait() {
+    beforeMaxWait.run();
     return maxWait;
   }
 

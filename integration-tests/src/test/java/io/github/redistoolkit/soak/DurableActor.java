@@ -4,10 +4,14 @@ import io.github.redistoolkit.stream.DurableMessage;
 import io.github.redistoolkit.stream.DurableTopic;
 import io.github.redistoolkit.stream.From;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import redis.clients.jedis.params.XPendingParams;
 
 /** Publishes numbers on a durable topic. */
 final class DurableActor implements Actor {
@@ -15,6 +19,8 @@ final class DurableActor implements Actor {
   static final String ONE = "handled-by-one";
   static final String TWO = "handled-by-two";
   static final String STATE = "state";
+
+  private static final String PREFIX = "soak-topics";
 
   private final DurableTopic<String> topic;
   private final String name;
@@ -32,6 +38,7 @@ final class DurableActor implements Actor {
         .over(
             pool -> DurableTopic.builder(pool, name, String.class),
             client -> DurableTopic.builder(client, name, String.class))
+        .prefix(PREFIX)
         .lease(Duration.ofSeconds(2))
         .retryDelay(Duration.ofMillis(20))
         .maxDeliveries(1000)
@@ -73,7 +80,9 @@ final class DurableActor implements Actor {
     return new Consumer() {
       @Override
       public String state() {
-        return "one: " + topic.state("one") + ", two: " + topic.state("two");
+        return Stream.of("one", "two")
+            .map(group -> group + ": " + topic.state(group) + " " + pending(access, name, group))
+            .collect(Collectors.joining(", "));
       }
 
       @Override
@@ -81,6 +90,21 @@ final class DurableActor implements Actor {
         topic.close();
       }
     };
+  }
+
+  /** What is delivered and not acknowledged: to which consumer, for how long, how often. */
+  private static List<String> pending(Access access, String name, String group) {
+    XPendingParams all = XPendingParams.xPendingParams("-", "+", 20);
+    return access.redis().admin().xpending(PREFIX + ":{" + name + "}", group, all).stream()
+        .map(
+            entry ->
+                String.join(
+                    " ",
+                    entry.getID().toString(),
+                    entry.getConsumerName(),
+                    entry.getIdleTime() + " ms",
+                    entry.getDeliveredTimes() + " times"))
+        .toList();
   }
 
   private static void handle(

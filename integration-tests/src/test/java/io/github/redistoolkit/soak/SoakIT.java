@@ -15,8 +15,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * Random operations of all modules against random faults. {@code -Dredis.soak=30m} says for how
@@ -58,7 +60,8 @@ class SoakIT {
     try (FaultProxy proxy = servers.redis().proxy();
         TestRedis faulty = brief(servers.redis().through(proxy))) {
       do {
-        servers.awaitWritable(direct.unique("ready"));
+        awaitWritable(direct);
+        awaitWritable(faulty);
         SoakReport report =
             new SoakRound(servers, direct, faulty, proxy, seed)
                 .run(asked.isEmpty() ? SHORT : ROUND);
@@ -70,5 +73,19 @@ class SoakIT {
       } while (System.nanoTime() - begin < total.toNanos());
     }
     assertThat(String.join("\n", violations), violations.stream().toList(), is(empty()));
+  }
+
+  /** Until then a pool may lead to a primary of before. */
+  private static void awaitWritable(TestRedis redis) {
+    Awaitility.await()
+        .atMost(Duration.ofMinutes(2))
+        .ignoreExceptionsInstanceOf(JedisException.class)
+        .until(
+            () -> {
+              for (int i = 0; i < 20; i++) {
+                redis.client().setex(redis.unique("ready"), 60, "yes");
+              }
+              return true;
+            });
   }
 }

@@ -91,7 +91,6 @@ record SoakReport(String summary, List<String> violations) {
                 NothingLost.ADDED,
                 DurableActor.ONE,
                 DurableActor.TWO,
-                DurableActor.STATE,
                 GapTold.PUBLISHED,
                 GapTold.HEARD)
             .flatMap(kind -> history.events(kind).stream())
@@ -103,7 +102,11 @@ record SoakReport(String summary, List<String> violations) {
         Stream.of(Faults.FAULT, Losses.KIND, GapTold.GAP)
             .flatMap(kind -> history.events(kind).stream())
             .filter(event -> isAround(event, violation, FAULTS_AROUND));
-    Stream.concat(all, disturbances)
+    Stream<Event> end =
+        history.events(DurableActor.STATE).stream()
+            .filter(event -> event.subject().equals(violation.subject()));
+    Stream.of(all, disturbances, end)
+        .flatMap(events -> events)
         .sorted(Events.BY_SENT)
         .map(event -> line(event, begin))
         .forEach(text::append);

@@ -171,7 +171,7 @@ class CacheKeysIT {
 
   @Test
   void keysOfOtherModulesAreRefused() {
-    for (String start : List.of("idem:", "lock:", "rl:", "rwlock:", "semaphore:")) {
+    for (String start : List.of("idem:", "lock:", "rl:", "rwlock:", "semaphore:", "topic:")) {
       assertThrows(
           IllegalArgumentException.class,
           () -> Fixtures.builder(redis, start + "users:", Integer.class));

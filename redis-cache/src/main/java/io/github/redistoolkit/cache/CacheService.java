@@ -50,8 +50,8 @@ import redis.clients.jedis.util.Pool;
  * CacheBuilder#encodeKeys} spreads them. They have {@linkplain CacheBuilder#maxKeyBytes 1,024
  * bytes} at most. What begins with {@code #group:}, {@code #in:}, {@code #near:}, {@code #lease:}
  * or {@code #hold:} is the cache's own and is refused. So is what leads to the default keys of the
- * other modules: {@code idem:}, {@code lock:}, {@code rl:}, {@code rwlock:} and {@code semaphore:}.
- * Prefixes that you give to other modules must not begin as this one does.
+ * other modules: {@code idem:}, {@code lock:}, {@code rl:}, {@code rwlock:}, {@code semaphore:} and
+ * {@code topic:}. Prefixes that you give to other modules must not begin as this one does.
  *
  * <p><b>Failure.</b> If Redis fails, {@code getOrLoad} loads without it, one load at a time per key
  * in this JVM, and counts that. All other methods throw the {@link JedisException}, after which a
@@ -69,11 +69,12 @@ import redis.clients.jedis.util.Pool;
  *
  * <p><b>When classes change</b>, JVMs of both versions read the same entries for a while. A field
  * that an entry lacks is null or zero, and one that the class lacks is ignored. One that was
- * renamed is both, unless {@code @SerializedName} names the old one as an alternate. An entry is
- * undecodable, so a miss that {@code getOrLoad} loads anew, if it has a constant that the enum
- * lacks (an added one in the old JVMs, a removed one in the new), if a field no longer fits its
- * type, or if the constructor refuses it. Where the versions would replace each other's entries too
- * often, give the new one another prefix. This is how Gson reads; another mapper has its own rules.
+ * renamed is both, unless {@code @SerializedName} names the old one as an alternate.
+ *
+ * <p>An entry is undecodable if it has a constant that the enum lacks, if a field no longer fits
+ * its type, or if the constructor refuses it. It is a miss then, and {@code getOrLoad} loads it
+ * anew. Where the versions would replace each other's entries too often, give the new one another
+ * prefix. This is how Gson reads; another mapper has its own rules.
  *
  * <p>Each method is one round trip, unless it says otherwise or the near cache answers.
  * Thread-safe. Make one per type and keep it. Closing it never closes the pool or client.

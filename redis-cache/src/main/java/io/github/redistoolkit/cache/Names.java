@@ -20,7 +20,7 @@ final class Names {
 
   /** What begins the keys of the other modules of the toolkit, unless they are told otherwise. */
   private static final List<String> OTHERS =
-      List.of("idem:", "lock:", "rl:", "rwlock:", "semaphore:");
+      List.of("idem:", "lock:", "rl:", "rwlock:", "semaphore:", "topic:");
 
   private final String prefix;
   private final Writing writing;

@@ -20,10 +20,14 @@ import redis.clients.jedis.exceptions.JedisException;
  * #update} of that id that returned or failed before {@code get} was called, in any JVM; also if a
  * JVM ended between the commit and the invalidation. So no stale entry stays in Redis.
  *
- * <p><b>Limits.</b> It holds for updates made with {@link #update}, and for reads from a database
- * that shows a write once it is committed: a replica that lags behind may hand out the old state,
- * which is then cached. Redis replicates asynchronously too, so a failover may lose an
- * invalidation; keep the time to live as short as stale data can be borne.
+ * <p><b>The write must commit inside {@code update}.</b> If a transaction commits after {@code
+ * update} has returned, a read in between caches the old state again, and that stays until it
+ * expires. For such a transaction there is {@link #beginUpdate}.
+ *
+ * <p><b>Limits.</b> The guarantee is for updates made with {@link #update} or {@link #beginUpdate},
+ * and for a database that shows a write once it is committed. A database replica that lags behind
+ * may hand out the old state, which is then cached. Redis replicates asynchronously too, so a
+ * failover may lose an invalidation. Keep the time to live as short as stale data can be borne.
  *
  * <p>A hold can be lost while the database is written: by a failover, by {@code FLUSHDB}, by
  * eviction, or as somebody sets the key. Reads cache the old state again then. The end of the
@@ -103,7 +107,9 @@ public final class CacheAside<K, V> {
   }
 
   /**
-   * Writes to the database, and invalidates the cache whether the write succeeds or throws.
+   * Writes to the database, and invalidates the cache whether the write succeeds or throws. The
+   * write must commit before it returns; see {@link #beginUpdate} for a transaction that commits
+   * later.
    *
    * <p>Before the write the key is put on hold: its entry is removed, and reads ask the database
    * until the write has ended. The hold is renewed while the write runs. If this JVM ends, it ends
@@ -116,8 +122,7 @@ public final class CacheAside<K, V> {
    * set nothing under the keys of a database that is written in this way.
    *
    * @param id the id
-   * @param databaseWrite writes and <em>commits</em>: a transaction that commits later makes the
-   *     cache take up the old state again in between, for which there is {@link #beginUpdate}
+   * @param databaseWrite writes and <em>commits</em>
    * @param <R> the type of its result
    * @return what {@code databaseWrite} returned
    * @throws NullPointerException if an argument, or the key of the id, is null
@@ -181,11 +186,11 @@ public final class CacheAside<K, V> {
    * @param databaseWrite begins to write; what it returns must end once that is <em>committed</em>,
    *     or has failed
    * @param <R> the type of its result
-   * @return what ends with the result of the write, once the key is released. It fails with what
-   *     the write failed with; with the {@link JedisException}, or a {@link
-   *     java.util.concurrent.RejectedExecutionException} of the executor, that kept the write from
-   *     being begun; or with a {@link CacheInvalidationException}, which has the result, if Redis
-   *     fails or the executor refuses after the write
+   * @return what ends with the result of the write, once the key is released. If the write fails,
+   *     it fails with the same. If Redis or the executor kept the write from being begun, it fails
+   *     with the {@link JedisException} or {@link java.util.concurrent.RejectedExecutionException}.
+   *     If one of these fails after the write, it fails with a {@link CacheInvalidationException},
+   *     which has the result
    * @throws NullPointerException if an argument, or the key of the id, is null
    * @throws IllegalArgumentException if the key is empty, too long or reserved
    * @throws IllegalStateException if the cache is closed

@@ -104,9 +104,9 @@ public final class CacheBuilder<V> {
 
   /**
    * Sets what encodes and decodes values. Unless set: strict JSON, dates and {@code java.time} as
-   * ISO-8601. What is registered with it stays as it is; what Gson does by itself and nobody could
-   * read back is refused, as {@code java.util.Date} in the JVM's own time zone, and an unknown
-   * constant of an enum is an error instead of null.
+   * ISO-8601. What is registered with it stays as it is. What Gson does by itself and nobody could
+   * read back is refused, as {@code java.util.Date} in the JVM's own time zone. An unknown constant
+   * of an enum is an error instead of null.
    *
    * @param gson the Gson; it must write JSON
    * @return this
@@ -175,12 +175,13 @@ public final class CacheBuilder<V> {
    *
    * <p>Whoever loads such an entry loads under a lease as ever, and what changes the key meanwhile
    * removes the entry: nothing is returned that was set, deleted or held before {@code getOrLoad}
-   * was called. If the loader throws an exception, all who waited for it get the entry, and for a
-   * {@linkplain #lease lease} all callers of the fleet do, without a load; then one tries again.
-   * {@code getAll} with a loader returns entries past their time only if it has one for every key
-   * that was to be loaded. An {@code Error}, a stored null, a key that an update holds, and a load
-   * without Redis have no such entry. A hit then asks for the remaining life too, in the same round
-   * trip.
+   * was called. If the loader throws an exception, all who waited for it get the entry. For the
+   * time of a {@linkplain #lease lease} all callers of the fleet get it without a load; then one
+   * tries again. {@code getAll} with a loader returns entries past their time only if it has one
+   * for every key that was to be loaded.
+   *
+   * <p>An {@code Error}, a stored null, a key that an update holds, and a load without Redis have
+   * no such entry. A hit asks for the remaining life too, in the same round trip.
    *
    * @param time how long past its time to live; from 1 ms to 100 years
    * @return this

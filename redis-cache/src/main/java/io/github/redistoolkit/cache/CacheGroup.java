@@ -19,10 +19,10 @@ import redis.clients.jedis.exceptions.JedisException;
  * made by {@link CacheService#group}. An entry may depend on several names: then the invalidation
  * of any of them invalidates it.
  *
- * <p><b>Guarantee.</b> No read that begins after {@link CacheService#invalidateGroup} has returned
- * gets an entry that was stored before, in any JVM (with a near cache within its second), nor what
- * a load gives that was under way: all entries are gone at the same moment. In one round trip,
- * whatever their number, and in a Cluster too.
+ * <p><b>Guarantee.</b> Once {@link CacheService#invalidateGroup} has returned, no read that begins
+ * then, in any JVM, gets an entry that was stored before. Nor does it get what a load gives that
+ * was under way. All entries are gone at the same moment, in one round trip whatever their number,
+ * and in a Cluster too. A near cache may serve them for a second more.
  *
  * <p><b>How.</b> Each name has a version in Redis, and the versions are part of the Redis keys of
  * the entries: the prefix, {@code #in:}, the versions and the key. A read asks for the versions

@@ -9,12 +9,15 @@ import redis.clients.jedis.exceptions.JedisException;
  * {@link CacheAside#update} wrote to the database, but Redis failed when the key was to be released
  * for caching again. The cause is what Redis failed with.
  *
- * <p>No stale entry is left: the hold that the update placed has removed the old one, and keeps the
+ * <p>{@link #result} has what the database write returned, so do not repeat the write.
+ *
+ * <p>No stale entry is left: the hold that the update placed has removed the old one. It keeps the
  * key uncached until it expires, after the {@linkplain CacheBuilder#hold time of a hold} at the
- * latest. Unless Redis had failed for so long while the database was written that the hold expired
- * before: then what was read and cached meanwhile may be stale, until its time to live is over or
- * {@link CacheAside#invalidate} succeeds. {@link #result} has what the database write returned, so
- * do not repeat the write.
+ * latest.
+ *
+ * <p>There is one exception: the hold had expired before, since Redis failed for so long while the
+ * database was written. Then what was read and cached meanwhile may be stale, until its time to
+ * live is over or {@link CacheAside#invalidate} succeeds.
  *
  * <p>Not a {@link JedisException}: whoever catches that to try again would write twice.
  */

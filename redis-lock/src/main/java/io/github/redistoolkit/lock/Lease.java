@@ -9,21 +9,23 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A lease on a lock, or on one permit of a semaphore, until it is released or its time passes. Of a
- * lock there is at most one at a time, of a semaphore as many as it has permits, of a read-write
- * lock one for writing or any number for reading; where this speaks of the lock, each of these is
- * meant as well.
+ * A lease on a lock, or on one permit of a semaphore, until it is released or its time passes.
+ *
+ * <p>A lock has at most one lease at a time, a semaphore as many as it has permits, and a
+ * read-write lock one for writing or any number for reading. Below, "the lock" means each of these.
  *
  * <p>It is <em>held</em> until it is released, its time passes, Redis says that it is somebody
  * else's, or {@code maxHold} of {@link #keepAlive} is over. Unless it was released it is then
- * <em>lost</em>, and stays so: nothing makes a lost lease held again. Its time passes here a little
- * before it passes in Redis, by 1 % and 2 ms (a quarter of a lease below 8 ms), so that whoever
- * looks at {@link #isHeld} knows before anyone else can acquire the lock.
+ * <em>lost</em>, and nothing makes a lost lease held again.
  *
- * <p>Limits: a holder that is paused beyond its lease, by the garbage collector or a stopped
- * machine, overlaps the next one between two looks at {@link #isHeld}; so may the holders before
- * and after a failover of Redis, whose replication is asynchronous. What must not happen even then
- * has to be guarded with {@link #token}.
+ * <p>Its time passes here a little before it passes in Redis: by 1 % and 2 ms, or by 1 % and a
+ * quarter for a lease below 8 ms. So whoever looks at {@link #isHeld} knows of the end before
+ * anyone else can acquire the lock.
+ *
+ * <p><b>Limits.</b> A holder that is paused beyond its lease, by the garbage collector or a stopped
+ * machine, overlaps the next one until it looks at {@link #isHeld}. The holders before and after a
+ * failover of Redis may overlap too, since replication is asynchronous. What must not happen even
+ * then has to be guarded with {@link #token}.
  *
  * <p>Thread-safe; may be released by another thread than the one that acquired it. {@link #extend}
  * and {@link #release} are one round trip each, {@link #close} is a release, and the rest makes no
@@ -59,10 +61,12 @@ public final class Lease implements AutoCloseable {
    * <p>A store that remembers the greatest token it has seen, and refuses writes with a lesser one,
    * is safe from holders that do not know yet that they have lost the lock.
    *
-   * <p>Of a semaphore there are several holders, each with a token of its own: there it tells the
-   * leases apart, and is no reason to refuse a lesser one. Of a read-write lock, what was said
-   * holds of the leases for writing; that of one for reading is greater than those of all writers
-   * before it and less than those of all after it.
+   * <p>The holders of a semaphore each have a token of their own. It tells their leases apart, and
+   * is no reason to refuse a lesser one.
+   *
+   * <p>Of a read-write lock, the first sentence is true of the leases for writing. The token of a
+   * lease for reading is greater than those of all writers before it, and less than those of all
+   * writers after it.
    *
    * <p>The token is the greater of the previous one plus 1 and the Redis server's clock in
    * microseconds. So it also rises when Redis has lost its data or failed over to a replica that
@@ -117,27 +121,25 @@ public final class Lease implements AutoCloseable {
    * Renews this lease in the background until it is released or lost, and has the holder told if it
    * is lost.
    *
-   * <p>Renews every third of the lease, each time to a whole lease from then. A try that is not
-   * answered is followed by another after a tenth of the lease, though the first may still be
-   * answered, until the lease is over. Both come sooner if less is left of it. Renewals take no
-   * connection of the pool: all that are due go to Redis in one pipeline, over a connection of
-   * their own for each node, and a second one if the first is silent. A renewal never re-creates a
-   * lock that is gone from Redis. It ends when {@code maxHold} is over, so that a holder that hangs
-   * cannot keep the lock for ever, and when this object becomes unreachable; the lock then expires
-   * by itself. ({@code onLost} should not refer to this lease, or that never happens before {@code
-   * maxHold}.)
+   * <p><b>Renewing.</b> Renews every third of the lease, each time to a whole lease from then. If
+   * Redis does not answer, it tries again after every tenth of the lease, until the lease is over.
+   * Both come sooner if less of the lease is left. A renewal never brings back a lock that is gone
+   * from Redis. None takes a connection of the pool.
    *
-   * <p>{@code onLost} runs exactly once if the lease is lost, in a thread that does nothing else
-   * meanwhile: when a renewal or extension finds it gone, when its time passes or when {@code
-   * maxHold} is over, whichever comes first. In the latter two cases that is before anybody else
-   * can acquire the lock, unless this JVM is paused just then. It does not run once {@link
-   * #release} has returned true. The loss is logged with its cause, and so is what {@code onLost}
-   * throws, be it an {@link Error}. If no thread can be started for it, that is tried again until
-   * one can.
+   * <p><b>The end.</b> Renewing ends when {@code maxHold} is over, so that a holder that hangs
+   * cannot keep the lock for ever. It also ends when this object becomes unreachable, so {@code
+   * onLost} should not refer to it. The lock then expires by itself.
    *
-   * <p>All leases of this JVM share one daemon thread for the time and at most 32 for callbacks. A
-   * callback that hangs keeps its thread. For renewals there are at most two, each with a
-   * connection, for each node of a pool or client. All end when there is nothing to do.
+   * <p><b>A loss.</b> {@code onLost} runs exactly once if the lease is lost: when a renewal or an
+   * extension finds it gone, when its time passes, or when {@code maxHold} is over, whichever comes
+   * first. In the latter two cases that is before anybody else can acquire the lock, unless this
+   * JVM is paused just then. It does not run once {@link #release} has returned true. The loss is
+   * logged with its cause, and so is what {@code onLost} throws, be it an {@link Error}.
+   *
+   * <p><b>Threads.</b> {@code onLost} runs on a daemon thread that does nothing else meanwhile. All
+   * leases of this JVM share at most 32 of these, and one that keeps the time. A callback that
+   * hangs keeps its thread; if none can be started, that is tried again. Renewals have up to two
+   * threads and connections for each node of a pool or client. All end when there is nothing to do.
    *
    * @param maxHold for how long from now the lease is kept alive, from 1 ms to 365 days
    * @param onLost what to do when the lease is lost, such as to stop the work it protects
@@ -242,19 +244,20 @@ public final class Lease implements AutoCloseable {
    * Gives the lock back, if it is still ours, and wakes one waiter, or as a writer of a {@link
    * RedisReadWriteLock} all readers that wait. One round trip, even if the thread is interrupted.
    *
-   * <p>May be called again: that returns the same, without a round trip. If it throws, renewal has
-   * ended, {@link #isHeld} is false, and the lock is free at the latest when the lease is over; it
-   * may be tried again, and then returns true even if the lease has meanwhile passed, whether or
-   * not Redis got the first try, since it was held when the release was first tried.
+   * <p>Once it has returned, further calls return the same without a round trip.
    *
-   * <p>In a Cluster, whose client sends again by itself what is not answered, it also returns true
-   * if Redis does not have the lease any more after such a repetition or a redirection: the first
-   * try may have been what released it.
+   * <p>If it throws, renewing has ended, {@link #isHeld} is false, and the lock is free when the
+   * lease is over at the latest. It may be called again. That returns true even if the lease has
+   * passed meanwhile, since it was held when the release was first tried.
    *
-   * <p>Of a lease that is known to be lost it returns at once; what is left of it in Redis is
-   * cleared away in the background. Two round trips if somebody has begun to wait since it was
-   * acquired. With {@code keepAtLeast} the lease ends, but nobody can acquire the lock before its
-   * time.
+   * <p>The client of a Cluster sends again by itself what is not answered. If Redis does not have
+   * the lease any more after such a repetition, or after a redirection, this also returns true: the
+   * first try may have been what released it.
+   *
+   * <p>If the lease is known to be lost, it returns at once, and what is left of it in Redis is
+   * cleared away in the background. If somebody has begun to wait since it was acquired, it takes
+   * two round trips. With {@code keepAtLeast} the lease ends, but nobody can acquire the lock
+   * before its time.
    *
    * @return false if the lease had been lost, so that somebody else may have held the lock at the
    *     same time

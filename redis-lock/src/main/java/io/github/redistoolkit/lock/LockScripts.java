@@ -73,9 +73,17 @@ final class LockScripts {
       """;
 
   /**
-   * KEYS: state. ARGV: owner, lease in ms, memory in ms, for how many ms the caller will block if
-   * refused (0: not), the token by which it was woken ('' if it was not, '*' for one who takes a
-   * free lock even if it is promised), lease and memory in ms.
+   * KEYS: state. ARGV:
+   *
+   * <ol>
+   *   <li>owner;
+   *   <li>lease in ms;
+   *   <li>memory in ms;
+   *   <li>for how many ms the caller will block if refused; 0 if not at all;
+   *   <li>the token by which the caller was woken; '' if it was not, '*' for one who takes a free
+   *       lock even if it is promised;
+   *   <li>the sum of lease and memory in ms.
+   * </ol>
    *
    * <p>Returns the token, or, refused, -1 minus the ms for which the lock is held at most.
    *
@@ -157,10 +165,17 @@ final class LockScripts {
               """);
 
   /**
-   * KEYS: state, wake list if a waiter is to be woken. ARGV: owner, memory in ms, 'mark' if a
-   * request of the owner may still be under way, what to do if somebody waits ('ask': nothing, but
-   * say so; 'wake': wake; 'quiet': leave them to ask again by themselves), for how many ms from now
-   * nobody may have the lock yet, 'dirty' if Redis is out of memory.
+   * KEYS: state, wake list if a waiter is to be woken. ARGV:
+   *
+   * <ol>
+   *   <li>owner;
+   *   <li>memory in ms;
+   *   <li>'mark' if a request of the owner may still be under way;
+   *   <li>what to do if somebody waits. 'ask': nothing, but say so; 'wake': wake; 'quiet': leave
+   *       them to ask again by themselves;
+   *   <li>for how many ms from now nobody may have the lock yet;
+   *   <li>'dirty' if Redis is out of memory.
+   * </ol>
    *
    * <p>Returns 1 if the owner had the lock until now; 2 if it has and somebody waits; else 0.
    *

@@ -18,33 +18,43 @@ import redis.clients.jedis.util.Pool;
  * same name is, as long as Redis keeps its data. The lock of a holder that dies is free when its
  * lease is over. Each lease has a greater {@link Lease#token} than the ones before.
  *
- * <p><b>Limits.</b> Redis replicates asynchronously, so a failover can grant a lock twice; a holder
- * that is paused beyond its lease overlaps the next one; so it does if the server's clock is set
- * forward while it holds the lock, and set back, the clock keeps a lock that nobody releases for
- * longer, both by as much; {@link System#nanoTime} may stand still while a machine is suspended.
- * Where that would do harm, guard writes with the token. A lease of less than about 10 ms is mostly
- * over before its holder hears of it. Not reentrant: a thread that holds the lock is refused like
- * anyone else, and waits for itself in vain.
+ * <p><b>Limits.</b> Two holders may overlap in these cases; where that would do harm, guard writes
+ * with the token:
  *
- * <p><b>Waiting.</b> Threads that wait on the same object are served in their order, and only the
- * first of them talks to Redis, each other one once when its time is over; so keep one object per
- * name, or take them from {@link RedisLocks}, which does. That one blocks in Redis until a release
- * wakes it; waiters of several objects and JVMs are woken in about the order in which they came.
- * They block on connections of their own, up to 16 for each pool or client, which are kept for some
- * seconds for the next one; beyond that, waiters ask again every 10 to 100 ms. Requests to acquire
- * and to release take a connection of the pool for a moment, and wait for one as long as the pool
- * lets them: while it is exhausted, a wait may last longer than {@code maxWait} by that.
+ * <ul>
+ *   <li>after a failover, since Redis replicates asynchronously;
+ *   <li>if a holder is paused beyond its lease; {@link System#nanoTime} may stand still while a
+ *       machine is suspended;
+ *   <li>if the server's clock is set forward while the lock is held, for as long as that.
+ * </ul>
  *
- * <p><b>Cost.</b> Acquiring a free lock and releasing it take one round trip each; an acquisition
- * from many waiters takes about four commands, and a waiter that blocks sends about four a second
- * while it waits on; one that asks again every 10 to 100 ms sends as many as that makes. The lock
- * is one key, <code>lock:{name}</code>, below a prefix if there is one, which is forgotten a minute
- * after the last lease; only while somebody waits there is another one, <code>lock:{name}:q</code>,
- * for two seconds at most.
+ * <p>If the clock is set back, a lock that nobody releases is kept for longer by as much. A lease
+ * of less than about 10 ms is mostly over before its holder hears of it. Not reentrant: a thread
+ * that holds the lock is refused like anyone else, and waits for itself in vain.
+ *
+ * <p><b>Waiting.</b> Threads that wait on the same object are served in their order. Only the first
+ * of them talks to Redis; each other one does so once, when its time is over. So keep one object
+ * per name, or take them from {@link RedisLocks}, which does. The first blocks in Redis until a
+ * release wakes it. Waiters of several objects and JVMs are woken in about the order in which they
+ * came.
+ *
+ * <p>They block on connections of their own, up to 16 for each pool or client, which are kept for
+ * some seconds for the next one. Beyond that, waiters ask again every 10 to 100 ms. Requests to
+ * acquire and to release take a connection of the pool for a moment, and wait for one as long as
+ * the pool lets them. So while it is exhausted, a wait may last longer than {@code maxWait}.
+ *
+ * <p><b>Cost.</b> Acquiring a free lock and releasing it take one round trip each. An acquisition
+ * from many waiters takes about four commands. A waiter that blocks sends about four a second while
+ * it waits.
+ *
+ * <p><b>Keys.</b> The lock is one key, <code>lock:{name}</code>, below a prefix if there is one. It
+ * is forgotten a minute after the last lease. Only while somebody waits there is another one,
+ * <code>
+ * lock:{name}:q</code>, for two seconds at most.
  *
  * <p><b>Late requests.</b> A request that the network delivers late, or a client sends again,
- * changes nothing that a later one has settled, for a minute: a lock that was given up is not
- * granted to whoever gave it up, an extension does not undo a later one, and a release that is sent
+ * changes nothing that a later one has settled, for a minute. A lock that was given up is not
+ * granted to whoever gave it up. An extension does not undo a later one. A release that is sent
  * again is told that it has succeeded, whoever has held the lock since.
  *
  * <p><b>Failure.</b>

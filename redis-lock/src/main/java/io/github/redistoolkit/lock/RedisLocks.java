@@ -248,8 +248,8 @@ public final class RedisLocks {
    * Acquires the locks of several names, waiting for them if need be: all, or none.
    *
    * <p>They are acquired one after the other, in the order of their names, which is the same for
-   * all callers, so that any number of callers with any names in any order do not wait for each
-   * other in a ring; whoever acquires further locks while it holds some may. In a Cluster they may
+   * all callers. So no callers wait for each other in a ring, whatever names they give in whatever
+   * order. Callers that acquire further locks while they hold some may. In a Cluster the locks may
    * be on different nodes. Each lock that is had already is kept while the next one is waited for,
    * and each lasts for two thirds of its lease at least when all are had. If one cannot be had, or
    * something fails, those that are had are released before this returns. If one is lost meanwhile,

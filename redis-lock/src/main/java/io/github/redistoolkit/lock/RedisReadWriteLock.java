@@ -39,21 +39,29 @@ import redis.clients.jedis.util.Pool;
  * </ul>
  *
  * <p><b>Tokens.</b> The {@link Lease#token} of a lease for writing is greater than those of all
- * leases before it, of both kinds: a store that remembers the greatest token of a <em>writer</em>
- * and refuses writes with a lesser one is safe from writers that have lost the lock unawares. The
- * token of a lease for reading is greater than those of all writers before it and less than those
- * of all after it, so that the same store can refuse a reader that has lost the lock, or what was
- * derived from what it has read. A store must not remember readers' tokens: their order among
+ * leases before it, of both kinds. So a store is safe from writers that have lost the lock unawares
+ * if it remembers the greatest token of a <em>writer</em>, and refuses writes with a lesser one.
+ *
+ * <p>The token of a lease for reading is greater than those of all writers before it, and less than
+ * those of all writers after it. So the same store can refuse a reader that has lost the lock, or
+ * what was derived from what it has read. It must not remember readers' tokens: their order among
  * readers means nothing.
  *
- * <p><b>Limits.</b> Those of {@link RedisLock}: after a failover of Redis, whose replication is
- * asynchronous, a writer may overlap others, and so it may while a holder is paused beyond its
- * lease or after the server's clock was set forward. Not reentrant, and neither becomes the other:
- * a thread that holds a lease for reading and acquires one for writing waits for itself in vain,
- * and so does one that holds a lease for writing and acquires either. One that holds a lease for
- * reading and acquires another gets a second one, or, if a writer has begun to wait meanwhile,
- * waits for that writer, which waits for it. Release first. To go from writing to reading without
- * others in between, go on with the lease for writing.
+ * <p><b>Limits.</b> Those of {@link RedisLock}: a writer may overlap others after a failover of
+ * Redis, while a holder is paused beyond its lease, or after the server's clock was set forward.
+ *
+ * <p><b>Not reentrant</b>, and neither kind becomes the other. Release before you acquire again:
+ *
+ * <table>
+ *   <caption>What a thread gets that acquires again</caption>
+ *   <tr><th>it holds a lease for</th><th>and acquires one for</th><th>it</th></tr>
+ *   <tr><td>writing</td><td>either</td><td>waits for itself in vain</td></tr>
+ *   <tr><td>reading</td><td>writing</td><td>waits for itself in vain</td></tr>
+ *   <tr><td>reading</td><td>reading</td><td>gets a second lease; or, if a writer waits, waits for
+ *     that writer, which waits for it</td></tr>
+ * </table>
+ *
+ * <p>To go from writing to reading without others in between, go on with the lease for writing.
  *
  * <p><b>Waiting.</b> As for a {@link RedisLock}: keep one object per name, or take them from {@link
  * RedisLocks}. If there are more waiters than connections for them, those that ask again every 10
@@ -61,17 +69,19 @@ import redis.clients.jedis.util.Pool;
  * trip, or two if others can come then.
  *
  * <p><b>Cost.</b> Acquiring a lock that is free, or that others read, and releasing it take one
- * round trip each; an acquisition from many waiters takes about four commands. All is in one key,
- * <code>rwlock:{name}</code>, below a prefix if there is one, which is forgotten a minute after the
- * last lease, or after the end of one that was released early; only while somebody waits there are
- * others, <code>rwlock:{name}:qr</code> and <code>rwlock:{name}:qw</code>, for two seconds at most.
- * A request costs Redis some one and a half times what one of a {@link RedisLock} does, and twice
- * beside a hundred readers; so where work under the lock is short, that one is faster.
+ * round trip each. An acquisition from many waiters takes about four commands. A request costs
+ * Redis some one and a half times what one of a {@link RedisLock} does, or two times beside a
+ * hundred readers. So where work under the lock is short, that one is faster.
+ *
+ * <p><b>Keys.</b> All is in one key, <code>rwlock:{name}</code>, below a prefix if there is one. It
+ * is forgotten a minute after the time of the last lease, even if that was released early. Only
+ * while somebody waits there are others, <code>rwlock:{name}:qr</code> and <code>rwlock:{name}:qw
+ * </code>, for two seconds at most.
  *
  * <p><b>Late requests.</b> A request that the network delivers late, or a client sends again,
- * changes nothing that a later one has settled, for a minute: a lock that was given up is not
- * granted to whoever gave it up, none is granted twice, an extension does not undo a later one, and
- * a release that is sent again is told that it has succeeded.
+ * changes nothing that a later one has settled, for a minute. A lock that was given up is not
+ * granted to whoever gave it up, and none is granted twice. An extension does not undo a later one.
+ * A release that is sent again is told that it has succeeded.
  *
  * <p><b>Failure.</b>
  *

@@ -20,13 +20,15 @@ import redis.clients.jedis.util.Pool;
  * that dies is free when its lease is over. A lease is one permit; it is kept alive, extended,
  * released and lost as that of a {@link RedisLock} is.
  *
- * <p><b>Limits.</b> Those of {@link RedisLock}: after a failover of Redis, whose replication is
- * asynchronous, there may be more holders, and so there may be while one is paused beyond its lease
- * or after the server's clock was set forward. {@link Lease#token} tells the leases apart, each
- * greater than those that were granted before; but as there are several holders, a store must not
- * refuse one because it has seen a greater one. Not reentrant: each acquisition takes a permit,
- * also in a thread that holds one. How many there are is what the caller says; if callers differ,
- * each is granted a permit as long as less than its own number are held.
+ * <p><b>Limits.</b> Those of {@link RedisLock}: there may be more holders after a failover of
+ * Redis, while one is paused beyond its lease, or after the server's clock was set forward. Not
+ * reentrant: each acquisition takes a permit, also in a thread that holds one.
+ *
+ * <p>{@link Lease#token} tells the leases apart, each greater than those that were granted before.
+ * But as there are several holders, a store must not refuse one because it has seen a greater one.
+ *
+ * <p>How many permits there are is what the caller says. If callers differ, each is granted one as
+ * long as fewer than its own number are held.
  *
  * <p><b>Waiting.</b> As for a {@link RedisLock}: threads that wait on the same object are served in
  * their order, so keep one object per name, or take them from {@link RedisLocks}. A release wakes
@@ -34,17 +36,19 @@ import redis.clients.jedis.util.Pool;
  * kept for it for some 20 ms; only {@link #tryAcquire()} takes it before. A permit whose holder
  * died is had by whoever asks first once its lease is over.
  *
- * <p><b>Cost.</b> Acquiring a free permit and releasing it take one round trip each; an acquisition
- * from many waiters takes about four commands. All is in one key, <code>semaphore:{name}</code>,
- * below a prefix if there is one, which is forgotten a minute after the last lease, or after the
- * end of one that was released early; only while somebody waits there is another one, <code>
- * semaphore:{name}:q</code>, for two seconds at most. What a request costs Redis hardly depends on
- * the number of permits: about twice what one of a lock does.
+ * <p><b>Cost.</b> Acquiring a free permit and releasing it take one round trip each. An acquisition
+ * from many waiters takes about four commands. What a request costs Redis hardly depends on the
+ * number of permits: about twice what one of a lock does.
+ *
+ * <p><b>Keys.</b> All is in one key, <code>semaphore:{name}</code>, below a prefix if there is one.
+ * It is forgotten a minute after the time of the last lease, even if that was released early. Only
+ * while somebody waits there is another one, <code>semaphore:{name}:q</code>, for two seconds at
+ * most.
  *
  * <p><b>Late requests.</b> A request that the network delivers late, or a client sends again,
- * changes nothing that a later one has settled, for a minute: a permit that was given up is not
- * granted to whoever gave it up, none is granted twice, an extension does not undo a later one, and
- * a release that is sent again is told that it has succeeded.
+ * changes nothing that a later one has settled, for a minute. A permit that was given up is not
+ * granted to whoever gave it up, and none is granted twice. An extension does not undo a later one.
+ * A release that is sent again is told that it has succeeded.
  *
  * <p><b>Failure.</b>
  *

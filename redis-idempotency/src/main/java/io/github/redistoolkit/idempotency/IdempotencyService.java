@@ -55,16 +55,18 @@ import redis.clients.jedis.util.Pool;
  * has given up stays given up. A key that was used with one fingerprint is refused with another,
  * from the first claim on.
  *
- * <p><b>Limit.</b> Exactly once is impossible across a crash: of an owner that vanished between its
- * effect and its completion nobody knows whether the effect happened. The next caller after the
+ * <p><b>Limits.</b> Exactly once is impossible across a crash: if an owner vanishes between its
+ * effect and its completion, nobody knows whether the effect happened. The next caller after the
  * lease runs the work and sees {@link Claim#attempt} above 1, as does each one after it until one
- * completes; pass the key on, so that what stands behind can tell, or look there first. Likewise
- * two owners may run at once if one outlasts its lease: choose the lease longer than the work can
- * take, {@link Claim#extend} it, or have it {@linkplain Builder#keepAlive renewed}. Redis keeps the
- * record, so its losses are losses here: a failover may lose a claim that no replica had yet, and
- * an evicting Redis forgets (run it with {@code maxmemory-policy noeviction}). A request that
- * arrives more than two minutes after its claim has ended may find nothing to stop it: a late begin
- * leaves a claim that ends with its lease, a late completion a result.
+ * completes. Pass the key on, so that what stands behind can tell, or look there first.
+ *
+ * <p>Two owners may run at once if one outlasts its lease. Choose a lease longer than the work can
+ * take, {@link Claim#extend} it, or have it {@linkplain Builder#keepAlive renewed}.
+ *
+ * <p>Redis keeps the record, so its losses are losses here. A failover may lose a claim that no
+ * replica had yet, and an evicting Redis forgets: run it with {@code maxmemory-policy noeviction}.
+ * A request that arrives more than two minutes after its claim has ended may find nothing to stop
+ * it. A late begin then leaves a claim that ends with its lease, a late completion a result.
  *
  * <p><b>A database.</b> Commit the transaction inside the work, so that it is over before the
  * result is recorded. After a crash between the two the next caller sees {@code attempt() > 1}: let
@@ -93,21 +95,26 @@ import redis.clients.jedis.util.Pool;
  * <p><b>When classes change</b>, results of the old version are replayed to the new for as long as
  * the ttl, and for a while the other way round. A field that a result lacks is null or zero; one
  * that the class lacks is ignored; one that was renamed is both, unless {@code @SerializedName}
- * names the old one as an alternate. A constant that the enum lacks (an added one in the old JVMs,
- * a removed one in the new), a field that no longer fits its type, and what the constructor refuses
- * are a {@link StoredResultException}, logged once per type; the work does not run again, and the
- * result stays. This is how Gson reads; another mapper has rules of its own.
+ * names the old one as an alternate.
  *
- * <p><b>Cost and failure.</b> Each method says its round trips; the first call to a server that
- * does not know a script yet takes one more. Every record expires by itself: an answer after the
- * ttl, a claim that nobody ends after its lease and the ttl, so that a crash is known for as long,
- * and the trace of an abandoned claim after two minutes. If Redis fails, Jedis's exception comes
- * through and nothing was run, except where a method says otherwise. A connection that breaks
- * during a write is answered by asking once more, which has no second effect. A claim that was
- * asked for or given up in vain is taken back as soon as Redis answers again, by a daemon thread
- * that lives as long as there is one. Renewals go over up to two connections and threads of their
- * own for each server, which all modules share. No other connection is held while the work runs or
- * a caller waits.
+ * <p>A result cannot be read if it has a constant that the enum lacks, if a field no longer fits
+ * its type, or if the constructor refuses it. That is a {@link StoredResultException}, logged once
+ * per type. The work does not run again, and the result stays. This is how Gson reads; another
+ * mapper has rules of its own.
+ *
+ * <p><b>Cost.</b> Each method says its round trips. The first call to a server that does not know a
+ * script yet takes one more. Renewals go over up to two connections and threads of their own for
+ * each server, which all modules share. No other connection is held while the work runs or a caller
+ * waits.
+ *
+ * <p><b>Expiry.</b> Every record expires by itself. An answer does so after the ttl, and the trace
+ * of an abandoned claim after two minutes. A claim that nobody ends is kept for its lease and the
+ * ttl, so that a crash is known for as long.
+ *
+ * <p><b>Failure.</b> If Redis fails, Jedis's exception comes through and nothing was run, except
+ * where a method says otherwise. If a connection breaks during a write, Redis is asked once more,
+ * which has no second effect. A claim that was asked for or given up in vain is taken back as soon
+ * as Redis answers again, by a daemon thread that lives as long as there is one.
  *
  * <p>Thread-safe, also on virtual threads; needs no closing. The pool or client stays the caller's.
  */
@@ -685,9 +692,9 @@ public final class IdempotencyService {
             claiming.put().key(),
             request.ttlOr(ttl).toMillis());
     OwnedClaim<T> claim = new OwnedClaim<>(owner, written.record(), type);
-    Duration atMost = request.keepAliveOr(keepAlive);
-    if (atMost != null) {
-      claim.keepAlive(request.leaseOr(lease), atMost);
+    Duration maxHold = request.keepAliveOr(keepAlive);
+    if (maxHold != null) {
+      claim.keepAlive(request.leaseOr(lease), maxHold);
     }
     if (written.tookOver()) {
       listening.tell(listener -> listener.takenOver(request.key(), claim.attempt()));
@@ -859,15 +866,15 @@ public final class IdempotencyService {
      * the lease after it was last set, over connections of the service's own. A JVM that dies
      * leaves its keys to others after one lease.
      *
-     * @param atMost after how long renewing ends, so that work that hangs does not keep its key for
-     *     ever; 1 ms to 3650 days; not at all by default
+     * @param maxHold after how long renewing ends, so that work that hangs does not keep its key
+     *     for ever; 1 ms to 3650 days; not at all by default
      * @return this
-     * @throws NullPointerException if {@code atMost} is null
+     * @throws NullPointerException if {@code maxHold} is null
      * @throws IllegalArgumentException if it is out of range
      */
     @CanIgnoreReturnValue
-    public Builder keepAlive(Duration atMost) {
-      this.keepAlive = Durations.requireKept(atMost, "atMost");
+    public Builder keepAlive(Duration maxHold) {
+      this.keepAlive = Durations.requireKept(maxHold, "maxHold");
       return this;
     }
 
@@ -902,9 +909,9 @@ public final class IdempotencyService {
 
     /**
      * Sets what turns results into JSON and back. All services that share keys must agree on it.
-     * What is registered with it stays as it is; what Gson does by itself and nobody could read
-     * back is refused, as {@code java.util.Date} in the JVM's own time zone, and an unknown
-     * constant of an enum is an error instead of null.
+     * What is registered with it stays as it is. What Gson does by itself and nobody could read
+     * back is refused, as {@code java.util.Date} in the JVM's own time zone. An unknown constant of
+     * an enum is an error instead of null.
      *
      * @param gson the encoder; by default one that writes dates and {@code java.time} as ISO-8601
      *     text, keeps nulls, and reads strict JSON only

@@ -33,7 +33,7 @@ final class KeepAlive implements Renewable {
       Stored claim,
       AtomicInteger steps,
       long leaseMillis,
-      Duration atMost,
+      Duration maxHold,
       Ticker ticker) {
     this.ticker = ticker;
     this.redisKey = redisKey;
@@ -41,7 +41,7 @@ final class KeepAlive implements Renewable {
     this.steps = steps;
     this.leaseMillis = leaseMillis;
     long now = ticker.nanoTime();
-    this.until = now + atMost.toNanos();
+    this.until = now + maxHold.toNanos();
     this.extendedUntil = now;
   }
 

@@ -69,10 +69,10 @@ final class OwnedClaim<T> implements Claim<T> {
    *
    * @throws OutOfMemoryError if there is no thread for it
    */
-  void keepAlive(Duration lease, Duration atMost) {
+  void keepAlive(Duration lease, Duration maxHold) {
     Ticker ticker = owner.records().ticker();
     KeepAlive kept =
-        new KeepAlive(owner.redisKey(), claim, steps, lease.toMillis(), atMost, ticker);
+        new KeepAlive(owner.redisKey(), claim, steps, lease.toMillis(), maxHold, ticker);
     keepAlive = kept;
     renewal = owner.records().keep(owner.redisKey(), lease.toMillis(), kept);
   }

@@ -114,14 +114,14 @@ public final class Request {
    * Has the lease of this request renewed while its work runs, as {@link
    * IdempotencyService.Builder#keepAlive} says.
    *
-   * @param atMost after how long renewing ends; 1 ms to 3650 days
+   * @param maxHold after how long renewing ends; 1 ms to 3650 days
    * @return a copy with it
-   * @throws NullPointerException if {@code atMost} is null
+   * @throws NullPointerException if {@code maxHold} is null
    * @throws IllegalArgumentException if it is out of range
    */
-  public Request keepAlive(Duration atMost) {
+  public Request keepAlive(Duration maxHold) {
     return new Request(
-        key, fingerprint, ttl, lease, maxWait, Durations.requireKept(atMost, "atMost"));
+        key, fingerprint, ttl, lease, maxWait, Durations.requireKept(maxHold, "maxHold"));
   }
 
   /**

@@ -69,8 +69,8 @@ class IdempotencyServiceTest {
     refusesNull("maxWait", () -> builder().maxWait(null));
     refusesNull("name", () -> new IdempotencyService(pool, null, HOUR));
     refusesNull("name", () -> IdempotencyService.builder(pool, null));
-    refusesNull("atMost", () -> builder().keepAlive(null));
-    refusesNull("atMost", () -> Request.of("id").keepAlive(null));
+    refusesNull("maxHold", () -> builder().keepAlive(null));
+    refusesNull("maxHold", () -> Request.of("id").keepAlive(null));
     refusesNull("prefix", () -> builder().prefix(null));
     refusesNull("listener", () -> builder().listener(null));
     refusesNull("type", () -> builder().onFailure(null, FailureOutcome.KEEP_OPEN));
@@ -123,8 +123,8 @@ class IdempotencyServiceTest {
     refuses("ttl must be from 1 ms", () -> new IdempotencyService(pool, "n", wrong));
     refuses("ttl must be from 1 ms", () -> builder().ttl(wrong));
     refuses("lease must be from 1 ms", () -> builder().lease(wrong));
-    refuses("atMost must be from 1 ms", () -> builder().keepAlive(wrong));
-    refuses("atMost must be from 1 ms", () -> Request.of("id").keepAlive(wrong));
+    refuses("maxHold must be from 1 ms", () -> builder().keepAlive(wrong));
+    refuses("maxHold must be from 1 ms", () -> Request.of("id").keepAlive(wrong));
     refuses("ttl must be from 1 ms", () -> Request.of("id").ttl(wrong));
     refuses("lease must be from 1 ms", () -> Request.of("id").lease(wrong));
   }

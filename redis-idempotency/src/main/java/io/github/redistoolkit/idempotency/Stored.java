@@ -5,18 +5,16 @@ import java.util.Objects;
 /**
  * The record of a key: one Redis string, of nine parts with a space between.
  *
- * <p>{@code 2 P owner sequence vanished keep step fingerprint body}: the format; the {@link Phase};
- * the token of the claim that it belongs to; a number that grows with each change of owner; how
- * many owners have vanished; for how many milliseconds a claim is kept beyond its lease, so that
- * the time to live less these is what is left of the lease; which of the claim's extensions is the
- * last; the fingerprint; what the phase keeps, which may have spaces of its own.
+ * <p>{@code 2 P owner sequence vanished keep step fingerprint body}: the format, and then the
+ * components in their order. The body may have spaces of its own. What is left of a claim's lease
+ * is the key's time to live less {@code keep}.
  *
  * @param phase what has become of the key
- * @param owner the token of a claim, 22 characters
+ * @param owner the token of the claim that it belongs to, 22 characters
  * @param sequence grows with each claim and each claim's end
  * @param vanished how many owners have left a claim behind that ran out
- * @param keepMillis 0 unless a claim
- * @param step 0 until the claim is extended
+ * @param keepMillis for how long a claim is kept beyond its lease; 0 unless a claim
+ * @param step which of the claim's extensions is the last; 0 until it is extended
  * @param fingerprint {@link #NO_FINGERPRINT}, or {@link #OWN} or {@link #INHERITED} before a digest
  * @param body JSON of a result, a failure, else empty
  */

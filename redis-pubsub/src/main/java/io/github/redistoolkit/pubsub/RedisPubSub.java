@@ -57,18 +57,18 @@ import redis.clients.jedis.util.Pool;
  * counted by {@link Subscription#undecodable}. This is how Gson reads; see {@link
  * io.github.redistoolkit.json.JsonCodec} for other mappers.
  *
- * <p>That a connection is where messages are published is proven by a probe: with each heartbeat,
- * but not more than once a second, a small message is published through the pool or client to a
- * channel of its own, {@code redis-toolkit:probe:} and a UUID, and has to come back. A user with
+ * <p><b>Probes</b> prove that the connection is where messages are published. With each heartbeat,
+ * but at most once a second, a small message is published through the pool or client, and has to
+ * come back. It goes to a channel of its own, {@code redis-toolkit:probe:} and a UUID. A user with
  * restricted channels needs {@code &redis-toolkit:probe:*}; without it all else works, and a
- * warning says what is not noticed. Sharded channels and key events are not probed; in a Cluster
- * the client is asked anew instead, as often, which node has which slots.
+ * warning says what is not noticed. Sharded channels and key events are not probed. In a Cluster
+ * the client is asked instead, as often, which node has which slots.
  *
- * <p>When the pool or client has new credentials, another connection takes over from the one that
- * was let in by the old ones, before Redis cuts that one: where both have heard of the same probe,
- * so that nothing is lost and nothing comes twice. Without the right to publish probes there is a
- * gap instead, which is reported. A provider of credentials that is not Jedis's own is asked every
- * five seconds for it.
+ * <p><b>New credentials.</b> When the pool or client has new ones, another connection takes over
+ * before Redis cuts the one that was let in by the old ones. It does so where both have heard of
+ * the same probe, so nothing is lost and nothing comes twice. Without the right to publish probes
+ * there is a gap instead, which is reported. A provider of credentials that is not Jedis's own is
+ * asked for them every five seconds.
  *
  * <p>All subscriptions share one connection of its own, made like those of the pool or client
  * (address, credentials, TLS, client name, database, timeouts) but not taken from it, so even a
@@ -170,16 +170,16 @@ public final class RedisPubSub implements AutoCloseable {
    *
    * @param channel where to; a client's key prefix is not put before it
    * @param message what; a {@code byte[]} goes as it is, a {@link Text} as its UTF-8, anything else
-   *     as JSON, as its own class has it and not what it is declared as: a {@code String} in
-   *     quotes, an element of a plain {@code List} as what it is. For one that is JSON already,
-   *     give a {@code Text}. A subscriber to its class gets one that is equal; one to {@code
-   *     Object}, what JSON has
+   *     as JSON. Its own class decides about that, not what it is declared as: a {@code String} is
+   *     put in quotes, and so is one in a plain {@code List}. For what is JSON already, give a
+   *     {@code Text}. A subscriber to its class gets one that is equal; one to {@code Object}, what
+   *     JSON has
    * @return how many subscriptions Redis handed it to; in a Cluster only those on the node that was
    *     asked, though it reaches those on all nodes
    * @throws NullPointerException if either is null
-   * @throws IllegalArgumentException if {@code channel} is empty, {@code channel} or a message that
-   *     is a {@code String} or {@code Text} has an unpaired surrogate, which UTF-8 cannot carry, or
-   *     nobody could read the message back as its own class; names the type and the path
+   * @throws IllegalArgumentException if {@code channel} is empty; if {@code channel}, or a message
+   *     that is a {@code String} or {@code Text}, has an unpaired surrogate, which UTF-8 cannot
+   *     carry; or if nobody could read the message back as its own class, naming type and path
    * @throws IllegalStateException if this is closed
    * @throws redis.clients.jedis.exceptions.JedisException if Redis fails; the message may have been
    *     delivered all the same
@@ -594,9 +594,9 @@ public final class RedisPubSub implements AutoCloseable {
     }
 
     /**
-     * Sets what encodes and decodes messages. What is registered with it stays as it is; what Gson
+     * Sets what encodes and decodes messages. What is registered with it stays as it is. What Gson
      * does by itself and nobody could read back is refused, as {@code java.util.Date} in the JVM's
-     * own time zone, and an unknown constant of an enum is an error instead of null.
+     * own time zone. An unknown constant of an enum is an error instead of null.
      *
      * @param gson default: strict JSON, dates and {@code java.time} values as ISO-8601
      * @return this

@@ -31,11 +31,15 @@ import java.lang.reflect.Type;
  * 50, large numbers, texts of more than 50,000 characters, numbers where the declared type is
  * {@code Object}, and classes of the JDK that a mapper may cut short.
  *
- * <p><b>What it must keep to</b>, since that cannot be seen from one value in one JVM: the JSON
- * must depend neither on the time zone nor on the language of the JVM; all values of a class must
- * be written alike; a text that is not the JSON of the type, such as one with an unknown constant
- * of an enum, must be refused and not read as something else. Never let a text name the class to
- * make.
+ * <p><b>What it must keep to</b>, since that cannot be seen from one value in one JVM:
+ *
+ * <ul>
+ *   <li>The JSON depends neither on the time zone nor on the language of the JVM.
+ *   <li>All values of a class are written alike.
+ *   <li>A text that is not the JSON of the type is refused, and not read as something else, such as
+ *       one with an unknown constant of an enum.
+ *   <li>A text never names the class to make.
+ * </ul>
  *
  * <p>Must be thread-safe.
  */

@@ -22,8 +22,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * it: it is not given back to the next history, which others have taken from.
  */
 @LeavesServerAlone
-@EachClient(
-    topologies = {Topology.STANDALONE, Topology.CLUSTER})
+@EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
 class RateLimiterDataLossIT {
 
   private static final Duration MINUTE = Duration.ofMinutes(1);

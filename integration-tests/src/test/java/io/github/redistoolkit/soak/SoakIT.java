@@ -19,13 +19,13 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.exceptions.JedisException;
+import redis.clients.jedis.params.SetParams;
 
 /**
  * Random operations of all modules against random faults. {@code -Dredis.soak=30m} says for how
  * long, {@code -Dredis.soak.seed} what the first round does.
  */
-@EachClient(
-    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
 class SoakIT {
 
   private static final Duration SHORT = Duration.ofSeconds(10);
@@ -83,7 +83,7 @@ class SoakIT {
         .until(
             () -> {
               for (int i = 0; i < 20; i++) {
-                redis.client().setex(redis.unique("ready"), 60, "yes");
+                redis.client().set(redis.unique("ready"), "yes", SetParams.setParams().ex(60));
               }
               return true;
             });

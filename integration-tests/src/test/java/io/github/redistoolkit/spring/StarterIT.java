@@ -3,6 +3,7 @@ package io.github.redistoolkit.spring;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.containsInAnyOrder;
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
@@ -41,9 +42,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.commons.pool2.BasePooledObjectFactory;
 import org.apache.commons.pool2.PooledObject;
 import org.apache.commons.pool2.impl.DefaultPooledObject;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -61,6 +66,7 @@ import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.boot.test.context.runner.ReactiveWebApplicationContextRunner;
 import org.springframework.boot.test.context.runner.WebApplicationContextRunner;
 import org.springframework.context.ApplicationContext;
+import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import redis.clients.jedis.HostAndPort;
@@ -429,6 +435,47 @@ class StarterIT {
     assertThat(
         closings.order, containsInAnyOrder("redisPubSub", "notesDurableTopic", "redisToolkitPool"));
     assertThat(closings.order.get(2), is("redisToolkitPool"));
+  }
+
+  /** What an application has beside pub/sub, in no relation to it. */
+  static final class Till implements AutoCloseable {
+
+    private final List<String> events = Collections.synchronizedList(new ArrayList<>());
+
+    @Override
+    public void close() {
+      events.add("till closed");
+    }
+  }
+
+  @Test
+  void whatHasArrivedIsHandledBeforeAnyBeanIsDestroyed() {
+    List<String> events = new ArrayList<>();
+    application
+        .withBean(Till.class)
+        .run(
+            context -> {
+              Till till = context.getBean(Till.class);
+              RedisPubSub pubsub = context.getBean(RedisPubSub.class);
+              CountDownLatch begun = new CountDownLatch(1);
+              AtomicInteger handled = new AtomicInteger();
+              pubsub.subscribe(
+                  id,
+                  String.class,
+                  message -> {
+                    begun.countDown();
+                    // Time enough for beans to be destroyed, if they were.
+                    Thread.sleep(500);
+                    till.events.add("handled " + handled.incrementAndGet());
+                  });
+              assertThat(pubsub.publish(id, "1"), is(greaterThanOrEqualTo(1L)));
+              assertThat(pubsub.publish(id, "2"), is(greaterThanOrEqualTo(1L)));
+              assertThat(begun.await(60, TimeUnit.SECONDS), is(true));
+              Awaitility.await().until(() -> pubsub.stats().queued() == 2);
+              context.getSourceApplicationContext(ConfigurableApplicationContext.class).close();
+              events.addAll(till.events);
+            });
+    assertThat(events, is(List.of("handled 1", "handled 2", "till closed")));
   }
 
   /** What is closed, in its order. */

@@ -58,8 +58,9 @@ import redis.clients.jedis.util.Pool;
  *     {@link RateLimiterListener} if there is one; always made, but of use by type only if the
  *     application has no limiter of its own, and a bean of that name fails the start</td></tr>
  *   <tr><td>{@link RedisLocks}</td><td>a {@link LockListener} if there is one</td></tr>
- *   <tr><td>{@link RedisPubSub}</td><td>a {@link PubSubListener} if there is one; closed before the
- *     client</td></tr>
+ *   <tr><td>{@link RedisPubSub}</td><td>a {@link PubSubListener} if there is one. When the context
+ *     is closed, it is closed before any bean is destroyed, once what has arrived is handled, in up
+ *     to five seconds</td></tr>
  *   <tr><td>{@link io.github.redistoolkit.stream.DurableTopic} for each name, as {@code
  *     <name>DurableTopic}</td><td>{@code redis.toolkit.streams.<name>.type=com.example.Order} and
  *     more below that, and a {@link io.github.redistoolkit.stream.DurableListener} if there is one,
@@ -158,12 +159,22 @@ public final class RedisToolkitAutoConfiguration {
     return (found == null ? builder : builder.listener(found)).build();
   }
 
-  @Bean(destroyMethod = "close")
-  @ConditionalOnMissingBean
-  RedisPubSub redisPubSub(Connections redis, ObjectProvider<PubSubListener> listener) {
-    RedisPubSub.Builder builder = redis.over(RedisPubSub::builder, RedisPubSub::builder);
-    listener.ifAvailable(builder::listener);
-    return builder.build();
+  /** For an application that has no pub/sub of its own. */
+  @Configuration(proxyBeanMethods = false)
+  @ConditionalOnMissingBean(RedisPubSub.class)
+  static class OfPubSub {
+
+    @Bean(destroyMethod = "close")
+    RedisPubSub redisPubSub(Connections redis, ObjectProvider<PubSubListener> listener) {
+      RedisPubSub.Builder builder = redis.over(RedisPubSub::builder, RedisPubSub::builder);
+      listener.ifAvailable(builder::listener);
+      return builder.build();
+    }
+
+    @Bean
+    PubSubEnd redisToolkitPubSubEnd(ApplicationContext context, RedisPubSub redisPubSub) {
+      return new PubSubEnd(context, redisPubSub);
+    }
   }
 
   @Bean

@@ -8,30 +8,23 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.springframework.context.ApplicationContext;
-import org.springframework.context.ApplicationListener;
 import org.springframework.context.SmartLifecycle;
-import org.springframework.context.event.ContextClosedEvent;
 
 /**
  * The subscriptions to the topics of the application. They end when the context is closed: after
  * what serves HTTP, whose last requests may still publish, and before any bean is destroyed, since
  * handlers need those. The topics themselves stay open for who publishes until they are destroyed.
- *
- * <p>A context that is stopped or paused, and may be started again, keeps them.
  */
-final class TopicSubscriptions implements SmartLifecycle, ApplicationListener<ContextClosedEvent> {
+final class TopicSubscriptions extends AtTheEnd {
 
   /** Boot's web server stops at {@code DEFAULT_PHASE - 2048}; what is higher stops first. */
   private static final int PHASE = SmartLifecycle.DEFAULT_PHASE - 4096;
 
-  private final ApplicationContext context;
   private final Set<DurableSubscription> all = ConcurrentHashMap.newKeySet();
   private final Set<DurableSubscription> unreadable = ConcurrentHashMap.newKeySet();
-  private volatile boolean running;
-  private volatile boolean closing;
 
   TopicSubscriptions(ApplicationContext context) {
-    this.context = context;
+    super(context, PHASE);
   }
 
   /** What has to be told of all that happens. No bean, as that would be the application's. */
@@ -65,37 +58,9 @@ final class TopicSubscriptions implements SmartLifecycle, ApplicationListener<Co
         .toList();
   }
 
-  @Override
-  public void onApplicationEvent(ContextClosedEvent event) {
-    // Not that of a child.
-    closing |= event.getApplicationContext() == context;
-  }
-
-  @Override
-  public void start() {
-    running = true;
-  }
-
-  @Override
-  public void stop() {
-    running = false;
-    if (closing) {
-      closeAll();
-    }
-  }
-
-  @Override
-  public boolean isRunning() {
-    return running;
-  }
-
-  @Override
-  public int getPhase() {
-    return PHASE;
-  }
-
   /** All at once, so that it takes as long as the slowest. */
-  private void closeAll() {
+  @Override
+  void end() {
     List<Thread> closers = new ArrayList<>();
     for (DurableSubscription each : all) {
       Thread closer = new Thread(each::close, "redis-toolkit-closing-" + each.topic());

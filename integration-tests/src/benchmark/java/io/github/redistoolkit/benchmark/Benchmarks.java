@@ -76,7 +76,8 @@ public final class Benchmarks {
             new RateLimitShares(),
             new PubSubPublish(),
             new PubSubLatency(),
-            new PubSubThroughput())) {
+            new PubSubThroughput(),
+            new StreamBenchmark())) {
       if (included.test(harness.getClass().getSimpleName())) {
         harnesses.add(harness);
       }

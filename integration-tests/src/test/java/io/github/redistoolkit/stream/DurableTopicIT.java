@@ -591,6 +591,21 @@ class DurableTopicIT extends StreamSuite {
   }
 
   @Test
+  void followsFromATimeThatIsLaterThanAllThereIs() throws Exception {
+    DurableTopic<Integer> topic = open();
+    publish(topic, 0, 3);
+    String last = topic.publish(3);
+    await("another millisecond").until(() -> passed(last));
+    topic.follow(From.time(StreamIds.time(last).plusMillis(1)), this::take);
+    topic.publish(4);
+    assertThat(next(1), is(List.of(4)));
+    // It has looked at the topic more than once.
+    Thread.sleep(3_000);
+    assertNothingMore();
+    assertThat(heard.lines(), is(empty()));
+  }
+
+  @Test
   void leavesNoConsumerBehind() throws Exception {
     DurableTopic<Integer> topic = open();
     for (int i = 0; i < Matrix.size(20, 1_000); i++) {

@@ -86,7 +86,7 @@ public interface DurableListener {
    * The group was gone: by {@code DEL}, {@code FLUSHALL}, {@code XGROUP DESTROY} or a server that
    * came back without its data. It was made again, after the last message that is known to have
    * been delivered, and before those that this process has not done with. Called once for each
-   * subscription.
+   * subscription; of a topic with partitions, for each partition, by whoever has it.
    *
    * <p>For a follower: the topic is another one, and is read from its start.
    *

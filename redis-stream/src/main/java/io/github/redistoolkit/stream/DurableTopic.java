@@ -5,8 +5,12 @@ import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Daemons;
+import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.Json;
+import io.github.redistoolkit.core.LuaScript;
+import io.github.redistoolkit.core.Outcome;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.RedisAccess.Keyed;
 import io.github.redistoolkit.json.JsonCodec;
 import io.github.redistoolkit.stream.GroupConsumer.Joined;
 import io.github.redistoolkit.stream.StreamReplies.Entry;
@@ -24,9 +28,15 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
+import java.util.function.IntFunction;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
+import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.util.Pool;
 
 /**
@@ -57,19 +67,34 @@ import redis.clients.jedis.util.Pool;
  * in order and may end in any. A message that was read ahead by a process that dies has one
  * delivery less.
  *
+ * <p>With {@link Builder#partitions} a topic is spread over several streams. In a group, each of
+ * them is consumed by one subscription at a time, one message after the other; a message that waits
+ * for its retry holds back those behind it in its partition. So messages with the same key are
+ * handled in the order in which they were published, also while subscriptions come, go, fail or
+ * die: none begins before all before it have been handled, or are dead letters. What comes again,
+ * as above, may come after later ones, too. Each subscription has its share of the partitions,
+ * within a lease of one coming or going, or 4 seconds if that is less; a dead one's are taken over
+ * after its lease and 2 seconds at most. A process that stood still for longer than its lease may
+ * be in a handler while the next owner begins: have whatever it writes to compare {@link
+ * DurableMessage#fence}.
+ *
  * <p>What all groups have acknowledged is trimmed within ten seconds, in steps of about a hundred.
  * Nothing else is, but by {@link Builder#maxLength} and {@link Builder#maxAge}; so a group that
  * nobody consumes any more keeps the topic growing until it is removed by {@code XGROUP DESTROY}. A
  * topic without any group is kept whole.
  *
  * <p>Keys are {@code topic:}<code>&#123;name&#125;</code> and some beside it, all in one Cluster
- * slot. They have no time to live: that is what durable means here. An entry is one field {@code d}
- * with the message as JSON, so any program may publish with {@code XADD}.
+ * slot, or one for each partition. They have no time to live: that is what durable means here. An
+ * entry is one field {@code d} with the message as JSON, so any program may publish with {@code
+ * XADD}.
  *
  * <p>Each subscription has one daemon thread that reads, and one connection of its own, made like
- * those of the pool or client but not taken from it. Renewals and acknowledgements of all go over
- * the one or two connections that all leases over the pool or client share. The pool or client is
- * never closed here; once the caller closes it, subscriptions end.
+ * those of the pool or client but not taken from it. With partitions it has one of each for every
+ * partition that is its own at the time, since a blocking read cannot span slots: of 16 partitions,
+ * 16 threads and connections in all processes together, for each group. A follower of such a topic
+ * has as many as there are partitions. Renewals and acknowledgements of all go over the one or two
+ * connections that all leases over the pool or client share. The pool or client is never closed
+ * here; once the caller closes it, subscriptions end.
  *
  * <p>Thread-safe. {@link #publish} is one round trip on a connection of the pool, {@code subscribe}
  * too. A {@link redis.clients.jedis.exceptions.JedisException} passes through as Jedis throws it.
@@ -88,18 +113,19 @@ public final class DurableTopic<T> implements AutoCloseable {
 
   private final Settings<T> settings;
   private final RedisAccess redis;
-  private final TopicKeys keys;
+  private final Partitions partitions;
   private final Publisher publisher;
   private final @Nullable ExecutorService own;
-  private final Set<DurableSubscription> subscriptions = ConcurrentHashMap.newKeySet();
+  private final Set<OwnSubscription> subscriptions = ConcurrentHashMap.newKeySet();
   private final AtomicLong trimmedNanos = new AtomicLong(System.nanoTime());
+  private volatile boolean counted;
   private volatile boolean closed;
 
   private DurableTopic(Builder<T> builder) {
     Executor given = builder.executor;
     this.own = given == null ? handlers() : null;
     this.redis = builder.redis;
-    this.keys = TopicKeys.of(builder.prefix, builder.name);
+    this.partitions = Partitions.of(builder.prefix, builder.name, builder.partitions);
     this.publisher =
         new Publisher(
             redis,
@@ -112,7 +138,7 @@ public final class DurableTopic<T> implements AutoCloseable {
         new Settings<>(
             redis,
             builder.name,
-            keys,
+            partitions.whole(),
             new Bodies<>(builder.json, builder.type),
             own == null ? Objects.requireNonNull(given) : own,
             builder.concurrency,
@@ -234,10 +260,46 @@ public final class DurableTopic<T> implements AutoCloseable {
   public String publish(T message) {
     byte[] payload = settings.bodies().encode(message);
     requireOpen();
-    String id = publisher.publish(keys, payload);
-    settings.reports().tellNow(listener -> listener.onPublished(settings.name(), id));
-    trimByAge();
-    return id;
+    return publish(partitions.any(), payload);
+  }
+
+  /**
+   * Publishes a message to the partition of a key, so that all messages with this key are handled
+   * in the order in which they were published, by one caller after the other or by one thread. Else
+   * it is as {@link #publish(Object)}.
+   *
+   * <p>The partition is the CRC16 of the key in UTF-8, by which Redis Cluster chooses slots (of
+   * {@code 123456789} it is 12739), modulo the number of partitions. If there is one only, the key
+   * means nothing, and messages may be handled at the same time.
+   *
+   * @param key what the order is kept for; not stored
+   * @param message what
+   * @return the id that Redis gave it, with its partition
+   * @throws NullPointerException if an argument is null
+   * @throws IllegalArgumentException if {@code key} is empty or has an unpaired surrogate, or
+   *     nobody could read {@code message} back
+   * @throws TooFewReplicasException as {@link #publish(Object)}
+   * @throws TopicFullException if the partition has its largest length, and {@link WhenFull#REFUSE}
+   * @throws IllegalStateException if this is closed, or the topic has another number of partitions
+   * @throws redis.clients.jedis.exceptions.JedisException as {@link #publish(Object)}
+   */
+  @CanIgnoreReturnValue
+  public String publish(String key, T message) {
+    Arguments.requireText(key, "key");
+    byte[] payload = settings.bodies().encode(message);
+    requireOpen();
+    return publish(partitions.of(key), payload);
+  }
+
+  private String publish(int partition, byte[] payload) {
+    return counted(
+        () -> {
+          TopicKeys keys = partitions.parts().get(partition);
+          String id = partitions.id(partition, publisher.publish(keys, payload));
+          settings.reports().tellNow(listener -> listener.onPublished(settings.name(), id));
+          trimByAge();
+          return id;
+        });
   }
 
   /** There may be no subscription that does. */
@@ -247,18 +309,70 @@ public final class DurableTopic<T> implements AutoCloseable {
     if (settings.maxAge() > 0
         && now - before >= TRIM_NANOS
         && trimmedNanos.compareAndSet(before, now)) {
-      Object unused =
-          StreamScripts.KEEP.run(
-              redis,
-              List.of(keys.stream(), keys.stream(), keys.groups()),
-              List.of("", "0", String.valueOf(settings.maxAge())));
+      List<String> args = List.of("", "0", String.valueOf(settings.maxAge()));
+      runAll(
+          StreamScripts.KEEP, keys -> List.of(keys.stream(), keys.stream(), keys.groups()), args);
     }
   }
 
   /**
+   * Does something that takes the topic to have as many partitions as were given, which is asked of
+   * Redis before. A topic without partitions is a stream and not a hash, so that Redis says so.
+   */
+  private <R> R counted(Supplier<R> what) {
+    if (!partitions.isOne() && !counted) {
+      count();
+      counted = true;
+    }
+    try {
+      return what.get();
+    } catch (JedisDataException e) {
+      if (partitions.isOne() && Failures.code(e).equals("WRONGTYPE")) {
+        count();
+      }
+      throw e;
+    }
+  }
+
+  private void count() {
+    long there =
+        StreamReplies.number(
+            StreamScripts.PARTITIONS.run(
+                redis,
+                List.of(partitions.whole().stream()),
+                List.of(String.valueOf(partitions.count()))));
+    if (there != partitions.count()) {
+      throw new IllegalStateException(
+          "topic "
+              + settings.name()
+              + " has "
+              + there
+              + (there == 1 ? " partition" : " partitions")
+              + ", but partitions is "
+              + partitions.count());
+    }
+  }
+
+  /** Runs a script at each partition: one round trip. */
+  @CanIgnoreReturnValue
+  private List<@Nullable Object> runAll(
+      LuaScript script, Function<TopicKeys, List<String>> keys, List<String> args) {
+    if (partitions.isOne()) {
+      List<@Nullable Object> reply = new ArrayList<>();
+      reply.add(script.run(redis, keys.apply(partitions.whole()), args));
+      return reply;
+    }
+    List<LuaScript.Run> runs =
+        partitions.parts().stream().map(each -> new LuaScript.Run(keys.apply(each), args)).toList();
+    List<@Nullable Object> replies = new ArrayList<>();
+    script.runAll(redis, runs).forEach(each -> replies.add(each.get()));
+    return replies;
+  }
+
+  /**
    * Subscribes a handler to a topic as one of a group. Each message goes to one of the group's
-   * subscriptions, of whatever process. When this returns, the group exists: whatever is published
-   * from then on reaches it.
+   * subscriptions, of whatever process. With partitions it is a round trip for each. When this
+   * returns, the group exists: whatever is published from then on reaches it.
    *
    * @param group the group
    * @param from where the group begins, if it does not exist yet; else this is without effect, and
@@ -274,27 +388,56 @@ public final class DurableTopic<T> implements AutoCloseable {
   @CanIgnoreReturnValue
   public DurableSubscription subscribe(String group, From from, DurableHandler<? super T> handler) {
     Arguments.requireText(group, "group");
-    StartingPoint start = StartingPoint.of(from);
+    StartingPoint start = partitions.checked(StartingPoint.of(from));
     Objects.requireNonNull(handler, "handler");
     requireOpen();
-    Object reply =
-        StreamScripts.JOIN.runBinary(
-            redis,
-            List.of(keys.stream(), keys.again(group), keys.groups()),
-            List.of(utf8(group), utf8(start.after()), utf8("")));
+    OwnSubscription consumer =
+        counted(
+            () ->
+                partitions.isOne()
+                    ? consumer(group, start, ofMessages(handler))
+                    : partitionedConsumer(group, start, ofMessages(handler)));
+    closeIfLate(consumer);
+    return consumer;
+  }
+
+  private OwnSubscription consumer(String group, StartingPoint start, DurableHandler<T> handler) {
     GroupConsumer<T> consumer =
-        new GroupConsumer<>(
-            settings, group, ofMessages(handler), Joined.of(reply), subscriptions::remove);
+        new GroupConsumer<>(settings, group, handler, join(group, start, 0), subscriptions::remove);
     subscriptions.add(consumer);
     settings.reports().tellNow(listener -> listener.onSubscribed(consumer));
     consumer.start();
-    closeIfLate(consumer);
     return consumer;
+  }
+
+  private OwnSubscription partitionedConsumer(
+      String group, StartingPoint start, DurableHandler<T> handler) {
+    List<Joined> joined = new ArrayList<>();
+    for (int i = 0; i < partitions.count(); i++) {
+      joined.add(join(group, start, i));
+    }
+    PartitionedConsumer<T> consumer =
+        new PartitionedConsumer<>(
+            settings, partitions, group, handler, joined, subscriptions::remove);
+    subscriptions.add(consumer);
+    settings.reports().tellNow(listener -> listener.onSubscribed(consumer));
+    consumer.start();
+    return consumer;
+  }
+
+  private Joined join(String group, StartingPoint start, int partition) {
+    TopicKeys keys = partitions.parts().get(partition);
+    return Joined.of(
+        StreamScripts.JOIN.runBinary(
+            redis,
+            List.of(keys.stream(), keys.again(group), keys.groups()),
+            List.of(utf8(group), utf8(partitions.after(start, partition)), utf8(""))));
   }
 
   /**
    * Follows the topic without a group: whoever follows gets every message, one at a time and in
    * order, for as long as this process knows where it is. For views that are built up in memory.
+   * With partitions, the order is that of each of them.
    *
    * <p>Nothing is acknowledged, and so trimming does not wait for followers: what was trimmed
    * before it was read is passed over. A handler that throws is called again after the retry delay,
@@ -310,16 +453,51 @@ public final class DurableTopic<T> implements AutoCloseable {
    */
   @CanIgnoreReturnValue
   public DurableSubscription follow(From from, DurableHandler<? super T> handler) {
-    StartingPoint start = StartingPoint.of(from);
+    StartingPoint start = partitions.checked(StartingPoint.of(from));
     Objects.requireNonNull(handler, "handler");
     requireOpen();
-    String after = start.after().equals(StartingPoint.END) ? lastId() : start.after();
+    List<String> after =
+        counted(
+            () -> {
+              // Also where nothing else would say that it is no stream.
+              List<String> last = lastIds();
+              return start.after().equals(StartingPoint.END)
+                  ? last
+                  : IntStream.range(0, partitions.count())
+                      .mapToObj(i -> partitions.after(start, i))
+                      .toList();
+            });
+    OwnSubscription follower =
+        partitions.isOne()
+            ? follower(after.get(0), ofMessages(handler))
+            : partitionsFollower(after, ofMessages(handler));
+    closeIfLate(follower);
+    return follower;
+  }
+
+  private OwnSubscription follower(String after, DurableHandler<T> handler) {
     Follower<T> follower =
-        new Follower<>(settings, after, ofMessages(handler), subscriptions::remove);
+        new Follower<>(
+            settings,
+            partitions,
+            0,
+            after,
+            handler,
+            new ReentrantLock(),
+            null,
+            subscriptions::remove);
     subscriptions.add(follower);
     settings.reports().tellNow(listener -> listener.onSubscribed(follower));
     follower.start();
-    closeIfLate(follower);
+    return follower;
+  }
+
+  private OwnSubscription partitionsFollower(List<String> after, DurableHandler<T> handler) {
+    PartitionsFollower<T> follower =
+        new PartitionsFollower<>(settings, partitions, after, handler, subscriptions::remove);
+    subscriptions.add(follower);
+    settings.reports().tellNow(listener -> listener.onSubscribed(follower));
+    follower.start();
     return follower;
   }
 
@@ -329,9 +507,10 @@ public final class DurableTopic<T> implements AutoCloseable {
     return (DurableHandler<T>) handler;
   }
 
-  private String lastId() {
-    Object id = StreamScripts.LAST.run(redis, List.of(keys.stream()), List.of());
-    return String.valueOf(id);
+  private List<String> lastIds() {
+    return runAll(StreamScripts.LAST, keys -> List.of(keys.stream()), List.of()).stream()
+        .map(String::valueOf)
+        .toList();
   }
 
   private void closeIfLate(DurableSubscription subscription) {
@@ -345,6 +524,10 @@ public final class DurableTopic<T> implements AutoCloseable {
    * Reads messages that the topic still has, without a group and without any effect: one {@code
    * XRANGE}. Messages that cannot be decoded are left out, and logged.
    *
+   * <p>With partitions it is one for each, all sent at once, and what they answer is put in the
+   * order of ids: of each partition as it was published, of several by the clocks of their servers.
+   * The id of the last one says where to read on.
+   *
    * @param from where to begin; {@link From#now} finds nothing
    * @param most how many at most, from 1 to 10,000
    * @return the messages in their order
@@ -354,25 +537,52 @@ public final class DurableTopic<T> implements AutoCloseable {
    * @throws redis.clients.jedis.exceptions.JedisException if Redis fails
    */
   public List<DurableMessage<T>> read(From from, int most) {
-    StartingPoint start = StartingPoint.of(from);
+    StartingPoint start = partitions.checked(StartingPoint.of(from));
     Arguments.requireRange(most, "most", 1, MOST_READ);
     requireOpen();
     if (start.after().equals(StartingPoint.END)) {
       return List.of();
     }
     List<DurableMessage<T>> messages = new ArrayList<>();
-    for (Entry entry : range(keys.stream(), "(" + start.after(), most)) {
-      T body = decode(field(entry, "d"), entry.id());
+    for (Found each :
+        counted(() -> range(TopicKeys::stream, i -> "(" + partitions.after(start, i), most))) {
+      Entry entry = each.entry();
+      T body = decode(field(entry, "d"), each.id());
       if (body != null) {
-        messages.add(new DurableMessage<>(entry.id(), body, StreamIds.time(entry.id()), 1));
+        messages.add(new DurableMessage<>(each.id(), body, StreamIds.time(entry.id()), 1));
       }
     }
     return List.copyOf(messages);
   }
 
-  private List<Entry> range(String key, String start, int most) {
-    return StreamReplies.entries(
-        redis.execute(redis.commands().xrange(utf8(key), utf8(start), utf8("+"), most)));
+  /** An entry and the id by which callers know it. */
+  private record Found(String id, Entry entry) {}
+
+  /** Reads from a stream of each partition, and puts that in the order of ids. */
+  private List<Found> range(
+      Function<TopicKeys, String> stream, IntFunction<String> start, int most) {
+    List<Keyed<List<Object>>> commands = new ArrayList<>();
+    for (int i = 0; i < partitions.count(); i++) {
+      String key = stream.apply(partitions.parts().get(i));
+      commands.add(
+          new Keyed<>(
+              key, redis.commands().xrange(utf8(key), utf8(start.apply(i)), utf8("+"), most)));
+    }
+    List<Outcome<List<Object>>> outcomes =
+        commands.size() == 1
+            ? List.of(new Outcome<>(redis.execute(commands.get(0).command()), null, true))
+            : redis.executeAll(commands);
+    List<Found> found = new ArrayList<>();
+    for (int i = 0; i < outcomes.size(); i++) {
+      for (Entry entry : StreamReplies.entries(outcomes.get(i).get())) {
+        found.add(new Found(partitions.id(i, entry.id()), entry));
+      }
+    }
+    if (!partitions.isOne()) {
+      // Stable, so that those of one id stay in the order of their partitions.
+      found.sort((a, b) -> StreamIds.compare(a.entry().id(), b.entry().id()));
+    }
+    return found.subList(0, Math.min(most, found.size()));
   }
 
   private @Nullable T decode(byte @Nullable [] payload, String id) {
@@ -401,7 +611,7 @@ public final class DurableTopic<T> implements AutoCloseable {
   }
 
   /**
-   * Tells how far a group is: one round trip.
+   * Tells how far a group is: one round trip. Of a topic with partitions it is the sum of all.
    *
    * @param group the group
    * @return its state; empty if it does not exist
@@ -413,22 +623,33 @@ public final class DurableTopic<T> implements AutoCloseable {
   public Optional<GroupState> state(String group) {
     Arguments.requireText(group, "group");
     requireOpen();
-    Object reply =
-        StreamScripts.STATE.run(
-            redis,
-            List.of(keys.stream(), keys.again(group), keys.dead(group), keys.groups()),
-            List.of(group, COUNT_AT_MOST));
-    if (reply == null) {
-      return Optional.empty();
+    List<@Nullable Object> replies =
+        counted(
+            () ->
+                runAll(
+                    StreamScripts.STATE,
+                    keys ->
+                        List.of(keys.stream(), keys.again(group), keys.dead(group), keys.groups()),
+                    List.of(group, COUNT_AT_MOST)));
+    GroupState sum = null;
+    for (Object reply : replies) {
+      if (reply != null) {
+        GroupState each = stateOf(reply);
+        sum = sum == null ? each : sum.plus(each);
+      }
     }
+    return Optional.ofNullable(sum);
+  }
+
+  private static GroupState stateOf(Object reply) {
     long[] n = StreamReplies.list(reply).stream().mapToLong(StreamReplies::number).toArray();
     Optional<Duration> oldest = n[2] < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(n[2]));
-    return Optional.of(new GroupState(n[0], n[1], oldest, n[3], n[4], n[5]));
+    return new GroupState(n[0], n[1], oldest, n[3], n[4], n[5]);
   }
 
   /**
-   * Returns the oldest dead letters of a group: one round trip. They stay until they are
-   * {@linkplain #redrive sent back}, or deleted by hand.
+   * Returns the oldest dead letters of a group, of all its partitions: one round trip. They stay
+   * until they are {@linkplain #redrive sent back}, or deleted by hand.
    *
    * @param group the group
    * @param most how many at most, from 1 to 10,000
@@ -444,13 +665,14 @@ public final class DurableTopic<T> implements AutoCloseable {
     Arguments.requireRange(most, "most", 1, MOST_READ);
     requireOpen();
     List<DeadLetter<T>> letters = new ArrayList<>();
-    for (Entry entry : range(keys.dead(group), "-", most)) {
+    for (Found each : counted(() -> range(keys -> keys.dead(group), i -> "-", most))) {
+      Entry entry = each.entry();
       byte[] payload = field(entry, "d");
       letters.add(
           new DeadLetter<>(
-              entry.id(),
-              textOf(entry, "id", entry.id()),
-              decode(payload, entry.id()),
+              each.id(),
+              partitions.sameAs(each.id(), textOf(entry, "id", entry.id())),
+              decode(payload, each.id()),
               payload == null ? new byte[0] : payload,
               Integer.parseInt(textOf(entry, "n", "1")),
               textOf(entry, "e", "")));
@@ -476,10 +698,18 @@ public final class DurableTopic<T> implements AutoCloseable {
    */
   public boolean redrive(String group, String deadLetterId) {
     Arguments.requireText(group, "group");
-    String id = StreamIds.require(deadLetterId, "deadLetterId");
+    Objects.requireNonNull(deadLetterId, "deadLetterId");
+    Partitions.Place place = partitions.place(deadLetterId, "deadLetterId");
     requireOpen();
+    TopicKeys keys = partitions.parts().get(place.partition());
     Object reply =
-        StreamScripts.REDRIVE.run(redis, List.of(keys.dead(group), keys.again(group)), List.of(id));
+        counted(
+            () ->
+                Objects.requireNonNull(
+                    StreamScripts.REDRIVE.run(
+                        redis,
+                        List.of(keys.dead(group), keys.again(group)),
+                        List.of(place.entry()))));
     return StreamReplies.number(reply) == 1;
   }
 
@@ -496,28 +726,14 @@ public final class DurableTopic<T> implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    List<DurableSubscription> all = List.copyOf(subscriptions);
-    all.forEach(DurableTopic::beginClose);
+    List<OwnSubscription> all = List.copyOf(subscriptions);
+    all.forEach(OwnSubscription::beginClose);
     long deadline = System.nanoTime() + settings.closeTimeout().toNanos();
-    all.forEach(each -> finishClose(each, deadline));
+    for (OwnSubscription each : all) {
+      boolean unused = each.finishClose(deadline);
+    }
     if (own != null) {
       own.shutdown();
-    }
-  }
-
-  private static void beginClose(DurableSubscription subscription) {
-    if (subscription instanceof GroupConsumer<?> consumer) {
-      consumer.beginClose();
-    } else if (subscription instanceof Follower<?> follower) {
-      follower.beginClose();
-    }
-  }
-
-  private static void finishClose(DurableSubscription subscription, long deadlineNanos) {
-    if (subscription instanceof GroupConsumer<?> consumer) {
-      boolean unused = consumer.finishClose(deadlineNanos);
-    } else if (subscription instanceof Follower<?> follower) {
-      boolean unused = follower.finishClose(deadlineNanos);
     }
   }
 
@@ -554,6 +770,7 @@ public final class DurableTopic<T> implements AutoCloseable {
     private WhenFull whenFull = WhenFull.REFUSE;
     private @Nullable Duration handlerTimeout;
     private int replicas;
+    private int partitions = 1;
     private Duration replicasWait = Duration.ZERO;
     private DurableListener listener = DurableListener.logging();
 
@@ -622,6 +839,27 @@ public final class DurableTopic<T> implements AutoCloseable {
     @CanIgnoreReturnValue
     public Builder<T> executor(Executor executor) {
       this.executor = Objects.requireNonNull(executor, "executor");
+      return this;
+    }
+
+    /**
+     * Sets over how many streams the topic is spread, each in a slot of its own. So publishing and
+     * consuming scale with the primaries of a Cluster, and messages with the same key keep their
+     * order, see {@link DurableTopic#publish(String, Object)}.
+     *
+     * <p>The number is part of the topic. Whoever uses it first with more than one writes it down,
+     * and whoever gives another number later is refused by the first call that goes to Redis. To
+     * change it, publish to a topic of another name, and go on consuming the old one until it is
+     * empty: keys would be in other partitions, and lose their order.
+     *
+     * @param partitions from 1 to 1,000; default 1. Take some more than there will ever be
+     *     consumers
+     * @return this
+     * @throws IllegalArgumentException if it is out of bounds
+     */
+    @CanIgnoreReturnValue
+    public Builder<T> partitions(int partitions) {
+      this.partitions = (int) Arguments.requireRange(partitions, "partitions", 1, Partitions.MOST);
       return this;
     }
 

@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.CommandArguments;
@@ -31,6 +32,10 @@ final class Follower<T> implements OwnSubscription {
 
   private final Settings<T> settings;
   private final DurableHandler<T> handler;
+  private final DurableSubscription shownAs;
+  private final Partitions partitions;
+  private final int partition;
+  private final ReentrantLock gate;
   private final Consumer<Follower<T>> onClosed;
   private final RedisAccess redis;
   private final OwnConnection connection;
@@ -44,20 +49,38 @@ final class Follower<T> implements OwnSubscription {
   private long handled;
   private long failed;
 
-  /** After which id to read on; used by the thread alone. */
+  // Used by the thread alone.
+  /** After which id to read on. It may lie ahead of all that there is. */
   private String last;
 
+  /** An id that the stream is known to have given. */
+  private String given = StartingPoint.START.after();
+
+  /**
+   * Makes one that follows a partition, or a topic that has none.
+   *
+   * @param gate what lets one handler run at a time, of all that share it
+   * @param shownAs which subscription the listener is told of; null for this
+   */
   Follower(
       Settings<T> settings,
+      Partitions partitions,
+      int partition,
       String after,
       DurableHandler<T> handler,
+      ReentrantLock gate,
+      @Nullable DurableSubscription shownAs,
       Consumer<Follower<T>> onClosed) {
-    this.settings = settings;
+    this.settings = settings.at(partitions.parts().get(partition));
+    this.partitions = partitions;
+    this.partition = partition;
+    this.gate = gate;
+    this.shownAs = shownAs == null ? this : shownAs;
     this.last = after;
     this.handler = handler;
     this.onClosed = onClosed;
     this.redis = settings.redis();
-    this.connection = new OwnConnection(redis, settings.keys().stream());
+    this.connection = new OwnConnection(redis, this.settings.keys().stream());
   }
 
   void start() {
@@ -117,7 +140,7 @@ final class Follower<T> implements OwnSubscription {
     }
     try {
       backoff.failed(
-          () -> settings.reports().tell(listener -> listener.onDisconnected(this, error)));
+          () -> settings.reports().tell(listener -> listener.onDisconnected(shownAs, error)));
       life.pause(backoff.pauseNanos());
     } catch (InterruptedException e) {
       settings.reports().log.debug(e, "A reading thread was interrupted");
@@ -145,7 +168,7 @@ final class Follower<T> implements OwnSubscription {
             .add(last);
     List<?> streams = StreamReplies.list(connection.call(command, BLOCK_MILLIS));
     backoff.succeeded(
-        away -> settings.reports().tell(listener -> listener.onReconnected(this, away)));
+        away -> settings.reports().tell(listener -> listener.onReconnected(shownAs, away)));
     if (streams.isEmpty()) {
       lookForAnother(key);
       return;
@@ -157,6 +180,7 @@ final class Follower<T> implements OwnSubscription {
       }
       handOver(entry);
       last = entry.id();
+      given = last;
     }
   }
 
@@ -169,12 +193,19 @@ final class Follower<T> implements OwnSubscription {
     CommandArguments info = new CommandArguments(Command.XINFO).add("STREAM").add(key);
     List<?> fields = StreamReplies.list(connection.call(info, 0));
     for (int i = 0; i + 1 < fields.size(); i += 2) {
-      if (StreamReplies.text(fields.get(i)).equals(GENERATED)
-          && StreamIds.compare(StreamReplies.text(fields.get(i + 1)), last) < 0) {
-        last = StartingPoint.START.after();
-        settings.reports().tell(listener -> listener.onGroupLost(this));
+      if (StreamReplies.text(fields.get(i)).equals(GENERATED)) {
+        String now = StreamReplies.text(fields.get(i + 1));
+        if (StreamIds.compare(now, given) < 0) {
+          last = StartingPoint.START.after();
+          settings.reports().tell(listener -> listener.onGroupLost(shownAs));
+        }
+        given = now;
       }
     }
+  }
+
+  private String idOf(Held entry) {
+    return partitions.id(partition, entry.messageId);
   }
 
   /** Has a message handled, again if need be, and waits for that. */
@@ -220,12 +251,14 @@ final class Follower<T> implements OwnSubscription {
 
     @Override
     public void run() {
+      gate.lock();
       try {
         if (begin()) {
           done = handle();
         }
       } finally {
         end();
+        gate.unlock();
         ended.countDown();
       }
     }
@@ -256,14 +289,14 @@ final class Follower<T> implements OwnSubscription {
         return true;
       }
       DurableMessage<T> message =
-          new DurableMessage<>(entry.messageId, body, StreamIds.time(entry.messageId), 1);
+          new DurableMessage<>(idOf(entry), body, StreamIds.time(entry.messageId), 1);
       try {
         handler.onMessage(message);
       } catch (Throwable t) {
         if (t instanceof InterruptedException) {
           Thread.currentThread().interrupt();
         }
-        settings.reports().tellNow(listener -> listener.onError(Follower.this, message, t));
+        settings.reports().tellNow(listener -> listener.onError(shownAs, message, t));
         if (isLast) {
           giveUp(t);
         } else {
@@ -278,9 +311,7 @@ final class Follower<T> implements OwnSubscription {
 
     private void giveUp(Throwable error) {
       countFailed();
-      settings
-          .reports()
-          .tell(listener -> listener.onSkipped(Follower.this, entry.messageId, error));
+      settings.reports().tell(listener -> listener.onSkipped(shownAs, idOf(entry), error));
     }
 
     private void countFailed() {
@@ -298,7 +329,11 @@ final class Follower<T> implements OwnSubscription {
   public boolean close(Duration maxWait) {
     Arguments.requireDuration(maxWait, "maxWait", GroupConsumer.LONGEST_CLOSE);
     beginClose();
-    return finishClose(ticker.nanoTime() + maxWait.toNanos());
+    return finishClose(deadlineAfter(maxWait));
+  }
+
+  long deadlineAfter(Duration maxWait) {
+    return ticker.nanoTime() + maxWait.toNanos();
   }
 
   @Override

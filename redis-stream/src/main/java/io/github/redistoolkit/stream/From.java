@@ -24,7 +24,8 @@ public sealed interface From permits StartingPoint {
   }
 
   /**
-   * Begins after a message.
+   * Begins after a message. With partitions, the id says after which one in its own; in the others
+   * it begins with the ids that come after it, in their order by time.
    *
    * @param id the id of the message, as {@link DurableTopic#publish} returned it; it need not exist
    *     any more

@@ -13,7 +13,8 @@ import java.util.Optional;
  * @param pending how many it got and has not done with: being handled, waiting for a retry, or with
  *     a consumer that is gone
  * @param oldestPending for how long the oldest of these has been published; empty if there is none
- * @param consumers how many consumers Redis knows
+ * @param consumers how many consumers Redis knows; of a topic with partitions one for each
+ *     partition that a consumer has or had, removed when they are gone
  * @param deadLetters how many dead letters it has
  * @param trimmed how many messages it has lost because they were trimmed before it had done with
  *     them
@@ -39,5 +40,22 @@ public record GroupState(
    */
   public GroupState {
     Objects.requireNonNull(oldestPending, "oldestPending");
+  }
+
+  /** The same group in another partition. A consumer may be in both. */
+  GroupState plus(GroupState other) {
+    Optional<Duration> older =
+        oldestPending.isEmpty()
+                || (other.oldestPending.isPresent()
+                    && other.oldestPending.get().compareTo(oldestPending.get()) > 0)
+            ? other.oldestPending
+            : oldestPending;
+    return new GroupState(
+        lag + other.lag,
+        pending + other.pending,
+        older,
+        consumers + other.consumers,
+        deadLetters + other.deadLetters,
+        trimmed + other.trimmed);
   }
 }

@@ -70,6 +70,9 @@ final class Held {
 
   @Nullable DurableMessage<?> message;
 
+  /** Why it is to be buried, if it is, and was not yet. */
+  @Nullable Throwable error;
+
   /** When it is to be delivered again, if it waits for that. */
   @Nullable Alarm alarm;
 

@@ -27,6 +27,25 @@ record Settings<T>(
     long maxAge,
     Reports reports) {
 
+  /** The same for one partition of the topic. */
+  Settings<T> at(TopicKeys partition) {
+    return new Settings<>(
+        redis,
+        name,
+        partition,
+        bodies,
+        executor,
+        concurrency,
+        batch,
+        lease,
+        retryDelay,
+        maxDeliveries,
+        handlerTimeout,
+        closeTimeout,
+        maxAge,
+        reports);
+  }
+
   /** How many entries a consumer may have read and not done with, those apart that wait. */
   int mostHeld() {
     // Where the first delivery is the last, what dies unbegun in a queue would have had none.

@@ -3,15 +3,22 @@ package io.github.redistoolkit.stream;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Objects;
+import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * A place in a stream.
  *
  * @param after the id that it comes after; {@code $} for the end
+ * @param isAnId whether it was given as the id of a message
+ * @param partition the partition that such an id names
  */
-record StartingPoint(String after) implements From {
+record StartingPoint(String after, boolean isAnId, OptionalInt partition) implements From {
 
   static final String END = "$";
+
+  private static final Pattern OF_PARTITION = Pattern.compile("([^@]*)@([0-9]{1,4})");
 
   static final StartingPoint NOW = new StartingPoint(END);
   static final StartingPoint START = new StartingPoint("0-0");
@@ -22,8 +29,24 @@ record StartingPoint(String after) implements From {
     return (StartingPoint) Objects.requireNonNull(from, "from");
   }
 
+  private StartingPoint(String after) {
+    this(after, false, OptionalInt.empty());
+  }
+
   static StartingPoint after(String id) {
-    return new StartingPoint(StreamIds.require(id, "id"));
+    Objects.requireNonNull(id, "id");
+    Matcher parts = OF_PARTITION.matcher(id);
+    return parts.matches()
+        ? new StartingPoint(
+            StreamIds.require(parts.group(1), "id"),
+            true,
+            OptionalInt.of(Integer.parseInt(parts.group(2))))
+        : new StartingPoint(StreamIds.require(id, "id"), true, OptionalInt.empty());
+  }
+
+  /** The id as it was given. */
+  String id() {
+    return partition.isPresent() ? after + "@" + partition.getAsInt() : after;
   }
 
   static StartingPoint time(Instant time) {

@@ -39,15 +39,16 @@ final class StreamReplies {
   /** Entries as {@code XRANGE} has them, and with the delivery behind. */
   static List<Entry> entries(@Nullable Object reply) {
     List<Entry> entries = new ArrayList<>();
-    for (Object each : list(reply)) {
-      List<?> entry = list(each);
-      List<byte[]> fields = new ArrayList<>();
-      if (entry.size() > 1) {
-        list(entry.get(1)).forEach(field -> fields.add((byte[]) Objects.requireNonNull(field)));
-      }
-      int delivery = entry.size() > 2 ? Math.toIntExact(number(entry.get(2))) : 0;
-      entries.add(new Entry(text(entry.get(0)), fields, delivery));
-    }
+    list(reply).forEach(each -> entries.add(entry(list(each))));
     return entries;
+  }
+
+  static Entry entry(List<?> parts) {
+    List<byte[]> fields = new ArrayList<>();
+    if (parts.size() > 1) {
+      list(parts.get(1)).forEach(field -> fields.add((byte[]) Objects.requireNonNull(field)));
+    }
+    int delivery = parts.size() > 2 ? Math.toIntExact(number(parts.get(2))) : 0;
+    return new Entry(text(parts.get(0)), fields, delivery);
   }
 }

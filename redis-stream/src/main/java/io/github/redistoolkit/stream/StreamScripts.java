@@ -18,6 +18,73 @@ final class StreamScripts {
   static final LuaScript KEEP = script("keep");
   static final LuaScript PUBLISH = script("publish");
   static final LuaScript STATE = script("state");
+  static final LuaScript ADVANCE = script("advance");
+  static final LuaScript HANDOVER = script("handover");
+  static final LuaScript MEMBERS = script("members");
+
+  /** The state of the ownership of a partition: {@code <fencing number> <end in ms> <owner>}. */
+  private static final String OWNERSHIP =
+      """
+      local lease = redis.call('HGET', KEYS[1], 'l:' .. ARGV[1])
+      local fence, stop, owner = string.match(lease or '', '^(%d+) (%d+) (%S+)$')
+      local time = redis.call('TIME')
+      local now = time[1] * 1000 + math.floor(time[2] / 1000)
+      """;
+
+  /**
+   * Takes a partition that nobody has. KEYS: what is known of groups. ARGV: group, consumer, lease
+   * in ms, the last fencing number that the consumer had for it. Returns the fencing number, which
+   * is larger than all before; 0 if another has it. Sent twice it answers the same.
+   */
+  static final LuaScript ACQUIRE =
+      LuaScript.of(
+          OWNERSHIP
+              + """
+              local next = time[1] * 1000000 + time[2]
+              if fence then
+                -- None lasts for longer than a day: the clock has been set back.
+                local taken = owner ~= '-' and tonumber(stop) > now and stop - now < 100000000
+                if taken and owner ~= ARGV[2] then return 0 end
+                next = math.max(next, fence + 1)
+                if owner == ARGV[2] and tonumber(fence) > tonumber(ARGV[4]) then
+                  next = tonumber(fence)
+                end
+              end
+              redis.call('HSET', KEYS[1], 'l:' .. ARGV[1],
+                  string.format('%.0f %.0f %s', next, now + ARGV[3], ARGV[2]))
+              return next
+              """);
+
+  /**
+   * Renews the lease of a partition. KEYS: what is known of groups. ARGV: group, consumer, lease in
+   * ms, its fencing number. Returns 0 if it is another's.
+   */
+  static final LuaScript HOLD =
+      LuaScript.of(
+          OWNERSHIP
+              + """
+              if owner ~= ARGV[2] or fence ~= ARGV[4] then return 0 end
+              redis.call('HSET', KEYS[1], 'l:' .. ARGV[1],
+                  string.format('%s %.0f %s', fence, math.max(stop, now + ARGV[3]), owner))
+              return 1
+              """);
+
+  /**
+   * Returns how many partitions a topic has, and that it has so many if nobody has said so before.
+   * KEYS: the topic. ARGV: how many.
+   */
+  static final LuaScript PARTITIONS =
+      LuaScript.of(
+          """
+          local known = redis.pcall('HGET', KEYS[1], 'partitions')
+          if type(known) == 'table' then
+            if string.find(known.err, 'WRONGTYPE', 1, true) then return 1 end
+            return known
+          end
+          if known then return tonumber(known) end
+          if ARGV[1] ~= '1' then redis.call('HSET', KEYS[1], 'partitions', ARGV[1]) end
+          return tonumber(ARGV[1])
+          """);
 
   /**
    * Acknowledges entries. KEYS: the stream. ARGV: group, 1 if the stream is the group's alone, ids.

@@ -3,16 +3,25 @@ package io.github.redistoolkit.stream;
 import io.github.redistoolkit.core.RedisKeys;
 
 /**
- * The keys of a topic, all in one slot of a Cluster.
+ * The keys of a topic, or of one of its partitions, all in one slot of a Cluster.
  *
- * @param stream what is published
+ * @param stream what is published; of a topic with partitions a hash that says how many
  * @param groups a hash: of each group its generation, {@code g:} and its name, how many messages it
- *     has lost, {@code t:}, and how many of these nobody was told of, {@code u:}
+ *     has lost, {@code t:}, how many of these nobody was told of, {@code u:}, and of a partition
+ *     who has it, {@code l:}
  */
 record TopicKeys(String stream, String groups) {
 
   static TopicKeys of(String prefix, String name) {
-    String stream = prefix + ":" + RedisKeys.hashTag(name, "name");
+    return at(prefix + ":" + RedisKeys.hashTag(name, "name"));
+  }
+
+  /** The keys of a partition. No name has a percent sign that is not followed by two digits. */
+  static TopicKeys ofPartition(String prefix, String name, int partition) {
+    return at(prefix + ":{" + RedisKeys.encode(name) + "%p" + partition + "}");
+  }
+
+  private static TopicKeys at(String stream) {
     return new TopicKeys(stream, stream + ":groups");
   }
 
@@ -24,5 +33,10 @@ record TopicKeys(String stream, String groups) {
   /** A second stream, which only this group reads: what was sent back from the dead letters. */
   String again(String group) {
     return stream + ":again:" + RedisKeys.encode(group);
+  }
+
+  /** Who consumes a topic with partitions in a group. */
+  String members(String group) {
+    return stream + ":members:" + RedisKeys.encode(group);
   }
 }

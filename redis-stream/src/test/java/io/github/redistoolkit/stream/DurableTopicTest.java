@@ -46,6 +46,8 @@ class DurableTopicTest {
     refused("executor", () -> builder.executor(null));
     refused("gson", () -> builder.gson(null));
     refused("codec", () -> builder.codec(null));
+    refused("partitions", () -> builder.partitions(0));
+    refused("partitions", () -> builder.partitions(1_001));
     refused("concurrency", () -> builder.concurrency(0));
     refused("concurrency", () -> builder.concurrency(1_001));
     refused("batch", () -> builder.batch(0));
@@ -80,6 +82,9 @@ class DurableTopicTest {
     DurableHandler<String> handler = message -> {};
     refused("message", () -> topic.publish(null));
     refused("surrogate", () -> topic.publish("\ud800"));
+    refused("key", () -> topic.publish(null, "message"));
+    refused("key", () -> topic.publish("", "message"));
+    refused("message", () -> topic.publish("key", null));
     refused("group", () -> topic.subscribe(null, From.now(), handler));
     refused("group", () -> topic.subscribe("", From.now(), handler));
     refused("from", () -> topic.subscribe("group", null, handler));
@@ -92,7 +97,8 @@ class DurableTopicTest {
     refused("group", () -> topic.state(""));
     refused("group", () -> topic.deadLetters("", 1));
     refused("most", () -> topic.deadLetters("group", 0));
-    for (String id : List.of("", "1", "$", "a-b")) {
+    refused("from", () -> topic.read(From.after("1-0@0"), 1));
+    for (String id : List.of("", "1", "$", "a-b", "1-0@0")) {
       refused("deadLetterId", () -> topic.redrive("group", id));
     }
     refused("id", () -> From.after("now"));

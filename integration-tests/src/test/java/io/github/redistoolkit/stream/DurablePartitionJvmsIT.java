@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.ChildJvm;
 import io.github.redistoolkit.testing.ChildJvms;
-import io.github.redistoolkit.testing.ClientKind;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.Matrix;
 import io.github.redistoolkit.testing.TestRedis;
@@ -22,7 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** Several JVMs share the partitions of a topic, and are killed in the middle of their work. */
-@EachClient(notByDefault = ClientKind.CLIENT)
+@EachClient
 class DurablePartitionJvmsIT extends StreamSuite {
 
   private static final int PARTITIONS = 6;

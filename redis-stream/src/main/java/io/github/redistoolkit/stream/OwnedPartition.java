@@ -287,6 +287,7 @@ final class OwnedPartition<T> implements Runnable, Renewable {
       failed(each, t);
       return;
     }
+    settings.reports().tellNow(listener -> listener.onHandled(consumer, message));
     consumer.countHandled();
     life.change(
         () -> {

@@ -19,7 +19,6 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import redis.clients.jedis.exceptions.JedisException;
-import redis.clients.jedis.params.SetParams;
 
 /**
  * Random operations of all modules against random faults. {@code -Dredis.soak=30m} says for how
@@ -83,7 +82,7 @@ class SoakIT {
         .until(
             () -> {
               for (int i = 0; i < 20; i++) {
-                redis.client().set(redis.unique("ready"), "yes", SetParams.setParams().ex(60));
+                assertThat(redis.client().set(redis.unique("ready"), "yes"), is("OK"));
               }
               return true;
             });

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
+import io.github.redistoolkit.testing.FaultProxy;
 import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.RedisServer;
 import io.github.redistoolkit.testing.TestRedis;
@@ -87,5 +88,38 @@ class DurableServerIT extends StreamSuite {
     assertThat(topic.deadLetters(GROUP, 10), hasSize(1));
     topic.publish(3);
     assertThat(next(1), is(List.of(3)));
+  }
+
+  @Test
+  void whatDidNotArriveIsReadAlsoIfTheServerRefusesAtFirst() throws Exception {
+    try (FaultProxy proxy = redis.proxy();
+        TestRedis faulty = redis.through(proxy);
+        DurableTopic<Integer> consuming =
+            builder(faulty, name, Integer.class)
+                .prefix(redis.mark() + "s")
+                .lease(LEASE)
+                .listener(heard)
+                .build()) {
+      DurableTopic<Integer> topic = open();
+      consuming.subscribe(GROUP, From.start(), this::take);
+      topic.publish(0);
+      assertThat(next(1), is(List.of(0)));
+      awaitPending(topic, 0);
+      proxy.blackHole(FaultProxy.Direction.TO_CLIENT);
+      topic.publish(1);
+      awaitPending(topic, 1);
+      servers.exhaustMemory();
+      try {
+        proxy.cut();
+        proxy.heal();
+        await("refused").until(() -> heard.of("away"), is(not(empty())));
+        // And again, over a connection that is not the first any more.
+        Thread.sleep(3_000);
+      } finally {
+        servers.restoreMemory();
+      }
+      assertThat(next(1), is(List.of(1)));
+      awaitPending(topic, 0);
+    }
   }
 }

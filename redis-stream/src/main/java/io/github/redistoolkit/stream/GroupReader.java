@@ -47,6 +47,9 @@ final class GroupReader<T> implements Runnable {
   private final long claimNanos;
   private final long keepNanos;
 
+  /** Whether there may be entries of this consumer that a connection before has lost. */
+  private boolean unread;
+
   private volatile boolean rejoin;
   private volatile @Nullable Thread thread;
 
@@ -143,13 +146,14 @@ final class GroupReader<T> implements Runnable {
       consumer.abandon();
       return;
     }
-    boolean fresh = connection.ready();
-    if (fresh || rejoin) {
+    unread |= connection.ready();
+    if (unread || rejoin) {
       join();
     }
-    if (fresh) {
+    if (unread) {
       recover(false);
       recover(true);
+      unread = false;
     }
     if (ticker.nanoTime() - nextClaim >= 0 || consumer.wantsClaims()) {
       claim();

@@ -372,13 +372,13 @@ final class OwnedPartition<T> implements Runnable, Renewable {
       consumer.abandon();
       return;
     }
-    boolean fresh = connection.ready();
-    if (fresh || rejoin) {
-      join();
-    }
-    if (fresh) {
+    if (connection.ready()) {
+      // Until that is done, however often the server refuses it.
+      rejoin = true;
       recovering = true;
-      more = true;
+    }
+    if (rejoin) {
+      join();
     }
     if (ticker.nanoTime() - nextKeep >= 0) {
       keep();

@@ -86,6 +86,13 @@ public final class LuaScript {
         : failure;
   }
 
+  /** Names all that may be lacking, where to ask which it is would take too long. */
+  JedisException explainedUnasked(JedisDataException failure, RedisAccess redis) {
+    return Permissions.isWithinScript(failure)
+        ? Permissions.with(failure, Permissions.lackOf(redis, commands))
+        : redis.explained(failure);
+  }
+
   /**
    * Runs the script with arguments, and for a reply, that are no text.
    *

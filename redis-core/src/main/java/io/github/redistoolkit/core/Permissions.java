@@ -92,6 +92,11 @@ final class Permissions {
       // All that may be lacking is said then: what was refused is what the caller has to hear of.
       LOG.debug(e, "The server does not say which permission is lacking");
     }
+    return lackOf(redis, lacking);
+  }
+
+  /** Says that a module lacks one of these, or all. */
+  static String lackOf(RedisAccess redis, Collection<?> lacking) {
     return redis.module() + " needs permission to run " + lacking + " on its keys";
   }
 

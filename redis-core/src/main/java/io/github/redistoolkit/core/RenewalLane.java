@@ -109,6 +109,14 @@ final class RenewalLane {
       return redis.nodeFor(one.key());
     }
 
+    /** Says who lacks what, without asking: the answers behind this one wait to be read. */
+    private void refused(JedisDataException error) {
+      one.failed(
+          request == null
+              ? redis.explained(error)
+              : request.script().explainedUnasked(error, redis));
+    }
+
     /** Gets what is to be sent, unless it need not be. */
     private boolean isWanted() {
       if (request == null) {
@@ -309,7 +317,7 @@ final class RenewalLane {
           }
         } catch (JedisDataException e) {
           demoted |= Failures.code(e).equals("READONLY");
-          parcel.one.failed(e);
+          parcel.refused(e);
         }
         unanswered.remove(0);
       }
@@ -361,7 +369,7 @@ final class RenewalLane {
             there.connection().sendCommand(parcel.command().getArguments());
             answer(parcel, there.connection());
           } catch (JedisDataException e) {
-            parcel.one.failed(e);
+            parcel.refused(e);
           }
           unanswered.remove(0);
         }

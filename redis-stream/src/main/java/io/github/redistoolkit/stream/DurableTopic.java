@@ -459,13 +459,15 @@ public final class DurableTopic<T> implements AutoCloseable {
     List<String> after =
         counted(
             () -> {
-              // Also where nothing else would say that it is no stream.
-              List<String> last = lastIds();
-              return start.after().equals(StartingPoint.END)
-                  ? last
-                  : IntStream.range(0, partitions.count())
-                      .mapToObj(i -> partitions.after(start, i))
-                      .toList();
+              if (start.after().equals(StartingPoint.END)) {
+                return lastIds();
+              }
+              if (partitions.isOne()) {
+                requireStream();
+              }
+              return IntStream.range(0, partitions.count())
+                  .mapToObj(i -> partitions.after(start, i))
+                  .toList();
             });
     OwnSubscription follower =
         partitions.isOne()
@@ -511,6 +513,13 @@ public final class DurableTopic<T> implements AutoCloseable {
     return runAll(StreamScripts.LAST, keys -> List.of(keys.stream()), List.of()).stream()
         .map(String::valueOf)
         .toList();
+  }
+
+  /**
+   * What has the number of partitions instead is refused by Redis, which a reader would only log.
+   */
+  private void requireStream() {
+    long unused = redis.execute(redis.commands().xlen(utf8(partitions.parts().get(0).stream())));
   }
 
   private void closeIfLate(DurableSubscription subscription) {

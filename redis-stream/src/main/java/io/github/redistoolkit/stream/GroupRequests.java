@@ -49,7 +49,8 @@ final class GroupRequests<T> {
       BiConsumer<@Nullable Object, Long> answered,
       Runnable over) {
     long millis = Math.min(settings.lease().toMillis(), LONGEST_SEND_MILLIS);
-    renewals.send(consumer.mainKey, millis, new OneRequest(request, answered, over));
+    renewals.send(
+        consumer.mainKey, millis, new OneRequest(settings.reports(), request, answered, over));
   }
 
   private static Renewable.Request request(LuaScript script, List<String> keys, List<String> args) {
@@ -202,6 +203,7 @@ final class GroupRequests<T> {
         consumer.mainKey,
         settings.lease().dividedBy(3).toMillis(),
         new OneRequest(
+            settings.reports(),
             () -> renewal(again),
             (reply, asked) -> consumer.renewed(again, reply, asked),
             () -> {}));
@@ -234,6 +236,7 @@ final class GroupRequests<T> {
           consumer.mainKey,
           LEAVE_MILLIS,
           new OneRequest(
+              settings.reports(),
               () -> request,
               (reply, asked) -> answered.complete(true),
               () -> answered.complete(false)));

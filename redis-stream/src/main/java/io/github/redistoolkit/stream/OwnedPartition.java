@@ -172,6 +172,9 @@ final class OwnedPartition<T> implements Runnable, Renewable {
   @Override
   public void failed(RuntimeException why) {
     // Sent again as long as there is time.
+    if (!(why instanceof JedisException e && Failures.isPassing(e))) {
+      settings.reports().log.warn(why, "Redis refuses to renew the lease of a partition");
+    }
   }
 
   @Override
@@ -749,7 +752,8 @@ final class OwnedPartition<T> implements Runnable, Renewable {
       renewals.send(
           mainKey,
           Math.min(settings.lease().toMillis(), LONGEST_SEND_MILLIS),
-          new OneRequest(() -> request, (reply, asked) -> taker.take(reply), this::ended));
+          new OneRequest(
+              settings.reports(), () -> request, (reply, asked) -> taker.take(reply), this::ended));
     } catch (Throwable t) { // an Error where no thread can be had
       settings.reports().log.warn(t, "A partition could not be handed over");
       ended();

@@ -140,6 +140,7 @@ final class PartitionedConsumer<T> implements OwnSubscription {
             partitions.whole().members(group),
             Math.max(1, lease / 3),
             new OneRequest(
+                settings.reports(),
                 () -> life.isOpen() ? sayThere(lease) : null,
                 (reply, asked) -> told(reply),
                 () -> {}));
@@ -234,6 +235,7 @@ final class PartitionedConsumer<T> implements OwnSubscription {
           key,
           Math.max(1, lease / 3),
           new OneRequest(
+              settings.reports(),
               () -> request,
               (reply, asked) -> {
                 granted(next, StreamReplies.number(reply), asked);
@@ -292,7 +294,9 @@ final class PartitionedConsumer<T> implements OwnSubscription {
             List.of(keys.stream(), keys.again(group), keys.groups()),
             List.of(group, name, String.valueOf(fence), "0", "0", "0", "0"));
     renewals.send(
-        keys.stream(), LEAVE_MILLIS, new OneRequest(() -> request, (reply, asked) -> {}, () -> {}));
+        keys.stream(),
+        LEAVE_MILLIS,
+        new OneRequest(settings.reports(), () -> request, (reply, asked) -> {}, () -> {}));
   }
 
   /** A partition is another's, or nobody's. */
@@ -423,7 +427,7 @@ final class PartitionedConsumer<T> implements OwnSubscription {
         renewals.send(
             partitions.whole().members(group),
             LEAVE_MILLIS,
-            new OneRequest(() -> sayThere(0), (reply, asked) -> {}, () -> {}));
+            new OneRequest(settings.reports(), () -> sayThere(0), (reply, asked) -> {}, () -> {}));
       }
       long patience = deadlineNanos + TimeUnit.MILLISECONDS.toNanos(LEAVE_MILLIS);
       boolean idle = life.await(deadlineNanos, this::isIdle);

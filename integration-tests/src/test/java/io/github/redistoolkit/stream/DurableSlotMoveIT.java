@@ -27,6 +27,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import redis.clients.jedis.HostAndPort;
+import redis.clients.jedis.Jedis;
 import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.exceptions.JedisException;
 
@@ -65,8 +66,11 @@ class DurableSlotMoveIT extends StreamSuite {
     assertGoesOn(topic, 0);
     SlotMove move = servers.beginMoveOfSlot(stream());
     assertGoesOn(topic, 20);
+    try (Jedis target = servers.redis().open(move.target())) {
+      assertThat(target.scriptFlush(), is("OK"));
+    }
     move.moveKeys();
-    // The old owner answers ASK now.
+    // The old owner answers ASK now, and the new one has never seen the scripts.
     assertGoesOn(topic, 40);
     move.finish();
     // And MOVED now.

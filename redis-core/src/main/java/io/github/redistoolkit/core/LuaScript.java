@@ -169,6 +169,24 @@ public final class LuaScript {
     }
   }
 
+  /**
+   * The same where the server may not know the script, and is not to be asked twice: one round trip
+   * that sends the source. Right behind {@code ASKING}, which counts for one command only.
+   *
+   * @param redis whose connection it is
+   * @param connection where to run it
+   * @param keys every key that the script touches, all in one Cluster slot
+   * @param args what the script finds in {@code ARGV}
+   * @return the reply: {@code Long}, {@code byte[]}, a list of these, or null
+   * @throws redis.clients.jedis.exceptions.JedisException as Jedis throws it
+   */
+  public @Nullable Object runSourceOn(
+      RedisAccess redis, Connection connection, List<String> keys, List<String> args) {
+    List<byte[]> names = keys.stream().map(LuaScript::utf8).toList();
+    List<byte[]> values = args.stream().map(LuaScript::utf8).toList();
+    return explainingOn(redis, connection, names, values, keys);
+  }
+
   private @Nullable Object explainingOn(
       RedisAccess redis,
       Connection connection,

@@ -95,7 +95,9 @@ final class OwnConnection {
         connection -> {
           connection.setSoTimeout(PATIENCE_MILLIS);
           ask(connection);
-          return script.runBinaryOn(redis, connection, keys, args);
+          return asking
+              ? script.runSourceOn(redis, connection, keys, args)
+              : script.runBinaryOn(redis, connection, keys, args);
         });
   }
 

@@ -5,6 +5,7 @@ import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.matchesPattern;
 import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.nullValue;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -139,6 +140,21 @@ class StarterStreamIT {
             });
   }
 
+  @Test
+  void aTopicHasThePartitionsThatThePropertiesSay() {
+    application
+        .withUserConfiguration(Asking.class)
+        .withPropertyValues("redis.toolkit.streams.orders.partitions=2")
+        .run(
+            context -> {
+              String id = orders(context).publish("customer", new Order("12"));
+              assertThat(id, matchesPattern(".*@[01]"));
+              DurableMessage<Order> message =
+                  context.getBean(Asking.class).received.poll(60, TimeUnit.SECONDS);
+              assertThat(message.id(), is(id));
+            });
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -149,9 +165,11 @@ class StarterStreamIT {
         "redis.toolkit.streams.orders.lease | 1ms | lease must be at least",
         "redis.toolkit.streams.orders.lease | soon | soon",
         "redis.toolkit.streams.orders.concurrency | 0 | concurrency must be",
+        "redis.toolkit.streams.orders.partitions | 0 | partitions must be",
         "redis.toolkit.streams.orders.batch | 100000 | batch must be",
         "redis.toolkit.streams.orders.retry-delay | 0s | retryDelay must be",
         "redis.toolkit.streams.orders.max-deliveries | x | x",
+        "redis.toolkit.streams.orders.handler-timeout | 0s | handlerTimeout must be",
         "redis.toolkit.streams.orders.close-timeout | 2h | closeTimeout must",
         "redis.toolkit.streams.orders.max-age | 0s | maxAge must be",
         "redis.toolkit.streams.orders.max-length | 0 | maxLength must be",

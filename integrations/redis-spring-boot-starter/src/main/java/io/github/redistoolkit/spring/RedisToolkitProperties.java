@@ -79,12 +79,15 @@ record RedisToolkitProperties(
    *
    * @param type the class of its messages.
    * @param name what it is called in Redis. Unless set, as in the name of the property.
+   * @param partitions over how many streams the topic is spread. It cannot be changed later.
    * @param concurrency how many handlers of one subscription may run at the same time.
    * @param batch how many messages one subscription may have read and not done with.
    * @param lease for how long a message stays with a consumer that does not renew.
    * @param retryDelay how long a message waits before it is delivered again after its handler
    *     threw.
    * @param maxDeliveries how often a message is delivered before it becomes a dead letter.
+   * @param handlerTimeout for how long the lease of a handler that runs is renewed. Unless set, as
+   *     long as it runs.
    * @param closeTimeout how long handlers that run are waited for at the end.
    * @param maxAge after how long a message is trimmed, whoever still needs it. Unless set, never.
    * @param maxLength how many messages the topic may have. Unless set, any number.
@@ -94,11 +97,13 @@ record RedisToolkitProperties(
   record Stream(
       @Nullable Class<?> type,
       @Nullable String name,
+      @Nullable Integer partitions,
       @Nullable Integer concurrency,
       @Nullable Integer batch,
       @Nullable Duration lease,
       @Nullable Duration retryDelay,
       @Nullable Integer maxDeliveries,
+      @Nullable Duration handlerTimeout,
       @Nullable Duration closeTimeout,
       @Nullable Duration maxAge,
       @Nullable Long maxLength,

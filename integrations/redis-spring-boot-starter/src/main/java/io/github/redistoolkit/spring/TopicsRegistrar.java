@@ -67,11 +67,13 @@ final class TopicsRegistrar implements BeanRegistrar {
                 redis.over(
                     pool -> DurableTopic.builder(pool, name, type),
                     client -> DurableTopic.builder(client, name, type)));
+    of.set("partitions", settings.partitions(), builder::partitions);
     of.set("concurrency", settings.concurrency(), builder::concurrency);
     of.set("batch", settings.batch(), builder::batch);
     of.set("lease", settings.lease(), builder::lease);
     of.set("retry-delay", settings.retryDelay(), builder::retryDelay);
     of.set("max-deliveries", settings.maxDeliveries(), builder::maxDeliveries);
+    of.set("handler-timeout", settings.handlerTimeout(), builder::handlerTimeout);
     of.set("close-timeout", settings.closeTimeout(), builder::closeTimeout);
     of.set("max-age", settings.maxAge(), builder::maxAge);
     WhenFull whenFull = settings.whenFull() == null ? WhenFull.REFUSE : settings.whenFull();

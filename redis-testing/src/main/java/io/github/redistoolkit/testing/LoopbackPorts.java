@@ -18,8 +18,8 @@ import java.util.List;
 final class LoopbackPorts {
 
   private static final int LOWEST = 11_000;
-  private static final int RANGE = 1_000;
-  private static final int RANGES = 10;
+  private static final int RANGE = 500;
+  private static final int RANGES = 20;
   private static final int TO_CLUSTER_BUS = 10_000;
 
   private static final ServerSocket HELD = holdRange();

@@ -19,13 +19,11 @@ import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.UnifiedJedis;
 
 /** Leases are kept alive, whatever becomes of the network, of the pool and of the server. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
-@Tag("smoke")
 class RenewalsIT {
 
   private static final Duration WHILE = Duration.ofSeconds(3);

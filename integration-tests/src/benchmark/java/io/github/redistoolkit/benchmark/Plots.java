@@ -7,8 +7,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -78,10 +76,9 @@ final class Plots {
 
   /** A group of bars for each operation, the first on top; what was not measured has none. */
   static String bars(String title, String x, Map<String, Map<Through, Double>> measured) {
-    Set<Through> rows = new TreeSet<>(Comparator.reverseOrder());
+    Set<Through> rows = new TreeSet<>();
     measured.values().forEach(each -> rows.addAll(each.keySet()));
-    List<String> operations = new ArrayList<>(measured.keySet());
-    Collections.reverse(operations);
+    List<String> operations = List.copyOf(measured.keySet());
     HorizontalBarChart chart =
         new HorizontalBarChartBuilder()
             .width(WIDTH)

@@ -143,9 +143,7 @@ interface StreamConsumer {
               handler.accept(GSON.fromJson(entry.getFields().get(FIELD), Event.class));
             }
             jedis.xack(
-                key,
-                GROUP,
-                entries.stream().map(StreamEntry::getID).toArray(StreamEntryID[]::new));
+                key, GROUP, entries.stream().map(StreamEntry::getID).toArray(StreamEntryID[]::new));
           }
         }
       }

@@ -12,6 +12,8 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Semaphore;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import redis.clients.jedis.AbstractPipeline;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.params.XAddParams;
@@ -21,13 +23,20 @@ import redis.clients.jedis.params.XAddParams;
  * handler, doing nothing, memory, and what many topics hold.
  *
  * <p>Rows take turns, so that each and the raw one beside it see the same machine. Redis's CPU is
- * that of the whole turn.
+ * that of the whole turn. A row has no figure for what it does not do.
  */
 final class StreamBenchmark implements Harness {
 
   private static final List<Through> ROWS =
       List.of(
-          Through.RAW, Through.POOL, Through.CLIENT, Through.SPRING_JEDIS, Through.SPRING_LETTUCE);
+          Through.RAW,
+          Through.POOL,
+          Through.CLIENT,
+          Through.REDISSON,
+          Through.REDISSON_TOPIC,
+          Through.SPRING_JEDIS,
+          Through.SPRING_LETTUCE,
+          Through.LETTUCE);
 
   private static final int PUBLISHED = 500;
   private static final int CONSUMED = 5_000;
@@ -58,7 +67,7 @@ final class StreamBenchmark implements Harness {
 
   private final Map<Through, Map<Figure, List<Double>>> measured = new EnumMap<>(Through.class);
   private final Map<Through, Holdings> held = new EnumMap<>(Through.class);
-  private int streams;
+  private int opened;
 
   private void add(Through through, Figure figure, double value) {
     measured
@@ -81,7 +90,9 @@ final class StreamBenchmark implements Harness {
       }
     } while (System.nanoTime() - end < 0);
     for (Through through : ROWS) {
-      weigh(through);
+      if (hasGroups(through)) {
+        weigh(through);
+      }
       idle(through);
     }
     for (Through through : List.of(Through.POOL, Through.CLIENT)) {
@@ -93,24 +104,33 @@ final class StreamBenchmark implements Harness {
     return new Receiver.Event("user_created", "user-" + number, number);
   }
 
-  private StreamConsumer open(Access access) {
-    return StreamConsumer.open(access, access.name() + "-" + streams++);
+  /** Opens one stream of a row's client after the other. */
+  private Supplier<StreamConsumer> streams(Access access) {
+    Function<String, StreamConsumer> client = StreamConsumer.client(access);
+    return () -> client.apply(access.name() + "-" + opened++);
+  }
+
+  /** A reliable topic has none: whoever listens gets all messages, and they are trimmed then. */
+  private static boolean hasGroups(Through through) {
+    return through != Through.REDISSON_TOPIC;
   }
 
   private void takeTurn(Through through, boolean counts) throws InterruptedException {
     Map<Figure, Double> figures = new EnumMap<>(Figure.class);
     try (Access access = Access.by(through)) {
-      publish(access, figures);
-      consume(access, figures);
-      figures.put(Figure.LATENCY, latency(access));
+      Supplier<StreamConsumer> streams = streams(access);
+      publish(streams.get(), figures);
+      if (hasGroups(through)) {
+        consume(streams.get(), access.admin(), figures);
+      }
+      figures.put(Figure.LATENCY, latency(streams.get()));
     }
     if (counts) {
       figures.forEach((figure, value) -> add(through, figure, value));
     }
   }
 
-  private void publish(Access access, Map<Figure, Double> figures) {
-    StreamConsumer stream = open(access);
+  private static void publish(StreamConsumer stream, Map<Figure, Double> figures) {
     ServerWork before = ServerWork.soFar(Access.onlooker());
     long start = System.nanoTime();
     for (int i = 0; i < PUBLISHED; i++) {
@@ -123,9 +143,10 @@ final class StreamBenchmark implements Harness {
   }
 
   /** What is there already when the consumer comes; over when the last one is acknowledged. */
-  private void consume(Access access, Map<Figure, Double> figures) throws InterruptedException {
-    StreamConsumer stream = open(access);
-    fill(access.admin(), stream.key(), CONSUMED);
+  private static void consume(
+      StreamConsumer stream, UnifiedJedis admin, Map<Figure, Double> figures)
+      throws InterruptedException {
+    fill(admin, stream.key(), CONSUMED);
     Semaphore handled = new Semaphore(0);
     ServerWork before = ServerWork.soFar(Access.onlooker());
     long start = System.nanoTime();
@@ -154,8 +175,7 @@ final class StreamBenchmark implements Harness {
     return bytes;
   }
 
-  private double latency(Access access) throws InterruptedException {
-    StreamConsumer stream = open(access);
+  private static double latency(StreamConsumer stream) throws InterruptedException {
     Semaphore handled = new Semaphore(0);
     long[] arrived = new long[1];
     stream.start(
@@ -176,7 +196,7 @@ final class StreamBenchmark implements Harness {
 
   private void weigh(Through through) {
     try (Access access = Access.by(through)) {
-      StreamConsumer stream = open(access);
+      StreamConsumer stream = streams(access).get();
       long empty = access.admin().memoryUsage(stream.key(), 0);
       long payload = 0;
       for (int i = 0; i < WEIGHED; i++) {
@@ -190,7 +210,7 @@ final class StreamBenchmark implements Harness {
 
   private void idle(Through through) throws InterruptedException {
     try (Access access = Access.by(through)) {
-      StreamConsumer stream = open(access);
+      StreamConsumer stream = streams(access).get();
       stream.start(event -> {});
       stream.publish(event(0));
       Thread.sleep(1_000);
@@ -245,12 +265,14 @@ final class StreamBenchmark implements Harness {
     for (Figure figure : Figure.values()) {
       for (Through through : ROWS) {
         double value = median(through, figure);
-        costs.row(
-            figure.operation,
-            through.label(),
-            number(value),
-            figure.unit,
-            number(value / median(Through.RAW, figure)));
+        if (!Double.isNaN(value)) {
+          costs.row(
+              figure.operation,
+              through.label(),
+              number(value),
+              figure.unit,
+              number(value / median(Through.RAW, figure)));
+        }
       }
     }
     MarkdownTable holdings =

@@ -6,18 +6,14 @@ import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.stream.DurableSubscription;
 import io.github.redistoolkit.stream.DurableTopic;
 import io.github.redistoolkit.stream.From;
-import java.time.Duration;
+import io.lettuce.core.RedisClient;
+import io.lettuce.core.api.sync.RedisCommands;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import org.redisson.api.RedissonClient;
 import org.springframework.data.redis.connection.RedisConnectionFactory;
-import org.springframework.data.redis.connection.stream.MapRecord;
-import org.springframework.data.redis.connection.stream.ReadOffset;
-import org.springframework.data.redis.connection.stream.StreamOffset;
-import org.springframework.data.redis.core.StringRedisTemplate;
-import org.springframework.data.redis.stream.StreamListener;
-import org.springframework.data.redis.stream.StreamMessageListenerContainer;
-import org.springframework.data.redis.stream.StreamMessageListenerContainer.StreamMessageListenerContainerOptions;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.StreamEntryID;
 import redis.clients.jedis.params.XReadGroupParams;
@@ -30,37 +26,68 @@ interface StreamConsumer {
   String GROUP = "group";
   String FIELD = "d";
   int BATCH = 32;
+  int BLOCK_MILLIS = 100;
   Gson GSON = Json.defaultGson();
 
-  /** The key of the stream. The group is there. */
+  /** The key of the stream. */
   String key();
 
   /** Publishes JSON in one round trip. */
   void publish(Event event);
 
-  /** Consumes, one message at a time and in order, and acknowledges each after its handler. */
+  /** Consumes, one message at a time and in order, and acknowledges after the handler. */
   void start(Consumer<Event> handler);
 
   /** Ends what {@link #start} began. */
   void stop() throws InterruptedException;
 
-  /** The one that the row names, on a stream of its own. */
-  static StreamConsumer open(Access access, String name) {
-    String key = "topic:{" + name + "}";
-    access.admin().xgroupCreate(key, GROUP, new StreamEntryID(0, 0), true);
+  /**
+   * A client, as the row does it.
+   *
+   * @return makes the stream with a name, whose group is there if the row has groups; all streams
+   *     share what can be shared
+   */
+  static Function<String, StreamConsumer> client(Access access) {
     return switch (access.through()) {
-      case RAW -> new Raw(key, access.pool());
-      case POOL, CLIENT ->
-          new Ours(
-              key,
-              access
-                  .over(
-                      pool -> DurableTopic.builder(pool, name, Event.class),
-                      client -> DurableTopic.builder(client, name, Event.class))
-                  .build());
-      case SPRING_JEDIS, SPRING_LETTUCE -> new OfSpring(key, Peers.spring(access));
+      case RAW -> name -> new Raw(withGroup(access, name), access.pool());
+      case POOL, CLIENT -> name -> new Ours(withGroup(access, name), topic(access, name));
+      case REDISSON -> {
+        RedissonClient redisson = Peers.redisson(access);
+        yield name -> new PeerStreams.OfRedisson(withGroup(access, name), redisson);
+      }
+      case REDISSON_TOPIC -> {
+        RedissonClient redisson = Peers.redisson(access);
+        yield name -> new PeerStreams.OfRedissonTopic(key(name), redisson);
+      }
+      case SPRING_JEDIS, SPRING_LETTUCE -> {
+        RedisConnectionFactory connections = Peers.spring(access);
+        yield name -> new PeerStreams.OfSpring(withGroup(access, name), connections);
+      }
+      case LETTUCE -> {
+        RedisClient lettuce = Peers.lettuce(access);
+        RedisCommands<String, String> publishing = lettuce.connect().sync();
+        yield name -> new PeerStreams.OfLettuce(withGroup(access, name), lettuce, publishing);
+      }
       default -> throw new IllegalArgumentException(access.through() + " has no streams");
     };
+  }
+
+  private static String key(String name) {
+    return "topic:{" + name + "}";
+  }
+
+  /** Makes stream and group, and returns the key. */
+  private static String withGroup(Access access, String name) {
+    access.admin().xgroupCreate(key(name), GROUP, new StreamEntryID(0, 0), true);
+    return key(name);
+  }
+
+  private static DurableTopic<Event> topic(Access access, String name) {
+    return access
+        .over(
+            pool -> DurableTopic.builder(pool, name, Event.class),
+            client -> DurableTopic.builder(client, name, Event.class))
+        .build();
   }
 
   /** The toolkit's. */
@@ -97,114 +124,81 @@ interface StreamConsumer {
     }
   }
 
-  /** A loop on one connection that reads a batch, handles it, and acknowledges it as a whole. */
-  final class Raw implements StreamConsumer {
+  /** A loop on one thread that reads a batch, handles it, and acknowledges it as a whole. */
+  abstract class Batches implements StreamConsumer {
 
     private final String key;
-    private final Pool<Jedis> pool;
     private volatile boolean stopped;
     private Thread reader;
 
-    Raw(String key, Pool<Jedis> pool) {
+    Batches(String key) {
       this.key = key;
-      this.pool = pool;
     }
 
     @Override
-    public String key() {
+    public final String key() {
       return key;
+    }
+
+    @Override
+    public final void start(Consumer<Event> handler) {
+      reader = new Thread(() -> consume(handler), "batches");
+      reader.setDaemon(true);
+      reader.start();
+    }
+
+    /** Takes one batch after the other until it is stopped. */
+    abstract void consume(Consumer<Event> handler);
+
+    final boolean isStopped() {
+      return stopped;
+    }
+
+    @Override
+    public final void stop() throws InterruptedException {
+      stopped = true;
+      reader.join();
+    }
+  }
+
+  /** Jedis, on one connection for all batches. */
+  final class Raw extends Batches {
+
+    private final Pool<Jedis> pool;
+
+    Raw(String key, Pool<Jedis> pool) {
+      super(key);
+      this.pool = pool;
     }
 
     @Override
     public void publish(Event event) {
       try (Jedis jedis = pool.getResource()) {
-        jedis.xadd(key, StreamEntryID.NEW_ENTRY, Map.of(FIELD, GSON.toJson(event)));
+        jedis.xadd(key(), StreamEntryID.NEW_ENTRY, Map.of(FIELD, GSON.toJson(event)));
       }
     }
 
     @Override
-    public void start(Consumer<Event> handler) {
-      stopped = false;
-      reader = new Thread(() -> consume(handler), "raw-consumer");
-      reader.setDaemon(true);
-      reader.start();
-    }
-
-    private void consume(Consumer<Event> handler) {
-      XReadGroupParams batch = XReadGroupParams.xReadGroupParams().count(BATCH).block(100);
+    void consume(Consumer<Event> handler) {
+      XReadGroupParams batch =
+          XReadGroupParams.xReadGroupParams().count(BATCH).block(BLOCK_MILLIS);
       try (Jedis jedis = pool.getResource()) {
-        while (!stopped) {
+        while (!isStopped()) {
           var read =
               jedis.xreadGroup(
-                  GROUP, "raw", batch, Map.of(key, StreamEntryID.XREADGROUP_UNDELIVERED_ENTRY));
+                  GROUP, "raw", batch, Map.of(key(), StreamEntryID.XREADGROUP_UNDELIVERED_ENTRY));
           if (read != null) {
             List<StreamEntry> entries = read.get(0).getValue();
             for (StreamEntry entry : entries) {
               handler.accept(GSON.fromJson(entry.getFields().get(FIELD), Event.class));
             }
             jedis.xack(
-                key, GROUP, entries.stream().map(StreamEntry::getID).toArray(StreamEntryID[]::new));
+                key(),
+                GROUP,
+                entries.stream().map(StreamEntry::getID).toArray(StreamEntryID[]::new));
           }
         }
       }
-    }
-
-    @Override
-    public void stop() throws InterruptedException {
-      stopped = true;
-      reader.join();
-    }
-  }
-
-  /** {@code StreamMessageListenerContainer}, of which each listener acknowledges its message. */
-  final class OfSpring implements StreamConsumer {
-
-    private final String key;
-    private final StringRedisTemplate template;
-    private final RedisConnectionFactory connections;
-    private StreamMessageListenerContainer<String, MapRecord<String, String, String>> container;
-
-    OfSpring(String key, RedisConnectionFactory connections) {
-      this.key = key;
-      this.connections = connections;
-      this.template = new StringRedisTemplate(connections);
-    }
-
-    @Override
-    public String key() {
-      return key;
-    }
-
-    @Override
-    public void publish(Event event) {
-      var unused = template.opsForStream().add(key, Map.of(FIELD, GSON.toJson(event)));
-    }
-
-    @Override
-    public void start(Consumer<Event> handler) {
-      container =
-          StreamMessageListenerContainer.create(
-              connections,
-              StreamMessageListenerContainerOptions.builder()
-                  .batchSize(BATCH)
-                  .pollTimeout(Duration.ofMillis(100))
-                  .build());
-      StreamListener<String, MapRecord<String, String, String>> listener =
-          entry -> {
-            handler.accept(GSON.fromJson(entry.getValue().get(FIELD), Event.class));
-            var unused = template.opsForStream().acknowledge(GROUP, entry);
-          };
-      var unused =
-          container.receive(
-              org.springframework.data.redis.connection.stream.Consumer.from(GROUP, "spring"),
-              StreamOffset.create(key, ReadOffset.lastConsumed()),
-              listener);
-      container.start();
-    }
-
-    @Override
-    public void stop() {
-      container.stop();
     }
   }
 }

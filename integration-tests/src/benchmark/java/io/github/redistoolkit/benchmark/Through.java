@@ -23,6 +23,8 @@ public enum Through {
   COALESCING_16("ours, 16 lanes", ClientKind.POOL, 0x8250df),
   /** Redisson, with a client of its own. */
   REDISSON("Redisson", ClientKind.POOL, 0xe5534b),
+  /** Redisson's reliable topic, likewise. */
+  REDISSON_TOPIC("Redisson, reliable topic", ClientKind.POOL, 0x9c2f28),
   /** Spring Data Redis or Spring Integration, over Jedis. */
   SPRING_JEDIS("Spring, Jedis", ClientKind.POOL, 0x57a639),
   /** Spring Data Redis or Spring Integration, over Lettuce. */

@@ -77,7 +77,8 @@ public final class Benchmarks {
             new PubSubPublish(),
             new PubSubLatency(),
             new PubSubThroughput(),
-            new StreamBenchmark())) {
+            new StreamBenchmark(),
+            new StreamPartitions())) {
       if (included.test(harness.getClass().getSimpleName())) {
         harnesses.add(harness);
       }

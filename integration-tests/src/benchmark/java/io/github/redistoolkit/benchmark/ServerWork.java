@@ -2,6 +2,7 @@ package io.github.redistoolkit.benchmark;
 
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
 
 /**
@@ -23,12 +24,21 @@ record ServerWork(long cpuMicros, long reads, long commands, long scripts, long 
 
   /** Since the server started. */
   static ServerWork soFar(UnifiedJedis admin) {
+    return of(admin.info("all"));
+  }
+
+  /** Of one of several servers, since it started. */
+  static ServerWork soFar(Jedis server) {
+    return of(server.info("all"));
+  }
+
+  private static ServerWork of(String info) {
     double cpuSeconds = 0;
     long reads = 0;
     long commands = 0;
     long scripts = 0;
     long scriptMicros = 0;
-    for (String line : admin.info("all").lines().toList()) {
+    for (String line : info.lines().toList()) {
       Matcher read = READS.matcher(line);
       if (read.matches()) {
         reads = Long.parseLong(read.group(1));

@@ -98,12 +98,14 @@ public class CoalescingBenchmark {
   }
 
   @Benchmark
-  public String get() {
+  public String get(CallerCount caller) {
+    caller.served();
     return get.apply(anyKey());
   }
 
   @Benchmark
-  public void set() {
+  public void set(CallerCount caller) {
+    caller.served();
     set.accept(anyKey(), VALUE);
   }
 }

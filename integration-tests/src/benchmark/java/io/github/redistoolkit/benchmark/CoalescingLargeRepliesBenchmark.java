@@ -85,7 +85,8 @@ public class CoalescingLargeRepliesBenchmark {
   }
 
   @Benchmark
-  public String getBesideLargeReplies() {
+  public String getBesideLargeReplies(CallerCount caller) {
+    caller.served();
     return get.apply(key(ThreadLocalRandom.current().nextInt(KEYS)));
   }
 }

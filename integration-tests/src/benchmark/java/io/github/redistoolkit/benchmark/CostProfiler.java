@@ -12,7 +12,10 @@ import org.openjdk.jmh.results.AggregationPolicy;
 import org.openjdk.jmh.results.IterationResult;
 import org.openjdk.jmh.results.ScalarResult;
 
-/** Adds to each iteration what an operation costs server and client, and what the row holds. */
+/**
+ * Adds to each iteration what an operation costs server and client, what the row holds, and how
+ * evenly threads are served.
+ */
 public final class CostProfiler implements InternalProfiler {
 
   static final String CPU_MICROS = "Redis CPU";
@@ -23,6 +26,7 @@ public final class CostProfiler implements InternalProfiler {
   static final String BYTES = "bytes in Redis";
   static final String THREADS = "threads";
   static final String CONNECTIONS = "connections";
+  static final String SLOWEST = "slowest thread";
 
   // Part of the name of each of JMH's own threads.
   private static final String WORKER = "-jmh-worker-";
@@ -37,7 +41,7 @@ public final class CostProfiler implements InternalProfiler {
 
   @Override
   public String getDescription() {
-    return "Work of the Redis server and of the client's JVM, and what is held";
+    return "Work of the Redis server and of the client's JVM, what is held, and who is served";
   }
 
   @Override
@@ -67,7 +71,8 @@ public final class CostProfiler implements InternalProfiler {
         scalar(SCRIPT_MICROS, work.microsPerScript(), "us/script"),
         scalar(BYTES, bytes, "bytes"),
         scalar(THREADS, held == null ? Double.NaN : held.threads(), "threads"),
-        scalar(CONNECTIONS, held == null ? Double.NaN : held.connections(), "connections"));
+        scalar(CONNECTIONS, held == null ? Double.NaN : held.connections(), "connections"),
+        scalar(SLOWEST, CallerCount.slowestByMean(), "of the mean"));
   }
 
   private static ScalarResult scalar(String label, double value, String unit) {

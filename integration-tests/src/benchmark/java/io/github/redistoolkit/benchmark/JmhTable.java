@@ -74,7 +74,8 @@ final class JmhTable {
             "script µs",
             "bytes in Redis",
             "threads held",
-            "connections");
+            "connections",
+            "slowest thread ÷ mean");
     sorted()
         .forEach(
             (row, iterations) -> {
@@ -99,7 +100,8 @@ final class JmhTable {
                   number(mean(iterations, CostProfiler.SCRIPT_MICROS)),
                   number(mean(iterations, CostProfiler.BYTES)),
                   number(mean(iterations, CostProfiler.THREADS)),
-                  number(mean(iterations, CostProfiler.CONNECTIONS)));
+                  number(mean(iterations, CostProfiler.CONNECTIONS)),
+                  number(mean(iterations, CostProfiler.SLOWEST)));
             });
     return table.toString();
   }

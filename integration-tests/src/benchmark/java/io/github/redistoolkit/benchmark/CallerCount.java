@@ -38,7 +38,7 @@ public class CallerCount {
 
   /**
    * What the slowest thread had of a fair part, in the iteration that has just ended. NaN if the
-   * benchmark does not count, and after the last iteration, when all threads have left.
+   * benchmark does not count.
    */
   static double slowestByMean() {
     LongSummaryStatistics each =

@@ -11,7 +11,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 import org.openjdk.jmh.infra.BenchmarkParams;
@@ -149,13 +148,17 @@ final class JmhTable {
     return sorted;
   }
 
-  /** Operations a second of all threads, one value for each iteration. */
+  /**
+   * Operations a second of all threads, one value for each iteration. They are counted: the mean of
+   * the samples would pass over threads that are never served.
+   */
   private static ListStatistics perSecond(List<IterationResult> iterations) {
     ListStatistics statistics = new ListStatistics();
     for (IterationResult iteration : iterations) {
-      double threads = iteration.getBenchmarkParams().getThreads();
-      double micros = iteration.getPrimaryResult().getScore();
-      statistics.addValue(threads * TimeUnit.SECONDS.toMicros(1) / micros);
+      Result<?> throughput = iteration.getSecondaryResults().get(CostProfiler.THROUGHPUT);
+      if (throughput != null) {
+        statistics.addValue(throughput.getScore());
+      }
     }
     return statistics;
   }

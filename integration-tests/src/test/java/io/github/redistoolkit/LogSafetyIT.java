@@ -93,7 +93,7 @@ class LogSafetyIT {
     LockListener throwing =
         new LockListener() {
           @Override
-          public void acquired(String name, Duration waited) {
+          public void onAcquired(String name, Duration waited) {
             throw new IllegalStateException("on purpose" + name);
           }
         };
@@ -152,7 +152,7 @@ class LogSafetyIT {
     IdempotencyListener throwing =
         new IdempotencyListener() {
           @Override
-          public void replayed(String key, int attempt) {
+          public void onReplayed(String key, int attempt) {
             throw new IllegalStateException("on purpose" + FORGED);
           }
         };
@@ -226,7 +226,7 @@ class LogSafetyIT {
     LockListener throwing =
         new LockListener() {
           @Override
-          public void released(String name, Duration heldFor) {
+          public void onReleased(String name, Duration heldFor) {
             throw new IllegalStateException("on purpose");
           }
         };

@@ -59,43 +59,43 @@ class IdempotencyExecuteIT {
   private final class Telling implements IdempotencyListener {
 
     @Override
-    public void run(String of, int attempt) {
+    public void onRun(String of, int attempt) {
       tell(of, "run " + attempt);
     }
 
     @Override
-    public void takenOver(String of, int attempt) {
+    public void onTakenOver(String of, int attempt) {
       tell(of, "taken over " + attempt);
     }
 
     @Override
-    public void replayed(String of, int attempt) {
+    public void onReplayed(String of, int attempt) {
       tell(of, "replayed " + attempt);
     }
 
     @Override
-    public void inProgress(String of, Duration retryAfter) {
+    public void onInProgress(String of, Duration retryAfter) {
       assertThat(retryAfter, is(greaterThan(Duration.ZERO)));
       tell(of, "in progress");
     }
 
     @Override
-    public void mismatch(String of) {
+    public void onMismatch(String of) {
       tell(of, "mismatch");
     }
 
     @Override
-    public void outcomeOpen(String of) {
+    public void onOutcomeOpen(String of) {
       tell(of, "outcome open");
     }
 
     @Override
-    public void notRecorded(String of, Reason reason) {
+    public void onNotRecorded(String of, Reason reason) {
       tell(of, "not recorded " + reason);
     }
 
     @Override
-    public void failureStored(String of, Throwable failure, FailureOutcome outcome) {
+    public void onFailureStored(String of, Throwable failure, FailureOutcome outcome) {
       tell(of, outcome + " " + failure.getMessage());
     }
 

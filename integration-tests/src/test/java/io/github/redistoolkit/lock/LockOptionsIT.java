@@ -46,27 +46,27 @@ class LockOptionsIT {
     private final List<String> all = new CopyOnWriteArrayList<>();
 
     @Override
-    public void acquired(String name, Duration waited) {
+    public void onAcquired(String name, Duration waited) {
       all.add("acquired " + name + (waited.isNegative() ? " before" : ""));
     }
 
     @Override
-    public void refused(String name, Duration waited) {
+    public void onRefused(String name, Duration waited) {
       all.add("refused " + name + (waited.isNegative() ? " before" : ""));
     }
 
     @Override
-    public void failed(String name, Duration waited, Throwable failure) {
+    public void onFailed(String name, Duration waited, Throwable failure) {
       all.add("failed " + name + (waited.isNegative() ? " before: " : ": ") + failure);
     }
 
     @Override
-    public void lost(String name, String why) {
+    public void onLost(String name, String why) {
       all.add("lost " + name + ": " + why);
     }
 
     @Override
-    public void released(String name, Duration heldFor) {
+    public void onReleased(String name, Duration heldFor) {
       all.add("released " + name + (heldFor.isNegative() ? " before" : ""));
     }
   }
@@ -190,12 +190,12 @@ class LockOptionsIT {
             .listener(
                 new LockListener() {
                   @Override
-                  public void acquired(String name, Duration waited) {
+                  public void onAcquired(String name, Duration waited) {
                     throw new IllegalStateException("from the listener, as intended");
                   }
 
                   @Override
-                  public void released(String name, Duration heldFor) {
+                  public void onReleased(String name, Duration heldFor) {
                     throw new AssertionError("from the listener, as intended");
                   }
                 })

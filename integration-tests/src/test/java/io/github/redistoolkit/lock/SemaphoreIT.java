@@ -333,17 +333,17 @@ class SemaphoreIT {
     LockListener listener =
         new LockListener() {
           @Override
-          public void acquired(String what, Duration waited) {
+          public void onAcquired(String what, Duration waited) {
             told.add("acquired " + what);
           }
 
           @Override
-          public void refused(String what, Duration waited) {
+          public void onRefused(String what, Duration waited) {
             told.add("refused " + what);
           }
 
           @Override
-          public void released(String what, Duration heldFor) {
+          public void onReleased(String what, Duration heldFor) {
             told.add("released " + what);
           }
         };

@@ -462,23 +462,23 @@ class SeveralLocksIT extends LockFaultSuite {
   /** Writes down what it is told, and does something when a lock was acquired. */
   private record Told(List<String> told, Consumer<String> whenAcquired) implements LockListener {
     @Override
-    public void acquired(String name, Duration waited) {
+    public void onAcquired(String name, Duration waited) {
       told.add("acquired " + name);
       whenAcquired.accept(name);
     }
 
     @Override
-    public void refused(String name, Duration waited) {
+    public void onRefused(String name, Duration waited) {
       told.add("refused " + name);
     }
 
     @Override
-    public void failed(String name, Duration waited, Throwable failure) {
+    public void onFailed(String name, Duration waited, Throwable failure) {
       told.add("failed " + name);
     }
 
     @Override
-    public void released(String name, Duration heldFor) {
+    public void onReleased(String name, Duration heldFor) {
       told.add("released " + name);
     }
   }

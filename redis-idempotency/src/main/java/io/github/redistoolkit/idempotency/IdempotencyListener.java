@@ -16,15 +16,15 @@ public interface IdempotencyListener {
    * @param key the request's key
    * @param attempt 1, or more if earlier owners vanished
    */
-  default void run(String key, int attempt) {}
+  default void onRun(String key, int attempt) {}
 
   /**
-   * A caller has taken over from an owner whose lease was over. {@link #run} is called, too.
+   * A caller has taken over from an owner whose lease was over. {@link #onRun} is called, too.
    *
    * @param key the request's key
    * @param attempt more than 1
    */
-  default void takenOver(String key, int attempt) {}
+  default void onTakenOver(String key, int attempt) {}
 
   /**
    * A caller was given the answer of an earlier run: a result, or a stored failure.
@@ -32,7 +32,7 @@ public interface IdempotencyListener {
    * @param key the request's key
    * @param attempt the attempt that gave it
    */
-  default void replayed(String key, int attempt) {}
+  default void onReplayed(String key, int attempt) {}
 
   /**
    * A caller was refused because another is still working on the key.
@@ -40,21 +40,21 @@ public interface IdempotencyListener {
    * @param key the request's key
    * @param retryAfter what was left of the other's lease
    */
-  default void inProgress(String key, Duration retryAfter) {}
+  default void onInProgress(String key, Duration retryAfter) {}
 
   /**
    * A caller was refused because the key was used with another fingerprint.
    *
    * @param key the request's key
    */
-  default void mismatch(String key) {}
+  default void onMismatch(String key) {}
 
   /**
    * A caller was refused because the outcome is open.
    *
    * @param key the request's key
    */
-  default void outcomeOpen(String key) {}
+  default void onOutcomeOpen(String key) {}
 
   /**
    * The work ran and its result was not recorded.
@@ -62,7 +62,7 @@ public interface IdempotencyListener {
    * @param key the request's key
    * @param reason why
    */
-  default void notRecorded(String key, ResultNotRecordedException.Reason reason) {}
+  default void onNotRecorded(String key, ResultNotRecordedException.Reason reason) {}
 
   /**
    * The work failed and that was kept as its answer, or its outcome was kept open.
@@ -71,5 +71,5 @@ public interface IdempotencyListener {
    * @param failure what the work threw
    * @param outcome {@link FailureOutcome#STORE_FAILURE} or {@link FailureOutcome#KEEP_OPEN}
    */
-  default void failureStored(String key, Throwable failure, FailureOutcome outcome) {}
+  default void onFailureStored(String key, Throwable failure, FailureOutcome outcome) {}
 }

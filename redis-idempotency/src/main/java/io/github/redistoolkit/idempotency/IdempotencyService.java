@@ -291,7 +291,7 @@ public final class IdempotencyService {
                 && answered.record().phase() == Phase.COMPLETED
                 && answered.record().body().equals(wanted.body()));
     if (isThere && encoded instanceof Unfit unfit) {
-      listening.tell(listener -> listener.notRecorded(key, unfit.reason()));
+      listening.tell(listener -> listener.onNotRecorded(key, unfit.reason()));
       throw new ResultNotRecordedException(unfit.reason(), result, unfit.cause());
     }
     return isThere;
@@ -666,10 +666,10 @@ public final class IdempotencyService {
     try {
       return asking.get();
     } catch (FingerprintMismatchException e) {
-      listening.tell(listener -> listener.mismatch(key));
+      listening.tell(listener -> listener.onMismatch(key));
       throw e;
     } catch (InProgressException e) {
-      listening.tell(listener -> listener.inProgress(key, e.retryAfter()));
+      listening.tell(listener -> listener.onInProgress(key, e.retryAfter()));
       throw e;
     }
   }
@@ -697,24 +697,24 @@ public final class IdempotencyService {
       claim.keepAlive(request.leaseOr(lease), maxHold);
     }
     if (written.tookOver()) {
-      listening.tell(listener -> listener.takenOver(request.key(), claim.attempt()));
+      listening.tell(listener -> listener.onTakenOver(request.key(), claim.attempt()));
     }
-    listening.tell(listener -> listener.run(request.key(), claim.attempt()));
+    listening.tell(listener -> listener.onRun(request.key(), claim.attempt()));
     return claim;
   }
 
   private InProgressException inProgress(String key, InProgress other) {
-    listening.tell(listener -> listener.inProgress(key, other.remaining()));
+    listening.tell(listener -> listener.onInProgress(key, other.remaining()));
     return new InProgressException(other.remaining(), null);
   }
 
   private <T> Claim<T> replay(String key, Stored record, TypeToken<T> type) {
     if (record.phase() == Phase.OPEN) {
-      listening.tell(listener -> listener.outcomeOpen(key));
+      listening.tell(listener -> listener.onOutcomeOpen(key));
       throw new OutcomeOpenException();
     }
     if (record.phase() != Phase.RESULTLESS) {
-      listening.tell(listener -> listener.replayed(key, record.attempt()));
+      listening.tell(listener -> listener.onReplayed(key, record.attempt()));
     }
     return new ReplayedClaim<>(codec.decode(answer(record), type), record.attempt());
   }

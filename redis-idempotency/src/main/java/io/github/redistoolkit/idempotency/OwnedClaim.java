@@ -136,7 +136,7 @@ final class OwnedClaim<T> implements Claim<T> {
 
   private ResultNotRecordedException notRecorded(
       Reason reason, @Nullable T result, @Nullable Throwable cause) {
-    owner.listening().tell(listener -> listener.notRecorded(owner.key(), reason));
+    owner.listening().tell(listener -> listener.onNotRecorded(owner.key(), reason));
     return new ResultNotRecordedException(reason, result, cause);
   }
 
@@ -186,7 +186,7 @@ final class OwnedClaim<T> implements Claim<T> {
   private boolean fail(Throwable failure, FailureOutcome outcome, Stored.Phase phase, String body) {
     boolean kept = endWithoutResult(phase, body);
     if (kept) {
-      owner.listening().tell(listener -> listener.failureStored(owner.key(), failure, outcome));
+      owner.listening().tell(listener -> listener.onFailureStored(owner.key(), failure, outcome));
     }
     return kept;
   }

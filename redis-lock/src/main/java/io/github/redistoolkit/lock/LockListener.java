@@ -20,7 +20,7 @@ public interface LockListener {
    * @param name what is locked
    * @param waited for how long the caller has waited
    */
-  default void acquired(String name, Duration waited) {}
+  default void onAcquired(String name, Duration waited) {}
 
   /**
    * The lock was not free all the time that the caller waited.
@@ -28,7 +28,7 @@ public interface LockListener {
    * @param name what is locked
    * @param waited for how long the caller has waited
    */
-  default void refused(String name, Duration waited) {}
+  default void onRefused(String name, Duration waited) {}
 
   /**
    * The attempt failed: the caller is thrown {@code failure}, such as what Jedis throws if Redis
@@ -39,7 +39,7 @@ public interface LockListener {
    * @param waited for how long the caller has waited
    * @param failure what the caller is thrown
    */
-  default void failed(String name, Duration waited, Throwable failure) {}
+  default void onFailed(String name, Duration waited, Throwable failure) {}
 
   /**
    * A lease was lost. Unless it is kept alive, that is noticed only when its holder looks.
@@ -47,7 +47,7 @@ public interface LockListener {
    * @param name what is locked
    * @param why in words, for a log
    */
-  default void lost(String name, String why) {}
+  default void onLost(String name, String why) {}
 
   /**
    * A lease was released that was held until then.
@@ -55,5 +55,5 @@ public interface LockListener {
    * @param name what is locked
    * @param heldFor for how long it was held
    */
-  default void released(String name, Duration heldFor) {}
+  default void onReleased(String name, Duration heldFor) {}
 }

@@ -38,32 +38,32 @@ record LockSettings(long keepAtLeastNanos, LockListener listener) {
 
   void tellAcquired(String name, long waitedNanos) {
     if (listener != NOBODY) {
-      guarded(() -> listener.acquired(name, Duration.ofNanos(waitedNanos)));
+      guarded(() -> listener.onAcquired(name, Duration.ofNanos(waitedNanos)));
     }
   }
 
   void tellRefused(String name, long waitedNanos) {
     if (listener != NOBODY) {
-      guarded(() -> listener.refused(name, Duration.ofNanos(waitedNanos)));
+      guarded(() -> listener.onRefused(name, Duration.ofNanos(waitedNanos)));
     }
   }
 
   void tellFailed(String name, long waitedNanos, Throwable failure) {
     if (listener != NOBODY) {
-      guarded(() -> listener.failed(name, Duration.ofNanos(waitedNanos), failure));
+      guarded(() -> listener.onFailed(name, Duration.ofNanos(waitedNanos), failure));
     }
   }
 
   void tellReleased(String name, Duration heldFor) {
     if (listener != NOBODY) {
-      guarded(() -> listener.released(name, heldFor));
+      guarded(() -> listener.onReleased(name, heldFor));
     }
   }
 
   /** By another thread: it may be the timer that has seen the loss. */
   void tellLost(String name, String why) {
     if (listener != NOBODY) {
-      Callbacks.shared().run(() -> guarded(() -> listener.lost(name, why)));
+      Callbacks.shared().run(() -> guarded(() -> listener.onLost(name, why)));
     }
   }
 

@@ -132,37 +132,37 @@ public final class IdempotencyMetrics implements IdempotencyListener {
   }
 
   @Override
-  public void run(String key, int attempt) {
+  public void onRun(String key, int attempt) {
     run.increment();
   }
 
   @Override
-  public void takenOver(String key, int attempt) {
+  public void onTakenOver(String key, int attempt) {
     takeovers.increment();
   }
 
   @Override
-  public void replayed(String key, int attempt) {
+  public void onReplayed(String key, int attempt) {
     replayed.increment();
   }
 
   @Override
-  public void inProgress(String key, Duration retryAfter) {
+  public void onInProgress(String key, Duration retryAfter) {
     inProgress.increment();
   }
 
   @Override
-  public void mismatch(String key) {
+  public void onMismatch(String key) {
     mismatch.increment();
   }
 
   @Override
-  public void outcomeOpen(String key) {
+  public void onOutcomeOpen(String key) {
     outcomeOpen.increment();
   }
 
   @Override
-  public void notRecorded(String key, ResultNotRecordedException.Reason reason) {
+  public void onNotRecorded(String key, ResultNotRecordedException.Reason reason) {
     Counter counter = unrecorded.get(reason);
     if (counter != null) {
       counter.increment();
@@ -170,7 +170,7 @@ public final class IdempotencyMetrics implements IdempotencyListener {
   }
 
   @Override
-  public void failureStored(String key, Throwable failure, FailureOutcome outcome) {
+  public void onFailureStored(String key, Throwable failure, FailureOutcome outcome) {
     (outcome == FailureOutcome.KEEP_OPEN ? failuresOpen : failuresStored).increment();
   }
 }

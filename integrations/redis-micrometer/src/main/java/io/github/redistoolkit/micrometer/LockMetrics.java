@@ -94,27 +94,27 @@ public final class LockMetrics implements LockListener {
   }
 
   @Override
-  public void acquired(String name, Duration waited) {
+  public void onAcquired(String name, Duration waited) {
     acquired.record(waited);
   }
 
   @Override
-  public void refused(String name, Duration waited) {
+  public void onRefused(String name, Duration waited) {
     refused.record(waited);
   }
 
   @Override
-  public void failed(String name, Duration waited, Throwable failure) {
+  public void onFailed(String name, Duration waited, Throwable failure) {
     failed.record(waited);
   }
 
   @Override
-  public void lost(String name, String why) {
+  public void onLost(String name, String why) {
     lost.increment();
   }
 
   @Override
-  public void released(String name, Duration heldFor) {
+  public void onReleased(String name, Duration heldFor) {
     held.record(heldFor);
   }
 }

@@ -56,7 +56,7 @@ class RateLimiterAfterTheFactIT {
   void givingBackMoreThanThereIsFillsTheLimitAndNoMore() {
     for (Limit limit : new Limit[] {Limit.of(3, MINUTE), Limit.tokenBucket(3, 1, MINUTE)}) {
       RateLimiter limiter = limiter(limit);
-      String each = id + limit.kind();
+      String each = id + limit.name();
       limiter.refund(each, 5);
       assertThat(limiter.tryAcquire(each, 3).allowed(), is(true));
       limiter.refund(each, 1_000_000_000);
@@ -95,7 +95,7 @@ class RateLimiterAfterTheFactIT {
   void aBookingThatIsCancelledHoldsUpNobody() {
     for (Limit limit : new Limit[] {Limit.of(60, MINUTE), Limit.tokenBucket(60, 60, MINUTE)}) {
       RateLimiter limiter = limiter(limit);
-      String each = id + limit.kind();
+      String each = id + limit.name();
       assertThat(limiter.tryAcquire(each, 30).allowed(), is(true));
       Booking booking = limiter.book(each, 60, 10 * WINDOW);
       assertThat(limiter.peek(each).allowed(), is(false));

@@ -53,7 +53,7 @@ class RateLimiterClockIT {
           Limit.tokenBucket(1_000_000_000, 999_999_937, Duration.ofDays(365))
         }) {
       RateLimiter limiter = limiter(limit);
-      String each = id + limit.name() + limit.slots();
+      String each = id + limit;
       for (int grant = 0; grant < 10; grant++) {
         assertThat(limiter.tryAcquire(each, limit.permits() / 10).allowed(), is(true));
         pass(1_234_567);

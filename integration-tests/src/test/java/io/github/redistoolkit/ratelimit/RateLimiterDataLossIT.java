@@ -83,7 +83,7 @@ class RateLimiterDataLossIT {
   @EnumSource
   void permitsTakenAheadThatLieIdleAreNotGivenBackToTheNext(End end) {
     for (Limit limit : LIMITS) {
-      String each = id + limit.kind();
+      String each = id + limit.name();
       RateLimiter other = builder(limit).build();
       RateLimiter unused = takingAhead(limit, each);
       end.of(redis, other, each);
@@ -98,7 +98,7 @@ class RateLimiterDataLossIT {
   @EnumSource
   void permitsTakenAheadAreNotGivenBackToTheNextByWhoAsksForMore(End end) {
     for (Limit limit : LIMITS) {
-      String each = id + limit.kind();
+      String each = id + limit.name();
       RateLimiter other = builder(limit).build();
       RateLimiter ahead = takingAhead(limit, each);
       end.of(redis, other, each);
@@ -113,7 +113,7 @@ class RateLimiterDataLossIT {
   @EnumSource
   void aBookingOfTheFormerTakesNothingOutOfTheNext(End end) {
     for (Limit limit : List.of(Limit.of(10, MINUTE), Limit.tokenBucket(10, 10, MINUTE))) {
-      String each = id + limit.kind();
+      String each = id + limit.name();
       RateLimiter limiter = builder(limit).build();
       RateLimiter other = builder(limit).build();
       assertThat(limiter.tryAcquire(each, 10).allowed(), is(true));
@@ -135,7 +135,7 @@ class RateLimiterDataLossIT {
   @Test
   void whoStoodStillForLongerThanItMayHoldPermitsGivesThemBackAllTheSame() {
     for (Limit limit : LIMITS) {
-      String each = id + limit.kind();
+      String each = id + limit.name();
       time.late = Duration.ofSeconds(5);
       RateLimiter ahead = takingAhead(limit, each);
       time.pass(Duration.ofSeconds(1));
@@ -150,7 +150,7 @@ class RateLimiterDataLossIT {
   private Booking send(String call, Limit limit, long permits, Request request) {
     RedisAccess access = redis.over(p -> RedisAccess.of(p, "test"), c -> RedisAccess.of(c, "test"));
     DecisionScript.Subject subject =
-        new DecisionScript.Subject(key(id + limit.kind()), permits, List.of(limit));
+        new DecisionScript.Subject(key(id + limit.name()), permits, List.of(limit));
     return DecisionScript.run(access, time.micros(), call, request, List.of(subject));
   }
 
@@ -160,7 +160,7 @@ class RateLimiterDataLossIT {
     Request.Taker taker = new Request.Taker(7, 0, 10, 100);
     for (Limit limit : LIMITS) {
       RateLimiter other = builder(limit).build();
-      String each = id + limit.kind();
+      String each = id + limit.name();
       Booking first = send("call-001", limit, 1, Request.takeAhead(10, HOLD_MICROS, 0, 0, taker));
       assertThat(first.granted(), is(11L));
       long until = first.instantMicros() + HOLD_MICROS;

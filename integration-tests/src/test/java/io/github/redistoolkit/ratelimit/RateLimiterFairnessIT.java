@@ -122,7 +122,7 @@ class RateLimiterFairnessIT {
   @Test
   void whatIsGivenBackTooLateFreesNothingOfOthers() {
     for (Limit limit : List.of(Limit.of(100, WINDOW), Limit.tokenBucket(100, 100, WINDOW))) {
-      String each = id + limit.kind();
+      String each = id + limit.name();
       RateLimiter pausing = limiter(limit);
       RateLimiter other = limiter(limit);
       time.late = WINDOW.multipliedBy(2);
@@ -132,7 +132,7 @@ class RateLimiterFairnessIT {
       time.pass(HOLD);
       assertThat(time.tasks.isEmpty(), is(true));
       // As much as flows in meanwhile.
-      long most = limit.kind() == Limit.Kind.SLIDING_WINDOW ? 0 : 1;
+      long most = limit instanceof Limit.SlidingWindow ? 0 : 1;
       assertThat(other.peek(each).remaining(), is(lessThanOrEqualTo(most)));
 
       time.pass(WINDOW);
@@ -166,7 +166,7 @@ class RateLimiterFairnessIT {
     assertThat(LongStream.of(granted).sum(), is(greaterThanOrEqualTo(2 * PERMITS * 9 / 10L)));
     long decisions = (long) windows * TICKS_PER_WINDOW * IntStream.of(asksPerTick).sum();
     assertThat("decisions for each call", decisions / calls, is(greaterThan(20L)));
-    if (limit.kind() == Limit.Kind.SLIDING_WINDOW) {
+    if (limit instanceof Limit.SlidingWindow) {
       assertThat(history.excesses(GRANTED, PERMITS, WINDOW), is(empty()));
     } else {
       long capacity = limit.permits();

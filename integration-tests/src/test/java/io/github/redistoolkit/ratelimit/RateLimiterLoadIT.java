@@ -206,7 +206,7 @@ class RateLimiterLoadIT {
   }
 
   private long memoryAfter(String each, Limit limit, int grants) {
-    String name = "m" + grants + limit.kind();
+    String name = "m" + grants + limit.name();
     RateLimiter limiter = builder(name).limit(limit).build();
     for (int i = 0; i < grants; i++) {
       assertThat(limiter.isAllowed(each), is(true));

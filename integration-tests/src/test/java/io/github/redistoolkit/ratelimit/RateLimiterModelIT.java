@@ -263,10 +263,10 @@ class RateLimiterModelIT {
 
     private void passTime(int call) {
       if (dense && (call < CALLS_THAT_FILL_A_LOG || random.nextInt(50) > 0)) {
-        clock.addAndGet(random.nextLong(1 + limits.get(0).periodMicros() / 1500));
+        clock.addAndGet(random.nextLong(1 + LimitRules.micros(limits.get(0).period()) / 1500));
         return;
       }
-      long span = limits.get(random.nextInt(limits.size())).periodMicros();
+      long span = LimitRules.micros(limits.get(random.nextInt(limits.size())).period());
       long step =
           switch (random.nextInt(20)) {
             case 0, 1, 2, 3 -> 0;
@@ -292,7 +292,7 @@ class RateLimiterModelIT {
       List<Limit> made = new ArrayList<>();
       while (made.size() < count) {
         Limit next = randomLimit();
-        if (made.stream().noneMatch(limit -> limit.id() == next.id())) {
+        if (made.stream().noneMatch(limit -> ScriptLimit.of(limit).id() == ScriptLimit.of(next).id())) {
           made.add(next);
         }
       }
@@ -313,7 +313,7 @@ class RateLimiterModelIT {
     }
 
     private Limit changed(Limit limit) {
-      return limit.kind() == Limit.Kind.SLIDING_WINDOW
+      return limit instanceof Limit.SlidingWindow
           ? Limit.of(permitsOfALimit(), limit.period()).precision(slots())
           : bucket(limit.period());
     }
@@ -348,7 +348,7 @@ class RateLimiterModelIT {
     private long randomMaxWait() {
       return switch (random.nextInt(10)) {
         case 0, 1 -> -1; // only asks
-        case 2, 3 -> random.nextLong(Math.min(DAY, limits.get(0).periodMicros()));
+        case 2, 3 -> random.nextLong(Math.min(DAY, LimitRules.micros(limits.get(0).period())));
         case 4 -> Math.min(DAY, lastWait);
         default -> 0;
       };

@@ -234,9 +234,9 @@ class RateLimiterPlainIT {
             plain.refund(plainId, permits);
             thorough.refund(thoroughId, permits);
           }
-          case 2 -> take(permits, random.nextLong(any().periodMicros()));
+          case 2 -> take(permits, random.nextLong(LimitRules.micros(any().period())));
           case 3 -> {
-            Booking[] booked = take(permits, random.nextLong(any().periodMicros()));
+            Booking[] booked = take(permits, random.nextLong(LimitRules.micros(any().period())));
             if (booked[0].decision().allowed()) {
               calls++;
               plain.cancel(plainId, permits, booked[0]);
@@ -270,7 +270,7 @@ class RateLimiterPlainIT {
 
     private Limit changed(Limit limit) {
       long permits = 1 + random.nextLong(2 * limit.permits());
-      return limit.kind() == Limit.Kind.SLIDING_WINDOW
+      return limit instanceof Limit.SlidingWindow
           ? Limit.of(permits, limit.period())
           : Limit.tokenBucket(permits, 1 + random.nextLong(permits), limit.period());
     }
@@ -280,7 +280,7 @@ class RateLimiterPlainIT {
     }
 
     private long step() {
-      long period = any().periodMicros();
+      long period = LimitRules.micros(any().period());
       return switch (random.nextInt(20)) {
         case 0, 1, 2 -> 0;
         case 3, 4 -> lastWait;

@@ -61,9 +61,9 @@ final class ReferenceLimiter {
                 limit -> {
                   State state =
                       states.computeIfAbsent(
-                          limit.id(),
+                          ScriptLimit.of(limit).id(),
                           unused ->
-                              limit.kind() == Limit.Kind.SLIDING_WINDOW
+                              limit instanceof Limit.SlidingWindow
                                   ? new Window()
                                   : new Bucket());
                   state.limit = limit;
@@ -253,7 +253,7 @@ final class ReferenceLimiter {
     private final List<Grant> grants = new ArrayList<>();
 
     private long span() {
-      return limit.periodMicros();
+      return LimitRules.micros(limit.period());
     }
 
     @Override
@@ -377,7 +377,7 @@ final class ReferenceLimiter {
     }
 
     private long grain() {
-      return recording == Recording.EXACT ? 1 : limit.grainMicros();
+      return recording == Recording.EXACT ? 1 : ((Limit.SlidingWindow) limit).grainMicros();
     }
   }
 
@@ -403,7 +403,7 @@ final class ReferenceLimiter {
     /** What it had then, filled as it was until now, and from now on as it is. */
     @Override
     void resize(long now) {
-      if (used && (capacity != limit.permits() || refill != limit.refill())) {
+      if (used && (capacity != limit.permits() || refill != limit.perPeriod())) {
         set(Math.max(now, newest), level(Math.max(now, newest)).min(scaled(limit.permits())));
         changed = true;
       }
@@ -414,7 +414,7 @@ final class ReferenceLimiter {
       time = at;
       level = to;
       capacity = limit.permits();
-      refill = limit.refill();
+      refill = limit.perPeriod();
     }
 
     @Override
@@ -486,12 +486,12 @@ final class ReferenceLimiter {
 
     private long reaches(BigInteger from, BigInteger wanted, long instant) {
       BigInteger missing = wanted.subtract(from).max(BigInteger.ZERO);
-      BigInteger rate = BigInteger.valueOf(limit.refill());
+      BigInteger rate = BigInteger.valueOf(limit.perPeriod());
       return instant + missing.add(rate).subtract(BigInteger.ONE).divide(rate).longValueExact();
     }
 
     private BigInteger scaled(long tokens) {
-      return BigInteger.valueOf(tokens).multiply(BigInteger.valueOf(limit.periodMicros()));
+      return BigInteger.valueOf(tokens).multiply(BigInteger.valueOf(LimitRules.micros(limit.period())));
     }
   }
 }

@@ -91,7 +91,7 @@ final class DecisionScript {
     }
     if (reply instanceof Long left) {
       Limit limit = subject.limits().get(0);
-      Decision.OfLimit state = state(limit, left, 0, limit.periodMicros());
+      Decision.OfLimit state = state(limit, left, 0, LimitRules.micros(limit.period()));
       return new Booking(decision(true, Duration.ZERO, List.of(state)), subject.permits(), 0, 0, 0);
     }
     return booking(subject, ByteBuffer.wrap((byte[]) reply));
@@ -102,7 +102,8 @@ final class DecisionScript {
     ByteBuffer packed =
         ByteBuffer.allocate(PLAIN_BYTES + LIMIT_BYTES * limits.size()).put(ascii(call));
     packed.putInt((int) subject.permits());
-    for (Limit limit : limits) {
+    for (Limit each : limits) {
+      ScriptLimit limit = ScriptLimit.of(each);
       packed.putInt((int) limit.permits());
       putSixBytes(packed, limit.rate());
       putSixBytes(packed, limit.id());
@@ -117,7 +118,8 @@ final class DecisionScript {
     packed.put(ascii(call));
     for (Subject subject : subjects) {
       packed.putInt((int) subject.permits()).put((byte) subject.limits().size());
-      for (Limit limit : subject.limits()) {
+      for (Limit each : subject.limits()) {
+        ScriptLimit limit = ScriptLimit.of(each);
         putSixBytes(packed, limit.id());
         packed.putInt((int) limit.permits());
         putSixBytes(packed, limit.rate());

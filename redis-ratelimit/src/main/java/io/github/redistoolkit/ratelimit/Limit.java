@@ -1,82 +1,18 @@
 package io.github.redistoolkit.ratelimit;
 
-import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.github.redistoolkit.core.Arguments;
-import io.github.redistoolkit.core.EventLog;
 import java.math.BigInteger;
 import java.time.Duration;
-import java.util.Objects;
-import java.util.regex.Pattern;
+import java.time.temporal.ChronoUnit;
 
 /**
- * How many permits may be granted in what time.
+ * How many permits may be granted in what time. Each kind of limit is a record: {@link
+ * SlidingWindow}, made by {@link #of}, and {@link TokenBucket}, made by {@link #tokenBucket}.
  *
  * <p>A limit is a value: it lives in the caller and is never stored in Redis. Immutable and
  * thread-safe.
- *
- * @param kind how permits come back
- * @param permits the most permits of a sliding window, or the capacity of a token bucket; from 1 to
- *     10⁹
- * @param period the length of the window, or the time in which a bucket is given {@code refill}
- *     tokens; from 1 ms to 366 days, in whole microseconds
- * @param refill the tokens that a bucket is given per period, from 1 to 10⁹; 0 for a sliding window
- * @param slots the parts of a sliding window that are told apart, from 8 to 1024; 0 for a bucket
- * @param name a label for the caller's own use, such as a header or a metric; letters, digits,
- *     {@code _}, {@code .} and {@code -}
  */
-public record Limit(Kind kind, long permits, Duration period, long refill, int slots, String name) {
-
-  static {
-    ModuleVersion.check();
-  }
-
-  /** How permits come back. */
-  public enum Kind {
-    /** Each permit comes back a window after it was granted. */
-    SLIDING_WINDOW,
-    /** Permits come back evenly. */
-    TOKEN_BUCKET
-  }
-
-  private static final long MOST_PERMITS = 1_000_000_000;
-  private static final Duration LONGEST = Duration.ofDays(366);
-  private static final int MOST_SLOTS = 1024;
-  private static final long BUCKET = 1L << 47; // more than the longest period
-  private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.-]+");
-
-  /**
-   * Creates a limit; {@link #of} and {@link #tokenBucket} read better.
-   *
-   * @param kind how permits come back
-   * @param permits from 1 to 10⁹
-   * @param period from 1 ms to 366 days, in whole microseconds
-   * @param refill from 1 to 10⁹, or 0 for a sliding window
-   * @param slots from 8 to 1024, or 0 for a bucket
-   * @param name letters, digits, {@code _}, {@code .} and {@code -}
-   * @throws NullPointerException if {@code kind}, {@code period} or {@code name} is null
-   * @throws IllegalArgumentException if a component is out of its bounds, or a bucket would take
-   *     longer than 366 days from empty to full
-   */
-  public Limit {
-    Objects.requireNonNull(kind, "kind");
-    Arguments.requireRange(permits, "permits", 1, MOST_PERMITS);
-    Arguments.requireDuration(period, "period", LONGEST);
-    if (period.toNanos() % 1000 != 0) {
-      throw new IllegalArgumentException("period must be whole microseconds, but is " + period);
-    }
-    requireName(name, "name");
-    switch (kind) {
-      case SLIDING_WINDOW -> {
-        Arguments.requireRange(refill, "refill of a sliding window", 0, 0);
-        Arguments.requireRange(slots, "slots", 8, MOST_SLOTS);
-      }
-      case TOKEN_BUCKET -> {
-        Arguments.requireRange(refill, "refill", 1, MOST_PERMITS);
-        Arguments.requireRange(slots, "slots of a token bucket", 0, 0);
-        requireFillable(permits, refill, period);
-      }
-    }
-  }
+public sealed interface Limit {
 
   /**
    * Returns an exact sliding window: never more than {@code permits} granted in any span of {@code
@@ -85,7 +21,7 @@ public record Limit(Kind kind, long permits, Duration period, long refill, int s
    *
    * <p>Up to 1024 permits, nothing is ever refused that this rule would allow. Beyond, Redis keeps
    * the instants of grants in up to 1024 slots per window and a permit comes back late by at most a
-   * slot; never early. {@link #precision} sets the number of slots.
+   * slot; never early. {@link SlidingWindow#precision} sets the number of slots.
    *
    * @param permits the most permits, from 1 to 10⁹
    * @param window from 1 ms to 366 days, in whole microseconds
@@ -93,10 +29,8 @@ public record Limit(Kind kind, long permits, Duration period, long refill, int s
    * @throws NullPointerException if {@code window} is null
    * @throws IllegalArgumentException if an argument is out of its bounds
    */
-  public static Limit of(long permits, Duration window) {
-    Arguments.requireDuration(window, "window", LONGEST);
-    return new Limit(
-        Kind.SLIDING_WINDOW, permits, window, 0, MOST_SLOTS, permits + "-per-" + window);
+  static SlidingWindow of(long permits, Duration window) {
+    return SlidingWindow.mostPrecise(permits, window);
   }
 
   /**
@@ -112,12 +46,48 @@ public record Limit(Kind kind, long permits, Duration period, long refill, int s
    * @throws IllegalArgumentException if an argument is out of its bounds, or the bucket would take
    *     longer than 366 days from empty to full
    */
-  public static Limit tokenBucket(long capacity, long refill, Duration period) {
-    Arguments.requireRange(capacity, "capacity", 1, MOST_PERMITS);
-    Arguments.requireDuration(period, "period", LONGEST);
-    String name = capacity + "-refilled-" + refill + "-per-" + period;
-    return new Limit(Kind.TOKEN_BUCKET, capacity, period, refill, 0, name);
+  static TokenBucket tokenBucket(long capacity, long refill, Duration period) {
+    return TokenBucket.unnamed(capacity, refill, period);
   }
+
+  /**
+   * Returns the most permits that can be granted at once.
+   *
+   * @return those of a sliding window, or the capacity of a token bucket; from 1 to 10⁹
+   */
+  long permits();
+
+  /**
+   * Returns the time in which {@link #perPeriod} permits come back.
+   *
+   * @return the length of a window, or the time in which a bucket is given its refill; from 1 ms to
+   *     366 days, in whole microseconds
+   */
+  Duration period();
+
+  /**
+   * Returns how many permits are granted per {@link #period} in the long run, however many are
+   * asked for.
+   *
+   * @return the permits of a window, or the refill of a bucket; from 1 to 10⁹
+   */
+  long perPeriod();
+
+  /**
+   * Returns how long it takes until all permits are back, once all are taken and if nobody takes
+   * any.
+   *
+   * @return the length of a window, or the time from empty to full of a bucket, rounded up to
+   *     microseconds; 366 days at most
+   */
+  Duration timeToFull();
+
+  /**
+   * Returns a label for the caller's own use, such as a header or a metric.
+   *
+   * @return letters, digits, {@code _}, {@code .} and {@code -}
+   */
+  String name();
 
   /**
    * Returns this limit under another name. The name changes no decision and no key.
@@ -127,82 +97,147 @@ public record Limit(Kind kind, long permits, Duration period, long refill, int s
    * @throws NullPointerException if {@code name} is null
    * @throws IllegalArgumentException if it has another character or none
    */
-  public Limit named(String name) {
-    return new Limit(kind, permits, period, refill, slots, name);
+  Limit named(String name);
+
+  /**
+   * A limit of which each permit comes back a window after it was granted; made by {@link
+   * Limit#of}.
+   *
+   * @param permits the most permits in any span of the period, from 1 to 10⁹
+   * @param period the length of the window, from 1 ms to 366 days, in whole microseconds
+   * @param slots the parts of the window that are told apart, from 8 to 1024
+   * @param name letters, digits, {@code _}, {@code .} and {@code -}
+   */
+  record SlidingWindow(long permits, Duration period, int slots, String name) implements Limit {
+
+    static {
+      ModuleVersion.check();
+    }
+
+    private static final int MOST_SLOTS = 1024;
+
+    /**
+     * Creates a window; {@link Limit#of} reads better.
+     *
+     * @param permits from 1 to 10⁹
+     * @param period from 1 ms to 366 days, in whole microseconds
+     * @param slots from 8 to 1024
+     * @param name letters, digits, {@code _}, {@code .} and {@code -}
+     * @throws NullPointerException if {@code period} or {@code name} is null
+     * @throws IllegalArgumentException if a component is out of its bounds
+     */
+    public SlidingWindow {
+      LimitRules.requirePermits(permits, "permits");
+      LimitRules.requirePeriod(period, "period");
+      Arguments.requireRange(slots, "slots", 8, MOST_SLOTS);
+      LimitRules.requireName(name, "name");
+    }
+
+    private static SlidingWindow mostPrecise(long permits, Duration window) {
+      LimitRules.requirePeriod(window, "window");
+      return new SlidingWindow(permits, window, MOST_SLOTS, permits + "-per-" + window);
+    }
+
+    @Override
+    public long perPeriod() {
+      return permits;
+    }
+
+    @Override
+    public Duration timeToFull() {
+      return period;
+    }
+
+    @Override
+    public SlidingWindow named(String name) {
+      return new SlidingWindow(permits, period, slots, name);
+    }
+
+    /**
+     * Returns this window with another number of slots. Of a limit with no more permits than slots
+     * every instant is kept exactly; above, a permit comes back late by at most {@code window /
+     * slots}, and the state takes about 12 bytes for each slot.
+     *
+     * @param slots from 8 to 1024; 1024 unless set
+     * @return a limit
+     * @throws IllegalArgumentException if {@code slots} is out of its bounds
+     */
+    public SlidingWindow precision(int slots) {
+      return new SlidingWindow(permits, period, slots, name);
+    }
+
+    /** The microseconds that its log does not tell apart. */
+    long grainMicros() {
+      return permits <= slots ? 1 : (LimitRules.micros(period) + slots - 1) / slots;
+    }
   }
 
   /**
-   * Returns this sliding window with another number of slots. Of a limit with no more permits than
-   * slots every instant is kept exactly; above, a permit comes back late by at most {@code window /
-   * slots}, and the state takes about 12 bytes for each slot.
+   * A limit of which permits come back evenly; made by {@link Limit#tokenBucket}.
    *
-   * @param slots from 8 to 1024; 1024 unless set
-   * @return a limit
-   * @throws IllegalStateException if this is a token bucket, which has no slots
-   * @throws IllegalArgumentException if {@code slots} is out of its bounds
+   * @param permits the capacity: the most tokens that it holds, from 1 to 10⁹
+   * @param refill the tokens that it is given per period, from 1 to 10⁹
+   * @param period from 1 ms to 366 days, in whole microseconds
+   * @param name letters, digits, {@code _}, {@code .} and {@code -}
    */
-  public Limit precision(int slots) {
-    if (kind == Kind.TOKEN_BUCKET) {
-      throw new IllegalStateException("a token bucket has no slots: " + name);
+  record TokenBucket(long permits, long refill, Duration period, String name) implements Limit {
+
+    static {
+      ModuleVersion.check();
     }
-    return new Limit(kind, permits, period, refill, slots, name);
-  }
 
-  @CanIgnoreReturnValue
-  static String requireName(String value, String argument) {
-    Objects.requireNonNull(value, argument);
-    if (!NAME.matcher(value).matches()) {
-      throw new IllegalArgumentException(
-          argument
-              + " must be one or more of A-Z a-z 0-9 _ . - but is '"
-              + EventLog.escape(value)
-              + "'");
+    /**
+     * Creates a bucket; {@link Limit#tokenBucket} reads better.
+     *
+     * @param permits the capacity, from 1 to 10⁹
+     * @param refill from 1 to 10⁹
+     * @param period from 1 ms to 366 days, in whole microseconds
+     * @param name letters, digits, {@code _}, {@code .} and {@code -}
+     * @throws NullPointerException if {@code period} or {@code name} is null
+     * @throws IllegalArgumentException if a component is out of its bounds, or the bucket would
+     *     take longer than 366 days from empty to full
+     */
+    public TokenBucket {
+      LimitRules.requirePermits(permits, "permits");
+      LimitRules.requirePermits(refill, "refill");
+      LimitRules.requirePeriod(period, "period");
+      LimitRules.requireName(name, "name");
+      if (fillMicros(permits, refill, period).compareTo(LimitRules.LONGEST_MICROS) > 0) {
+        throw new IllegalArgumentException(
+            ("a bucket must get full within %s, but a capacity of %d refilled by %d per %s takes"
+                    + " longer")
+                .formatted(LimitRules.LONGEST, permits, refill, period));
+      }
     }
-    return value;
-  }
 
-  /** What names its state among those of an id: limits that agree in it share the state. */
-  long id() {
-    return kind == Kind.SLIDING_WINDOW ? periodMicros() : periodMicros() + BUCKET;
-  }
-
-  long periodMicros() {
-    return micros(period);
-  }
-
-  /** The microseconds that the log of a sliding window does not tell apart. */
-  long grainMicros() {
-    return permits <= slots ? 1 : (periodMicros() + slots - 1) / slots;
-  }
-
-  /** How many permits are granted in a period, however many are asked for. */
-  long perPeriod() {
-    return kind == Kind.SLIDING_WINDOW ? permits : refill;
-  }
-
-  /** What the script needs to know beside the permits: the grain of a log, or the refill. */
-  long rate() {
-    return kind == Kind.SLIDING_WINDOW ? grainMicros() : refill;
-  }
-
-  private static void requireFillable(long capacity, long refill, Duration period) {
-    BigInteger fill = fillMicros(capacity, refill, period);
-    if (fill.compareTo(BigInteger.valueOf(micros(LONGEST))) > 0) {
-      throw new IllegalArgumentException(
-          ("a bucket must get full within %s, but a capacity of %d refilled by %d per %s takes"
-                  + " longer")
-              .formatted(LONGEST, capacity, refill, period));
+    private static TokenBucket unnamed(long capacity, long refill, Duration period) {
+      LimitRules.requirePermits(capacity, "capacity");
+      LimitRules.requirePeriod(period, "period");
+      String name = capacity + "-refilled-" + refill + "-per-" + period;
+      return new TokenBucket(capacity, refill, period, name);
     }
-  }
 
-  private static BigInteger fillMicros(long capacity, long refill, Duration period) {
-    return BigInteger.valueOf(capacity)
-        .multiply(BigInteger.valueOf(micros(period)))
-        .add(BigInteger.valueOf(refill - 1))
-        .divide(BigInteger.valueOf(refill));
-  }
+    @Override
+    public long perPeriod() {
+      return refill;
+    }
 
-  private static long micros(Duration duration) {
-    return duration.toNanos() / 1000;
+    @Override
+    public Duration timeToFull() {
+      long micros = fillMicros(permits, refill, period).longValueExact();
+      return Duration.of(micros, ChronoUnit.MICROS);
+    }
+
+    @Override
+    public TokenBucket named(String name) {
+      return new TokenBucket(permits, refill, period, name);
+    }
+
+    private static BigInteger fillMicros(long capacity, long refill, Duration period) {
+      return BigInteger.valueOf(capacity)
+          .multiply(BigInteger.valueOf(LimitRules.micros(period)))
+          .add(BigInteger.valueOf(refill - 1))
+          .divide(BigInteger.valueOf(refill));
+    }
   }
 }

@@ -89,7 +89,7 @@ final class PermitsAhead {
         limits.stream()
             .min(
                 Comparator.comparingDouble(
-                    limit -> (double) limit.perPeriod() / limit.periodMicros()))
+                    limit -> (double) limit.perPeriod() / limit.period().toNanos()))
             .orElseThrow();
     this.shared = lowest.perPeriod();
     this.periodNanos = lowest.period().toNanos();

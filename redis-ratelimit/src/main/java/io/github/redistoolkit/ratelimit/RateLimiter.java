@@ -694,7 +694,7 @@ public final class RateLimiter {
 
     private Builder(RedisAccess redis, String name) {
       this.redis = redis;
-      this.name = Limit.requireName(name, "name");
+      this.name = LimitRules.requireName(name, "name");
     }
 
     /**
@@ -719,7 +719,7 @@ public final class RateLimiter {
       Arguments.requireRange(all.size(), "number of limits", 1, MOST_LIMITS);
       Set<Long> states = new HashSet<>();
       for (Limit limit : all) {
-        if (!states.add(limit.id())) {
+        if (!states.add(ScriptLimit.of(limit).id())) {
           throw new IllegalArgumentException(
               "two limits of one limiter must differ in kind or period, but a second has "
                   + limit.period());

@@ -6,6 +6,9 @@ import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,7 +36,9 @@ class LimitTest {
 
   @Test
   void refusesFractionsOfAMicrosecond() {
-    assertRefused("PT1.000000001S", "period", () -> Limit.of(1, Duration.ofNanos(1_000_000_001)));
+    Duration time = Duration.ofNanos(1_000_000_001);
+    assertRefused("PT1.000000001S", "window", () -> Limit.of(1, time));
+    assertRefused("PT1.000000001S", "period", () -> Limit.tokenBucket(1, 1, time));
   }
 
   @ParameterizedTest
@@ -57,9 +62,33 @@ class LimitTest {
   }
 
   @Test
-  void aBucketHasNoPrecision() {
-    Limit bucket = Limit.tokenBucket(1, 1, SECOND);
-    assertThrows(IllegalStateException.class, () -> bucket.precision(8));
+  void refusesComponentsOutOfBoundsWithoutAFactoryToo() {
+    assertRefused("permits", 0, () -> new Limit.SlidingWindow(0, SECOND, 8, "name"));
+    assertRefused("period", "PT0S", () -> new Limit.SlidingWindow(1, Duration.ZERO, 8, "name"));
+    assertRefused("permits", 0, () -> new Limit.TokenBucket(0, 1, SECOND, "name"));
+    assertRefused("refill", 0, () -> new Limit.TokenBucket(1, 0, SECOND, "name"));
+    assertRefused("name", "''", () -> new Limit.TokenBucket(1, 1, SECOND, ""));
+  }
+
+  @Test
+  void theScriptIsToldOfEachKindUnderAnIdOfItsOwn() {
+    List<Limit> each = List.of(Limit.of(3, SECOND), Limit.tokenBucket(3, 2, SECOND));
+    assertThat(
+        each.stream().<Class<?>>map(Limit::getClass).collect(Collectors.toSet()),
+        is(Set.of(Limit.class.getPermittedSubclasses())));
+    assertThat(
+        each.stream().map(limit -> ScriptLimit.of(limit).id()).distinct().count(),
+        is((long) each.size()));
+  }
+
+  @Test
+  void saysWhatItGrantsInTheLongRunAndInWhatTimeAllIsBack() {
+    Limit window = Limit.of(100, SECOND);
+    assertThat(window.perPeriod(), is(100L));
+    assertThat(window.timeToFull(), is(SECOND));
+    Limit bucket = Limit.tokenBucket(100, 3, SECOND);
+    assertThat(bucket.perPeriod(), is(3L));
+    assertThat(bucket.timeToFull(), is(Duration.ofNanos(33_333_334_000L)));
   }
 
   @ParameterizedTest
@@ -75,9 +104,9 @@ class LimitTest {
 
   @Test
   void aNameChangesNothingElse() {
-    Limit limit = Limit.of(100, SECOND).precision(16);
+    Limit.SlidingWindow limit = Limit.of(100, SECOND).precision(16);
     assertThat(limit.named("per-second").named(limit.name()), is(limit));
-    assertThat(limit.named("per-second").id(), is(limit.id()));
+    assertThat(ScriptLimit.of(limit.named("per-second")), is(ScriptLimit.of(limit)));
     assertThat(limit.name(), is("100-per-PT1S"));
   }
 

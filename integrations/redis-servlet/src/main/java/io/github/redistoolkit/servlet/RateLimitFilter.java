@@ -13,7 +13,6 @@ import jakarta.servlet.ServletResponse;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
-import java.math.BigInteger;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -224,22 +223,11 @@ public final class RateLimitFilter implements Filter {
   /** An item of {@code RateLimit-Policy}. The names of limits need no escapes. */
   private static String policy(Limit limit) {
     return "\"%s\";q=%d;w=%d"
-        .formatted(limit.name(), limit.permits(), seconds(windowMicros(limit)));
+        .formatted(limit.name(), limit.permits(), seconds(limit.timeToFull()));
   }
 
-  /** The time in which all permits come back. */
-  private static BigInteger windowMicros(Limit limit) {
-    BigInteger period = BigInteger.valueOf(limit.period().toNanos() / 1000);
-    return limit.kind() == Limit.Kind.SLIDING_WINDOW
-        ? period
-        : period
-            .multiply(BigInteger.valueOf(limit.permits()))
-            .divide(BigInteger.valueOf(limit.refill()));
-  }
-
-  private static long seconds(BigInteger micros) {
-    BigInteger second = BigInteger.valueOf(1_000_000);
-    return micros.add(second).subtract(BigInteger.ONE).divide(second).longValueExact();
+  private static long seconds(Duration duration) {
+    return duration.plusSeconds(1).minusNanos(1).toSeconds();
   }
 
   private static String states(Decision decision) {
@@ -257,6 +245,6 @@ public final class RateLimitFilter implements Filter {
     Duration wait = state.retryAfter().orElse(Duration.ZERO);
     return allowed || wait.isZero()
         ? item
-        : item + ";t=" + seconds(BigInteger.valueOf(wait.toNanos() / 1000));
+        : item + ";t=" + seconds(wait);
   }
 }

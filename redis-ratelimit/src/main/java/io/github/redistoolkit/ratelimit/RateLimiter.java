@@ -110,14 +110,14 @@ public final class RateLimiter {
    * @param pool where connections come from; never closed here
    * @param name what is limited; limiters with the same name share their permits. Letters, digits,
    *     {@code _}, {@code .} and {@code -}
-   * @param maxRequests the most requests in any span of the window, from 1 to 10⁹
+   * @param permits the most permits in any span of the window, from 1 to 10⁹
    * @param window from 1 ms to 366 days, in whole microseconds
    * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if {@code name} has another character or none, or {@code
-   *     maxRequests} or {@code window} is out of its bounds
+   *     permits} or {@code window} is out of its bounds
    */
-  public RateLimiter(Pool<Jedis> pool, String name, int maxRequests, Duration window) {
-    this(builder(pool, name).limit(simple(maxRequests, window)));
+  public RateLimiter(Pool<Jedis> pool, String name, long permits, Duration window) {
+    this(builder(pool, name).limit(Limit.of(permits, window)));
   }
 
   /**
@@ -126,14 +126,14 @@ public final class RateLimiter {
    * @param client what reaches Redis; never closed here
    * @param name what is limited; limiters with the same name share their permits. Letters, digits,
    *     {@code _}, {@code .} and {@code -}
-   * @param maxRequests the most requests in any span of the window, from 1 to 10⁹
+   * @param permits the most permits in any span of the window, from 1 to 10⁹
    * @param window from 1 ms to 366 days, in whole microseconds
    * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if {@code name} has another character or none, or {@code
-   *     maxRequests} or {@code window} is out of its bounds
+   *     permits} or {@code window} is out of its bounds
    */
-  public RateLimiter(UnifiedJedis client, String name, int maxRequests, Duration window) {
-    this(builder(client, name).limit(simple(maxRequests, window)));
+  public RateLimiter(UnifiedJedis client, String name, long permits, Duration window) {
+    this(builder(client, name).limit(Limit.of(permits, window)));
   }
 
   private RateLimiter(Builder builder) {
@@ -638,11 +638,6 @@ public final class RateLimiter {
 
   private static void requirePermits(long permits) {
     Arguments.requireRange(permits, "permits", 1, Long.MAX_VALUE);
-  }
-
-  private static Limit simple(int maxRequests, Duration window) {
-    Arguments.requireRange(maxRequests, "maxRequests", 1, 1_000_000_000);
-    return Limit.of(maxRequests, window);
   }
 
   /**

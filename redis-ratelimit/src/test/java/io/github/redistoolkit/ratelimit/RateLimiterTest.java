@@ -93,9 +93,9 @@ class RateLimiterTest {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {0, -1, 1_000_000_001, Integer.MAX_VALUE})
-  void refusesMaxRequestsOutOfBounds(int maxRequests) {
-    assertRefused("maxRequests", () -> new RateLimiter(client, "name", maxRequests, SECOND));
+  @ValueSource(longs = {0, -1, 1_000_000_001, Long.MAX_VALUE})
+  void refusesPermitsOfTheLimitOutOfBounds(long permits) {
+    assertRefused("permits", () -> new RateLimiter(client, "name", permits, SECOND));
   }
 
   @ParameterizedTest

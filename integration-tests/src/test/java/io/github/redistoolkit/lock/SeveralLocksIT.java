@@ -341,6 +341,24 @@ class SeveralLocksIT extends LockFaultSuite {
   }
 
   @Test
+  void anInterruptedThreadTriesForAllAndStaysInterrupted() {
+    List<String> names = names("a", "b");
+    try (TestRedis small = redis.withMaxTotal(1)) {
+      RedisLocks locks = locks(small);
+      Lease other = locks.lock(names.get(1), LEASE).tryAcquire().orElseThrow();
+      Thread.currentThread().interrupt();
+      assertThat(locks.tryAcquireAll(names, LEASE).isPresent(), is(false));
+      assertThat(other.release(), is(true));
+      Leases all = locks.tryAcquireAll(names, LEASE).orElseThrow();
+      assertThat(all.release(), is(true));
+      assertThrows(
+          InterruptedException.class, () -> locks.tryAcquireAll(names, LEASE, Duration.ZERO));
+      assertThat(Thread.interrupted(), is(false));
+    }
+    assertThat(held(names), is(Set.of()));
+  }
+
+  @Test
   void withoutRedisItThrowsAndAWaitEndsInItsTime() {
     List<String> names = names("a", "b");
     try (TestRedis hasty = faulty.retryingFor(Duration.ofMillis(500))) {

@@ -78,7 +78,12 @@ final class Entrance {
     }
   }
 
-  /** The same, and nobody is told of it yet. */
+  /** Asks once, also if the thread is interrupted, and nobody is told of it yet. */
+  Optional<Lease> attempt() {
+    return acquisition(System.nanoTime(), 0).once();
+  }
+
+  /** Waits for it if need be, and nobody is told of it yet. */
   Optional<Lease> attempt(long maxWaitNanos) throws InterruptedException {
     if (Thread.interrupted()) {
       throw new InterruptedException();

@@ -45,7 +45,43 @@ final class JointAcquisition {
     LOST
   }
 
-  Optional<Leases> run() throws InterruptedException {
+  /** Asks for each once, also if the thread is interrupted. */
+  Optional<Leases> once() {
+    Map<String, Lease> had = new LinkedHashMap<>();
+    boolean all;
+    try {
+      all = askForEach(had);
+    } catch (RuntimeException | Error e) {
+      release(had, e);
+      throw e;
+    }
+    if (all) {
+      return Optional.of(new Leases(had));
+    }
+    release(had, null);
+    return Optional.empty();
+  }
+
+  private boolean askForEach(Map<String, Lease> had) {
+    for (Map.Entry<String, Entrance> next : entrances.entrySet()) {
+      long asked = System.nanoTime();
+      try {
+        Optional<Lease> lease = next.getValue().attempt();
+        lease.ifPresent(one -> had.put(next.getKey(), one));
+        next.getValue().told(lease, asked);
+        if (lease.isEmpty() || !extend(had)) {
+          return false;
+        }
+      } catch (RuntimeException | Error e) {
+        tellFailed(next, e, asked, had);
+        throw e;
+      }
+    }
+    return true;
+  }
+
+  /** Begins again as long as there is time and one that was had is lost. */
+  Optional<Leases> patiently() throws InterruptedException {
     while (true) {
       Map<String, Lease> had = new LinkedHashMap<>();
       Pass pass;
@@ -78,10 +114,7 @@ final class JointAcquisition {
       try {
         pass = acquire(next.getKey(), next.getValue(), asked, had);
       } catch (RuntimeException | Error e) {
-        // What was had, and told, is not what failed.
-        if (!had.containsKey(next.getKey())) {
-          next.getValue().failed(e, asked);
-        }
+        tellFailed(next, e, asked, had);
         throw e;
       }
       if (pass != Pass.ALL) {
@@ -89,6 +122,14 @@ final class JointAcquisition {
       }
     }
     return Pass.ALL;
+  }
+
+  /** What was had, and told, is not what failed. */
+  private static void tellFailed(
+      Map.Entry<String, Entrance> asked, Throwable failure, long start, Map<String, Lease> had) {
+    if (!had.containsKey(asked.getKey())) {
+      asked.getValue().failed(failure, start);
+    }
   }
 
   /** Acquires one more, and keeps those that are had meanwhile. */

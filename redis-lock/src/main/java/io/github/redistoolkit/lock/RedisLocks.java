@@ -225,6 +225,8 @@ public final class RedisLocks {
   /**
    * Acquires the locks of several names if all of them are free now: all, or none.
    *
+   * <p>Asks for each once, also if the thread is interrupted, whose flag stays set.
+   *
    * @param names what to lock, from 1 to 100 texts; one that comes twice counts once
    * @param lease how long each lease lasts unless it is extended or kept alive, from 1 ms to 365
    *     days, counted in whole milliseconds; longer than some round trips for each name
@@ -233,15 +235,12 @@ public final class RedisLocks {
    * @throws NullPointerException if an argument or a name is null
    * @throws IllegalArgumentException if there are no names or too many, a name is empty or has an
    *     unpaired surrogate, or {@code lease} is out of range
-   * @throws InterruptedException if the thread is interrupted before all are had; nothing is held
-   *     then
    * @throws redis.clients.jedis.exceptions.JedisException if Redis cannot be asked; what was had is
-   *     released
+   *     released, or, should that fail too, free when its lease is over
    * @see #tryAcquireAll(Collection, Duration, Duration) what this promises
    */
-  public Optional<Leases> tryAcquireAll(Collection<String> names, Duration lease)
-      throws InterruptedException {
-    return tryAcquireAll(names, lease, Duration.ZERO);
+  public Optional<Leases> tryAcquireAll(Collection<String> names, Duration lease) {
+    return together(names, lease, Duration.ZERO).once();
   }
 
   /**
@@ -282,13 +281,7 @@ public final class RedisLocks {
    */
   public Optional<Leases> tryAcquireAll(Collection<String> names, Duration lease, Duration maxWait)
       throws InterruptedException {
-    SortedMap<String, Entrance> entrances = new TreeMap<>();
-    for (String name : Objects.requireNonNull(names, "names")) {
-      entrances.computeIfAbsent(
-          Objects.requireNonNull(name, "name"), one -> lock(one, lease).entrance());
-    }
-    Arguments.requireRange(entrances.size(), "the number of names", 1, MOST_NAMES);
-    return new JointAcquisition(entrances, lease, Entrance.nanos(maxWait)).run();
+    return together(names, lease, maxWait).patiently();
   }
 
   /**
@@ -317,6 +310,16 @@ public final class RedisLocks {
             () ->
                 new LockTimeoutException(
                     names.size() + " locks were not free together within " + maxWait));
+  }
+
+  private JointAcquisition together(Collection<String> names, Duration lease, Duration maxWait) {
+    SortedMap<String, Entrance> entrances = new TreeMap<>();
+    for (String name : Objects.requireNonNull(names, "names")) {
+      entrances.computeIfAbsent(
+          Objects.requireNonNull(name, "name"), one -> lock(one, lease).entrance());
+    }
+    Arguments.requireRange(entrances.size(), "the number of names", 1, MOST_NAMES);
+    return new JointAcquisition(entrances, lease, Entrance.nanos(maxWait));
   }
 
   /** How many names are remembered. */

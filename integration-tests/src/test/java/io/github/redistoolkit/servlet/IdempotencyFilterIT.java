@@ -261,7 +261,7 @@ class IdempotencyFilterIT {
   @ParameterizedTest
   @EnumSource
   void aBodyThatIsTooLargeIsRefusedBeforeTheKeyIsClaimed(Container container) {
-    Filter filter = builder.maxBody(10).build();
+    Filter filter = builder.maxBodyBytes(10).build();
     try (WebServer server = WebServer.start(container, creates, filter)) {
       assertThat(status(server, "/loans", "12345678901"), is(413));
       assertThat(Http.send(chunked(server, "/loans", ALL_BYTES)).statusCode(), is(413));

@@ -381,7 +381,7 @@ class StarterWebIT {
         "redis.toolkit.ratelimit.http.api | '' | there must be a path",
         "redis.toolkit.idempotency.http.paths | /payments* | is of the form",
         "redis.toolkit.idempotency.http.methods | GET | must not be a safe one",
-        "redis.toolkit.idempotency.http.max-body | 1GB | maxBody",
+        "redis.toolkit.idempotency.http.max-body | 1GB | maxBodyBytes",
         "redis.toolkit.idempotency.http.max-body | 9999GB | overflow",
         "redis.toolkit.idempotency.http.replayed-headers | Set-Cookie | must be one to replay",
       })

@@ -53,20 +53,20 @@ final class BufferedRequest extends HttpServletRequestWrapper {
   /**
    * Reads the body.
    *
-   * @return null if it is larger than {@code maxBody}
+   * @return null if it is larger than {@code maxBodyBytes}
    * @throws IllegalStateException if somebody has read it before, as far as it can be told: by
    *     {@code Content-Length}, or by the end of what has a {@code Transfer-Encoding}
    */
-  static @Nullable BufferedRequest read(HttpServletRequest real, int maxBody) throws IOException {
+  static @Nullable BufferedRequest read(HttpServletRequest real, int maxBodyBytes) throws IOException {
     long declared = real.getContentLengthLong();
-    if (declared > maxBody) {
+    if (declared > maxBodyBytes) {
       return null;
     }
     ServletInputStream unread = real.getInputStream();
     // Of a body without a length the end is seen only by reading up to it, so somebody did.
     boolean ended = real.getHeader("Transfer-Encoding") != null && unread.isFinished();
-    byte[] body = unread.readNBytes(maxBody + 1);
-    if (body.length > maxBody) {
+    byte[] body = unread.readNBytes(maxBodyBytes + 1);
+    if (body.length > maxBodyBytes) {
       return null;
     }
     boolean parsed = body.length == 0 && isForm(real);

@@ -72,7 +72,7 @@ import redis.clients.jedis.exceptions.JedisException;
  *   <tr><th>situation</th><th>answer</th></tr>
  *   <tr><td>no key, unless it is {@linkplain Builder#keyOptional optional}; not one string in
  *     double quotes, of 1 to 255 characters</td><td>400</td></tr>
- *   <tr><td>the body is larger than {@link Builder#maxBody}</td><td>413, nothing is claimed</td>
+ *   <tr><td>the body is larger than {@link Builder#maxBodyBytes}</td><td>413, nothing is claimed</td>
  *   </tr>
  *   <tr><td>a form, or the query beside it, is not URL-encoded, or its charset is unknown</td>
  *     <td>400, nothing is claimed</td></tr>
@@ -141,7 +141,7 @@ public final class IdempotencyFilter implements Filter {
   private final Function<? super HttpServletRequest, ? extends @Nullable String> scope;
   private final Set<String> methods;
   private final boolean keyOptional;
-  private final int maxBody;
+  private final int maxBodyBytes;
   private final List<String> replayedHeaders;
   private final IntPredicate abandonWhen;
 
@@ -150,7 +150,7 @@ public final class IdempotencyFilter implements Filter {
     this.scope = builder.scope;
     this.methods = builder.methods;
     this.keyOptional = builder.keyOptional;
-    this.maxBody = builder.maxBody;
+    this.maxBodyBytes = builder.maxBodyBytes;
     Set<String> headers = new TreeSet<>(String.CASE_INSENSITIVE_ORDER);
     headers.addAll(List.of("Content-Encoding", "Content-Language"));
     headers.addAll(builder.replayedHeaders);
@@ -236,7 +236,7 @@ public final class IdempotencyFilter implements Filter {
       return;
     }
     String id = requestId(scopeOf(http), key);
-    BufferedRequest buffered = BufferedRequest.read(http, maxBody);
+    BufferedRequest buffered = BufferedRequest.read(http, maxBodyBytes);
     if (buffered == null) {
       Problem.BODY_TOO_LARGE.send(answer);
       return;
@@ -414,7 +414,7 @@ public final class IdempotencyFilter implements Filter {
     private final Function<? super HttpServletRequest, ? extends @Nullable String> scope;
     private Set<String> methods = Set.of("POST", "PATCH");
     private boolean keyOptional;
-    private int maxBody = 1 << 20;
+    private int maxBodyBytes = 1 << 20;
     private List<String> replayedHeaders = List.of("Location", "ETag");
     private IntPredicate abandonWhen = status -> status == 429 || status >= 500;
 
@@ -484,8 +484,8 @@ public final class IdempotencyFilter implements Filter {
      * @throws IllegalArgumentException if it is out of range
      */
     @CanIgnoreReturnValue
-    public Builder maxBody(int bytes) {
-      this.maxBody = (int) Arguments.requireRange(bytes, "maxBody", 0, LARGEST_BODY);
+    public Builder maxBodyBytes(int bytes) {
+      this.maxBodyBytes = (int) Arguments.requireRange(bytes, "maxBodyBytes", 0, LARGEST_BODY);
       return this;
     }
 

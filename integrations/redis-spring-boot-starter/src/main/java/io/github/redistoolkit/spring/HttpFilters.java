@@ -144,7 +144,7 @@ final class HttpFilters implements BeanRegistrar {
     of(
         "max-body",
         settings.maxBody(),
-        () -> builder.maxBody(Math.toIntExact(settings.maxBody().toBytes())));
+        () -> builder.maxBodyBytes(Math.toIntExact(settings.maxBody().toBytes())));
     List<String> headers = settings.replayedHeaders();
     of("replayed-headers", headers, () -> builder.replayedHeaders(headers.toArray(String[]::new)));
     if (settings.keyOptional()) {

@@ -123,7 +123,7 @@ public class CoalescingModulesBenchmark {
   public boolean idempotencyRun(Own own) {
     try (Claim<String> claim = requests.begin(Request.of(own.newKey()), TEXT)) {
       claim.complete("done");
-      return claim.isReplay();
+      return claim.replayed();
     }
   }
 

@@ -126,7 +126,7 @@ public class IdempotencyBenchmark {
     @Override
     public Receipt run(String key, Receipt receipt) {
       try (Claim<Receipt> claim = service.begin(Request.of(key), TYPE)) {
-        if (claim.isReplay()) {
+        if (claim.replayed()) {
           return null;
         }
         claim.complete(receipt);
@@ -137,7 +137,7 @@ public class IdempotencyBenchmark {
     @Override
     public Receipt replay(String key) {
       try (Claim<Receipt> claim = service.begin(Request.of(key), TYPE)) {
-        return claim.isReplay() ? claim.result() : null;
+        return claim.replayed() ? claim.result() : null;
       }
     }
   }

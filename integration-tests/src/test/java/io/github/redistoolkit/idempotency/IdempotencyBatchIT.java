@@ -71,8 +71,8 @@ class IdempotencyBatchIT {
     assertThat(proxy.requests("EVALSHA"), is(scripts));
     for (int n = 0; n < 2 * size; n++) {
       Claim<Integer> claim = second.get(n).claim().orElseThrow();
-      assertThat(claim.isReplay(), is(n < size));
-      if (claim.isReplay()) {
+      assertThat(claim.replayed(), is(n < size));
+      if (claim.replayed()) {
         assertThat(claim.result(), is(n));
       }
     }

@@ -57,7 +57,7 @@ class IdempotencyClaimIT {
   @Test
   void aLiveClaimIsInProgressForTheRestOfItsLease() {
     try (Claim<String> claim = begin()) {
-      assertThat(claim.isReplay(), is(false));
+      assertThat(claim.replayed(), is(false));
       assertThat(claim.attempt(), is(1));
       InProgressException e = assertThrows(InProgressException.class, this::begin);
       assertThat(e.retryAfter(), is(lessThanOrEqualTo(LEASE)));
@@ -93,7 +93,7 @@ class IdempotencyClaimIT {
       begin().complete("done");
       String content = stored.content();
       try (Claim<String> replay = begin()) {
-        assertThat(replay.isReplay(), is(true));
+        assertThat(replay.replayed(), is(true));
         assertThat(replay.result(), is("done"));
         assertThat(replay.attempt(), is(2));
         assertThat(replay.extend(LEASE), is(false));
@@ -101,7 +101,7 @@ class IdempotencyClaimIT {
         replay.abandon();
       }
       assertThat(stored.content(), is(content));
-      assertThat(vanished.isReplay(), is(false));
+      assertThat(vanished.replayed(), is(false));
     }
     assertThat(service.getResult(key, String.class), is(Optional.of("done")));
   }

@@ -119,7 +119,7 @@ class IdempotencyExecuteIT {
             Request.of(key),
             TEXT,
             claim -> {
-              assertThat(claim.isReplay(), is(false));
+              assertThat(claim.replayed(), is(false));
               assertThat(claim.extend(Duration.ofMinutes(10)), is(true));
               assertThat(
                   assertThrows(InProgressException.class, this::begin).retryAfter(),

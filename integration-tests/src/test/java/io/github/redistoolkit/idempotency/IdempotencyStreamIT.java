@@ -137,7 +137,7 @@ class IdempotencyStreamIT {
           .claim()
           .ifPresent(
               claim -> {
-                if (!claim.isReplay()) {
+                if (!claim.replayed()) {
                   effects.add(entry.getFields().get(ID));
                   claim.complete("done");
                 }

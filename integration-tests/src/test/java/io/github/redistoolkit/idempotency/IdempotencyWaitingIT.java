@@ -86,7 +86,7 @@ class IdempotencyWaitingIT {
   void theWaitEndsAfterTheTimeGiven() {
     IdempotencyService brief = Services.builder(redis).maxWait(Duration.ofMillis(500)).build();
     try (Claim<String> claim = brief.begin(Request.of(key), TEXT)) {
-      assertThat(claim.isReplay(), is(false));
+      assertThat(claim.replayed(), is(false));
       long start = System.nanoTime();
       long before = redis.calls("set");
       InProgressException e = null;
@@ -138,7 +138,7 @@ class IdempotencyWaitingIT {
   @Test
   void anInterruptedWaiterStopsAtOnceWithItsFlagSet() throws Exception {
     try (Claim<String> claim = service.begin(Request.of(key), TEXT)) {
-      assertThat(claim.isReplay(), is(false));
+      assertThat(claim.replayed(), is(false));
       int waiters = Matrix.size(50, 1000);
       AtomicInteger flagged = new AtomicInteger();
       Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
@@ -186,7 +186,7 @@ class IdempotencyWaitingIT {
     List<Duration> back = new ArrayList<>();
     try (Claim<String> claim = service.begin(Request.of(key), TEXT);
         Jedis primary = primary()) {
-      assertThat(claim.isReplay(), is(false));
+      assertThat(claim.replayed(), is(false));
       for (int round = 0; round < rounds; round++) {
         FutureTask<InProgressException> told =
             new FutureTask<>(

@@ -109,7 +109,7 @@ final class StoredRecord {
 
   /** Ends the lease of an owner that vanishes. */
   void passLeaseOf(Claim<?> vanishing) {
-    if (vanishing.isReplay()) {
+    if (vanishing.replayed()) {
       throw new AssertionError("nobody's to do");
     }
     passLease();

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>{@code
  * try (Claim<Receipt> claim = service.begin(Request.of(key), TypeToken.get(Receipt.class))) {
- *   if (claim.isReplay()) {
+ *   if (claim.replayed()) {
  *     return claim.result();
  *   }
  *   Receipt receipt = charge();
@@ -34,7 +34,7 @@ public interface Claim<T> extends AutoCloseable {
    *
    * @return true if {@link #result} has its result; false if the work is now this caller's to do
    */
-  boolean isReplay();
+  boolean replayed();
 
   /**
    * Returns the result of the work that was already done.

@@ -78,7 +78,7 @@ final class OwnedClaim<T> implements Claim<T> {
   }
 
   @Override
-  public boolean isReplay() {
+  public boolean replayed() {
     return false;
   }
 

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 record ReplayedClaim<T>(@Nullable T result, int attempt) implements Claim<T> {
 
   @Override
-  public boolean isReplay() {
+  public boolean replayed() {
     return true;
   }
 

@@ -297,7 +297,7 @@ public final class IdempotencyFilter implements Filter {
       Problem.NOT_CLAIMED.send(response);
       return;
     }
-    if (claim.isReplay()) {
+    if (claim.replayed()) {
       replay(claim, response);
     } else {
       run(claim, http, response, chain);

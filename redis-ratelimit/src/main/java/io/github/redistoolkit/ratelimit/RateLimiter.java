@@ -192,7 +192,7 @@ public final class RateLimiter {
    *
    * @return the number of decisions; 0 under {@link OnUnavailable#THROW}
    */
-  public long degraded() {
+  public long degradedDecisions() {
     return degraded.sum();
   }
 

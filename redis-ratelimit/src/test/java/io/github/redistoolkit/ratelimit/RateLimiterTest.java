@@ -41,7 +41,7 @@ class RateLimiterTest {
               .onUnavailable(OnUnavailable.ALLOW)
               .build();
       for (int i = 0; i < 3; i++) {
-        assertThat(limiter.degraded(), is((long) i));
+        assertThat(limiter.degradedDecisions(), is((long) i));
         assertThat(limiter.isAllowed("id"), is(true));
       }
     }

@@ -204,7 +204,7 @@ class PubSubAccessIT extends PubSubSuite {
   @Test
   void wrongCredentialsAreTheCauseOfTheTimeout() {
     Duration timeout = Duration.ofSeconds(2);
-    try (RedisPubSub pubSub = builder(asUser()).subscribeTimeout(timeout).build()) {
+    try (RedisPubSub pubSub = builder(asUser()).maxWait(timeout).build()) {
       // Only now, since a client of a Cluster connects when it is made.
       acl("resetpass", ">another");
       Exception e =

@@ -99,7 +99,7 @@ class PubSubNetworkIT extends PubSubFaultSuite {
     try (RedisPubSub pubSub =
         proxiedBuilder()
             .heartbeat(Duration.ofSeconds(30))
-            .subscribeTimeout(Duration.ofSeconds(2))
+            .maxWait(Duration.ofSeconds(2))
             .build()) {
       pubSub.subscribe(channel, Integer.class, this::keep);
       proxy.blackHole();

@@ -32,9 +32,9 @@ class PubSubOutageIT extends PubSubFaultSuite {
   }
 
   @Test
-  void throwsAtTheSubscribeTimeoutWithTheLastFailure() throws Exception {
+  void throwsOnceMaxWaitIsOverWithTheLastFailure() throws Exception {
     Duration timeout = Duration.ofSeconds(1);
-    try (RedisPubSub pubSub = builder(proxied).subscribeTimeout(timeout).build()) {
+    try (RedisPubSub pubSub = builder(proxied).maxWait(timeout).build()) {
       proxy.refuse();
       Future<?> early =
           threads.submit(
@@ -69,7 +69,7 @@ class PubSubOutageIT extends PubSubFaultSuite {
 
   @Test
   void aSubscribeSucceedsAsSoonAsTheOutageIsOver() throws Exception {
-    try (RedisPubSub pubSub = builder(proxied).subscribeTimeout(Duration.ofSeconds(20)).build()) {
+    try (RedisPubSub pubSub = builder(proxied).maxWait(Duration.ofSeconds(20)).build()) {
       proxy.refuse();
       Future<Subscription> early =
           threads.submit(() -> pubSub.subscribe(channel, Integer.class, this::keep));

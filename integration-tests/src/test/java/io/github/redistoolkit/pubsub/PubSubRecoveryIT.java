@@ -171,7 +171,7 @@ class PubSubRecoveryIT extends PubSubSuite {
         builder()
             .heartbeat(Duration.ofMillis(1))
             .longestSilence(Duration.ofSeconds(10))
-            .subscribeTimeout(Duration.ofMinutes(1))
+            .maxWait(Duration.ofMinutes(1))
             .build()) {
       pubSub.subscribe(channel, String.class, message -> {});
       List<Future<?>> work = new ArrayList<>();

@@ -104,7 +104,7 @@ class PubSubServerIT extends PubSubSuite {
 
   private Duration timeToCloseWhileWritingToAStoppedServerIsStuck() {
     RedisPubSub pubSub =
-        builder().heartbeat(Duration.ofMinutes(1)).subscribeTimeout(Duration.ofSeconds(2)).build();
+        builder().heartbeat(Duration.ofMinutes(1)).maxWait(Duration.ofSeconds(2)).build();
     Subscription subscription = pubSub.subscribe(channel, Integer.class, this::keep);
     server.pause();
     try {

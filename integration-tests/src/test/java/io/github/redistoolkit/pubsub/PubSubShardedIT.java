@@ -148,7 +148,7 @@ class PubSubShardedIT extends PubSubSuite {
   void subscribesToManyChannelsInFewRoundTrips() {
     int count = Matrix.size(2_000, 10_000);
     AtomicInteger received = new AtomicInteger();
-    try (RedisPubSub pubSub = builder().subscribeTimeout(Duration.ofSeconds(30)).build()) {
+    try (RedisPubSub pubSub = builder().maxWait(Duration.ofSeconds(30)).build()) {
       List<Subscription> all =
           pubSub.subscribe(channels(count), Integer.class, message -> received.incrementAndGet());
       assertThat(all, hasSize(count));

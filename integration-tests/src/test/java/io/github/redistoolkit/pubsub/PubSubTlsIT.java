@@ -99,7 +99,7 @@ class PubSubTlsIT extends PubSubSuite {
     proxy.heal();
     Wire.await("no thread left").until(Wire::threads, is(empty()));
     Duration never = Duration.ofMinutes(1);
-    RedisPubSub pubSub = builder(encrypted).heartbeat(never).subscribeTimeout(never).build();
+    RedisPubSub pubSub = builder(encrypted).heartbeat(never).maxWait(never).build();
     pubSub.subscribe(channel, Integer.class, this::keep);
     proxy.blackHole();
     List<Future<Subscription>> waiting = new ArrayList<>();

@@ -27,7 +27,7 @@ final class PubSubActor implements Actor {
         listening
             .over(RedisPubSub::builder, RedisPubSub::builder)
             .heartbeat(Duration.ofMillis(500))
-            .subscribeTimeout(Duration.ofSeconds(60))
+            .maxWait(Duration.ofSeconds(60))
             .listener(new Gaps())
             .build();
     Subscription subscription =

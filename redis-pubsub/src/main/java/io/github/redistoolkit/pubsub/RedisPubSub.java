@@ -126,7 +126,7 @@ public final class RedisPubSub implements AutoCloseable {
             own == null ? Objects.requireNonNull(given) : own,
             builder.heartbeat,
             builder.longestSilence,
-            builder.subscribeTimeout,
+            builder.maxWait,
             builder.queueBytes,
             builder.overflow,
             builder.listener,
@@ -576,7 +576,7 @@ public final class RedisPubSub implements AutoCloseable {
   public static final class Builder {
 
     private static final Duration LONGEST_HEARTBEAT = Duration.ofMinutes(10);
-    private static final Duration LONGEST_SUBSCRIBE_TIMEOUT = Duration.ofHours(1);
+    private static final Duration LONGEST_WAIT = Duration.ofHours(1);
     private static final long LARGEST_QUEUE_BYTES = 1L << 40;
 
     private final RedisAccess redis;
@@ -584,7 +584,7 @@ public final class RedisPubSub implements AutoCloseable {
     private @Nullable Executor executor;
     private Duration heartbeat = Duration.ofSeconds(5);
     private Duration longestSilence = heartbeat.multipliedBy(2);
-    private Duration subscribeTimeout = Duration.ofSeconds(5);
+    private Duration maxWait = Duration.ofSeconds(5);
     private long queueBytes = 32L << 20;
     private Overflow overflow = Overflow.DROP_OLDEST;
     private PubSubListener listener = PubSubListener.logging();
@@ -664,18 +664,16 @@ public final class RedisPubSub implements AutoCloseable {
     }
 
     /**
-     * Sets how long {@code subscribe} waits for the confirmation.
+     * Sets how long {@code subscribe} waits for the confirmation, and throws then.
      *
-     * @param subscribeTimeout from 1 ms to 1 hour; default 5 s
+     * @param maxWait from 1 ms to 1 hour; default 5 s
      * @return this
-     * @throws NullPointerException if {@code subscribeTimeout} is null
+     * @throws NullPointerException if {@code maxWait} is null
      * @throws IllegalArgumentException if it is out of bounds
      */
     @CanIgnoreReturnValue
-    public Builder subscribeTimeout(Duration subscribeTimeout) {
-      this.subscribeTimeout =
-          Arguments.requireDuration(
-              subscribeTimeout, "subscribeTimeout", LONGEST_SUBSCRIBE_TIMEOUT);
+    public Builder maxWait(Duration maxWait) {
+      this.maxWait = Arguments.requireDuration(maxWait, "maxWait", LONGEST_WAIT);
       return this;
     }
 

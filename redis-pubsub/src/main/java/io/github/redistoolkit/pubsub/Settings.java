@@ -10,7 +10,7 @@ record Settings(
     Executor executor,
     Duration heartbeat,
     Duration longestSilence,
-    Duration subscribeTimeout,
+    Duration maxWait,
     long queueBytes,
     Overflow overflow,
     PubSubListener listener,

@@ -154,7 +154,7 @@ final class Subscriber implements Link.Hub {
   private void await(
       Collection<? extends Delivery<?>> wanted,
       List<CompletableFuture<@Nullable Void>> confirmations) {
-    Duration timeout = settings.subscribeTimeout();
+    Duration timeout = settings.maxWait();
     long deadline = System.nanoTime() + timeout.toNanos();
     try {
       for (CompletableFuture<@Nullable Void> each : confirmations) {

@@ -147,7 +147,7 @@ final class Succession implements Session.Events {
    */
   long beginEnd() {
     long most =
-        Math.min(settings.subscribeTimeout().toNanos(), settings.longestSilence().toNanos());
+        Math.min(settings.maxWait().toNanos(), settings.longestSilence().toNanos());
     deadlineNanos = System.nanoTime() + most / 4;
     return deadlineNanos;
   }

@@ -55,10 +55,10 @@ class RedisPubSubTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"PT0S", "PT1H0.001S"})
-  void refusesASubscribeTimeoutOutOfBounds(Duration timeout) {
+  void refusesAMaxWaitOutOfBounds(Duration timeout) {
     Exception e =
-        assertThrows(IllegalArgumentException.class, () -> builder.subscribeTimeout(timeout));
-    assertThat(e.getMessage(), containsString("subscribeTimeout"));
+        assertThrows(IllegalArgumentException.class, () -> builder.maxWait(timeout));
+    assertThat(e.getMessage(), containsString("maxWait"));
   }
 
   @Test
@@ -68,7 +68,7 @@ class RedisPubSubTest {
     assertThrows(NullPointerException.class, () -> builder.gson(null));
     assertThrows(NullPointerException.class, () -> builder.executor(null));
     assertThrows(NullPointerException.class, () -> builder.heartbeat(null));
-    assertThrows(NullPointerException.class, () -> builder.subscribeTimeout(null));
+    assertThrows(NullPointerException.class, () -> builder.maxWait(null));
     assertThrows(NullPointerException.class, () -> builder.overflow(null));
     assertThrows(NullPointerException.class, () -> builder.listener(null));
   }
@@ -79,7 +79,7 @@ class RedisPubSubTest {
       Settings settings = pubSub.settings;
       assertThat(settings.heartbeat(), is(Duration.ofSeconds(5)));
       assertThat(settings.longestSilence(), is(Duration.ofSeconds(10)));
-      assertThat(settings.subscribeTimeout(), is(Duration.ofSeconds(5)));
+      assertThat(settings.maxWait(), is(Duration.ofSeconds(5)));
       assertThat(settings.queueBytes(), is(32L * 1024 * 1024));
       assertThat(settings.overflow(), is(Overflow.DROP_OLDEST));
       assertThat(settings.payloads().json, is(sameInstance(Json.standard())));

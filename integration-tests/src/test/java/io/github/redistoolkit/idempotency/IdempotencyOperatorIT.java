@@ -140,7 +140,7 @@ class IdempotencyOperatorIT {
 
   @Test
   void aRecordIsWhereItIsSaidToBe() {
-    IdempotencyService own = Services.builder(redis, "refunds").prefix("app:idem").build();
+    IdempotencyService own = Services.builder(redis, "refunds").prefix("app:idem:").build();
     assertThat(own.redisKey("a b"), is("app:idem:refunds:{a b}"));
     String id = redis.unique("{%}");
     assertThat(own.storeRequest(id, 1), is(true));

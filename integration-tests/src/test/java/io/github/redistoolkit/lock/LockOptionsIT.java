@@ -211,6 +211,9 @@ class LockOptionsIT {
           assertThrows(IllegalArgumentException.class, () -> builder.prefix(prefix)).getMessage(),
           containsString("prefix must not have braces"));
     }
+    assertThat(
+        assertThrows(IllegalArgumentException.class, () -> builder.prefix("orders")).getMessage(),
+        is("prefix must end with ':', as in 'app:', but is orders"));
     for (Duration minimum : List.of(Duration.ZERO, LEASE.plusMillis(1))) {
       assertThat(
           assertThrows(IllegalArgumentException.class, () -> builder.keepAtLeast(minimum))

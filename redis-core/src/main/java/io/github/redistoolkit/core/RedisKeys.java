@@ -47,6 +47,32 @@ public final class RedisKeys {
     return percentEncode(id);
   }
 
+  /**
+   * Checks what the keys of an object begin with, before parts that the module chooses.
+   *
+   * <p>It is put there as it is. It ends with a colon, which no name between a prefix and a hash
+   * tag has, so that no two pairs of them make the same key.
+   *
+   * @param prefix what the caller chose
+   * @return {@code prefix}
+   * @throws NullPointerException if {@code prefix} is null
+   * @throws IllegalArgumentException if it is empty, has a brace or an unpaired surrogate, or does
+   *     not end with a colon
+   */
+  public static String requirePrefix(String prefix) {
+    Arguments.requireText(prefix, "prefix");
+    if (prefix.indexOf('{') >= 0 || prefix.indexOf('}') >= 0) {
+      throw new IllegalArgumentException(
+          "prefix must not have braces, by which a Cluster would choose the slot, but is "
+              + EventLog.escape(prefix));
+    }
+    if (!prefix.endsWith(":")) {
+      throw new IllegalArgumentException(
+          "prefix must end with ':', as in 'app:', but is " + EventLog.escape(prefix));
+    }
+    return prefix;
+  }
+
   private static String percentEncode(String id) {
     return id.replace("%", "%25").replace("{", "%7B").replace("}", "%7D");
   }

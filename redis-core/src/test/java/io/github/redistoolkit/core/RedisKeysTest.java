@@ -13,6 +13,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RedisKeysTest {
 
@@ -63,5 +64,25 @@ class RedisKeysTest {
     assertThrows(NullPointerException.class, () -> RedisKeys.hashTag(null, "id"));
     assertThrows(IllegalArgumentException.class, () -> RedisKeys.hashTag("", "id"));
     assertThrows(IllegalArgumentException.class, () -> RedisKeys.hashTag("\uD83D", "id"));
+  }
+
+  @Test
+  void takesAPrefixThatEndsWithAColon() {
+    assertThat(RedisKeys.requirePrefix("app:"), is("app:"));
+    assertThat(RedisKeys.requirePrefix(":"), is(":"));
+    assertThat(RedisKeys.requirePrefix("a b:ü:"), is("a b:ü:"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "app", "app: ", "{app}:", "a}:", "\ud800:"})
+  void refusesAPrefixThatDoesNotOrWouldChooseTheSlot(String prefix) {
+    Exception e =
+        assertThrows(IllegalArgumentException.class, () -> RedisKeys.requirePrefix(prefix));
+    assertThat(e.getMessage(), startsWith("prefix "));
+  }
+
+  @Test
+  void refusesNoPrefix() {
+    assertThrows(NullPointerException.class, () -> RedisKeys.requirePrefix(null));
   }
 }

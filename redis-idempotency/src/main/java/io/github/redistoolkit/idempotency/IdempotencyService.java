@@ -772,7 +772,7 @@ public final class IdempotencyService {
    * Returns the Redis key of the record of a key. No I/O.
    *
    * @param key the request's key; 1 byte to 64 KiB
-   * @return {@code prefix:name:} and the key in braces; in it {@code %}, <code>&#123;</code> and
+   * @return the prefix, {@code name:} and the key in braces; in it {@code %}, <code>&#123;</code> and
    *     <code>&#125;</code> are percent-encoded, and a key of more than 200 bytes is there as its
    *     SHA-256
    * @throws NullPointerException if {@code key} is null
@@ -817,14 +817,15 @@ public final class IdempotencyService {
     }
 
     /**
-     * Sets what the Redis keys of this service begin with, before a colon, for tenants and access
+     * Sets what the Redis keys of this service begin with, before the name, for tenants and access
      * rules.
      *
-     * @param prefix 1 to 64 characters other than <code>&#123;</code> and <code>&#125;</code>;
-     *     {@code idem} by default
+     * @param prefix 1 to 64 characters other than <code>&#123;</code> and <code>&#125;</code>, the
+     *     last of which is a colon; {@code idem:} by default
      * @return this
      * @throws NullPointerException if {@code prefix} is null
-     * @throws IllegalArgumentException if it is empty, too long or has one of these characters
+     * @throws IllegalArgumentException if it is empty, too long, has one of these characters or an
+     *     unpaired surrogate, or does not end with a colon
      */
     @CanIgnoreReturnValue
     public Builder prefix(String prefix) {

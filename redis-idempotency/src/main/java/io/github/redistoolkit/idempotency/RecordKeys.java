@@ -9,13 +9,13 @@ import java.util.Objects;
 import java.util.regex.Pattern;
 
 /**
- * The Redis keys of one operation, {@code prefix:name:}<code>{key}</code>. No two keys of callers
- * share one, within an operation or across: a name has no colon, and what stands in braces is
- * injective.
+ * The Redis keys of one operation, the prefix, {@code name:} and <code>{key}</code>. No two keys
+ * of callers share one, within an operation or across: a prefix ends with a colon, a name has none,
+ * and what stands in braces is injective.
  */
 record RecordKeys(String prefix, String name) {
 
-  static final String DEFAULT_PREFIX = "idem";
+  static final String DEFAULT_PREFIX = "idem:";
 
   private static final int LONGEST_KEY_BYTES = 64 << 10;
   private static final int LONGEST_PART = 64;
@@ -28,25 +28,24 @@ record RecordKeys(String prefix, String name) {
    * Checks and takes the two.
    *
    * @throws NullPointerException if one is null
-   * @throws IllegalArgumentException if one is empty, too long, or could steer the slot, or the
-   *     name could not be told from the prefix
+   * @throws IllegalArgumentException if one is empty, too long, or could steer the slot, the prefix
+   *     does not end with a colon, or the name has one
    */
   RecordKeys {
-    requirePart(prefix, "prefix");
-    requirePart(name, "name");
+    requireShort(RedisKeys.requirePrefix(prefix), "prefix");
+    requireShort(Arguments.requireText(name, "name"), "name");
+    if (BRACE.matcher(name).find()) {
+      throw new IllegalArgumentException(
+          "name must not contain '{' or '}', but is " + EventLog.escape(name));
+    }
     if (name.indexOf(':') >= 0) {
       throw new IllegalArgumentException(
           "name must not contain ':', but is " + EventLog.escape(name));
     }
   }
 
-  private static void requirePart(String value, String argument) {
-    Arguments.requireText(value, argument);
+  private static void requireShort(String value, String argument) {
     Arguments.requireRange(value.length(), "the length of " + argument, 1, LONGEST_PART);
-    if (BRACE.matcher(value).find()) {
-      throw new IllegalArgumentException(
-          argument + " must not contain '{' or '}', but is " + EventLog.escape(value));
-    }
   }
 
   RecordKeys withPrefix(String other) {
@@ -55,7 +54,7 @@ record RecordKeys(String prefix, String name) {
 
   /** Returns the Redis key of a caller's key, named so in messages, which never show it. */
   String of(String key, String argument) {
-    return prefix + ':' + name + ':' + RedisKeys.hashTag(requireKey(key, argument), argument);
+    return prefix + name + ':' + RedisKeys.hashTag(requireKey(key, argument), argument);
   }
 
   /** Checks what a caller names a request. */

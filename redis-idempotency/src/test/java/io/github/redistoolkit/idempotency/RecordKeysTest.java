@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class RecordKeysTest {
 
-  private static final RecordKeys KEYS = new RecordKeys("idem", "payments");
+  private static final RecordKeys KEYS = new RecordKeys("idem:", "payments");
 
   @ParameterizedTest
   @ValueSource(strings = {"req-12345", "acme:POST/payments:1_2", "0", "a b", "\u00E4"})
@@ -54,7 +54,7 @@ class RecordKeysTest {
     int distinct = 0;
     while (distinct < 10_000) {
       String key = text(random, alphabet, 1 + random.nextInt(8));
-      String prefix = text(random, "a:", 1 + random.nextInt(3));
+      String prefix = text(random, "a:", random.nextInt(3)) + ":";
       String name = text(random, "ab", 1 + random.nextInt(2));
       List<String> owner = List.of(prefix, name, key);
       String redisKey = new RecordKeys(prefix, name).of(key, "key");
@@ -84,23 +84,23 @@ class RecordKeysTest {
   @ParameterizedTest
   @ValueSource(strings = {"", "a:b", "{", "}", "\uD83D"})
   void refusesANameThatCouldNotBeToldFromAKey(String name) {
-    Exception e = assertThrows(IllegalArgumentException.class, () -> new RecordKeys("idem", name));
+    Exception e = assertThrows(IllegalArgumentException.class, () -> new RecordKeys("idem:", name));
     assertThat(e.getMessage(), containsString("name"));
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "{", "a}b", "\uD83D"})
-  void refusesAPrefixThatWouldSteerTheSlot(String prefix) {
+  @ValueSource(strings = {"", "idem", "{:", "a}b:", "\uD83D:"})
+  void refusesAPrefixThatWouldSteerTheSlotOrRunIntoTheName(String prefix) {
     Exception e = assertThrows(IllegalArgumentException.class, () -> KEYS.withPrefix(prefix));
     assertThat(e.getMessage(), containsString("prefix"));
   }
 
   @Test
   void takesPrefixAndNameOfUpTo64Characters() {
+    String prefix = "p".repeat(63) + ":";
     String longest = "n".repeat(64);
-    assertThat(
-        new RecordKeys(longest, longest).of("k", "key"), is(longest + ":" + longest + ":{k}"));
-    assertThrows(IllegalArgumentException.class, () -> new RecordKeys(longest + "n", "n"));
-    assertThrows(IllegalArgumentException.class, () -> new RecordKeys("idem", longest + "n"));
+    assertThat(new RecordKeys(prefix, longest).of("k", "key"), is(prefix + longest + ":{k}"));
+    assertThrows(IllegalArgumentException.class, () -> new RecordKeys("p" + prefix, "n"));
+    assertThrows(IllegalArgumentException.class, () -> new RecordKeys("idem:", longest + "n"));
   }
 }

@@ -1,8 +1,8 @@
 package io.github.redistoolkit.lock;
 
-import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Callbacks;
 import io.github.redistoolkit.core.EventLog;
+import io.github.redistoolkit.core.RedisKeys;
 import java.time.Duration;
 import java.util.Objects;
 
@@ -27,13 +27,9 @@ record LockSettings(long keepAtLeastNanos, LockListener listener) {
   }
 
   static String requirePrefix(String prefix) {
-    Objects.requireNonNull(prefix, "prefix");
-    if (prefix.indexOf('{') >= 0 || prefix.indexOf('}') >= 0) {
-      throw new IllegalArgumentException(
-          "prefix must not have braces, by which a Cluster would choose the slot, but is "
-              + EventLog.escape(prefix));
-    }
-    return prefix.isEmpty() ? prefix : Arguments.requireText(prefix, "prefix");
+    return Objects.requireNonNull(prefix, "prefix").isEmpty()
+        ? prefix
+        : RedisKeys.requirePrefix(prefix);
   }
 
   void tellAcquired(String name, long waitedNanos) {

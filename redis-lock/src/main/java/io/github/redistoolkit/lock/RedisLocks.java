@@ -127,11 +127,12 @@ public final class RedisLocks {
      * Puts all keys of the locks below a prefix, such as that of a tenant, or one that the user of
      * Redis is restricted to. Empty by default.
      *
-     * @param prefix what the keys begin with, as in {@code "orders:"}
+     * @param prefix what the keys begin with, colon included, as in {@code "orders:"}; empty for
+     *     none
      * @return this builder
      * @throws NullPointerException if {@code prefix} is null
      * @throws IllegalArgumentException if it has a brace, by which a Cluster would choose the slot,
-     *     or an unpaired surrogate
+     *     or an unpaired surrogate, or does not end with a colon
      */
     public Builder prefix(String prefix) {
       this.prefix = LockSettings.requirePrefix(prefix);

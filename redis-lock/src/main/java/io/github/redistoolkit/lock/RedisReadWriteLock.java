@@ -239,11 +239,12 @@ public final class RedisReadWriteLock {
      * Puts all keys of the lock below a prefix, such as that of a tenant, or one that the user of
      * Redis is restricted to. Locks with different prefixes are different locks. Empty by default.
      *
-     * @param prefix what the keys begin with, as in {@code "orders:"}
+     * @param prefix what the keys begin with, colon included, as in {@code "orders:"}; empty for
+     *     none
      * @return this builder
      * @throws NullPointerException if {@code prefix} is null
      * @throws IllegalArgumentException if it has a brace, by which a Cluster would choose the slot,
-     *     or an unpaired surrogate
+     *     or an unpaired surrogate, or does not end with a colon
      */
     public Builder prefix(String prefix) {
       this.prefix = LockSettings.requirePrefix(prefix);

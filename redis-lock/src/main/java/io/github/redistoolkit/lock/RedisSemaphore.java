@@ -213,11 +213,12 @@ public final class RedisSemaphore {
      * of Redis is restricted to. Semaphores with different prefixes are different ones. Empty by
      * default.
      *
-     * @param prefix what the keys begin with, as in {@code "orders:"}
+     * @param prefix what the keys begin with, colon included, as in {@code "orders:"}; empty for
+     *     none
      * @return this builder
      * @throws NullPointerException if {@code prefix} is null
      * @throws IllegalArgumentException if it has a brace, by which a Cluster would choose the slot,
-     *     or an unpaired surrogate
+     *     or an unpaired surrogate, or does not end with a colon
      */
     public Builder prefix(String prefix) {
       this.prefix = LockSettings.requirePrefix(prefix);

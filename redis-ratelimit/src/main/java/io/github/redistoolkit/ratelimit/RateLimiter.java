@@ -728,21 +728,16 @@ public final class RateLimiter {
     /**
      * Sets what all keys begin with, before the name.
      *
-     * @param prefix any text without braces, which would choose the slot in a Cluster; {@code rl:}
-     *     unless set
+     * @param prefix any text that ends with a colon, without braces, which would choose the slot in
+     *     a Cluster; {@code rl:} unless set
      * @return this builder
      * @throws NullPointerException if {@code prefix} is null
-     * @throws IllegalArgumentException if {@code prefix} is empty, or has a brace or an unpaired
-     *     surrogate
+     * @throws IllegalArgumentException if {@code prefix} is empty, has a brace or an unpaired
+     *     surrogate, or does not end with a colon
      */
     @CanIgnoreReturnValue
     public Builder prefix(String prefix) {
-      Arguments.requireText(prefix, "prefix");
-      if (prefix.indexOf('{') >= 0 || prefix.indexOf('}') >= 0) {
-        throw new IllegalArgumentException(
-            "prefix must have no brace, but is '" + EventLog.escape(prefix) + "'");
-      }
-      this.prefix = prefix;
+      this.prefix = RedisKeys.requirePrefix(prefix);
       return this;
     }
 

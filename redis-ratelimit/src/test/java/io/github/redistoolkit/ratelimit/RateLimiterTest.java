@@ -175,8 +175,8 @@ class RateLimiterTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "a{b", "}", "\ud800"})
-  void refusesAPrefixThatIsEmptyOrWouldChooseTheSlot(String prefix) {
+  @ValueSource(strings = {"", "app", "a{b:", "}:", "\ud800:"})
+  void refusesAPrefixThatRunsIntoTheNameOrWouldChooseTheSlot(String prefix) {
     assertRefused("prefix", () -> RateLimiter.builder(client, "name").prefix(prefix));
   }
 

@@ -4,7 +4,6 @@ import com.alicp.jetcache.MultiLevelCacheBuilder;
 import com.alicp.jetcache.embedded.CaffeineCacheBuilder;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
-import io.github.redistoolkit.cache.CacheBuilder;
 import io.github.redistoolkit.cache.CacheService;
 import java.time.Duration;
 import java.time.Instant;
@@ -110,7 +109,7 @@ public class NearCacheBenchmark {
     }
   }
 
-  private <V> CacheBuilder<V> cache(Class<V> type) {
+  private <V> CacheService.Builder<V> cache(Class<V> type) {
     return access.over(
         pool -> CacheService.builder(pool, access.name(), type),
         client -> CacheService.builder(client, access.name(), type));

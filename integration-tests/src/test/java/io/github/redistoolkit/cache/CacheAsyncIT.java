@@ -67,11 +67,11 @@ class CacheAsyncIT {
     this.otherJvm = opened(builder());
   }
 
-  private CacheBuilder<Integer> builder() {
+  private CacheService.Builder<Integer> builder() {
     return Fixtures.builder(redis, prefix, Integer.class).executor(single);
   }
 
-  private CacheService<Integer> opened(CacheBuilder<Integer> builder) {
+  private CacheService<Integer> opened(CacheService.Builder<Integer> builder) {
     CacheService<Integer> opened = builder.build();
     caches.add(opened);
     return opened;
@@ -240,7 +240,7 @@ class CacheAsyncIT {
   @Test
   void aLoadThatNeverEndsIsGivenUpAndItsLeaseWithIt() throws Exception {
     TestTime time = new TestTime();
-    CacheBuilder<Integer> builder = builder().maxWait(MINUTE);
+    CacheService.Builder<Integer> builder = builder().maxWait(MINUTE);
     builder.alarms = time.alarms();
     CacheService<Integer> impatient = opened(builder);
     CompletableFuture<Integer> first = begin(impatient, "k");

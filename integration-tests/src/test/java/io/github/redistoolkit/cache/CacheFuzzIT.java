@@ -65,11 +65,11 @@ class CacheFuzzIT {
     assertThat(background.awaitTermination(1, TimeUnit.MINUTES), is(true));
   }
 
-  private CacheBuilder<Integer> builder() {
+  private CacheService.Builder<Integer> builder() {
     return Fixtures.builder(redis, prefix, Integer.class).maxWait(MAX_WAIT);
   }
 
-  private CacheService<Integer> opened(CacheBuilder<Integer> builder) {
+  private CacheService<Integer> opened(CacheService.Builder<Integer> builder) {
     CacheService<Integer> opened = builder.build();
     caches.add(opened);
     return opened;

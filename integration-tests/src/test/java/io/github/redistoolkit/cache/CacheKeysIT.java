@@ -41,11 +41,11 @@ class CacheKeysIT {
     this.encoded = opened(builder().encodeKeys());
   }
 
-  private CacheBuilder<Integer> builder() {
+  private CacheService.Builder<Integer> builder() {
     return Fixtures.builder(redis, prefix, Integer.class);
   }
 
-  private CacheService<Integer> opened(CacheBuilder<Integer> builder) {
+  private CacheService<Integer> opened(CacheService.Builder<Integer> builder) {
     CacheService<Integer> opened = builder.build();
     caches.add(opened);
     return opened;

@@ -608,7 +608,7 @@ class CacheNearIT {
 
   @Test
   void itNeedsASensibleSize() {
-    CacheBuilder<Integer> builder = Fixtures.builder(redis, Integer.class);
+    CacheService.Builder<Integer> builder = Fixtures.builder(redis, Integer.class);
     assertThrows(IllegalArgumentException.class, () -> builder.nearCache(0));
     assertThrows(IllegalArgumentException.class, () -> builder.nearCache(10_000_001));
     assertThrows(IllegalArgumentException.class, () -> builder.nearCache(10, 1023));

@@ -80,7 +80,7 @@ class CacheStaleIT {
     this.plain = opened(Fixtures.builder(redis, prefix, Integer.class));
   }
 
-  private CacheBuilder<Integer> stale() {
+  private CacheService.Builder<Integer> stale() {
     return Fixtures.builder(redis, prefix, Integer.class)
         .staleIfError(HOUR)
         .lease(LEASE)
@@ -93,7 +93,7 @@ class CacheStaleIT {
             });
   }
 
-  private CacheService<Integer> opened(CacheBuilder<Integer> builder) {
+  private CacheService<Integer> opened(CacheService.Builder<Integer> builder) {
     CacheService<Integer> opened = builder.build();
     caches.add(opened);
     return opened;

@@ -51,14 +51,14 @@ class CacheTimeIT {
     caches.forEach(CacheService::close);
   }
 
-  private CacheBuilder<Integer> builder() {
-    CacheBuilder<Integer> builder =
+  private CacheService.Builder<Integer> builder() {
+    CacheService.Builder<Integer> builder =
         Fixtures.builder(redis, prefix, Integer.class).executor(threads);
     builder.alarms = time.alarms();
     return builder;
   }
 
-  private CacheService<Integer> opened(CacheBuilder<Integer> builder) {
+  private CacheService<Integer> opened(CacheService.Builder<Integer> builder) {
     CacheService<Integer> opened = builder.build();
     caches.add(opened);
     return opened;

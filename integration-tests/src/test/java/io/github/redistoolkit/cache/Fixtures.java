@@ -13,23 +13,23 @@ final class Fixtures {
 
   record User(String id, String name) {}
 
-  static <V> CacheBuilder<V> builder(TestRedis redis, String prefix, TypeToken<V> type) {
+  static <V> CacheService.Builder<V> builder(TestRedis redis, String prefix, TypeToken<V> type) {
     return redis.over(
         pool -> CacheService.builder(pool, prefix, type),
         client -> CacheService.builder(client, prefix, type));
   }
 
-  static <V> CacheBuilder<V> builder(TestRedis redis, String prefix, Class<V> type) {
+  static <V> CacheService.Builder<V> builder(TestRedis redis, String prefix, Class<V> type) {
     return builder(redis, prefix, TypeToken.get(type));
   }
 
   /** Where keys are unique, they are the Redis keys. */
-  static <V> CacheBuilder<V> builder(TestRedis redis, TypeToken<V> type) {
-    return new CacheBuilder<>(CoreAccess.of(redis), "", type);
+  static <V> CacheService.Builder<V> builder(TestRedis redis, TypeToken<V> type) {
+    return new CacheService.Builder<>(CoreAccess.of(redis), "", type);
   }
 
   /** Where keys are unique, they are the Redis keys. */
-  static <V> CacheBuilder<V> builder(TestRedis redis, Class<V> type) {
+  static <V> CacheService.Builder<V> builder(TestRedis redis, Class<V> type) {
     return builder(redis, TypeToken.get(type));
   }
 

@@ -2,7 +2,7 @@ package io.github.redistoolkit.json;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
-import io.github.redistoolkit.cache.CacheBuilder;
+import io.github.redistoolkit.cache.CacheService;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.idempotency.IdempotencyService;
 import io.github.redistoolkit.pubsub.RedisPubSub;
@@ -28,7 +28,7 @@ enum Codecs {
     return this == JACKSON_2 ? new Jackson2() : new Jackson3();
   }
 
-  <V> CacheBuilder<V> inCache(CacheBuilder<V> builder) {
+  <V> CacheService.Builder<V> inCache(CacheService.Builder<V> builder) {
     return switch (this) {
       case DEFAULT -> builder;
       case OWN_GSON -> builder.gson(ownGson());

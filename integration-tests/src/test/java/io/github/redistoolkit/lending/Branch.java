@@ -1,6 +1,5 @@
 package io.github.redistoolkit.lending;
 
-import io.github.redistoolkit.cache.CacheBuilder;
 import io.github.redistoolkit.cache.CacheService;
 import io.github.redistoolkit.idempotency.IdempotencyService;
 import io.github.redistoolkit.lock.RedisLock;
@@ -61,7 +60,7 @@ final class Branch implements AutoCloseable {
 
   private Branch(
       HeadOffice office,
-      CacheBuilder<User> users,
+      CacheService.Builder<User> users,
       IdempotencyService.Builder requests,
       RateLimiter.Builder perUser,
       RedisLock.Builder fund,

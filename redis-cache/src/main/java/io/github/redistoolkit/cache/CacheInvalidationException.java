@@ -12,7 +12,7 @@ import redis.clients.jedis.exceptions.JedisException;
  * <p>{@link #result} has what the database write returned, so do not repeat the write.
  *
  * <p>No stale entry is left: the hold that the update placed has removed the old one. It keeps the
- * key uncached until it expires, after the {@linkplain CacheBuilder#hold time of a hold} at the
+ * key uncached until it expires, after the {@linkplain CacheService.Builder#hold time of a hold} at the
  * latest.
  *
  * <p>There is one exception: the hold had expired before, since Redis failed for so long while the

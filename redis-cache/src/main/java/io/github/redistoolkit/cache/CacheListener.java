@@ -31,7 +31,7 @@ public interface CacheListener {
    * and maybe in another JVM.
    *
    * @param key the key
-   * @see CacheBuilder#staleIfError
+   * @see CacheService.Builder#staleIfError
    */
   default void onStale(String key) {}
 

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The cache holds no connection while a loader runs. A loader must end by itself, so give what
  * it calls a timeout: all callers of that key, in all JVMs, wait for it as long as {@link
- * CacheBuilder#maxWait} lets them.
+ * CacheService.Builder#maxWait} lets them.
  *
  * @param <V> the type of the value
  */

@@ -102,7 +102,7 @@ class CacheServiceTest {
 
   @Test
   void optionsOutOfRangeAreRefusedByName() {
-    CacheBuilder<String> builder = CacheService.builder(pool, "p:", String.class);
+    CacheService.Builder<String> builder = CacheService.builder(pool, "p:", String.class);
     assertRefused(
         NullPointerException.class, "prefix", () -> CacheService.builder(pool, null, String.class));
     assertRefused(

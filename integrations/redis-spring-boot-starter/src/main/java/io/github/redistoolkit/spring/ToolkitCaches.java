@@ -2,7 +2,6 @@ package io.github.redistoolkit.spring;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
-import io.github.redistoolkit.cache.CacheBuilder;
 import io.github.redistoolkit.cache.CacheService;
 import java.time.Duration;
 import java.util.Collection;
@@ -44,7 +43,7 @@ import redis.clients.jedis.util.Pool;
  * characters and enum constants in their usual form; of a method without parameters it is {@code
  * SimpleKey []}. Anything else, such as several parameters, is refused: name one by {@code key =
  * …}. <b>Values</b> must be of the cache's type and are stored as JSON, without class names. A null
- * is not kept unless {@link CacheBuilder#nullTtl} is set; one that is put removes the entry.
+ * is not kept unless {@link CacheService.Builder#nullTtl} is set; one that is put removes the entry.
  *
  * <p><b>Failure.</b> While Redis does not answer, {@code sync} callers load without it; others get
  * Jedis's exception, unless the application has a {@code CacheErrorHandler}. What a method throws
@@ -159,7 +158,7 @@ public final class ToolkitCaches implements CacheManager, AutoCloseable {
      */
     @CanIgnoreReturnValue
     public <V> Builder cache(
-        String name, Class<V> type, Duration ttl, UnaryOperator<CacheBuilder<V>> settings) {
+        String name, Class<V> type, Duration ttl, UnaryOperator<CacheService.Builder<V>> settings) {
       Objects.requireNonNull(type, "type");
       return add(
           name,
@@ -186,7 +185,7 @@ public final class ToolkitCaches implements CacheManager, AutoCloseable {
      */
     @CanIgnoreReturnValue
     public <V> Builder cache(
-        String name, TypeToken<V> type, Duration ttl, UnaryOperator<CacheBuilder<V>> settings) {
+        String name, TypeToken<V> type, Duration ttl, UnaryOperator<CacheService.Builder<V>> settings) {
       Objects.requireNonNull(type, "type");
       return add(
           name,
@@ -203,8 +202,8 @@ public final class ToolkitCaches implements CacheManager, AutoCloseable {
         String name,
         Class<? super V> type,
         Duration ttl,
-        UnaryOperator<CacheBuilder<V>> settings,
-        BiFunction<Connections, String, CacheBuilder<V>> make) {
+        UnaryOperator<CacheService.Builder<V>> settings,
+        BiFunction<Connections, String, CacheService.Builder<V>> make) {
       Objects.requireNonNull(name, "name");
       Objects.requireNonNull(settings, "settings");
       if (caches.containsKey(name)) {
@@ -216,7 +215,7 @@ public final class ToolkitCaches implements CacheManager, AutoCloseable {
               "the caches " + other + " and " + name + " would share keys");
         }
       }
-      CacheBuilder<V> builder = make.apply(redis, prefix + name + ":").defaultTtl(ttl);
+      CacheService.Builder<V> builder = make.apply(redis, prefix + name + ":").defaultTtl(ttl);
       caches.put(name, new ToolkitCache<>(name, type, ttl, settings.apply(builder).build()));
       return this;
     }

@@ -98,8 +98,6 @@ public final class CacheService<V> implements AutoCloseable {
     ModuleVersion.check();
   }
 
-  static final Duration LONGEST_WAIT = Duration.ofDays(1);
-
   private final Names names;
   private final long defaultTtlMillis;
   private final Duration maxWait;
@@ -481,7 +479,7 @@ public final class CacheService<V> implements AutoCloseable {
    */
   public @Nullable V getOrLoad(
       String key, Duration ttl, Duration maxWait, Loader<? extends V> loader) {
-    Arguments.requireDuration(maxWait, "maxWait", LONGEST_WAIT);
+    Arguments.requireDuration(maxWait, "maxWait", Arguments.LONGEST_WAIT);
     return getOrLoad(key, Lifetimes.ttlMillis(ttl, "ttl"), maxWait, loader);
   }
 
@@ -637,7 +635,7 @@ public final class CacheService<V> implements AutoCloseable {
     if (millis == Store.NO_ENTRY) {
       return Optional.empty();
     }
-    return Optional.of(millis == Store.FOR_EVER ? Lifetimes.LONGEST : Duration.ofMillis(millis));
+    return Optional.of(millis == Store.FOR_EVER ? Arguments.LONGEST_TTL : Duration.ofMillis(millis));
   }
 
   /**
@@ -1144,7 +1142,8 @@ public final class CacheService<V> implements AutoCloseable {
      * Sets how long after the end of a JVM that was loading a key another JVM may load it. A loader
      * may take longer: its lease is renewed. 3 seconds unless set.
      *
-     * @param lease the time; from 100 ms to 1 hour
+     * @param lease the time; from 100 ms to 1 hour, which is shorter than other leases may be, since
+     *     it is always renewed
      * @return this
      * @throws NullPointerException if it is null
      * @throws IllegalArgumentException if it is out of range
@@ -1160,7 +1159,7 @@ public final class CacheService<V> implements AutoCloseable {
      * {@link CacheAside#update}. An update may take longer: its hold is renewed. 30 seconds unless
      * set.
      *
-     * @param hold the time; from 100 ms to 1 hour
+     * @param hold the time; from 100 ms to 1 hour, as a {@link #lease}
      * @return this
      * @throws NullPointerException if it is null
      * @throws IllegalArgumentException if it is out of range
@@ -1190,7 +1189,7 @@ public final class CacheService<V> implements AutoCloseable {
      */
     @CanIgnoreReturnValue
     public Builder<V> maxWait(Duration maxWait) {
-      this.maxWait = Arguments.requireDuration(maxWait, "maxWait", LONGEST_WAIT);
+      this.maxWait = Arguments.requireDuration(maxWait, "maxWait", Arguments.LONGEST_WAIT);
       return this;
     }
 

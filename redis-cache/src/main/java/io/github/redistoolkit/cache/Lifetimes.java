@@ -16,8 +16,6 @@ import org.jspecify.annotations.Nullable;
  */
 record Lifetimes(long leaseMillis, long nullMillis, double jitter, long staleMillis) {
 
-  static final Duration LONGEST = Duration.ofDays(36_525);
-
   /**
    * Checks a time to live.
    *
@@ -25,7 +23,7 @@ record Lifetimes(long leaseMillis, long nullMillis, double jitter, long staleMil
    * @throws IllegalArgumentException if it is below 1 ms or above 100 years
    */
   static long ttlMillis(Duration ttl, String name) {
-    return Arguments.requireDuration(ttl, name, LONGEST).toMillis();
+    return Arguments.requireDuration(ttl, name, Arguments.LONGEST_TTL).toMillis();
   }
 
   boolean storesNull() {

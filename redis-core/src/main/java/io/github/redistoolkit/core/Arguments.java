@@ -12,6 +12,15 @@ import java.util.Objects;
  */
 public final class Arguments {
 
+  /** The longest time to live: 100 years, which is for ever to whoever reads a clock. */
+  public static final Duration LONGEST_TTL = Duration.ofDays(36_525);
+
+  /** The longest lease, and the longest that one is kept alive: 365 days. */
+  public static final Duration LONGEST_LEASE = Duration.ofDays(365);
+
+  /** The longest that a caller waits: 1 day. */
+  public static final Duration LONGEST_WAIT = Duration.ofDays(1);
+
   private static final Duration SHORTEST = Duration.ofMillis(1);
 
   private Arguments() {}

@@ -74,7 +74,7 @@ public interface Claim<T> extends AutoCloseable {
    * Lets the lease end so long from now, sooner or later than it would have. Of several extensions
    * the one that was asked for last counts, in whatever order they arrive. One round trip.
    *
-   * @param lease how long the work may take from now; 1 ms to 3650 days
+   * @param lease how long the work may take from now; 1 ms to 365 days
    * @return false if the claim is no longer this caller's, or this is a replay
    * @throws NullPointerException if {@code lease} is null
    * @throws IllegalArgumentException if {@code lease} is out of range

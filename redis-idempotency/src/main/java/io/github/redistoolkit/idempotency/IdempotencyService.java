@@ -144,7 +144,7 @@ public final class IdempotencyService {
    *
    * @param pool where connections come from
    * @param name what the requests are for, as {@link #builder(Pool, String)} says
-   * @param ttl how long a completion is remembered; 1 ms to 3650 days
+   * @param ttl how long a completion is remembered; 1 ms to 100 years
    * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if {@code name} is not allowed or {@code ttl} is out of range
    */
@@ -157,7 +157,7 @@ public final class IdempotencyService {
    *
    * @param client the client to use
    * @param name what the requests are for, as {@link #builder(Pool, String)} says
-   * @param ttl how long a completion is remembered; 1 ms to 3650 days
+   * @param ttl how long a completion is remembered; 1 ms to 100 years
    * @throws NullPointerException if an argument is null
    * @throws IllegalArgumentException if {@code name} is not allowed or {@code ttl} is out of range
    */
@@ -836,14 +836,14 @@ public final class IdempotencyService {
     /**
      * Sets how long an answer is remembered, from the moment it is recorded.
      *
-     * @param ttl 1 ms to 3650 days; 24 hours by default
+     * @param ttl 1 ms to 100 years; 24 hours by default
      * @return this
      * @throws NullPointerException if {@code ttl} is null
      * @throws IllegalArgumentException if it is out of range
      */
     @CanIgnoreReturnValue
     public Builder ttl(Duration ttl) {
-      this.ttl = Durations.requireKept(ttl, "ttl");
+      this.ttl = Durations.requireTtl(ttl);
       return this;
     }
 
@@ -851,14 +851,14 @@ public final class IdempotencyService {
      * Sets how long an owner may work before another caller takes over. Longer than the work can
      * take; a caller that comes after a crash waits for as long.
      *
-     * @param lease 1 ms to 3650 days; 60 seconds by default
+     * @param lease 1 ms to 365 days; 60 seconds by default
      * @return this
      * @throws NullPointerException if {@code lease} is null
      * @throws IllegalArgumentException if it is out of range
      */
     @CanIgnoreReturnValue
     public Builder lease(Duration lease) {
-      this.lease = Durations.requireKept(lease, "lease");
+      this.lease = Durations.requireLease(lease, "lease");
       return this;
     }
 
@@ -868,14 +868,14 @@ public final class IdempotencyService {
      * leaves its keys to others after one lease.
      *
      * @param maxHold after how long renewing ends, so that work that hangs does not keep its key
-     *     for ever; 1 ms to 3650 days; not at all by default
+     *     for ever; 1 ms to 365 days; not at all by default
      * @return this
      * @throws NullPointerException if {@code maxHold} is null
      * @throws IllegalArgumentException if it is out of range
      */
     @CanIgnoreReturnValue
     public Builder keepAlive(Duration maxHold) {
-      this.keepAlive = Durations.requireKept(maxHold, "maxHold");
+      this.keepAlive = Durations.requireLease(maxHold, "maxHold");
       return this;
     }
 
@@ -883,7 +883,7 @@ public final class IdempotencyService {
      * Sets how long a caller waits for the result of another that is working on the same key. An
      * interrupt ends the wait with {@link InProgressException} and stays visible.
      *
-     * @param maxWait at most 3650 days; zero, the default, does not wait
+     * @param maxWait at most 1 day; zero, the default, does not wait
      * @return this
      * @throws NullPointerException if {@code maxWait} is null
      * @throws IllegalArgumentException if it is out of range

@@ -142,7 +142,7 @@ final class OwnedClaim<T> implements Claim<T> {
 
   @Override
   public boolean extend(Duration lease) {
-    long leaseMillis = Durations.requireKept(lease, "lease").toMillis();
+    long leaseMillis = Durations.requireLease(lease, "lease").toMillis();
     KeepAlive kept = keepAlive;
     if (kept != null) {
       kept.extended(lease);

@@ -18,7 +18,7 @@ record ReplayedClaim<T>(@Nullable T result, int attempt) implements Claim<T> {
 
   @Override
   public boolean extend(Duration lease) {
-    Durations.requireKept(lease, "lease");
+    Durations.requireLease(lease, "lease");
     return false;
   }
 

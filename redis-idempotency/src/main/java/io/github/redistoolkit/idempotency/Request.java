@@ -74,33 +74,33 @@ public final class Request {
   /**
    * Says how long the completion of this request is remembered.
    *
-   * @param ttl 1 ms to 3650 days
+   * @param ttl 1 ms to 100 years
    * @return a copy with it
    * @throws NullPointerException if {@code ttl} is null
    * @throws IllegalArgumentException if it is out of range
    */
   public Request ttl(Duration ttl) {
     return new Request(
-        key, fingerprint, Durations.requireKept(ttl, "ttl"), lease, maxWait, keepAlive);
+        key, fingerprint, Durations.requireTtl(ttl), lease, maxWait, keepAlive);
   }
 
   /**
    * Says how long the owner of this request may work before another caller takes over.
    *
-   * @param lease 1 ms to 3650 days
+   * @param lease 1 ms to 365 days
    * @return a copy with it
    * @throws NullPointerException if {@code lease} is null
    * @throws IllegalArgumentException if it is out of range
    */
   public Request lease(Duration lease) {
     return new Request(
-        key, fingerprint, ttl, Durations.requireKept(lease, "lease"), maxWait, keepAlive);
+        key, fingerprint, ttl, Durations.requireLease(lease, "lease"), maxWait, keepAlive);
   }
 
   /**
    * Says how long to wait for another caller that is working on the same key.
    *
-   * @param maxWait at most 3650 days; zero does not wait
+   * @param maxWait at most 1 day; zero does not wait
    * @return a copy with it
    * @throws NullPointerException if {@code maxWait} is null
    * @throws IllegalArgumentException if it is out of range
@@ -114,14 +114,14 @@ public final class Request {
    * Has the lease of this request renewed while its work runs, as {@link
    * IdempotencyService.Builder#keepAlive} says.
    *
-   * @param maxHold after how long renewing ends; 1 ms to 3650 days
+   * @param maxHold after how long renewing ends; 1 ms to 365 days
    * @return a copy with it
    * @throws NullPointerException if {@code maxHold} is null
    * @throws IllegalArgumentException if it is out of range
    */
   public Request keepAlive(Duration maxHold) {
     return new Request(
-        key, fingerprint, ttl, lease, maxWait, Durations.requireKept(maxHold, "maxHold"));
+        key, fingerprint, ttl, lease, maxWait, Durations.requireLease(maxHold, "maxHold"));
   }
 
   /**

@@ -117,7 +117,7 @@ class IdempotencyServiceTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"PT0S", "PT-1S", "PT0.000999999S", "P3651D", "PT2562047788015215H"})
+  @ValueSource(strings = {"PT0S", "PT-1S", "PT0.000999999S", "P36526D", "PT2562047788015215H"})
   void refusesDurationsThatRedisCannotKeep(String text) {
     Duration wrong = Duration.parse(text);
     refuses("ttl must be from 1 ms", () -> new IdempotencyService(pool, "n", wrong));
@@ -131,10 +131,13 @@ class IdempotencyServiceTest {
 
   @Test
   void takesTheShortestAndTheLongestDuration() {
-    Duration longest = Duration.ofDays(3650);
+    Duration year = Duration.ofDays(365);
+    Duration day = Duration.ofDays(1);
     builder().ttl(Duration.ofMillis(1)).lease(Duration.ofMillis(1)).maxWait(Duration.ZERO);
-    builder().ttl(longest).lease(longest).maxWait(longest);
-    refuses("maxWait", () -> builder().maxWait(longest.plusNanos(1)));
+    builder().ttl(Duration.ofDays(36_525)).lease(year).keepAlive(year).maxWait(day);
+    refuses("lease", () -> builder().lease(year.plusNanos(1)));
+    refuses("maxHold", () -> builder().keepAlive(year.plusNanos(1)));
+    refuses("maxWait", () -> builder().maxWait(day.plusNanos(1)));
     refuses("maxWait", () -> builder().maxWait(Duration.ofNanos(-1)));
     refuses("maxWait", () -> Request.of("id").maxWait(Duration.ofNanos(-1)));
   }

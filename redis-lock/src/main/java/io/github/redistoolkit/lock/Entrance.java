@@ -17,9 +17,7 @@ import redis.clients.jedis.exceptions.JedisException;
  */
 final class Entrance {
 
-  static final Duration LONGEST_LEASE = Duration.ofDays(365);
-
-  private static final Duration LONGEST_WAIT = Duration.ofNanos(Long.MAX_VALUE);
+  private static final Duration LONGEST_COUNTED = Duration.ofNanos(Long.MAX_VALUE);
 
   private final LockCommands commands;
   private final long leaseMillis;
@@ -43,7 +41,7 @@ final class Entrance {
   }
 
   static Duration requireLease(Duration lease) {
-    return Arguments.requireDuration(lease, "lease", LONGEST_LEASE);
+    return Arguments.requireDuration(lease, "lease", Arguments.LONGEST_LEASE);
   }
 
   /** A fair queue; only its first thread asks Redis. */
@@ -159,6 +157,6 @@ final class Entrance {
     if (maxWait.isNegative()) {
       return 0;
     }
-    return maxWait.compareTo(LONGEST_WAIT) < 0 ? maxWait.toNanos() : Long.MAX_VALUE;
+    return maxWait.compareTo(LONGEST_COUNTED) < 0 ? maxWait.toNanos() : Long.MAX_VALUE;
   }
 }

@@ -113,7 +113,7 @@ public final class Lease implements AutoCloseable {
    * @throws redis.clients.jedis.exceptions.JedisException if Redis cannot be asked
    */
   public boolean extend(Duration leaseFromNow) {
-    Arguments.requireDuration(leaseFromNow, "leaseFromNow", Entrance.LONGEST_LEASE);
+    Arguments.requireDuration(leaseFromNow, "leaseFromNow", Arguments.LONGEST_LEASE);
     return hold.extend(leaseFromNow.toMillis());
   }
 
@@ -150,7 +150,7 @@ public final class Lease implements AutoCloseable {
    */
   @CanIgnoreReturnValue
   public Lease keepAlive(Duration maxHold, Runnable onLost) {
-    Arguments.requireDuration(maxHold, "maxHold", Entrance.LONGEST_LEASE);
+    Arguments.requireDuration(maxHold, "maxHold", Arguments.LONGEST_LEASE);
     Objects.requireNonNull(onLost, "onLost");
     hold.keepAlive(this, maxHold.toNanos(), onLost);
     return this;

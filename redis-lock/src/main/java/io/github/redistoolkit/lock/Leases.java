@@ -121,7 +121,7 @@ public final class Leases implements AutoCloseable {
    */
   @CanIgnoreReturnValue
   public Leases keepAlive(Duration maxHold, Runnable onLost) {
-    Arguments.requireDuration(maxHold, "maxHold", Entrance.LONGEST_LEASE);
+    Arguments.requireDuration(maxHold, "maxHold", Arguments.LONGEST_LEASE);
     Objects.requireNonNull(onLost, "onLost");
     // All before any, so that it is not done by halves.
     leases.values().forEach(Lease::requireNotKeptAlive);

@@ -267,6 +267,9 @@ public final class RedisLock {
   /**
    * Acquires the lock, waiting for it if need be.
    *
+   * <p>A wait for a lock may have no end, unlike all other waits of the toolkit: it keeps nothing
+   * that others need, and an interrupt ends it.
+   *
    * @param maxWait for how long to wait; if zero or negative, it is tried once; if longer than 292
    *     years, there is no end to it. A request on its way is not cut short, so a Redis that hangs
    *     may make it longer by the connection's timeouts.

@@ -31,8 +31,6 @@ final class Delivery<T> implements Subscription, SerialTask.Work {
   /** What a queued message takes beside its payload, so that empty ones are bounded too. */
   static final int BYTES_PER_MESSAGE = 64;
 
-  static final Duration LONGEST_CLOSE = Duration.ofHours(1);
-
   private static final long REPORT_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   /** Whose handler is running on this thread. */
@@ -161,7 +159,7 @@ final class Delivery<T> implements Subscription, SerialTask.Work {
   @Override
   @CanIgnoreReturnValue
   public boolean close(Duration maxWait) {
-    Arguments.requireDuration(maxWait, "maxWait", LONGEST_CLOSE);
+    Arguments.requireDuration(maxWait, "maxWait", Arguments.LONGEST_WAIT);
     drain();
     boolean all = awaitIdle(System.nanoTime() + maxWait.toNanos());
     close();

@@ -561,7 +561,7 @@ public final class RedisPubSub implements AutoCloseable {
    * meanwhile, but nothing can be subscribed any more. When this returns true, no handler is
    * running and none will run again, but the one that called this, if any.
    *
-   * @param maxWait how long to wait for handlers at most, from 1 ms to 1 hour; an interrupt ends
+   * @param maxWait how long to wait for handlers at most, from 1 ms to 1 day; an interrupt ends
    *     the wait too, and stays set
    * @return whether all was handled; this is closed in any case
    * @throws NullPointerException if {@code maxWait} is null
@@ -569,14 +569,13 @@ public final class RedisPubSub implements AutoCloseable {
    */
   @CanIgnoreReturnValue
   public boolean close(Duration maxWait) {
-    return subscriber.close(Arguments.requireDuration(maxWait, "maxWait", Delivery.LONGEST_CLOSE));
+    return subscriber.close(Arguments.requireDuration(maxWait, "maxWait", Arguments.LONGEST_WAIT));
   }
 
   /** How to make a {@link RedisPubSub}. Not thread-safe. */
   public static final class Builder {
 
     private static final Duration LONGEST_HEARTBEAT = Duration.ofMinutes(10);
-    private static final Duration LONGEST_WAIT = Duration.ofHours(1);
     private static final long LARGEST_QUEUE_BYTES = 1L << 40;
 
     private final RedisAccess redis;
@@ -666,14 +665,14 @@ public final class RedisPubSub implements AutoCloseable {
     /**
      * Sets how long {@code subscribe} waits for the confirmation, and throws then.
      *
-     * @param maxWait from 1 ms to 1 hour; default 5 s
+     * @param maxWait from 1 ms to 1 day; default 5 s
      * @return this
      * @throws NullPointerException if {@code maxWait} is null
      * @throws IllegalArgumentException if it is out of bounds
      */
     @CanIgnoreReturnValue
     public Builder maxWait(Duration maxWait) {
-      this.maxWait = Arguments.requireDuration(maxWait, "maxWait", LONGEST_WAIT);
+      this.maxWait = Arguments.requireDuration(maxWait, "maxWait", Arguments.LONGEST_WAIT);
       return this;
     }
 

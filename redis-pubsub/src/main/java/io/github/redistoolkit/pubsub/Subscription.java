@@ -54,7 +54,7 @@ public interface Subscription extends AutoCloseable {
    * running and will not run again, unless it is the caller: called by the handler itself, this
    * does not wait for the message of that moment, and discards the rest.
    *
-   * @param maxWait how long to wait at most, from 1 ms to 1 hour; an interrupt ends it too, and
+   * @param maxWait how long to wait at most, from 1 ms to 1 day; an interrupt ends it too, and
    *     stays set
    * @return whether all was handled; it is closed in any case
    * @throws NullPointerException if {@code maxWait} is null

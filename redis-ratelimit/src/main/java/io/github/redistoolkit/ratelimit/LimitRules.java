@@ -11,7 +11,9 @@ import java.util.regex.Pattern;
 /** What holds for limits of every kind. */
 final class LimitRules {
 
+  /** A leap year. */
   static final Duration LONGEST = Duration.ofDays(366);
+
   static final BigInteger LONGEST_MICROS = BigInteger.valueOf(micros(LONGEST));
 
   private static final long MOST_PERMITS = 1_000_000_000;

@@ -84,7 +84,6 @@ public final class RateLimiter {
   }
 
   private static final EventLog LOG = EventLog.shared(RateLimiter.class);
-  private static final Duration LONGEST_WAIT = Duration.ofDays(1);
   private static final long MOST_PERMITS = 1_000_000_000;
   private static final int MOST_DEMANDS = 16;
 
@@ -435,9 +434,9 @@ public final class RateLimiter {
   /** Acquires, as {@link #tryAcquire(String, long, Duration)}, and tells the instant too. */
   Booking bookAndWait(String id, long permits, Duration maxWait) throws InterruptedException {
     Objects.requireNonNull(maxWait, "maxWait");
-    if (maxWait.isNegative() || maxWait.compareTo(LONGEST_WAIT) > 0) {
+    if (maxWait.isNegative() || maxWait.compareTo(Arguments.LONGEST_WAIT) > 0) {
       throw new IllegalArgumentException(
-          "maxWait must be from 0 to " + LONGEST_WAIT + ", but is " + maxWait);
+          "maxWait must be from 0 to " + Arguments.LONGEST_WAIT + ", but is " + maxWait);
     }
     DecisionScript.Subject subject = subject(id, permits);
     if (Thread.interrupted()) {

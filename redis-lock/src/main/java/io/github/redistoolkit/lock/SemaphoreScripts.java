@@ -1,6 +1,8 @@
 package io.github.redistoolkit.lock;
 
+import io.github.redistoolkit.core.LuaFile;
 import io.github.redistoolkit.core.LuaScript;
+import java.util.Map;
 
 /**
  * The scripts of a semaphore. They take the keys and arguments of {@link LockScripts}, and then the
@@ -137,185 +139,22 @@ final class SemaphoreScripts {
       redis.call('PEXPIRE', KEYS[1], ttl)
       """;
 
-  /**
-   * Arguments and replies as those of {@link LockScripts#ACQUIRE}. A permit that is promised to a
-   * waiter counts as held for those who were not woken, for a moment.
-   *
-   * <p>The permissions are asked first, so that no key stays without a time to live, and no permit
-   * with an owner that does not know of it.
-   */
-  static final LuaScript ACQUIRE =
-      LuaScript.of(
-          READ
-              + """
-              local memory, over = ARGV[3], entry and stop <= now
-              local survey = over or (held > 0 and first <= now) or (due > 0 and due <= now)
-              if survey then
-              """
-              + SURVEY
-              + """
-                if entry and not over then
-                  held = held + 1
-                  first = first == 0 and stop or math.min(first, stop)
-                  last = math.max(last, stop)
-                end
-              end
+  /** What the files name where it belongs. */
+  private static final Map<String, String> PARTS =
+      Map.ofEntries(
+          Map.entry("READ", READ),
+          Map.entry("SURVEY", SURVEY),
+          Map.entry("TTL", TTL),
+          Map.entry("MAY_REMOVE", MAY_REMOVE),
+          Map.entry("MAY_DROP", MAY_DROP),
+          Map.entry("MAY_EXPIRE", MAY_EXPIRE),
+          Map.entry("WRITE", WRITE));
 
-              if entry and not over then
-                local again = now + ARGV[2] * 1000
-                if again > stop then
-                  last = math.max(last, again)
-              """
-              + MAY_DROP
-              + TTL
-              + """
-                  redis.call('HSET', KEYS[1], 'h' .. me,
-                      string.format('%.0f %s %.0f', again, move, mine))
-              """
-              + WRITE
-              + """
-                end
-                return mine
-              end
-              if mark and (tonumber(mark) or 0) > now then
-                return -1
-              end
+  /** What {@code semaphore-acquire.lua} says. */
+  static final LuaScript ACQUIRE = script("acquire");
 
-              local kept, still, woken = 0, {}, false
-              if promises ~= '' then
-                for ticket, ends in string.gmatch(promises, ' (%d+):(%d+)') do
-                  local remains = ends - now
-                  if ticket == ARGV[5] then
-                    woken = true
-                  elseif remains > 0 and remains <= 20000 then
-                    kept = kept + 1
-                    still[kept] = ' ' .. ticket .. ':' .. ends
-                  end
-                end
-              end
-              local permits, refused = tonumber(ARGV[7]), nil
-              if held >= permits then
-                refused = math.max(1, math.ceil((first - now) / 1000))
-              elseif not woken and ARGV[5] ~= '*' and held + kept >= permits then
-                refused = 500
-              end
-
-              if refused then
-                local wait = ARGV[4] * 1000
-                if wait > 0
-                    and ((now + wait - waiters) * 8 > wait or waiters - now > 4000000) then
-                  waiters = string.format('%.0f', now + wait)
-                  survey = true
-                end
-                if survey then
-                  if over then
-                    gone[#gone + 1] = 'h' .. me
-                  end
-              """
-              + MAY_DROP
-              + TTL
-              + WRITE
-              + """
-                end
-                return -1 - refused
-              end
-              """
-              + MAY_EXPIRE
-              + MAY_DROP
-              + """
-              local ends = now + ARGV[2] * 1000
-              if state then
-                token = math.max(token + 1, now)
-              end
-              held = held + 1
-              first = held == 1 and ends or math.min(first, ends)
-              last = math.max(last, ends)
-              promises = table.concat(still)
-              redis.call('HSET', KEYS[1], 'h' .. me, string.format('%.0f 0 %.0f', ends, token))
-              """
-              + TTL
-              + WRITE
-              + """
-              return token
-              """);
-
-  /**
-   * Arguments and replies as those of {@link LockScripts#RELEASE}. Wakes one waiter, for whom the
-   * permit is kept for a moment.
-   *
-   * <p>Also without memory a holder is removed, after which Redis lets a script go on.
-   */
-  static final LuaScript RELEASE =
-      LuaScript.of(
-          READ
-              + """
-              local memory = ARGV[2]
-              if not entry and ARGV[3] == '' then
-                return 0
-              end
-              local survey = (held > 1 and first <= now) or (due > 0 and due <= now)
-              if tonumber(waiters) <= now or waiters - now > 4000000 then
-                waiters = '0'
-              end
-              if entry then
-                if waiters ~= '0' and ARGV[4] == 'ask' then
-                  return 2
-                end
-                if waiters ~= '0' and ARGV[4] == 'wake' then
-                  if not redis.acl_check_cmd('PEXPIRE', KEYS[2], 2000) then
-                    return redis.error_reply(
-                        'NOPERM this user has no permissions to run PEXPIRE on the wake list')
-                  end
-              """
-              + MAY_REMOVE
-              + """
-                  local ticket = string.format('%.0f', mine)
-                  if redis.call('RPUSH', KEYS[2], ticket) > tonumber(ARGV[7]) then
-                    redis.call('LTRIM', KEYS[2], -ARGV[7], -1)
-                  end
-                  redis.call('PEXPIRE', KEYS[2], 2000)
-                  promises = string.format('%s %s:%.0f', promises, ticket, now + 20000)
-                end
-                held = held - 1
-                survey = survey or (stop >= last and move ~= '0')
-              elseif not state then
-              """
-              + MAY_EXPIRE
-              + """
-              end
-              if survey then
-              """
-              + SURVEY
-              + """
-              elseif held < 1 then
-                first, last = 0, 0
-              end
-              local marked = now + ARGV[2] * 1000
-              if ARGV[3] ~= '' and due == 0 then
-                due = marked
-              end
-              """
-              + TTL
-              + """
-              if entry then
-                redis.call('HDEL', KEYS[1], 'h' .. me)
-              elseif ARGV[6] ~= '' then
-                redis.call('PEXPIRE', KEYS[1], ttl)
-              end
-              if ARGV[3] ~= '' then
-                local field = 't' .. string.sub(me, 1, 8)
-                for i = #gone, 1, -1 do
-                  if gone[i] == field then
-                    table.remove(gone, i)
-                  end
-                end
-                redis.call('HSET', KEYS[1], field, string.format('%.0f', marked))
-              end
-              """
-              + WRITE
-              + """
-              return entry and 1 or 0
-              """);
+  /** What {@code semaphore-release.lua} says. */
+  static final LuaScript RELEASE = script("release");
 
   /** Arguments and replies as those of {@link LockScripts#EXTEND}. */
   static final LuaScript EXTEND =
@@ -371,4 +210,8 @@ final class SemaphoreScripts {
               """);
 
   private SemaphoreScripts() {}
+
+  private static LuaScript script(String name) {
+    return LuaScript.of(LuaFile.read(SemaphoreScripts.class, "semaphore-" + name + ".lua", PARTS));
+  }
 }

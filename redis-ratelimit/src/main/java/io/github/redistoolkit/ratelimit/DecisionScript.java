@@ -1,10 +1,8 @@
 package io.github.redistoolkit.ratelimit;
 
+import io.github.redistoolkit.core.LuaFile;
 import io.github.redistoolkit.core.LuaScript;
 import io.github.redistoolkit.core.RedisAccess;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -24,7 +22,7 @@ final class DecisionScript {
   private static final Pattern CONSTANT = Pattern.compile("(?m)^-- ([A-Z_]+) = (.+)$");
   private static final Pattern COMMENT = Pattern.compile("(?m)^ *--.*\\n");
   private static final Pattern NAME = Pattern.compile("\\b[A-Z][A-Z_]+\\b");
-  private static final LuaScript DECIDE = LuaScript.of(withConstants(source("decide.lua")));
+  private static final LuaScript DECIDE = LuaScript.of(withConstants(LuaFile.text(DecisionScript.class, "decide.lua")));
 
   private static final int NAME_BYTES = 8;
   private static final int SUBJECT_BYTES = 5;
@@ -242,14 +240,5 @@ final class DecisionScript {
     return NAME.matcher(COMMENT.matcher(source).replaceAll(""))
         .replaceAll(
             name -> Matcher.quoteReplacement(constants.getOrDefault(name.group(), name.group())));
-  }
-
-  private static String source(String resource) {
-    try (InputStream in = DecisionScript.class.getResourceAsStream(resource)) {
-      return new String(
-          Objects.requireNonNull(in, resource).readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(resource, e);
-    }
   }
 }

@@ -22,11 +22,11 @@ final class Backoff {
 
   /** Takes note of a failure, of which the first is to be told. */
   void failed(Runnable first) {
-    if (failures == 0) {
+    failures++;
+    if (failures == 1) {
       since = ticker.nanoTime();
       first.run();
     }
-    failures++;
   }
 
   /** Takes note of a success, which is to be told after failures. */

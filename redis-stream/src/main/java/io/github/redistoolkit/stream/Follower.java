@@ -20,10 +20,10 @@ import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.Protocol.Command;
 
 /**
- * Reads a topic without a group, on a thread and a connection of its own: one message at a time, in
- * order. The place in the topic is known here alone. Thread-safe.
+ * Reads a topic without a group, in a {@link ReadingLoop} on a thread and a connection of its own:
+ * one message at a time, in order. The place in the topic is known here alone. Thread-safe.
  */
-final class Follower<T> implements OwnSubscription {
+final class Follower<T> implements OwnSubscription, ReadingLoop.Reader {
 
   private static final ThreadFactory THREADS = Daemons.named("redis-stream-follower-");
   private static final long BLOCK_MILLIS = 2_000;
@@ -40,9 +40,8 @@ final class Follower<T> implements OwnSubscription {
   private final RedisAccess redis;
   private final OwnConnection connection;
   private final Ticker ticker = Ticker.system();
-  private final Backoff backoff = new Backoff(ticker);
   private final Life life = new Life(ticker);
-  private final Thread thread = THREADS.newThread(this::run);
+  private final ReadingLoop loop;
 
   // Guarded by the lock of its life.
   private @Nullable Thread handlingOn;
@@ -81,10 +80,13 @@ final class Follower<T> implements OwnSubscription {
     this.onClosed = onClosed;
     this.redis = settings.redis();
     this.connection = new OwnConnection(redis, this.settings.keys().stream());
+    this.loop =
+        new ReadingLoop(
+            this, connection, life::pause, ticker, settings.reports(), this.shownAs);
   }
 
   void start() {
-    thread.start();
+    THREADS.newThread(loop).start();
   }
 
   @Override
@@ -117,58 +119,45 @@ final class Follower<T> implements OwnSubscription {
     return "follower of topic " + settings.name();
   }
 
-  private void run() {
-    try {
-      while (isActive()) {
-        try {
-          step();
-        } catch (InterruptedException e) {
-          // By someone who interrupts every thread there is.
-          settings.reports().log.debug(e, "A reading thread was interrupted");
-        } catch (Throwable t) {
-          failed(t);
-        }
-      }
-    } finally {
-      connection.drop();
-    }
+  @Override
+  public boolean goesOn() {
+    return isActive();
   }
 
-  private void failed(Throwable error) {
-    if (!isActive()) {
-      return;
-    }
-    try {
-      backoff.failed(
-          () -> settings.reports().tell(listener -> listener.onDisconnected(shownAs, error)));
-      life.pause(backoff.pauseNanos());
-    } catch (InterruptedException e) {
-      settings.reports().log.debug(e, "A reading thread was interrupted");
-    } catch (Throwable t) {
-      settings.reports().log.warn(t, "A reading thread could not rest");
-    }
+  @Override
+  public void clientClosed() {
+    beginClose();
+    onClosed.accept(this);
   }
 
-  private void step() throws InterruptedException {
-    if (redis.isClosed()) {
-      beginClose();
-      onClosed.accept(this);
-      return;
-    }
-    boolean fresh = connection.ready();
+  @Override
+  public void join() {
+    // There is no group.
+  }
+
+  @Override
+  public void recover() throws InterruptedException {
+    read(1); // the first answer tells that Redis is back
+  }
+
+  @Override
+  public void read() throws InterruptedException {
+    read(BLOCK_MILLIS);
+  }
+
+  private void read(long blockMillis) throws InterruptedException {
     String key = redis.key(settings.keys().stream());
     CommandArguments command =
         new CommandArguments(Command.XREAD)
             .add("COUNT")
             .add(settings.batch())
             .add("BLOCK")
-            .add(fresh ? 1 : BLOCK_MILLIS)
+            .add(blockMillis)
             .add("STREAMS")
             .add(key)
             .add(last);
-    List<?> streams = StreamReplies.list(connection.call(command, BLOCK_MILLIS));
-    backoff.succeeded(
-        away -> settings.reports().tell(listener -> listener.onReconnected(shownAs, away)));
+    List<?> streams = StreamReplies.list(connection.call(command, blockMillis));
+    loop.succeeded(); // handlers may take long
     if (streams.isEmpty()) {
       lookForAnother(key);
       return;

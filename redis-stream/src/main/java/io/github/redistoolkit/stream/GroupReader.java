@@ -1,7 +1,6 @@
 package io.github.redistoolkit.stream;
 
 import io.github.redistoolkit.core.Daemons;
-import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.stream.GroupConsumer.Joined;
@@ -15,17 +14,16 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.Protocol.Command;
-import redis.clients.jedis.exceptions.JedisException;
 
 /**
- * The loop that reads for one consumer, on a thread and a connection of its own. Nothing ends it
- * but the end of the subscription.
+ * What reads for one consumer, in a {@link ReadingLoop} on a thread and a connection of its own,
+ * until the end of the subscription.
  *
  * <p>Over a new connection it first reads what the server has given to the consumer already:
  * replies may have been lost with the connection before. Then it takes over what others have left,
  * and reads what is new.
  */
-final class GroupReader<T> implements Runnable {
+final class GroupReader<T> implements ReadingLoop.Reader {
 
   private static final ThreadFactory THREADS = Daemons.named("redis-stream-reader-");
 
@@ -42,15 +40,11 @@ final class GroupReader<T> implements Runnable {
   private final Settings<T> settings;
   private final RedisAccess redis;
   private final OwnConnection connection;
-  private final Backoff backoff;
+  private final ReadingLoop loop;
   private final Ticker ticker;
   private final long claimNanos;
   private final long keepNanos;
 
-  /** Whether there may be entries of this consumer that a connection before has lost. */
-  private boolean unread;
-
-  private volatile boolean rejoin;
   private volatile @Nullable Thread thread;
 
   private long nextClaim;
@@ -59,10 +53,12 @@ final class GroupReader<T> implements Runnable {
   GroupReader(GroupConsumer<T> consumer, Ticker ticker) {
     this.consumer = consumer;
     this.ticker = ticker;
-    this.backoff = new Backoff(ticker);
     this.settings = consumer.settings;
     this.redis = settings.redis();
     this.connection = new OwnConnection(redis, consumer.mainKey);
+    this.loop =
+        new ReadingLoop(
+            this, connection, consumer.life::pause, ticker, settings.reports(), consumer);
     this.claimNanos = settings.lease().toNanos() / 3;
     this.keepNanos =
         Math.max(SHORTEST_KEEP.toNanos(), Math.min(LONGEST_KEEP.toNanos(), claimNanos));
@@ -71,14 +67,14 @@ final class GroupReader<T> implements Runnable {
   }
 
   void start() {
-    Thread started = THREADS.newThread(this);
+    Thread started = THREADS.newThread(loop);
     thread = started;
     started.start();
   }
 
   /** Has it look soon whether the group is still the same. */
   void rejoin() {
-    rejoin = true;
+    loop.rejoin();
   }
 
   /** Ends a read that blocks. */
@@ -95,66 +91,17 @@ final class GroupReader<T> implements Runnable {
   }
 
   @Override
-  public void run() {
-    try {
-      while (consumer.isActive()) {
-        try {
-          step();
-          backoff.succeeded(
-              away -> settings.reports().tell(listener -> listener.onReconnected(consumer, away)));
-        } catch (InterruptedException e) {
-          // By someone who interrupts every thread there is.
-          settings.reports().log.debug(e, "A reading thread was interrupted");
-        } catch (Throwable t) {
-          failed(t);
-        }
-      }
-    } finally {
-      connection.drop();
-    }
+  public boolean goesOn() {
+    return consumer.isActive();
   }
 
-  private void failed(Throwable error) {
-    if (!consumer.isActive()) {
-      return;
-    }
-    if (error instanceof JedisException e && isOfTheGroup(e) && !rejoin) {
-      rejoin = true; // at once
-      return;
-    }
-    try {
-      if (!(error instanceof JedisException)) {
-        connection.drop();
-      }
-      backoff.failed(
-          () -> settings.reports().tell(listener -> listener.onDisconnected(consumer, error)));
-      consumer.life.pause(backoff.pauseNanos());
-    } catch (InterruptedException e) {
-      settings.reports().log.debug(e, "A reading thread was interrupted");
-    } catch (Throwable t) {
-      settings.reports().log.warn(t, "A reading thread could not rest");
-    }
+  @Override
+  public void clientClosed() {
+    consumer.abandon();
   }
 
-  private static boolean isOfTheGroup(JedisException e) {
-    String code = Failures.code(e);
-    return code.equals("NOGROUP") || code.equals("UNBLOCKED");
-  }
-
-  private void step() throws InterruptedException {
-    if (redis.isClosed()) {
-      consumer.abandon();
-      return;
-    }
-    unread |= connection.ready();
-    if (unread || rejoin) {
-      join();
-    }
-    if (unread) {
-      recover(false);
-      recover(true);
-      unread = false;
-    }
+  @Override
+  public void read() throws InterruptedException {
     if (ticker.nanoTime() - nextClaim >= 0 || consumer.wantsClaims()) {
       claim();
     }
@@ -163,7 +110,7 @@ final class GroupReader<T> implements Runnable {
     }
     long due = nextClaim - nextKeep < 0 ? nextClaim : nextKeep;
     int room = consumer.awaitRoom(due);
-    if (room > 0 && !rejoin) {
+    if (room > 0 && !loop.isToRejoin()) {
       read(room, due);
     }
   }
@@ -172,7 +119,8 @@ final class GroupReader<T> implements Runnable {
     return again ? consumer.againKey : consumer.mainKey;
   }
 
-  private void join() {
+  @Override
+  public void join() {
     String after = consumer.rejoinAfter();
     consumer.joined(
         Joined.of(
@@ -180,10 +128,14 @@ final class GroupReader<T> implements Runnable {
                 StreamScripts.JOIN,
                 List.of(consumer.mainKey, consumer.againKey, settings.keys().groups()),
                 List.of(consumer.group, after, after))));
-    rejoin = false;
   }
 
-  /** Reads what the server takes for delivered to this consumer, though it never came. */
+  @Override
+  public void recover() {
+    recover(false);
+    recover(true);
+  }
+
   private void recover(boolean again) {
     String from = "-";
     List<Entry> page;
@@ -254,7 +206,7 @@ final class GroupReader<T> implements Runnable {
       if (consumer.isGeneration(generation)) {
         consumer.joined(new Joined(generation, StreamReplies.text(reply.get(2))));
       } else {
-        rejoin = true;
+        loop.rejoin();
       }
       long lost = StreamReplies.number(reply.get(1));
       if (lost > 0) {

@@ -24,7 +24,7 @@ import redis.clients.jedis.exceptions.JedisMovedDataException;
  * <p>After any failure but an answer that says nothing about the way, it is closed, so that the
  * next command goes over a new one. So the caller only has to try again.
  */
-final class OwnConnection {
+final class OwnConnection implements ReadingLoop.Link {
 
   /** By how much an answer may come later than Redis should have given up: then it is gone. */
   private static final int PATIENCE_MILLIS = 2_000;
@@ -45,13 +45,19 @@ final class OwnConnection {
     this.key = key;
   }
 
+  @Override
+  public boolean isClosed() {
+    return redis.isClosed();
+  }
+
   /**
    * Sees to it that there is a connection.
    *
    * @return whether it is a new one
    * @throws JedisException if none can be had
    */
-  boolean ready() {
+  @Override
+  public boolean ready() {
     if (cut) {
       throw new JedisConnectionException("closed");
     }
@@ -152,7 +158,8 @@ final class OwnConnection {
     }
   }
 
-  void drop() {
+  @Override
+  public void drop() {
     Opened here = opened;
     opened = null;
     asking = false;

@@ -26,14 +26,14 @@ import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * A partition that a consumer has, from when it got its lease until it is handed over or lost:
- * reads it on a thread and a connection of its own, and has one message at a time handled, in
- * order. A message that waits for a retry holds back all behind it.
+ * reads it in a {@link ReadingLoop} on a thread and a connection of its own, and has one message at
+ * a time handled, in order. A message that waits for a retry holds back all behind it.
  *
  * <p>Nothing is given out by Redis but to who has the lease, by its fencing number. So whoever
  * stood still and has lost it gets nothing more, and begins nothing of what it has got.
  * Thread-safe.
  */
-final class OwnedPartition<T> implements Runnable, Renewable {
+final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
 
   private static final ThreadFactory THREADS = Daemons.named("redis-stream-partition-");
   private static final long BLOCK_MILLIS = 2_000;
@@ -57,7 +57,7 @@ final class OwnedPartition<T> implements Runnable, Renewable {
   private final RedisAccess redis;
   private final OwnConnection connection;
   private final Ticker ticker;
-  private final Backoff backoff;
+  private final ReadingLoop loop;
   private final Renewals renewals;
   private final Life life;
   private final long keepNanos;
@@ -80,7 +80,6 @@ final class OwnedPartition<T> implements Runnable, Renewable {
   private final String[] seen = {"0-0", "0-0"};
   private boolean recovering;
   private boolean more;
-  private boolean rejoin;
   private long nextKeep;
 
   OwnedPartition(
@@ -96,9 +95,10 @@ final class OwnedPartition<T> implements Runnable, Renewable {
     this.redis = settings.redis();
     this.connection = new OwnConnection(redis, mainKey);
     this.ticker = consumer.ticker;
-    this.backoff = new Backoff(ticker);
     this.renewals = Renewals.of(redis);
     this.life = consumer.life;
+    this.loop =
+        new ReadingLoop(this, connection, this::pause, ticker, settings.reports(), consumer);
     this.joined = joined;
     this.certainUntil = askedNanos + Renewals.certainNanos(settings.lease().toMillis());
     this.keepNanos =
@@ -113,7 +113,7 @@ final class OwnedPartition<T> implements Runnable, Renewable {
       Renewal kept =
           renewals.keep(settings.keys().groups(), settings.lease().toMillis(), certainUntil, this);
       life.change(() -> renewal = kept);
-      THREADS.newThread(this).start();
+      THREADS.newThread(loop).start();
     } catch (Throwable t) { // an Error where no thread can be had
       settings.reports().log.warn(t, "A partition cannot be read; it is left to others");
       stop();
@@ -323,66 +323,32 @@ final class OwnedPartition<T> implements Runnable, Renewable {
   // What the thread does.
 
   @Override
-  public void run() {
-    try {
-      while (!life.locked(() -> ending)) {
-        try {
-          step();
-          backoff.succeeded(
-              away -> settings.reports().tell(listener -> listener.onReconnected(consumer, away)));
-        } catch (InterruptedException e) {
-          // By someone who interrupts every thread there is.
-          settings.reports().log.debug(e, "A reading thread was interrupted");
-        } catch (Throwable t) {
-          failed(t);
-        }
-      }
-    } finally {
-      connection.drop();
-      life.change(() -> readingEnded = true);
-      finishIfDone();
-    }
-  }
-
-  private void failed(Throwable error) {
-    if (life.locked(() -> ending)) {
-      return;
-    }
-    if (error instanceof JedisException e && Failures.code(e).equals("NOGROUP") && !rejoin) {
-      rejoin = true; // at once
-      return;
-    }
-    try {
-      if (!(error instanceof JedisException)) {
-        connection.drop();
-      }
-      backoff.failed(
-          () -> settings.reports().tell(listener -> listener.onDisconnected(consumer, error)));
-      pause(backoff.pauseNanos());
-    } catch (InterruptedException e) {
-      settings.reports().log.debug(e, "A reading thread was interrupted");
-    } catch (Throwable t) {
-      settings.reports().log.warn(t, "A reading thread could not rest");
-    }
+  public boolean goesOn() {
+    return !life.locked(() -> ending);
   }
 
   private void pause(long nanos) throws InterruptedException {
     boolean unused = life.await(ticker.nanoTime() + nanos, () -> ending);
   }
 
-  private void step() throws InterruptedException {
-    if (redis.isClosed()) {
-      consumer.abandon();
-      return;
-    }
-    if (connection.ready()) {
-      // Until that is done, however often the server refuses it.
-      rejoin = true;
-      recovering = true;
-    }
-    if (rejoin) {
-      join();
-    }
+  @Override
+  public void clientClosed() {
+    consumer.abandon();
+  }
+
+  @Override
+  public void readingEnded() {
+    life.change(() -> readingEnded = true);
+    finishIfDone();
+  }
+
+  @Override
+  public void recover() {
+    recovering = true; // until what is read says that there is no more
+  }
+
+  @Override
+  public void read() throws InterruptedException {
     if (ticker.nanoTime() - nextKeep >= 0) {
       keep();
     }
@@ -437,7 +403,8 @@ final class OwnedPartition<T> implements Runnable, Renewable {
     return again ? againKey : mainKey;
   }
 
-  private void join() {
+  @Override
+  public void join() {
     Joined now =
         Joined.of(
             connection.run(
@@ -447,7 +414,6 @@ final class OwnedPartition<T> implements Runnable, Renewable {
     boolean anew = life.locked(() -> !now.generation().equals(joined.generation()));
     life.change(() -> joined = anew ? now : latest(now));
     seen[0] = now.last();
-    rejoin = false;
     more = true;
     if (anew) {
       settings.reports().tell(listener -> listener.onGroupLost(consumer));
@@ -496,7 +462,7 @@ final class OwnedPartition<T> implements Runnable, Renewable {
       return;
     }
     if (status < 0) {
-      rejoin = true;
+      loop.rejoin();
       return;
     }
     if (room > 0) {
@@ -630,7 +596,7 @@ final class OwnedPartition<T> implements Runnable, Renewable {
                       reader)));
       String generation = StreamReplies.text(reply.get(0));
       if (!life.locked(() -> generation.equals(joined.generation()))) {
-        rejoin = true;
+        loop.rejoin();
       }
       long count = StreamReplies.number(reply.get(1));
       if (count > 0) {

@@ -28,7 +28,6 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
@@ -391,38 +390,24 @@ public final class DurableTopic<T> implements AutoCloseable {
     StartingPoint start = partitions.checked(StartingPoint.of(from));
     Objects.requireNonNull(handler, "handler");
     requireOpen();
-    OwnSubscription consumer =
+    DurableHandler<T> ofMessages = ofMessages(handler);
+    return started(
         counted(
             () ->
                 partitions.isOne()
-                    ? consumer(group, start, ofMessages(handler))
-                    : partitionedConsumer(group, start, ofMessages(handler)));
-    closeIfLate(consumer);
-    return consumer;
+                    ? new GroupConsumer<>(
+                        settings, group, ofMessages, join(group, start, 0), subscriptions::remove)
+                    : new PartitionedConsumer<>(
+                        settings,
+                        partitions,
+                        group,
+                        ofMessages,
+                        joinAll(group, start),
+                        subscriptions::remove)));
   }
 
-  private OwnSubscription consumer(String group, StartingPoint start, DurableHandler<T> handler) {
-    GroupConsumer<T> consumer =
-        new GroupConsumer<>(settings, group, handler, join(group, start, 0), subscriptions::remove);
-    subscriptions.add(consumer);
-    settings.reports().tellNow(listener -> listener.onSubscribed(consumer));
-    consumer.start();
-    return consumer;
-  }
-
-  private OwnSubscription partitionedConsumer(
-      String group, StartingPoint start, DurableHandler<T> handler) {
-    List<Joined> joined = new ArrayList<>();
-    for (int i = 0; i < partitions.count(); i++) {
-      joined.add(join(group, start, i));
-    }
-    PartitionedConsumer<T> consumer =
-        new PartitionedConsumer<>(
-            settings, partitions, group, handler, joined, subscriptions::remove);
-    subscriptions.add(consumer);
-    settings.reports().tellNow(listener -> listener.onSubscribed(consumer));
-    consumer.start();
-    return consumer;
+  private List<Joined> joinAll(String group, StartingPoint start) {
+    return IntStream.range(0, partitions.count()).mapToObj(i -> join(group, start, i)).toList();
   }
 
   private Joined join(String group, StartingPoint start, int partition) {
@@ -469,38 +454,20 @@ public final class DurableTopic<T> implements AutoCloseable {
                   .mapToObj(i -> partitions.after(start, i))
                   .toList();
             });
-    OwnSubscription follower =
-        partitions.isOne()
-            ? follower(after.get(0), ofMessages(handler))
-            : partitionsFollower(after, ofMessages(handler));
-    closeIfLate(follower);
-    return follower;
+    return started(
+        new Follower<>(settings, partitions, after, ofMessages(handler), subscriptions::remove));
   }
 
-  private OwnSubscription follower(String after, DurableHandler<T> handler) {
-    Follower<T> follower =
-        new Follower<>(
-            settings,
-            partitions,
-            0,
-            after,
-            handler,
-            new ReentrantLock(),
-            null,
-            subscriptions::remove);
-    subscriptions.add(follower);
-    settings.reports().tellNow(listener -> listener.onSubscribed(follower));
-    follower.start();
-    return follower;
-  }
-
-  private OwnSubscription partitionsFollower(List<String> after, DurableHandler<T> handler) {
-    PartitionsFollower<T> follower =
-        new PartitionsFollower<>(settings, partitions, after, handler, subscriptions::remove);
-    subscriptions.add(follower);
-    settings.reports().tellNow(listener -> listener.onSubscribed(follower));
-    follower.start();
-    return follower;
+  /** Begins to read, unless this has been closed meanwhile. */
+  private DurableSubscription started(OwnSubscription subscription) {
+    subscriptions.add(subscription);
+    settings.reports().tellNow(listener -> listener.onSubscribed(subscription));
+    subscription.start();
+    if (closed) {
+      subscription.close();
+      throw new IllegalStateException("closed");
+    }
+    return subscription;
   }
 
   /** Messages are only given to it, and every one of type T is one of its type too. */
@@ -520,13 +487,6 @@ public final class DurableTopic<T> implements AutoCloseable {
    */
   private void requireStream() {
     long unused = redis.execute(redis.commands().xlen(utf8(partitions.parts().get(0).stream())));
-  }
-
-  private void closeIfLate(DurableSubscription subscription) {
-    if (closed) {
-      subscription.close();
-      throw new IllegalStateException("closed");
-    }
   }
 
   /**
@@ -989,7 +949,7 @@ public final class DurableTopic<T> implements AutoCloseable {
     public Builder<T> waitReplicas(int replicas, Duration maxWait) {
       int checked = (int) Arguments.requireRange(replicas, "replicas", 1, 100);
       this.replicasWait =
-          Arguments.requireDuration(maxWait, "maxWait", GroupConsumer.LONGEST_CLOSE);
+          Arguments.requireDuration(maxWait, "maxWait", OwnSubscription.LONGEST_CLOSE);
       this.replicas = checked;
       return this;
     }
@@ -1005,7 +965,7 @@ public final class DurableTopic<T> implements AutoCloseable {
     @CanIgnoreReturnValue
     public Builder<T> closeTimeout(Duration closeTimeout) {
       this.closeTimeout =
-          Arguments.requireDuration(closeTimeout, "closeTimeout", GroupConsumer.LONGEST_CLOSE);
+          Arguments.requireDuration(closeTimeout, "closeTimeout", OwnSubscription.LONGEST_CLOSE);
       return this;
     }
 

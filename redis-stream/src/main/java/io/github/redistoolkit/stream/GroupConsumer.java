@@ -1,17 +1,10 @@
 package io.github.redistoolkit.stream;
 
-import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import io.github.redistoolkit.core.Alarms;
 import io.github.redistoolkit.core.Alarms.Alarm;
-import io.github.redistoolkit.core.Arguments;
-import io.github.redistoolkit.core.Callbacks;
-import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.stream.Held.State;
 import io.github.redistoolkit.stream.StreamReplies.Entry;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -23,31 +16,21 @@ import org.jspecify.annotations.Nullable;
  * meanwhile is in {@link HeldEntries}, what is said to Redis about it in {@link GroupRequests}, and
  * how far the subscription is in {@link Life}. Thread-safe.
  */
-final class GroupConsumer<T> implements OwnSubscription {
-
-  static final Duration LONGEST_CLOSE = Duration.ofHours(1);
-
-  private static final int YIELD_AFTER = 256;
-  private static final long REFUSED_NANOS = TimeUnit.SECONDS.toNanos(1);
+final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
 
   final Settings<T> settings;
   final String group;
   final String name = UUID.randomUUID().toString();
   final String mainKey;
   final String againKey;
-  final Life life;
 
   private final DurableHandler<T> handler;
-  private final Consumer<GroupConsumer<T>> onClosed;
-  private final Alarms alarms = Alarms.shared();
-  private final Ticker ticker = alarms.ticker();
+  private final Workers workers;
   private final GroupReader<T> reader;
   private final GroupRequests<T> requests;
 
   // Guarded by the lock of its life.
   private final HeldEntries held;
-  private long handled;
-  private long failed;
   private @Nullable Alarm nextRenewal;
 
   GroupConsumer(
@@ -55,15 +38,15 @@ final class GroupConsumer<T> implements OwnSubscription {
       String group,
       DurableHandler<T> handler,
       Joined joined,
-      Consumer<GroupConsumer<T>> onClosed) {
+      Consumer<OwnSubscription> onClosed) {
+    super(settings, group, onClosed);
     this.settings = settings;
     this.group = group;
     this.handler = handler;
-    this.onClosed = onClosed;
     this.mainKey = settings.keys().stream();
     this.againKey = settings.keys().again(group);
-    this.life = new Life(ticker);
     this.held = new HeldEntries(settings, joined);
+    this.workers = new Workers(this, settings, this);
     this.requests = new GroupRequests<>(this);
     this.reader = new GroupReader<>(this, ticker);
   }
@@ -82,39 +65,10 @@ final class GroupConsumer<T> implements OwnSubscription {
     }
   }
 
+  @Override
   void start() {
     reader.start();
     scheduleRenewals();
-  }
-
-  @Override
-  public String topic() {
-    return settings.name();
-  }
-
-  @Override
-  public Optional<String> group() {
-    return Optional.of(group);
-  }
-
-  @Override
-  public boolean isActive() {
-    return life.isOpen();
-  }
-
-  @Override
-  public long handled() {
-    return life.locked(() -> handled);
-  }
-
-  @Override
-  public long failed() {
-    return life.locked(() -> failed);
-  }
-
-  @Override
-  public String toString() {
-    return "group " + group + " of topic " + settings.name();
   }
 
   // What the reader does.
@@ -142,18 +96,22 @@ final class GroupConsumer<T> implements OwnSubscription {
 
   /** How many taken over could begin at once. */
   int freeSlots() {
-    return life.locked(held::free);
+    return life.locked(this::free);
+  }
+
+  private int free() {
+    return held.free(workers.count());
   }
 
   /** Whether there is something to take over, and somebody to begin it. */
   boolean wantsClaims() {
-    return life.locked(() -> held.claimsFirst() && held.free() > 0);
+    return life.locked(() -> held.claimsFirst() && free() > 0);
   }
 
   /** Has what is to be taken over go before what was read ahead, until there is no more. */
   void claimsFirst(boolean first) {
     life.change(() -> held.claimsFirst(first));
-    pump();
+    workers.pump();
   }
 
   /**
@@ -165,7 +123,7 @@ final class GroupConsumer<T> implements OwnSubscription {
     boolean unused =
         life.await(
             untilNanos,
-            () -> !life.isOpen() || (held.claimsFirst() ? held.free() : held.room()) > 0);
+            () -> !life.isOpen() || (held.claimsFirst() ? free() : held.room()) > 0);
     return life.locked(() -> !life.isOpen() || held.claimsFirst() ? 0 : held.room());
   }
 
@@ -187,7 +145,7 @@ final class GroupConsumer<T> implements OwnSubscription {
           new DeliveryEndedException(
               "its consumer has died, or stood still, in each of its deliveries"));
     }
-    pump();
+    workers.pump();
   }
 
   /** Acknowledges an entry that is no message. */
@@ -197,51 +155,22 @@ final class GroupConsumer<T> implements OwnSubscription {
 
   // What handlers do.
 
-  /** Has as many threads at work as may be. */
-  private void pump() {
-    while (life.locked(() -> life.isOpen() && held.reserve(ticker.nanoTime()))) {
-      try {
-        settings.executor().execute(this::work);
-      } catch (Throwable t) { // an Error where no thread can be had
-        life.change(held::release);
-        settings
-            .reports()
-            .log
-            .warn(t, "The executor refuses a task; it is tried again in a second");
-        var unused = alarms.at(ticker.nanoTime() + REFUSED_NANOS, this::pumpSoon);
-        return;
-      }
-    }
+  @Override
+  public boolean isForOneMore(int atWork) {
+    return held.isForOneMore(atWork, ticker.nanoTime());
   }
 
-  /** On a thread that may run handlers, should the executor do so. */
-  private void pumpSoon() {
-    Callbacks.shared().run(this::pump);
+  @Override
+  public boolean handleNext() {
+    Held next = take();
+    if (next != null) {
+      handle(next);
+    }
+    return next != null;
   }
 
   private @Nullable Held take() {
     return life.locked(() -> life.isOpen() ? held.take(ticker.nanoTime()) : null);
-  }
-
-  private void work() {
-    try {
-      Handling.by(this, this::handleSome);
-    } finally {
-      life.change(held::release);
-    }
-    pump();
-  }
-
-  private void handleSome() {
-    boolean goesOn = true;
-    for (int i = 0; i < YIELD_AFTER && goesOn; i++) {
-      Held next = take();
-      if (next != null) {
-        handle(next);
-      }
-      // An interrupt is for the executor to clear.
-      goesOn = next != null && !Thread.currentThread().isInterrupted();
-    }
   }
 
   private void handle(Held each) {
@@ -253,7 +182,8 @@ final class GroupConsumer<T> implements OwnSubscription {
       }
       body = settings.bodies().decode(payload);
     } catch (Throwable t) {
-      count(each, false);
+      countFailed();
+      life.change(() -> held.done(each));
       requests.bury(each, t);
       return;
     }
@@ -272,27 +202,14 @@ final class GroupConsumer<T> implements OwnSubscription {
       return;
     }
     settings.reports().tellNow(listener -> listener.onHandled(this, message));
-    count(each, true);
+    countHandled();
+    life.change(() -> held.done(each));
     requests.acknowledge(each);
   }
 
-  /** Takes note of the end of an attempt that is not followed by another here. */
-  private void count(Held each, boolean success) {
-    life.change(
-        () -> {
-          held.done(each);
-          handled += success ? 1 : 0;
-          failed += success ? 0 : 1;
-        });
-  }
-
   private void failed(Held each, Throwable error) {
-    HeldEntries.Next next =
-        life.locked(
-            () -> {
-              failed++;
-              return held.failed(each);
-            });
+    countFailed();
+    HeldEntries.Next next = life.locked(() -> held.failed(each));
     switch (next) {
       case BURY -> requests.bury(each, error);
       case COUNT_LOST -> requests.countLost(each);
@@ -336,7 +253,7 @@ final class GroupConsumer<T> implements OwnSubscription {
 
   private void again(Held each, int delivery, long asked) {
     if (life.locked(() -> life.isOpen() && held.again(each, delivery, asked))) {
-      pumpSoon();
+      workers.pumpSoon();
     }
   }
 
@@ -376,7 +293,7 @@ final class GroupConsumer<T> implements OwnSubscription {
     for (DurableMessage<?> message : lost) {
       settings.reports().tell(listener -> listener.onLeaseLost(this, message));
     }
-    pumpSoon();
+    workers.pumpSoon();
   }
 
   private static List<String> strings(@Nullable Object reply) {
@@ -406,31 +323,18 @@ final class GroupConsumer<T> implements OwnSubscription {
   // The end.
 
   @Override
-  public void close() {
-    close(settings.closeTimeout());
-  }
-
-  @Override
-  @CanIgnoreReturnValue
-  public boolean close(Duration maxWait) {
-    Arguments.requireDuration(maxWait, "maxWait", LONGEST_CLOSE);
-    beginClose();
-    return finishClose(ticker.nanoTime() + maxWait.toNanos());
-  }
-
-  @Override
-  public void beginClose() {
+  void beginClose() {
     life.beginClose();
     reader.cut();
   }
 
   @Override
-  public boolean finishClose(long deadlineNanos) {
+  boolean finishClose(long deadlineNanos) {
     boolean ended = false;
     try {
       long patience = deadlineNanos + TimeUnit.MILLISECONDS.toNanos(GroupRequests.LEAVE_MILLIS);
       reader.awaitEnd(patience);
-      ended = life.await(deadlineNanos, this::isIdle);
+      ended = life.await(deadlineNanos, workers::isIdle);
       requests.flush();
       ended &= life.await(patience, held::isSettled);
     } catch (InterruptedException e) {
@@ -438,7 +342,7 @@ final class GroupConsumer<T> implements OwnSubscription {
     }
     if (end()) {
       ended &= requests.leave(life.locked(this::left));
-      onClosed.accept(this);
+      closed();
     }
     return ended;
   }
@@ -465,12 +369,8 @@ final class GroupConsumer<T> implements OwnSubscription {
   /** Because the pool or client is closed, and nothing can be told to Redis any more. */
   void abandon() {
     if (end()) {
-      onClosed.accept(this);
+      closed();
     }
-  }
-
-  private boolean isIdle() {
-    return held.workers() <= (Handling.isBy(this) ? 1 : 0);
   }
 
   /** What is not to be handed back, and what was begun, of both streams. */

@@ -44,7 +44,6 @@ final class HeldEntries {
   private final Settings<?> settings;
   private final Map<Place, Held> held = new LinkedHashMap<>();
   private final Deque<Held> ready = new ArrayDeque<>();
-  private int workers;
   private boolean claimsFirst;
   private String generation;
   private String last;
@@ -152,8 +151,8 @@ final class HeldEntries {
     return claimsFirst;
   }
 
-  /** How many taken over could begin at once. */
-  int free() {
+  /** How many taken over could begin at once, beside so many that are at work. */
+  int free(int workers) {
     int urgent = 0;
     for (Held each : held.values()) {
       if (each.state == State.SETTLING) {
@@ -182,24 +181,12 @@ final class HeldEntries {
 
   // What handlers do.
 
-  /** Whether another thread may go to work; counts it if so. */
-  boolean reserve(long now) {
+  /** Whether another thread may go to work, beside so many that do. */
+  boolean isForOneMore(int workers, long now) {
     // Not more than there is to do: those at work look for themselves.
-    if (workers >= settings.concurrency()
-        || next(now) == null
-        || workers >= ready.size() + count(State.RUNNING)) {
-      return false;
-    }
-    workers++;
-    return true;
-  }
-
-  void release() {
-    workers--;
-  }
-
-  int workers() {
-    return workers;
+    return workers < settings.concurrency()
+        && next(now) != null
+        && workers < ready.size() + count(State.RUNNING);
   }
 
   private int count(State state) {

@@ -1,15 +1,10 @@
 package io.github.redistoolkit.stream;
 
-import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import io.github.redistoolkit.core.Alarms;
 import io.github.redistoolkit.core.Alarms.Alarm;
-import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Callbacks;
 import io.github.redistoolkit.core.Renewable;
 import io.github.redistoolkit.core.Renewals;
-import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.stream.GroupConsumer.Joined;
-import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -17,7 +12,6 @@ import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -33,10 +27,8 @@ import org.jspecify.annotations.Nullable;
  * nobody has. That no two have the same is decided at the partition alone, by its lease.
  * Thread-safe.
  */
-final class PartitionedConsumer<T> implements OwnSubscription {
+final class PartitionedConsumer<T> extends OwnSubscription implements Workers.Work {
 
-  private static final int YIELD_AFTER = 256;
-  private static final long REFUSED_NANOS = TimeUnit.SECONDS.toNanos(1);
   private static final long LEAVE_MILLIS = 1_000;
 
   /** How often it says that it is there, at least. */
@@ -50,12 +42,9 @@ final class PartitionedConsumer<T> implements OwnSubscription {
   final String name = UUID.randomUUID().toString();
   final Partitions partitions;
   final DurableHandler<T> handler;
-  final Life life;
-  final Ticker ticker;
 
-  private final Consumer<PartitionedConsumer<T>> onClosed;
   private final Renewals renewals;
-  private final Alarms alarms = Alarms.shared();
+  private final Workers workers;
 
   // Guarded by the lock of its life.
   private final List<@Nullable OwnedPartition<T>> owned;
@@ -64,9 +53,6 @@ final class PartitionedConsumer<T> implements OwnSubscription {
   private final Deque<OwnedPartition<T>> runnable = new ArrayDeque<>();
   private int share;
   private boolean asking;
-  private int workers;
-  private long handled;
-  private long failed;
   private @Nullable Alarm nextBeat;
 
   PartitionedConsumer(
@@ -75,52 +61,22 @@ final class PartitionedConsumer<T> implements OwnSubscription {
       String group,
       DurableHandler<T> handler,
       List<Joined> joined,
-      Consumer<PartitionedConsumer<T>> onClosed) {
+      Consumer<OwnSubscription> onClosed) {
+    super(settings, group, onClosed);
     this.settings = settings;
     this.partitions = partitions;
     this.group = group;
     this.handler = handler;
-    this.onClosed = onClosed;
     this.renewals = Renewals.of(settings.redis());
-    this.ticker = alarms.ticker();
-    this.life = new Life(ticker);
+    this.workers = new Workers(this, settings, this);
     this.owned = new ArrayList<>(Collections.nCopies(partitions.count(), null));
     this.known = new ArrayList<>(joined);
     this.fences = new long[partitions.count()];
   }
 
+  @Override
   void start() {
     beat();
-  }
-
-  @Override
-  public String topic() {
-    return settings.name();
-  }
-
-  @Override
-  public Optional<String> group() {
-    return Optional.of(group);
-  }
-
-  @Override
-  public boolean isActive() {
-    return life.isOpen();
-  }
-
-  @Override
-  public long handled() {
-    return life.locked(() -> handled);
-  }
-
-  @Override
-  public long failed() {
-    return life.locked(() -> failed);
-  }
-
-  @Override
-  public String toString() {
-    return "group " + group + " of topic " + settings.name();
   }
 
   // Who is there, and whose share is what.
@@ -314,29 +270,13 @@ final class PartitionedConsumer<T> implements OwnSubscription {
 
   /** Has handlers work on a partition, if there is something that may begin. */
   void offer(OwnedPartition<T> partition) {
-    life.change(
-        () -> {
-          if (partition.mayBegin(ticker.nanoTime()) && !runnable.contains(partition)) {
-            runnable.add(partition);
-          }
-        });
-    pump();
+    life.change(() -> addIfRunnable(partition));
+    workers.pump();
   }
 
-  private void pump() {
-    while (life.locked(this::reserve)) {
-      try {
-        settings.executor().execute(this::work);
-      } catch (Throwable t) { // an Error where no thread can be had
-        life.change(() -> workers--);
-        settings
-            .reports()
-            .log
-            .warn(t, "The executor refuses a task; it is tried again in a second");
-        var unused =
-            alarms.at(ticker.nanoTime() + REFUSED_NANOS, () -> Callbacks.shared().run(this::pump));
-        return;
-      }
+  private void addIfRunnable(OwnedPartition<T> partition) {
+    if (partition.mayBegin(ticker.nanoTime()) && !runnable.contains(partition)) {
+      runnable.add(partition);
     }
   }
 
@@ -345,66 +285,26 @@ final class PartitionedConsumer<T> implements OwnSubscription {
     Callbacks.shared().run(() -> offer(partition));
   }
 
-  private boolean reserve() {
-    boolean more = life.isOpen() && workers < settings.concurrency() && !runnable.isEmpty();
+  @Override
+  public boolean isForOneMore(int atWork) {
     // Not more than there are partitions: each has one handler at a time.
-    more &= workers < partitions.count();
-    workers += more ? 1 : 0;
-    return more;
+    return atWork < Math.min(settings.concurrency(), partitions.count()) && !runnable.isEmpty();
   }
 
-  private void work() {
-    try {
-      Handling.by(this, this::handleSome);
-    } finally {
-      life.change(() -> workers--);
+  @Override
+  public boolean handleNext() {
+    OwnedPartition<T> next = life.locked(runnable::poll);
+    if (next != null) {
+      next.handleNext();
+      life.change(() -> addIfRunnable(next));
     }
-    pump();
-  }
-
-  private void handleSome() {
-    boolean goesOn = true;
-    for (int i = 0; i < YIELD_AFTER && goesOn; i++) {
-      OwnedPartition<T> next = life.locked(runnable::poll);
-      if (next != null) {
-        next.handleNext();
-        life.change(
-            () -> {
-              if (next.mayBegin(ticker.nanoTime()) && !runnable.contains(next)) {
-                runnable.add(next);
-              }
-            });
-      }
-      // An interrupt is for the executor to clear.
-      goesOn = next != null && !Thread.currentThread().isInterrupted();
-    }
-  }
-
-  void countHandled() {
-    life.change(() -> handled++);
-  }
-
-  void countFailed() {
-    life.change(() -> failed++);
+    return next != null;
   }
 
   // The end.
 
   @Override
-  public void close() {
-    close(settings.closeTimeout());
-  }
-
-  @Override
-  @CanIgnoreReturnValue
-  public boolean close(Duration maxWait) {
-    Arguments.requireDuration(maxWait, "maxWait", GroupConsumer.LONGEST_CLOSE);
-    beginClose();
-    return finishClose(ticker.nanoTime() + maxWait.toNanos());
-  }
-
-  @Override
-  public void beginClose() {
+  void beginClose() {
     life.beginClose();
     all().forEach(OwnedPartition::stop);
   }
@@ -418,7 +318,7 @@ final class PartitionedConsumer<T> implements OwnSubscription {
   }
 
   @Override
-  public boolean finishClose(long deadlineNanos) {
+  boolean finishClose(long deadlineNanos) {
     boolean ended = false;
     try {
       // Sent meanwhile, so that others take over as soon as a partition is free.
@@ -430,7 +330,7 @@ final class PartitionedConsumer<T> implements OwnSubscription {
             new OneRequest(settings.reports(), () -> sayThere(0), (reply, asked) -> {}, () -> {}));
       }
       long patience = deadlineNanos + TimeUnit.MILLISECONDS.toNanos(LEAVE_MILLIS);
-      boolean idle = life.await(deadlineNanos, this::isIdle);
+      boolean idle = life.await(deadlineNanos, workers::isIdle);
       ended = life.await(idle ? patience : deadlineNanos, this::hasNoOther) && idle;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -438,10 +338,6 @@ final class PartitionedConsumer<T> implements OwnSubscription {
     all().forEach(OwnedPartition::abandon);
     end();
     return ended;
-  }
-
-  private boolean isIdle() {
-    return workers <= (Handling.isBy(this) ? 1 : 0);
   }
 
   /** Whether all partitions are handed over, but for that whose handler calls this. */
@@ -457,7 +353,7 @@ final class PartitionedConsumer<T> implements OwnSubscription {
               nextBeat.cancel();
             }
           });
-      onClosed.accept(this);
+      closed();
     }
   }
 

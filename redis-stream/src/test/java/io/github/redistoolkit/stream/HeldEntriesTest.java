@@ -38,6 +38,7 @@ class HeldEntriesTest {
 
   private final JedisPool pool = new JedisPool("localhost", 1);
   private final HeldEntries held = new HeldEntries(settings(1), new Joined("1", "0-0"));
+  private int workers;
 
   @AfterEach
   void closePool() {
@@ -79,7 +80,8 @@ class HeldEntriesTest {
   }
 
   private Held begin(long now) {
-    assertThat(held.reserve(now), is(true));
+    assertThat(held.isForOneMore(workers, now), is(true));
+    workers++;
     Held begun = held.take(now);
     assertThat(begun, is(notNullValue()));
     begun.message = new DurableMessage<>(begun.messageId, 1, Instant.EPOCH, begun.delivery);
@@ -95,10 +97,10 @@ class HeldEntriesTest {
     assertThat(held.add(entries("1-0", "2-0"), false, false, START), is(empty()));
     Held first = begin(START);
     assertThat(first.place.entry(), is("1-0"));
-    assertThat(held.reserve(START), is(false));
+    assertThat(held.isForOneMore(workers, START), is(false));
     held.done(first);
     held.forget(first);
-    held.release();
+    workers--;
     assertThat(begin(START).place.entry(), is("2-0"));
   }
 
@@ -106,7 +108,7 @@ class HeldEntriesTest {
   void beginsNoHandlerWhileTheLeaseIsUncertain() {
     read(entries("1-0"));
     long late = START + CERTAIN;
-    assertThat(held.reserve(late), is(false));
+    assertThat(held.isForOneMore(workers, late), is(false));
     assertThat(held.take(late), is(nullValue()));
     assertThat(held.take(late - 1), is(notNullValue()));
   }
@@ -115,7 +117,7 @@ class HeldEntriesTest {
   void beginsItOnceARenewalHasTold() {
     read(entries("1-0"));
     long late = START + 3 * CERTAIN;
-    assertThat(held.reserve(late), is(false));
+    assertThat(held.isForOneMore(workers, late), is(false));
     assertThat(held.renewed(false, List.of(), List.of(), late), is(empty()));
     assertThat(begin(late + CERTAIN - 1).place.entry(), is("1-0"));
   }
@@ -153,7 +155,7 @@ class HeldEntriesTest {
     long[] seconds = {1, 2, 4, 5, 5, 5, 5, 5, 5};
     for (int delivery = 1; delivery < MAX_DELIVERIES; delivery++) {
       Held each = begin(START);
-      held.release();
+      workers--;
       assertThat(each.delivery, is(delivery));
       assertThat(held.failed(each), is(Next.RETRY));
       assertThat(held.delayAfter(each), is(Duration.ofSeconds(seconds[delivery - 1])));
@@ -172,21 +174,21 @@ class HeldEntriesTest {
     List<Held> exhausted = held.add(List.of(entry("1-0", MAX_DELIVERIES + 1)), false, true, START);
     assertThat(ids(exhausted.stream()), contains("1-0"));
     assertThat(exhausted.get(0).delivery, is(MAX_DELIVERIES));
-    assertThat(held.reserve(START), is(false));
+    assertThat(held.isForOneMore(workers, START), is(false));
     assertThat(held.isSettled(), is(false));
   }
 
   @Test
   void takesOverNothingBeforeWhatIsDoneIsAcknowledged() {
     read(entries("1-0"));
-    assertThat(held.free(), is(1));
+    assertThat(held.free(workers), is(1));
     Held first = begin(START);
-    assertThat(held.free(), is(0));
+    assertThat(held.free(workers), is(0));
     held.done(first);
-    held.release();
-    assertThat(held.free(), is(0));
+    workers--;
+    assertThat(held.free(workers), is(0));
     held.forget(first);
-    assertThat(held.free(), is(1));
+    assertThat(held.free(workers), is(1));
   }
 
   @Test
@@ -226,7 +228,7 @@ class HeldEntriesTest {
     assertThat(held.leased(false), is(empty()));
     assertThat(held.renewed(false, List.of("6-0"), List.of(), START), is(empty()));
     held.forget(first);
-    held.release();
+    workers--;
     assertThat(begin(START + 10 * CERTAIN).place.entry(), is("6-0"));
   }
 }

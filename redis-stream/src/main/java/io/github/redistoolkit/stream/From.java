@@ -15,9 +15,12 @@ public sealed interface From permits StartingPoint {
   }
 
   /**
-   * Begins with the oldest message that the topic still has.
+   * Begins with the oldest message that the topic still has. What all groups have acknowledged by
+   * then may have been trimmed, and so may what {@link DurableTopic.Builder#maxLength} or {@link
+   * DurableTopic.Builder#maxAge} does not keep. So a group that is made later than others gets what
+   * trimming has left: subscribe each group once before the first message that it has to get.
    *
-   * @return the start of the topic
+   * @return the start of what the topic has at that moment
    */
   static From start() {
     return StartingPoint.START;

@@ -5,6 +5,7 @@ import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Daemons;
+import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.LuaScript;
@@ -343,7 +344,7 @@ public final class DurableTopic<T> implements AutoCloseable {
     if (there != partitions.count()) {
       throw new IllegalStateException(
           "topic "
-              + settings.name()
+              + EventLog.escape(settings.name())
               + " has "
               + there
               + (there == 1 ? " partition" : " partitions")
@@ -375,7 +376,7 @@ public final class DurableTopic<T> implements AutoCloseable {
    *
    * @param group the group
    * @param from where the group begins, if it does not exist yet; else this is without effect, and
-   *     it goes on where it is
+   *     it goes on where it is. No place brings back what was trimmed, see {@link From#start}
    * @param handler what to do with each message
    * @return the subscription, which lasts until it or this is closed
    * @throws NullPointerException if an argument is null
@@ -789,7 +790,7 @@ public final class DurableTopic<T> implements AutoCloseable {
     public Builder<T> prefix(String prefix) {
       Arguments.requireText(prefix, "prefix");
       if (prefix.indexOf('{') >= 0 || prefix.indexOf('}') >= 0) {
-        throw new IllegalArgumentException("prefix must have no brace, but is " + prefix);
+        throw new IllegalArgumentException("prefix must have no brace, but is '" + EventLog.escape(prefix) + "'");
       }
       this.prefix = prefix;
       return this;

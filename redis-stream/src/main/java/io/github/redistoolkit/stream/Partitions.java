@@ -88,7 +88,7 @@ record Partitions(TopicKeys whole, List<TopicKeys> parts) {
                 : " must be an id such as 1700000000000-0@0, with a partition below "
                     + parts.size()
                     + ", but is ")
-            + (id.length() > 50 ? id.length() + " characters long" : "\"" + id + "\""));
+            + StreamIds.quoted(id));
   }
 
   /**

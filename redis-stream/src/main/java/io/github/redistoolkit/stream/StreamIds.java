@@ -1,5 +1,6 @@
 package io.github.redistoolkit.stream;
 
+import io.github.redistoolkit.core.EventLog;
 import java.time.Instant;
 import java.util.Objects;
 import java.util.regex.Pattern;
@@ -30,8 +31,9 @@ final class StreamIds {
         name + " must be an id such as 1700000000000-0, but is " + quoted(id));
   }
 
-  private static String quoted(String id) {
-    return id.length() > 50 ? id.length() + " characters long" : "\"" + id + "\"";
+  /** What a caller gave for an id, as it is shown in messages: it may be anything. */
+  static String quoted(String id) {
+    return "'" + EventLog.escape(id) + "'";
   }
 
   static int compare(String a, String b) {

@@ -1,5 +1,7 @@
 package io.github.redistoolkit.stream;
 
+import io.github.redistoolkit.core.EventLog;
+
 /**
  * A message was published, but not as many replicas as were asked for are known to have it in time.
  * It is there, and is delivered; what is not known is whether it outlasts a failover. So publishing
@@ -17,7 +19,7 @@ public final class TooFewReplicasException extends RuntimeException {
         "message "
             + id
             + " of topic "
-            + topic
+            + EventLog.escape(topic)
             + " is published, but known to be at "
             + have
             + " of "
@@ -31,7 +33,7 @@ public final class TooFewReplicasException extends RuntimeException {
         "message "
             + id
             + " of topic "
-            + topic
+            + EventLog.escape(topic)
             + " is published, but not known to be at any of "
             + asked
             + " replicas",

@@ -2,6 +2,7 @@ package io.github.redistoolkit.stream;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.not;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.time.Duration;
@@ -9,6 +10,7 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import redis.clients.jedis.JedisPool;
 
 /** Wrong arguments, which are refused before any I/O: there is no server here. */
@@ -75,6 +77,30 @@ class DurableTopicTest {
   void refusesATypeThatCannotBeReadBack() {
     DurableTopic.Builder<Runnable> unreadable = DurableTopic.builder(pool, "topic", Runnable.class);
     refused("Runnable", unreadable::build);
+  }
+
+  @Test
+  void showsWhatOthersChoseOnOneLine() {
+    DurableTopic<String> twoParts = builder.partitions(2).build();
+    String line = "1-0\nINFO all is well";
+    for (Executable call :
+        List.<Executable>of(
+            () -> builder.prefix("{" + line),
+            () -> From.after(line),
+            () -> topic.redrive("group", line + "@0"),
+            () -> twoParts.redrive("group", line))) {
+      String message = assertThrows(IllegalArgumentException.class, call).getMessage();
+      assertThat(message, containsString("1-0\\u000AINFO"));
+      assertThat(message, not(containsString("\n")));
+    }
+    for (RuntimeException e :
+        List.of(
+            new TopicFullException(line, 1),
+            new TooFewReplicasException(line, "1-0", 2, 1),
+            new TooFewReplicasException(line, "1-0", 2, new RuntimeException()))) {
+      assertThat(e.getMessage(), containsString("topic 1-0\\u000AINFO"));
+    }
+    twoParts.close();
   }
 
   @Test

@@ -3,21 +3,13 @@ package io.github.redistoolkit.stream;
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
+import io.github.redistoolkit.core.Alarms;
 import io.github.redistoolkit.core.Arguments;
 import io.github.redistoolkit.core.Daemons;
-import io.github.redistoolkit.core.EventLog;
-import io.github.redistoolkit.core.Failures;
-import io.github.redistoolkit.core.Json;
-import io.github.redistoolkit.core.LuaScript;
-import io.github.redistoolkit.core.Outcome;
 import io.github.redistoolkit.core.RedisAccess;
-import io.github.redistoolkit.core.RedisAccess.Keyed;
-import io.github.redistoolkit.json.JsonCodec;
+import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.stream.GroupConsumer.Joined;
-import io.github.redistoolkit.stream.StreamReplies.Entry;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -28,15 +20,10 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Function;
-import java.util.function.IntFunction;
-import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.UnifiedJedis;
-import redis.clients.jedis.exceptions.JedisDataException;
 import redis.clients.jedis.util.Pool;
 
 /**
@@ -109,16 +96,17 @@ public final class DurableTopic<T> implements AutoCloseable {
 
   private static final int MOST_READ = 10_000;
   private static final long TRIM_NANOS = TimeUnit.SECONDS.toNanos(10);
-  private static final String COUNT_AT_MOST = "1000";
 
   private final Settings<T> settings;
   private final RedisAccess redis;
   private final Partitions partitions;
+  private final AllPartitions all;
+  private final TopicReads<T> reads;
   private final Publisher publisher;
   private final @Nullable ExecutorService own;
   private final Set<OwnSubscription> subscriptions = ConcurrentHashMap.newKeySet();
-  private final AtomicLong trimmedNanos = new AtomicLong(System.nanoTime());
-  private volatile boolean counted;
+  private final Ticker ticker = Alarms.shared().ticker();
+  private final Pace trimming = new Pace(ticker, TRIM_NANOS);
   private volatile boolean closed;
 
   private DurableTopic(Builder<T> builder) {
@@ -150,6 +138,8 @@ public final class DurableTopic<T> implements AutoCloseable {
             builder.closeTimeout,
             builder.maxAge == null ? 0 : builder.maxAge.toMillis(),
             new Reports(builder.listener));
+    this.all = new AllPartitions(redis, builder.name, partitions);
+    this.reads = new TopicReads<>(settings, partitions, all);
   }
 
   /** Threads for handlers, no more than subscriptions ask for; they end when idle. */
@@ -292,7 +282,7 @@ public final class DurableTopic<T> implements AutoCloseable {
   }
 
   private String publish(int partition, byte[] payload) {
-    return counted(
+    return all.counted(
         () -> {
           TopicKeys keys = partitions.parts().get(partition);
           String id = partitions.id(partition, publisher.publish(keys, payload));
@@ -304,69 +294,11 @@ public final class DurableTopic<T> implements AutoCloseable {
 
   /** There may be no subscription that does. */
   private void trimByAge() {
-    long before = trimmedNanos.get();
-    long now = System.nanoTime();
-    if (settings.maxAge() > 0
-        && now - before >= TRIM_NANOS
-        && trimmedNanos.compareAndSet(before, now)) {
+    if (settings.maxAge() > 0 && trimming.isDue()) {
       List<String> args = List.of("", "0", String.valueOf(settings.maxAge()));
-      runAll(
+      all.run(
           StreamScripts.KEEP, keys -> List.of(keys.stream(), keys.stream(), keys.groups()), args);
     }
-  }
-
-  /**
-   * Does something that takes the topic to have as many partitions as were given, which is asked of
-   * Redis before. A topic without partitions is a stream and not a hash, so that Redis says so.
-   */
-  private <R> R counted(Supplier<R> what) {
-    if (!partitions.isOne() && !counted) {
-      count();
-      counted = true;
-    }
-    try {
-      return what.get();
-    } catch (JedisDataException e) {
-      if (partitions.isOne() && Failures.code(e).equals("WRONGTYPE")) {
-        count();
-      }
-      throw e;
-    }
-  }
-
-  private void count() {
-    long there =
-        StreamReplies.number(
-            StreamScripts.PARTITIONS.run(
-                redis,
-                List.of(partitions.whole().stream()),
-                List.of(String.valueOf(partitions.count()))));
-    if (there != partitions.count()) {
-      throw new IllegalStateException(
-          "topic "
-              + EventLog.escape(settings.name())
-              + " has "
-              + there
-              + (there == 1 ? " partition" : " partitions")
-              + ", but partitions is "
-              + partitions.count());
-    }
-  }
-
-  /** Runs a script at each partition: one round trip. */
-  @CanIgnoreReturnValue
-  private List<@Nullable Object> runAll(
-      LuaScript script, Function<TopicKeys, List<String>> keys, List<String> args) {
-    if (partitions.isOne()) {
-      List<@Nullable Object> reply = new ArrayList<>();
-      reply.add(script.run(redis, keys.apply(partitions.whole()), args));
-      return reply;
-    }
-    List<LuaScript.Run> runs =
-        partitions.parts().stream().map(each -> new LuaScript.Run(keys.apply(each), args)).toList();
-    List<@Nullable Object> replies = new ArrayList<>();
-    script.runAll(redis, runs).forEach(each -> replies.add(each.get()));
-    return replies;
   }
 
   /**
@@ -391,20 +323,16 @@ public final class DurableTopic<T> implements AutoCloseable {
     StartingPoint start = partitions.checked(StartingPoint.of(from));
     Objects.requireNonNull(handler, "handler");
     requireOpen();
-    DurableHandler<T> ofMessages = ofMessages(handler);
-    return started(
-        counted(
-            () ->
-                partitions.isOne()
-                    ? new GroupConsumer<>(
-                        settings, group, ofMessages, join(group, start, 0), subscriptions::remove)
-                    : new PartitionedConsumer<>(
-                        settings,
-                        partitions,
-                        group,
-                        ofMessages,
-                        joinAll(group, start),
-                        subscriptions::remove)));
+    return started(all.counted(() -> consumer(group, start, ofMessages(handler))));
+  }
+
+  private OwnSubscription consumer(String group, StartingPoint start, DurableHandler<T> handler) {
+    if (partitions.isOne()) {
+      return new GroupConsumer<>(
+          settings, group, handler, join(group, start, 0), subscriptions::remove);
+    }
+    return new PartitionedConsumer<>(
+        settings, partitions, group, handler, joinAll(group, start), subscriptions::remove);
   }
 
   private List<Joined> joinAll(String group, StartingPoint start) {
@@ -443,7 +371,7 @@ public final class DurableTopic<T> implements AutoCloseable {
     Objects.requireNonNull(handler, "handler");
     requireOpen();
     List<String> after =
-        counted(
+        all.counted(
             () -> {
               if (start.after().equals(StartingPoint.END)) {
                 return lastIds();
@@ -478,7 +406,7 @@ public final class DurableTopic<T> implements AutoCloseable {
   }
 
   private List<String> lastIds() {
-    return runAll(StreamScripts.LAST, keys -> List.of(keys.stream()), List.of()).stream()
+    return all.run(StreamScripts.LAST, keys -> List.of(keys.stream()), List.of()).stream()
         .map(String::valueOf)
         .toList();
   }
@@ -510,74 +438,7 @@ public final class DurableTopic<T> implements AutoCloseable {
     StartingPoint start = partitions.checked(StartingPoint.of(from));
     Arguments.requireRange(most, "most", 1, MOST_READ);
     requireOpen();
-    if (start.after().equals(StartingPoint.END)) {
-      return List.of();
-    }
-    List<DurableMessage<T>> messages = new ArrayList<>();
-    for (Found each :
-        counted(() -> range(TopicKeys::stream, i -> "(" + partitions.after(start, i), most))) {
-      Entry entry = each.entry();
-      T body = decode(field(entry, "d"), each.id());
-      if (body != null) {
-        messages.add(new DurableMessage<>(each.id(), body, StreamIds.time(entry.id()), 1));
-      }
-    }
-    return List.copyOf(messages);
-  }
-
-  /** An entry and the id by which callers know it. */
-  private record Found(String id, Entry entry) {}
-
-  /** Reads from a stream of each partition, and puts that in the order of ids. */
-  private List<Found> range(
-      Function<TopicKeys, String> stream, IntFunction<String> start, int most) {
-    List<Keyed<List<Object>>> commands = new ArrayList<>();
-    for (int i = 0; i < partitions.count(); i++) {
-      String key = stream.apply(partitions.parts().get(i));
-      commands.add(
-          new Keyed<>(
-              key, redis.commands().xrange(utf8(key), utf8(start.apply(i)), utf8("+"), most)));
-    }
-    List<Outcome<List<Object>>> outcomes =
-        commands.size() == 1
-            ? List.of(new Outcome<>(redis.execute(commands.get(0).command()), null, true))
-            : redis.executeAll(commands);
-    List<Found> found = new ArrayList<>();
-    for (int i = 0; i < outcomes.size(); i++) {
-      for (Entry entry : StreamReplies.entries(outcomes.get(i).get())) {
-        found.add(new Found(partitions.id(i, entry.id()), entry));
-      }
-    }
-    if (!partitions.isOne()) {
-      // Stable, so that those of one id stay in the order of their partitions.
-      found.sort((a, b) -> StreamIds.compare(a.entry().id(), b.entry().id()));
-    }
-    return found.subList(0, Math.min(most, found.size()));
-  }
-
-  private @Nullable T decode(byte @Nullable [] payload, String id) {
-    try {
-      return payload == null ? null : settings.bodies().decode(payload);
-    } catch (RuntimeException | StackOverflowError e) {
-      // Its cause may quote the message.
-      settings.reports().log.warn("Message {} of topic {} cannot be decoded", id, settings.name());
-      return null;
-    }
-  }
-
-  private static byte @Nullable [] field(Entry entry, String name) {
-    List<byte[]> fields = entry.fields();
-    for (int i = 0; i + 1 < fields.size(); i += 2) {
-      if (StreamReplies.text(fields.get(i)).equals(name)) {
-        return fields.get(i + 1);
-      }
-    }
-    return null;
-  }
-
-  private static String textOf(Entry entry, String name, String otherwise) {
-    byte[] value = field(entry, name);
-    return value == null ? otherwise : StreamReplies.text(value);
+    return reads.messages(start, most);
   }
 
   /**
@@ -593,28 +454,7 @@ public final class DurableTopic<T> implements AutoCloseable {
   public Optional<GroupState> state(String group) {
     Arguments.requireText(group, "group");
     requireOpen();
-    List<@Nullable Object> replies =
-        counted(
-            () ->
-                runAll(
-                    StreamScripts.STATE,
-                    keys ->
-                        List.of(keys.stream(), keys.again(group), keys.dead(group), keys.groups()),
-                    List.of(group, COUNT_AT_MOST)));
-    GroupState sum = null;
-    for (Object reply : replies) {
-      if (reply != null) {
-        GroupState each = stateOf(reply);
-        sum = sum == null ? each : sum.plus(each);
-      }
-    }
-    return Optional.ofNullable(sum);
-  }
-
-  private static GroupState stateOf(Object reply) {
-    long[] n = StreamReplies.list(reply).stream().mapToLong(StreamReplies::number).toArray();
-    Optional<Duration> oldest = n[2] < 0 ? Optional.empty() : Optional.of(Duration.ofMillis(n[2]));
-    return new GroupState(n[0], n[1], oldest, n[3], n[4], n[5]);
+    return reads.state(group);
   }
 
   /**
@@ -634,20 +474,7 @@ public final class DurableTopic<T> implements AutoCloseable {
     Arguments.requireText(group, "group");
     Arguments.requireRange(most, "most", 1, MOST_READ);
     requireOpen();
-    List<DeadLetter<T>> letters = new ArrayList<>();
-    for (Found each : counted(() -> range(keys -> keys.dead(group), i -> "-", most))) {
-      Entry entry = each.entry();
-      byte[] payload = field(entry, "d");
-      letters.add(
-          new DeadLetter<>(
-              each.id(),
-              partitions.sameAs(each.id(), textOf(entry, "id", entry.id())),
-              decode(payload, each.id()),
-              payload == null ? new byte[0] : payload,
-              Integer.parseInt(textOf(entry, "n", "1")),
-              textOf(entry, "e", "")));
-    }
-    return List.copyOf(letters);
+    return reads.deadLetters(group, most);
   }
 
   /**
@@ -673,7 +500,7 @@ public final class DurableTopic<T> implements AutoCloseable {
     requireOpen();
     TopicKeys keys = partitions.parts().get(place.partition());
     Object reply =
-        counted(
+        all.counted(
             () ->
                 Objects.requireNonNull(
                     StreamScripts.REDRIVE.run(
@@ -696,10 +523,10 @@ public final class DurableTopic<T> implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    List<OwnSubscription> all = List.copyOf(subscriptions);
-    all.forEach(OwnSubscription::beginClose);
-    long deadline = System.nanoTime() + settings.closeTimeout().toNanos();
-    for (OwnSubscription each : all) {
+    List<OwnSubscription> open = List.copyOf(subscriptions);
+    open.forEach(OwnSubscription::beginClose);
+    long deadline = ticker.nanoTime() + settings.closeTimeout().toNanos();
+    for (OwnSubscription each : open) {
       boolean unused = each.finishClose(deadline);
     }
     if (own != null) {
@@ -716,307 +543,14 @@ public final class DurableTopic<T> implements AutoCloseable {
    *
    * @param <T> the type of the messages
    */
-  public static final class Builder<T> {
-
-    private static final Duration SHORTEST_LEASE = Duration.ofMillis(100);
-    private static final Duration LONGEST = Duration.ofDays(1);
-    private static final Duration LONGEST_AGE = Duration.ofDays(36_500);
-    private static final long MOST_ENTRIES = 1L << 40;
-
-    private final RedisAccess redis;
-    private final String name;
-    private final TypeToken<T> type;
-    private Json json = Json.standard();
-    private String prefix = "topic";
-    private @Nullable Executor executor;
-    private int concurrency = 1;
-    private int batch = 32;
-    private Duration lease = Duration.ofSeconds(30);
-    private Duration retryDelay = Duration.ofSeconds(1);
-    private int maxDeliveries = 5;
-    private Duration closeTimeout = Duration.ofSeconds(5);
-    private @Nullable Duration maxAge;
-    private long maxLength;
-    private WhenFull whenFull = WhenFull.REFUSE;
-    private @Nullable Duration handlerTimeout;
-    private int replicas;
-    private int partitions = 1;
-    private Duration replicasWait = Duration.ZERO;
-    private DurableListener listener = DurableListener.logging();
+  public static final class Builder<T> extends TopicBuilder<T> {
 
     private Builder(RedisAccess redis, String name, TypeToken<T> type) {
-      this.redis = redis;
-      this.name = Arguments.requireText(name, "name");
-      this.type = Objects.requireNonNull(type, "type");
+      super(redis, name, type);
     }
 
-    /**
-     * Sets what encodes and decodes messages. What is registered with it stays as it is; what Gson
-     * does by itself and nobody could read back is refused.
-     *
-     * @param gson default: strict JSON, dates and {@code java.time} values as ISO-8601
-     * @return this
-     * @throws NullPointerException if {@code gson} is null
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> gson(Gson gson) {
-      this.json = Json.of(gson);
-      return this;
-    }
-
-    /**
-     * Sets another mapper than Gson to encode and decode messages.
-     *
-     * @param codec the mapper
-     * @return this
-     * @throws NullPointerException if {@code codec} is null
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> codec(JsonCodec codec) {
-      this.json = Json.of(codec);
-      return this;
-    }
-
-    /**
-     * Sets what all keys of the topic begin with.
-     *
-     * @param prefix default: {@code topic}
-     * @return this
-     * @throws NullPointerException if {@code prefix} is null
-     * @throws IllegalArgumentException if it is empty, has an unpaired surrogate or a brace, which
-     *     would choose the slot in a Cluster
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> prefix(String prefix) {
-      Arguments.requireText(prefix, "prefix");
-      if (prefix.indexOf('{') >= 0 || prefix.indexOf('}') >= 0) {
-        throw new IllegalArgumentException("prefix must have no brace, but is '" + EventLog.escape(prefix) + "'");
-      }
-      this.prefix = prefix;
-      return this;
-    }
-
-    /**
-     * Sets what runs handlers. Any executor will do, also one of virtual threads; it is never shut
-     * down here. One that refuses a task is asked again after a second. One that runs its tasks on
-     * the thread that hands them over lets handlers hold up the reading.
-     *
-     * @param executor default: daemon threads made as needed, for each subscription no more than
-     *     its concurrency
-     * @return this
-     * @throws NullPointerException if {@code executor} is null
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> executor(Executor executor) {
-      this.executor = Objects.requireNonNull(executor, "executor");
-      return this;
-    }
-
-    /**
-     * Sets over how many streams the topic is spread, each in a slot of its own. So publishing and
-     * consuming scale with the primaries of a Cluster, and messages with the same key keep their
-     * order, see {@link DurableTopic#publish(String, Object)}.
-     *
-     * <p>The number is part of the topic. Whoever uses it first with more than one writes it down,
-     * and whoever gives another number later is refused by the first call that goes to Redis. To
-     * change it, publish to a topic of another name, and go on consuming the old one until it is
-     * empty: keys would be in other partitions, and lose their order.
-     *
-     * @param partitions from 1 to 1,000; default 1. Take some more than there will ever be
-     *     consumers
-     * @return this
-     * @throws IllegalArgumentException if it is out of bounds
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> partitions(int partitions) {
-      this.partitions = (int) Arguments.requireRange(partitions, "partitions", 1, Partitions.MOST);
-      return this;
-    }
-
-    /**
-     * Sets how many handlers of one subscription may run at the same time.
-     *
-     * @param concurrency from 1 to 1,000; default 1
-     * @return this
-     * @throws IllegalArgumentException if it is out of bounds
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> concurrency(int concurrency) {
-      this.concurrency = (int) Arguments.requireRange(concurrency, "concurrency", 1, 1_000);
-      return this;
-    }
-
-    /**
-     * Sets how many messages one subscription may have read and not done with: what it reads ahead,
-     * and what may come twice if its process dies. Those that wait for a retry come on top. Nothing
-     * is read ahead where a message is delivered only once.
-     *
-     * @param batch from 1 to 1,000; default 32; at least as many as the concurrency are read
-     * @return this
-     * @throws IllegalArgumentException if it is out of bounds
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> batch(int batch) {
-      this.batch = (int) Arguments.requireRange(batch, "batch", 1, 1_000);
-      return this;
-    }
-
-    /**
-     * Sets for how long a message stays with a consumer that does not renew. It is renewed every
-     * third of that while its handler runs. So it says how soon a consumer that died is replaced,
-     * and for how long a process may stand still, and nothing about handlers.
-     *
-     * @param lease from 100 ms to 1 day; default 30 s
-     * @return this
-     * @throws NullPointerException if {@code lease} is null
-     * @throws IllegalArgumentException if it is out of bounds
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> lease(Duration lease) {
-      Arguments.requireDuration(lease, "lease", LONGEST);
-      if (lease.compareTo(SHORTEST_LEASE) < 0) {
-        throw new IllegalArgumentException(
-            "lease must be at least " + SHORTEST_LEASE + ", but is " + lease);
-      }
-      this.lease = lease;
-      return this;
-    }
-
-    /**
-     * Sets how long a message waits before it is delivered again after its handler threw. It
-     * doubles with each delivery, up to the lease, or stays as it is if it is longer.
-     *
-     * @param retryDelay from 1 ms to 1 day; default 1 s
-     * @return this
-     * @throws NullPointerException if {@code retryDelay} is null
-     * @throws IllegalArgumentException if it is out of bounds
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> retryDelay(Duration retryDelay) {
-      this.retryDelay = Arguments.requireDuration(retryDelay, "retryDelay", LONGEST);
-      return this;
-    }
-
-    /**
-     * Sets how often a message is delivered to a group before it becomes a dead letter. Redis
-     * counts, so deliveries to processes that died count too.
-     *
-     * @param maxDeliveries from 1 to 1,000; default 5
-     * @return this
-     * @throws IllegalArgumentException if it is out of bounds
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> maxDeliveries(int maxDeliveries) {
-      this.maxDeliveries = (int) Arguments.requireRange(maxDeliveries, "maxDeliveries", 1, 1_000);
-      return this;
-    }
-
-    /**
-     * Sets for how long the lease of a handler that runs is renewed. One that never ends keeps its
-     * message otherwise. When the time is over, {@link DurableListener#onHandlerTimeout} tells,
-     * within a third of a lease, and after the lease another consumer of the group takes the
-     * message over, if there is one. The handler is not interrupted: until it ends it is one of
-     * those that may run at the same time.
-     *
-     * @param handlerTimeout from 1 ms to 1 day; default: as long as the handler runs
-     * @return this
-     * @throws NullPointerException if {@code handlerTimeout} is null
-     * @throws IllegalArgumentException if it is out of bounds
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> handlerTimeout(Duration handlerTimeout) {
-      this.handlerTimeout = Arguments.requireDuration(handlerTimeout, "handlerTimeout", LONGEST);
-      return this;
-    }
-
-    /**
-     * Has {@code publish} wait until replicas have the message: one {@code WAIT}, sent right behind
-     * the message over the same connection, in the same round trip. So fewer messages are lost in a
-     * failover. It is no guarantee: a replica that has none of it may be promoted all the same.
-     *
-     * <p>If too few replicas answer in time, as always where there are fewer, {@code publish}
-     * throws {@link TooFewReplicasException}: the message is published, and its id is in the
-     * exception. Keep {@code maxWait} below the read timeout of the pool or client: else that ends
-     * the wait, with a {@code JedisException} that leaves open whether the message was published. A
-     * {@code RedisClusterClient} does not repeat what was sent like this.
-     *
-     * @param replicas how many, from 1 to 100; default: none is waited for
-     * @param maxWait how long to wait at most, from 1 ms to 1 hour
-     * @return this
-     * @throws NullPointerException if {@code maxWait} is null
-     * @throws IllegalArgumentException if one is out of bounds
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> waitReplicas(int replicas, Duration maxWait) {
-      int checked = (int) Arguments.requireRange(replicas, "replicas", 1, 100);
-      this.replicasWait =
-          Arguments.requireDuration(maxWait, "maxWait", OwnSubscription.LONGEST_CLOSE);
-      this.replicas = checked;
-      return this;
-    }
-
-    /**
-     * Sets how long {@code close()} waits for handlers that run.
-     *
-     * @param closeTimeout from 1 ms to 1 hour; default 5 s
-     * @return this
-     * @throws NullPointerException if {@code closeTimeout} is null
-     * @throws IllegalArgumentException if it is out of bounds
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> closeTimeout(Duration closeTimeout) {
-      this.closeTimeout =
-          Arguments.requireDuration(closeTimeout, "closeTimeout", OwnSubscription.LONGEST_CLOSE);
-      return this;
-    }
-
-    /**
-     * Sets after how long a message is trimmed, whoever still needs it, within about ten seconds.
-     * What a group has lost is counted, and told to {@link DurableListener#onTrimmed}. It is looked
-     * for by subscriptions, and by whoever publishes.
-     *
-     * @param maxAge from 1 ms to 36,500 days; default: for ever. Give the same to all who use the
-     *     topic
-     * @return this
-     * @throws NullPointerException if {@code maxAge} is null
-     * @throws IllegalArgumentException if it is out of bounds
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> maxAge(Duration maxAge) {
-      this.maxAge = Arguments.requireDuration(maxAge, "maxAge", LONGEST_AGE);
-      return this;
-    }
-
-    /**
-     * Sets how many messages the topic may have. It is looked at by those who publish with this:
-     * give the same to all. What all groups have acknowledged gives way first.
-     *
-     * <p>Publishing is a script then. While the topic is full, it takes time for each group.
-     *
-     * @param maxLength from 1 to 2<sup>40</sup>; default: any
-     * @param whenFull what happens if that is not enough
-     * @return this
-     * @throws NullPointerException if {@code whenFull} is null
-     * @throws IllegalArgumentException if {@code maxLength} is out of bounds
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> maxLength(long maxLength, WhenFull whenFull) {
-      this.maxLength = Arguments.requireRange(maxLength, "maxLength", 1, MOST_ENTRIES);
-      this.whenFull = Objects.requireNonNull(whenFull, "whenFull");
-      return this;
-    }
-
-    /**
-     * Sets who is told of errors, losses and gaps, in place of the log. To have both, give {@code
-     * listener.andThen(DurableListener.logging())}.
-     *
-     * @param listener default: {@link DurableListener#logging}
-     * @return this
-     * @throws NullPointerException if {@code listener} is null
-     */
-    @CanIgnoreReturnValue
-    public Builder<T> listener(DurableListener listener) {
-      this.listener = Objects.requireNonNull(listener, "listener");
+    @Override
+    Builder<T> self() {
       return this;
     }
 

@@ -566,6 +566,66 @@ class DurableTopicIT extends StreamSuite {
   }
 
   @Test
+  @Proves("durable-topic.at-least-once")
+  void aHandlerThatFailsTooLateIsCalledAgainByItsOwnConsumerIfThereIsNoOther() throws Exception {
+    DurableTopic<Integer> topic =
+        open(builder().lease(Duration.ofMillis(500)).handlerTimeout(Duration.ofSeconds(1)));
+    CountDownLatch held = new CountDownLatch(1);
+    topic.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          if (message.delivery() == 1) {
+            assertThat(held.await(60, TimeUnit.SECONDS), is(true));
+            throw new IllegalStateException("too late");
+          }
+          take(message);
+        });
+    topic.publish(1);
+    await("told").until(() -> heard.lines(), is(List.of("timeout 1")));
+    held.countDown();
+    DurableMessage<Integer> again = next();
+    assertThat(again.body(), is(1));
+    assertThat(again.delivery(), is(2));
+    awaitPending(topic, 0);
+    assertNothingMore();
+  }
+
+  @Test
+  @Proves("durable-topic.at-least-once")
+  void whatAConsumerDoesNotKnowThatItHasComesToItAfterTheLease() throws Exception {
+    DurableTopic<Integer> topic =
+        open(builder().lease(Duration.ofMillis(500)).concurrency(1).batch(1));
+    CountDownLatch held = new CountDownLatch(1);
+    topic.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          take(message);
+          assertThat(held.await(60, TimeUnit.SECONDS), is(true));
+        });
+    topic.publish(1);
+    assertThat(next().body(), is(1));
+    topic.publish(2);
+    // Another reads under its name, while it has no room for more.
+    String consumer = redis.admin().xinfoConsumers(stream(), GROUP).get(0).getName();
+    redis
+        .admin()
+        .xreadGroup(
+            GROUP,
+            consumer,
+            XReadGroupParams.xReadGroupParams(),
+            Map.of(stream(), StreamEntryID.XREADGROUP_UNDELIVERED_ENTRY));
+    assertThat(state(topic).pending(), is(2L));
+    held.countDown();
+    DurableMessage<Integer> second = next();
+    assertThat(second.body(), is(2));
+    assertThat(second.delivery(), is(2));
+    awaitPending(topic, 0);
+    assertNothingMore();
+  }
+
+  @Test
   void publishesUntilReplicasHaveItOrSaysThatTheyHaveNot() {
     int replicas = redis.topology() == Topology.STANDALONE ? 0 : 1;
     Duration wait = Duration.ofMillis(500);

@@ -6,6 +6,7 @@ import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.stream.GroupConsumer.Joined;
 import io.github.redistoolkit.stream.StreamReplies.Entry;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
@@ -161,24 +162,30 @@ final class GroupReader<T> implements ReadingLoop.Reader {
     } while (page.size() == PAGE);
   }
 
-  /** Takes over what others have left, but no more than can begin at once. */
+  /**
+   * Takes over what others have left, and this consumer itself, but no more than can begin at once.
+   */
   private void claim() {
     boolean more = false;
     for (boolean again : new boolean[] {false, true}) {
       int most = consumer.freeSlots();
-      int look = most + consumer.heldOf(again).size() + 16;
+      Set<String> held = consumer.heldOf(again);
+      List<String> args =
+          new ArrayList<>(
+              List.of(
+                  consumer.group,
+                  consumer.name,
+                  String.valueOf(settings.lease().toMillis()),
+                  String.valueOf(most),
+                  String.valueOf(most + held.size() + 16)));
+      args.addAll(held);
       long asked = ticker.nanoTime();
       List<?> reply =
           StreamReplies.list(
               connection.run(
                   StreamScripts.CLAIM,
                   List.of(key(again), settings.keys().groups()),
-                  List.of(
-                      consumer.group,
-                      consumer.name,
-                      String.valueOf(settings.lease().toMillis()),
-                      String.valueOf(most),
-                      String.valueOf(look))));
+                  args));
       List<Entry> taken =
           StreamReplies.entries(reply.get(0)).stream()
               .filter(entry -> !dismissed(entry, again))

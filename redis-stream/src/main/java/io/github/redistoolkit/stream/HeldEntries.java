@@ -37,7 +37,7 @@ final class HeldEntries {
     BURY,
     /** The message is lost, which is counted. */
     COUNT_LOST,
-    /** Nothing here: another consumer has it. */
+    /** Nothing here: another consumer has it, or is to take it over. */
     NOTHING
   }
 
@@ -231,7 +231,7 @@ final class HeldEntries {
   Next failed(Held each) {
     boolean exhausted = each.delivery >= settings.maxDeliveries();
     if (each.lost || each.overdue) {
-      forget(each); // who has it now decides
+      forget(each); // who has it now decides, or who takes it over: this consumer, if no other
       return Next.NOTHING;
     }
     if (exhausted && isAttached(each)) {

@@ -218,9 +218,9 @@ abstract class TopicBuilder<T> {
   /**
    * Sets for how long the lease of a handler that runs is renewed. One that never ends keeps its
    * message otherwise. When the time is over, {@link DurableListener#onHandlerTimeout} tells,
-   * within a third of a lease, and after the lease another consumer of the group takes the
-   * message over, if there is one. The handler is not interrupted: until it ends it is one of
-   * those that may run at the same time.
+   * within a third of a lease, and after the lease another consumer of the group takes the message
+   * over; if there is none, this one does, once the handler has thrown. The handler is not
+   * interrupted: until it ends it is one of those that may run at the same time.
    *
    * @param handlerTimeout from 1 ms to 1 day; default: as long as the handler runs
    * @return this

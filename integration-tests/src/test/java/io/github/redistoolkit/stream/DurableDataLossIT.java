@@ -17,6 +17,8 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.HostAndPort;
 import redis.clients.jedis.Jedis;
 import redis.clients.jedis.StreamEntryID;
@@ -124,6 +126,71 @@ class DurableDataLossIT extends StreamSuite {
     assertThat(next(10), is(numbers(0, 10)));
     awaitPending(topic, 0);
     assertNothingMore();
+  }
+
+  /** Of a topic that notices by itself only seconds later that its group is gone. */
+  private DurableTopic<Integer> slowToNotice(int partitions, int maxDeliveries) {
+    return open(
+        builder()
+            .lease(Duration.ofMinutes(5))
+            .partitions(partitions)
+            .maxDeliveries(maxDeliveries)
+            .retryDelay(Duration.ofSeconds(1)));
+  }
+
+  /** Where a message of one key is. */
+  private String streamOf(String id) {
+    int at = id.indexOf('@');
+    return at < 0 ? stream() : redis.mark() + "s:{" + name + "%p" + id.substring(at + 1) + "}";
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  @Proves("durable-topic.at-least-once")
+  void whatWaitsForItsRetryIsDeliveredAlsoIfTheGroupIsDestroyedMeanwhile(int partitions)
+      throws Exception {
+    DurableTopic<Integer> topic = slowToNotice(partitions, 5);
+    topic.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          if (heard.of("error").isEmpty()) {
+            throw new IllegalStateException("for the first time");
+          }
+          take(message);
+        });
+    String id = topic.publish("key", 1);
+    await("failed").until(() -> heard.of("error"), hasSize(1));
+    assertThat(redis.admin().xgroupDestroy(streamOf(id), GROUP), is(1L));
+    assertThat(next().id(), is(id));
+    awaitPending(topic, 0);
+    assertNothingMore();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  @Proves("durable-topic.at-least-once")
+  void whatFailsForTheLastTimeIsNotForgottenIfTheGroupIsDestroyedMeanwhile(int partitions)
+      throws Exception {
+    DurableTopic<Integer> topic = slowToNotice(partitions, 1);
+    topic.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          if (heard.of("error").isEmpty()) {
+            assertThat(redis.admin().xgroupDestroy(streamOf(message.id()), GROUP), is(1L));
+            throw new IllegalStateException("for the last time");
+          }
+          take(message);
+        });
+    String id = topic.publish("key", 1);
+    await("handled anew, or a dead letter of the group that was made anew")
+        .until(
+            () ->
+                received.stream().anyMatch(message -> message.id().equals(id))
+                    || topic.deadLetters(GROUP, 1).stream()
+                        .anyMatch(letter -> letter.messageId().equals(id)));
+    awaitPending(topic, 0);
   }
 
   @Test

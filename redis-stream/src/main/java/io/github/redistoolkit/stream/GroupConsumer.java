@@ -244,11 +244,19 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
   }
 
   void redelivered(Held each, int delivery, long answer, long asked) {
-    if (life.locked(() -> held.redelivered(each, delivery, answer))) {
+    if (answer == StreamScripts.NO_GROUP) {
+      afterJoining(each);
+    } else if (life.locked(() -> held.redelivered(each, delivery, answer))) {
       again(each, delivery, asked);
     } else {
       life.change(() -> {});
     }
+  }
+
+  /** Has a message delivered again by the group that is to be made in place of one that is gone. */
+  private void afterJoining(Held each) {
+    reader.rejoin();
+    wakeAfter(settings.retryDelay().toNanos(), each);
   }
 
   private void again(Held each, int delivery, long asked) {
@@ -267,6 +275,11 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
   }
 
   void buried(Held each, Throwable error, long answer) {
+    if (answer == StreamScripts.NO_GROUP) {
+      life.change(() -> held.unsettle(each));
+      afterJoining(each);
+      return;
+    }
     life.change(() -> held.forget(each));
     if (answer == 1) {
       settings

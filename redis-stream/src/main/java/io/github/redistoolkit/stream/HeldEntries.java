@@ -288,6 +288,14 @@ final class HeldEntries {
     return true;
   }
 
+  /** Has it wait, to be delivered as if it never was: its group was gone when it was to settle. */
+  void unsettle(Held each) {
+    if (each.state == State.SETTLING && held.get(each.place) == each) {
+      each.state = State.WAITING;
+      each.delivery = 0;
+    }
+  }
+
   void forget(Held each) {
     boolean unused = held.remove(each.place, each);
   }

@@ -14,6 +14,7 @@ import io.github.redistoolkit.stream.StreamReplies.Entry;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.OptionalLong;
@@ -416,6 +417,9 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
     seen[0] = now.last();
     more = true;
     if (anew) {
+      // What the group delivers now may have lower ids than what it has delivered before.
+      Arrays.fill(taken, "-");
+      seen[1] = "0-0";
       settings.reports().tell(listener -> listener.onGroupLost(consumer));
     }
   }
@@ -438,10 +442,14 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
         });
   }
 
+  /** Both as of one moment, or what is done in between would be taken for pending. */
+  private record Next(List<Held> acks, int room) {}
+
   /** Acknowledges what is done, and takes what comes next. */
   private void advance() {
-    List<Held> acks = life.locked(() -> List.copyOf(done));
-    int room = life.locked(this::room);
+    Next next = life.locked(() -> new Next(List.copyOf(done), room()));
+    List<Held> acks = next.acks();
+    int room = next.room();
     List<String> main = idsOf(acks, false);
     List<String> args = new ArrayList<>(List.of(group, consumer.name, String.valueOf(fence)));
     args.add(String.valueOf(room));
@@ -530,6 +538,10 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
                 StreamScripts.REDELIVER,
                 List.of(key(each.place.again())),
                 List.of(group, reader, each.place.entry(), String.valueOf(next))));
+    if (answer == StreamScripts.NO_GROUP) {
+      loop.rejoin(); // then the group delivers it anew
+      return;
+    }
     life.change(
         () -> {
           if (answer == 1 || answer == -2) {
@@ -546,7 +558,12 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
   /** Moves what has failed for the last time to the dead letters. */
   private void settle(Held each, Throwable error) {
     Request bury = bury(each, error);
-    buried(each, error, connection.run(bury.script(), bury.keys(), bury.args()));
+    Object reply = connection.run(bury.script(), bury.keys(), bury.args());
+    if (StreamReplies.number(reply) == StreamScripts.NO_GROUP) {
+      loop.rejoin(); // then the group delivers it anew
+      return;
+    }
+    buried(each, error, reply);
     consumer.offer(this);
   }
 

@@ -9,6 +9,9 @@ import java.nio.charset.StandardCharsets;
 /** The scripts, each of which the file of its name describes. */
 final class StreamScripts {
 
+  /** What some answer if the group is gone: nobody has done with anything, as far as is known. */
+  static final long NO_GROUP = -3;
+
   static final LuaScript JOIN = script("join");
   static final LuaScript CLAIM = script("claim");
   static final LuaScript OWN = script("own");
@@ -102,14 +105,14 @@ final class StreamScripts {
   /**
    * Begins another delivery to the consumer that has the entry. KEYS: the stream. ARGV: group,
    * consumer, id, which delivery. Returns 1, 0 if another has it, -1 if nobody has, -2 if it was
-   * trimmed.
+   * trimmed, -3 if there is no such group.
    */
   static final LuaScript REDELIVER =
       LuaScript.of(
           """
           local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)
           if pending.err then
-            if string.find(pending.err, 'NOGROUP', 1, true) then return -1 end
+            if string.find(pending.err, 'NOGROUP', 1, true) then return -3 end
             return pending
           end
           if not pending[1] then return -1 end

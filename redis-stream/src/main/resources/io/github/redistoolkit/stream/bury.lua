@@ -5,11 +5,15 @@
 -- error, ARGV[6] 1 if the entry is the group's alone
 --
 -- Returns 1 if it was moved, 0 if it was not pending, -1 if it was trimmed before, which is
--- counted.
+-- counted, -3 if there is no such group.
 
 local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
 -- First: where memory is short, a script that has written something may go on.
-if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then return 0 end
+if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 0 then
+  local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1])
+  if pending.err and string.find(pending.err, 'NOGROUP', 1, true) then return -3 end
+  return 0
+end
 if not entry then
   redis.call('HINCRBY', KEYS[3], 't:' .. ARGV[1], 1)
   redis.call('HINCRBY', KEYS[3], 'u:' .. ARGV[1], 1)

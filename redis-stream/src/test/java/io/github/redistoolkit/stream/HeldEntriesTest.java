@@ -179,6 +179,20 @@ class HeldEntriesTest {
   }
 
   @Test
+  void deliversAnewWhatWasToBeBuriedWhileItsGroupWasGone() {
+    takeOver(START, entry("1-0", MAX_DELIVERIES));
+    Held each = begin(START);
+    workers--;
+    assertThat(held.failed(each), is(Next.BURY));
+    held.unsettle(each);
+    assertThat(held.isWaiting(each), is(true));
+    assertThat(held.again(each, 1, START), is(true));
+    held.unsettle(each); // sent twice, and answered late
+    assertThat(held.isWaiting(each), is(false));
+    assertThat(begin(START).delivery, is(1));
+  }
+
+  @Test
   void takesOverNothingBeforeWhatIsDoneIsAcknowledged() {
     read(entries("1-0"));
     assertThat(held.free(workers), is(1));

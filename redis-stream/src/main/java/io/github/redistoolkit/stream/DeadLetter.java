@@ -58,7 +58,7 @@ public final class DeadLetter<T> {
   /**
    * Returns the bytes of the message.
    *
-   * @return a copy; empty if the entry of the stream had no message at all
+   * @return a copy; empty if somebody else published an entry that has no message at all
    */
   public byte[] payload() {
     return payload.clone();

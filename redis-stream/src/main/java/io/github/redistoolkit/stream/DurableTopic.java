@@ -54,8 +54,8 @@ import redis.clients.jedis.util.Pool;
  * in order and may end in any. A message that was read ahead by a process that dies has one
  * delivery less.
  *
- * <p>With {@link Builder#partitions} a topic is spread over several streams. In a group, each of
- * them is consumed by one subscription at a time, one message after the other; a message that waits
+ * <p>With {@link Builder#partitions} a topic is spread over several streams. In a group, each
+ * partition is consumed by one subscription at a time, one message after the other; a message that waits
  * for its retry holds back those behind it in its partition. So messages with the same key are
  * handled in the order in which they were published, also while subscriptions come, go, fail or
  * die: none begins before all before it have been handled, or are dead letters. What comes again,

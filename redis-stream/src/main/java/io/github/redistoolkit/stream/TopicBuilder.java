@@ -117,7 +117,7 @@ abstract class TopicBuilder<T> {
   }
 
   /**
-   * Sets over how many streams the topic is spread, each in a slot of its own. So publishing and
+   * Sets over how many partitions the topic is spread, each a stream in a slot of its own. So publishing and
    * consuming scale with the primaries of a Cluster, and messages with the same key keep their
    * order, see {@link DurableTopic#publish(String, Object)}.
    *

@@ -140,6 +140,32 @@ class DurablePartitionIT extends StreamSuite {
   }
 
   @Test
+  void tellsOfAFollowerOfAllPartitionsAsOneSubscription() throws Exception {
+    Set<DurableSubscription> told = ConcurrentHashMap.newKeySet();
+    DurableTopic<Integer> topic =
+        open(
+            parted()
+                .listener(
+                    new DurableListener() {
+                      @Override
+                      public void onSubscribed(DurableSubscription subscription) {
+                        told.add(subscription);
+                      }
+
+                      @Override
+                      public void onHandled(
+                          DurableSubscription subscription, DurableMessage<?> message) {
+                        told.add(subscription);
+                      }
+                    }));
+    DurableSubscription follower = topic.follow(From.start(), this::take);
+    publish(topic, 0, 50);
+    assertThat(next(50), hasSize(50));
+    await("counted").until(follower::handled, is(50L));
+    assertThat(told, is(Set.of(follower)));
+  }
+
+  @Test
   void aMessageThatFailsHoldsBackThoseBehindItAndIsBuriedInTheEnd() throws Exception {
     DurableTopic<Integer> topic = open(parted().maxDeliveries(3));
     AtomicBoolean repaired = new AtomicBoolean();

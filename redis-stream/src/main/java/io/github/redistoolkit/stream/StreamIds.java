@@ -33,7 +33,7 @@ final class StreamIds {
 
   /** What a caller gave for an id, as it is shown in messages: it may be anything. */
   static String quoted(String id) {
-    return "'" + EventLog.escape(id) + "'";
+    return "\"" + EventLog.escape(id) + "\"";
   }
 
   static int compare(String a, String b) {

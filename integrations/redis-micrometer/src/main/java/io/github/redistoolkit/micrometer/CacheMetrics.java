@@ -17,7 +17,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
 
 /**
- * Measures a cache, by the names that Micrometer gives to caches wherever it has one.
+ * Measures a cache. Where Micrometer has a name for a meter of caches, that name is used.
  *
  * <pre>{@code
  * CacheService<User> users =
@@ -31,9 +31,9 @@ import java.util.function.ToDoubleFunction;
  *     <td>counter: reads; the tag {@code result} is {@code hit} or {@code miss}</td></tr>
  *   <tr><td>{@code cache.load}</td>
  *     <td>counter: runs of loaders; {@code result} is {@code success} or {@code failure}</td></tr>
- *   <tr><td>{@code cache.load.duration}</td><td>gauge: the time spent in loaders in all</td></tr>
+ *   <tr><td>{@code cache.load.duration}</td><td>gauge: the total time spent in loaders</td></tr>
  *   <tr><td>{@code cache.load.waits}</td>
- *     <td>timer: callers who waited for a load of another caller or JVM</td></tr>
+ *     <td>timer: callers that waited for a load of another caller or JVM</td></tr>
  *   <tr><td>{@code cache.load.refused}</td><td>counter: loaded values that were not stored, since
  *     the key had been changed meanwhile</td></tr>
  *   <tr><td>{@code cache.load.uncached}</td><td>counter: loads that went without Redis</td></tr>
@@ -54,9 +54,9 @@ import java.util.function.ToDoubleFunction;
  *   <tr><td>{@code cache.near.on}</td><td>gauge: 1 if the near cache answers reads, else 0</td></tr>
  * </table>
  *
- * <p>There is no {@code cache.size}, {@code cache.puts} or {@code cache.evictions}, as a cache in
- * Redis is shared, and no JVM knows what is true of all of it. All figures are read from {@link
- * CacheService#stats} when the registry asks: a read or a load costs nothing more. The meters do
+ * <p>There is no {@code cache.size}, {@code cache.puts} or {@code cache.evictions}. A cache in
+ * Redis is shared, and no JVM knows these figures for all of it. All figures are read from {@link
+ * CacheService#stats} when the registry asks, so they cost a read or a load nothing. The meters do
  * not keep the cache alive. Thread-safe.
  */
 public final class CacheMetrics implements MeterBinder {

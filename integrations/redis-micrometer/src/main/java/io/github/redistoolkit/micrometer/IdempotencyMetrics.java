@@ -33,15 +33,15 @@ import java.util.Map;
  *     <td></td></tr>
  *   <tr><td>{@code redis.idempotency.unrecorded}</td>
  *     <td>work that ran and whose result was not recorded</td>
- *     <td>{@code reason}: that of {@link ResultNotRecordedException}, as in {@code too-large}</td>
+ *     <td>{@code reason}: that of {@link ResultNotRecordedException}, such as {@code too-large}</td>
  *   </tr>
  *   <tr><td>{@code redis.idempotency.failures.kept}</td>
  *     <td>work that failed and was not freed for another attempt</td>
  *     <td>{@code kept}: {@code store-failure} or {@code keep-open}</td></tr>
  * </table>
  *
- * <p>All are there from the start, so that a rate of nothing is 0. A request that ended with an
- * exception of Jedis before it had an outcome is not counted. Thread-safe.
+ * <p>All counters are there from the start, so a rate is 0 before anything has happened. A request
+ * that ended with a Jedis exception before it had an outcome is not counted. Thread-safe.
  */
 public final class IdempotencyMetrics implements IdempotencyListener {
 

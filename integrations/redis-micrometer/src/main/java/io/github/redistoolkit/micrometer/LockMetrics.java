@@ -28,9 +28,10 @@ import java.time.Duration;
  *     <td>{@code lock}</td></tr>
  * </table>
  *
- * <p>{@code lock} is a label for all locks that have the listener, never the name of one of them,
- * which may be an id. An {@code error} is an attempt that ended with an exception, such as that
- * Redis cannot be asked; one that was interrupted is not counted. Thread-safe.
+ * <p>{@code lock} is a label for all locks that have the listener. It is never the name of one of
+ * them, which may be an id. An {@code error} is an attempt that ended with an exception, for
+ * instance because Redis could not be reached. An attempt that was interrupted is not counted.
+ * Thread-safe.
  */
 public final class LockMetrics implements LockListener {
 

@@ -18,8 +18,8 @@ import java.util.Objects;
 import java.util.function.ToDoubleFunction;
 
 /**
- * Measures pub/sub: what became of messages, by {@link #monitor}, and how its connections fare, by
- * {@link #listener}.
+ * Measures pub/sub. {@link #monitor} counts what became of messages, and {@link #listener} what
+ * happens to connections and subscriptions.
  *
  * <pre>{@code
  * RedisPubSub pubsub =
@@ -51,7 +51,7 @@ import java.util.function.ToDoubleFunction;
  *     <td>{@code listener}</td></tr>
  * </table>
  *
- * <p>{@code pubsub} is a label; channels are no tags, since many have an id in their name.
+ * <p>{@code pubsub} is a label. Channels are not tags, since many have an id in their name.
  * Thread-safe.
  */
 public final class PubSubMetrics implements PubSubListener {

@@ -31,7 +31,7 @@ import java.util.concurrent.ConcurrentMap;
  *     decided in Redis's place</td></tr>
  * </table>
  *
- * <p>One listener does for any number of limiters. A meter is there from its first decision on. A
+ * <p>One listener may serve any number of limiters. A meter is there from its first decision on. A
  * decision that ended with an exception is not counted. Thread-safe.
  */
 public final class RateLimiterMetrics implements RateLimiterListener {

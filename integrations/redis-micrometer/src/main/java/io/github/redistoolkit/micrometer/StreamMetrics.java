@@ -20,8 +20,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.ToDoubleFunction;
 
 /**
- * Measures durable topics: what happens in this process, by {@link #listener}, and how far a group
- * is, by {@link #monitor}.
+ * Measures durable topics. {@link #listener} counts what happens in this process, and {@link
+ * #monitor} shows how far a group is.
  *
  * <pre>{@code
  * DurableTopic<Order> orders =
@@ -69,9 +69,10 @@ import java.util.function.ToDoubleFunction;
  *     <td>{@code monitor}</td></tr>
  * </table>
  *
- * <p>{@code stream} is a label; ids are no tags. All but {@code published} have a tag {@code group}
- * too, the name of the group, or {@code -} for followers. Those of a group are there from its first
- * subscription on, so that a rate of nothing is 0, or from when it is monitored. Thread-safe.
+ * <p>{@code stream} is a label; ids are not tags. All meters but {@code published} also have the tag
+ * {@code group}: the name of the group, or {@code -} for followers. The meters of a group are there
+ * from its first subscription on, or from when it is monitored. So a rate is 0 before anything has
+ * happened. Thread-safe.
  */
 public final class StreamMetrics implements DurableListener {
 

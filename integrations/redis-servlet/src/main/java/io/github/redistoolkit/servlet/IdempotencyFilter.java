@@ -39,8 +39,8 @@ import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
- * Has each request that carries an {@code Idempotency-Key} handled once, and replays its response
- * to whoever repeats it: draft-ietf-httpapi-idempotency-key-header-07.
+ * Lets each request that carries an {@code Idempotency-Key} be handled once, and replays its
+ * response to whoever repeats it. Implements draft-ietf-httpapi-idempotency-key-header-07.
  *
  * <pre>{@code
  * IdempotencyService service =
@@ -49,81 +49,83 @@ import redis.clients.jedis.exceptions.JedisException;
  *     IdempotencyFilter.builder(service, request -> request.getUserPrincipal().getName()).build();
  * }</pre>
  *
- * <p><b>Guarantee.</b> That of {@link IdempotencyService}: of all requests with one key of one
- * caller, on whatever server, one at a time is handled, and none once one has been answered, for
- * the ttl. The response is recorded before the first byte of it is sent, so a client that has got
- * one can rely on getting the same again: its status, its body byte for byte, {@code Content-Type},
- * {@code Content-Encoding} and {@code Content-Language}, and the {@linkplain
- * Builder#replayedHeaders header fields chosen}.
+ * <p><b>Guarantee.</b> It is that of {@link IdempotencyService}. Of all requests with one key of
+ * one caller, only one is handled at a time, on whatever server. Once one has been answered, none
+ * is handled until the ttl has passed. The response is recorded before its first byte is sent. So a
+ * client that has got a response can rely on getting the same again: its status, its body byte for
+ * byte, {@code Content-Type}, {@code Content-Encoding} and {@code Content-Language}, and the
+ * {@linkplain Builder#replayedHeaders header fields chosen}.
  *
- * <p><b>Limit.</b> A server that dies in the middle leaves a request of which nobody knows whether
- * it had its effect. It is handled again after the {@linkplain IdempotencyService.Builder#lease
- * lease}, with {@link #attempt} above 1. So is one whose response could not be recorded, as Redis
- * was away for too long.
+ * <p><b>Limit.</b> If a server dies while it handles a request, nobody knows whether the request
+ * had its effect. It is handled again after the {@linkplain IdempotencyService.Builder#lease
+ * lease}, with {@link #attempt} above 1. The same happens if a response could not be recorded
+ * because Redis was away for too long.
  *
- * <p>A request that takes longer than the lease, 60 seconds unless set, may be handled a second
- * time while the first still runs. Have the service {@linkplain
- * IdempotencyService.Builder#keepAlive keep it alive}, as above, for longer than any request takes.
+ * <p>The lease is 60 seconds unless set. A request that takes longer may be handled a second time
+ * while the first still runs. So let the service {@linkplain IdempotencyService.Builder#keepAlive
+ * keep claims alive}, as above, for longer than any request takes.
  *
- * <p><b>Failure.</b> Bodies of these answers are {@code application/problem+json}.
+ * <p><b>Failure.</b> The bodies of these answers are {@code application/problem+json}.
  *
  * <table>
  *   <caption>What is answered without the application</caption>
  *   <tr><th>situation</th><th>answer</th></tr>
- *   <tr><td>no key, unless it is {@linkplain Builder#keyOptional optional}; not one string in
- *     double quotes, of 1 to 255 characters</td><td>400</td></tr>
+ *   <tr><td>there is no key, unless it is {@linkplain Builder#keyOptional optional}; or it is not
+ *     one string in double quotes, of 1 to 255 characters</td><td>400</td></tr>
  *   <tr><td>the body is larger than {@link Builder#maxBodyBytes}</td><td>413, nothing is claimed</td>
  *   </tr>
  *   <tr><td>a form, or the query beside it, is not URL-encoded, or its charset is unknown</td>
  *     <td>400, nothing is claimed</td></tr>
- *   <tr><td>the same key is being worked on</td><td>409 with {@code Retry-After: 1}, since that may
- *     be over long before the lease</td></tr>
- *   <tr><td>the key was used for another method, path, query or body; also for a multipart body
- *     to which the client gives a new boundary at each attempt</td><td>422</td></tr>
- *   <tr><td>its outcome was kept open, or its response was not kept as it was too large or is
+ *   <tr><td>a request with the same key is being handled</td><td>409 with {@code Retry-After: 1},
+ *     since it may end long before the lease</td></tr>
+ *   <tr><td>the key was used for another method, path, query or body. A multipart body counts as
+ *     another one if the client gives it a new boundary at each attempt</td><td>422</td></tr>
+ *   <tr><td>the outcome was kept open, or the response was too large to be kept, or its record is
  *     damaged</td><td>409 without {@code Retry-After}</td></tr>
- *   <tr><td>it has failed, and the service's {@link IdempotencyService.Builder#onFailure
+ *   <tr><td>the request has failed, and the service's {@link IdempotencyService.Builder#onFailure
  *     onFailure} keeps that</td><td>500</td></tr>
- *   <tr><td>Redis fails before anything ran</td><td>503</td></tr>
- *   <tr><td>the scope is null or empty, or cannot be told</td><td>the exception goes to the
+ *   <tr><td>Redis fails before anything has run</td><td>503</td></tr>
+ *   <tr><td>the scope is null or empty, or its function throws</td><td>the exception goes to the
  *     container, which answers 500</td></tr>
  * </table>
  *
  * <table>
- *   <caption>What becomes of what the application does</caption>
- *   <tr><th>it</th><th>then</th></tr>
- *   <tr><td>answers</td><td>recorded and sent, a redirection too</td></tr>
+ *   <caption>What the application does, and what follows</caption>
+ *   <tr><th>the application</th><th>then</th></tr>
+ *   <tr><td>answers, also by a redirection</td><td>the answer is recorded and sent</td></tr>
  *   <tr><td>answers with a status of {@link Builder#abandonWhen}, 429 and 5xx by default</td>
- *     <td>sent, and the key is free for another attempt</td></tr>
- *   <tr><td>calls {@code sendError}</td><td>the same, but the container makes the body, now and at
- *     each replay, and the fields that describe it</td></tr>
- *   <tr><td>throws</td><td>thrown on; the key is free unless the service's {@link
+ *     <td>the answer is sent, and the key is free for another attempt</td></tr>
+ *   <tr><td>calls {@code sendError}</td><td>the same as for an answer with that status. But the
+ *     container makes the body, now and at each replay, and the fields that describe it</td></tr>
+ *   <tr><td>throws</td><td>the exception is thrown on. The key is free, unless the service's {@link
  *     IdempotencyService.Builder#onFailure onFailure} says otherwise</td></tr>
  *   <tr><td>gives an answer that is larger than the service's {@link
- *     IdempotencyService.Builder#maxResultBytes maxResultBytes}, or that Redis does not take. The
+ *     IdempotencyService.Builder#maxResultBytes maxResultBytes}, or that Redis does not accept. The
  *     limit is on Base64, so a body may have about three quarters of it</td>
- *     <td>sent, with a warning in the log, and the service's listener is told</td></tr>
+ *     <td>the answer is sent, a warning is logged, and the service's listener is told</td></tr>
  *   <tr><td>gives an answer with a body of more than 64 MiB, whatever {@code maxResultBytes}
- *     is</td><td>sent, with a warning in the log, and its key is completed without it</td></tr>
+ *     is</td><td>the answer is sent, a warning is logged, and the key is completed without the
+ *     answer</td></tr>
  *   <tr><td>begins an asynchronous response, an upgrade or {@code text/event-stream}, or asks the
  *     container for the parts of a body</td><td>{@link IllegalStateException} at once</td></tr>
- *   <tr><td>forwards</td><td>recorded and sent like any other answer. Tomcat 11 closes a response
- *     after a forward, whatever wraps it: set {@code suspendWrappedResponseAfterForward} of its
- *     context to false, or the first client gets no body, with a warning in the log</td></tr>
+ *   <tr><td>forwards</td><td>the answer is recorded and sent like any other. But Tomcat 11 closes a
+ *     response after a forward, whatever wraps it. Set {@code suspendWrappedResponseAfterForward}
+ *     of its context to false. Otherwise the first client gets no body, and a warning is
+ *     logged</td></tr>
  * </table>
  *
- * <p><b>Security.</b> The scope tells callers apart, so that none can read another's responses: it
- * must be something that a client cannot choose, such as the authenticated user or tenant. What is
- * in Redis under a SHA-256 of scope and key is the response itself; {@code Set-Cookie} is never
- * replayed. Put the filter behind authentication, and before whatever reads the body.
+ * <p><b>Security.</b> The scope tells callers apart, so that none can read another's responses. So
+ * it must be something that a client cannot choose, such as the authenticated user or tenant. Redis
+ * has the response itself, under a SHA-256 of scope and key. {@code Set-Cookie} is never replayed.
+ * Put the filter behind authentication, and before whatever reads the body.
  *
- * <p><b>Order.</b> Put {@link RateLimitFilter} before this one: what it refuses is then neither
- * claimed nor recorded, and a replay has the state of the limit as it is now. Dispatches to an
- * error page pass.
+ * <p><b>Order.</b> Put {@link RateLimitFilter} before this one. Then a refused request is neither
+ * claimed nor recorded, and a replay shows the current state of the limit. Dispatches to an error
+ * page pass through.
  *
- * <p><b>Cost.</b> As {@link IdempotencyService#begin}: two round trips for a new request, one for a
- * replay. Body and response are held in memory. Nothing is held in Redis's pool while the
- * application works. Thread-safe.
+ * <p><b>Cost.</b> As for {@link IdempotencyService#begin}: two round trips for a new request, one
+ * for a replay. Body and response are held in memory. No connection is held while the application
+ * works. Thread-safe.
  */
 public final class IdempotencyFilter implements Filter {
 
@@ -162,9 +164,9 @@ public final class IdempotencyFilter implements Filter {
   /**
    * Starts a filter.
    *
-   * @param service what claims and records; of a name that is used for nothing else
-   * @param scope who a request is from, such as the authenticated user: keys of different scopes
-   *     are different. Not null and not empty for any request that comes here
+   * @param service what claims and records; its name must be used for nothing else
+   * @param scope who a request is from, such as the authenticated user. The same key of another
+   *     scope is another key. Never null or empty
    * @return a builder with the defaults
    * @throws NullPointerException if an argument is null
    */
@@ -176,9 +178,9 @@ public final class IdempotencyFilter implements Filter {
   }
 
   /**
-   * Returns the key under which the service knows a request, for {@link IdempotencyService#status},
-   * {@link IdempotencyService#forget} and what stands behind the application, such as a unique
-   * column.
+   * Returns the key under which the service knows a request. It is for {@link
+   * IdempotencyService#status}, for {@link IdempotencyService#forget}, and for systems behind the
+   * application, such as a database with a unique column.
    *
    * @param scope who the request is from
    * @param key the idempotency key, without the quotes
@@ -195,9 +197,9 @@ public final class IdempotencyFilter implements Filter {
   /**
    * Tells the application which attempt at a request this is.
    *
-   * @param request that it is handling
-   * @return 1 normally; more if a server vanished that had the request before, so that nobody knows
-   *     how much of the work it has done; 0 if the request did not come through a filter
+   * @param request the request that it is handling
+   * @return 1 normally. More if a server had the request before and vanished, so that nobody knows
+   *     how much of the work it has done. 0 if the request did not come through a filter
    */
   public static int attempt(ServletRequest request) {
     return request.getAttribute(ATTEMPT) instanceof Integer attempt ? attempt : 0;
@@ -206,14 +208,14 @@ public final class IdempotencyFilter implements Filter {
   /**
    * Handles a request once.
    *
-   * @param request of HTTP
-   * @param response to it
+   * @param request an HTTP request
+   * @param response its response
    * @param chain what handles it
-   * @throws IllegalStateException if the scope is null, or the body was read before. Of a body
-   *     without {@code Content-Length} that is known only if it was read to its end and has a
-   *     {@code Transfer-Encoding}. Else what was read is missing from what tells requests apart:
-   *     put nothing before this filter that reads such bodies; Spring's {@code MultipartFilter}
-   *     does
+   * @throws IllegalStateException if the scope is null, or the body was read before. If a body has
+   *     no {@code Content-Length}, the filter notices that only if it has a {@code
+   *     Transfer-Encoding} and was read to its end. Otherwise the part that was read does not count
+   *     when requests are compared. So put nothing before this filter that reads such bodies, as
+   *     Spring's {@code MultipartFilter} does
    * @throws IllegalArgumentException if the scope is empty or not valid Unicode
    * @throws ServletException if it is not HTTP, or as the application throws it
    * @throws IOException as the container or the application throws it
@@ -491,9 +493,9 @@ public final class IdempotencyFilter implements Filter {
 
     /**
      * Sets the header fields that are recorded and replayed, besides those that say how to read the
-     * body. Choose none that is of one moment or one connection.
+     * body. Choose none that belongs to one moment or one connection.
      *
-     * @param names of fields; {@code Location} and {@code ETag} unless set
+     * @param names the names of fields; {@code Location} and {@code ETag} unless set
      * @return this builder
      * @throws NullPointerException if one is null
      * @throws IllegalArgumentException if one is no name of a field, or is {@code Set-Cookie},
@@ -512,11 +514,12 @@ public final class IdempotencyFilter implements Filter {
     }
 
     /**
-     * Sets which answers are not kept, so that the request may be sent again and handled anew. A
-     * 429 is one by default, as the request was not handled. To keep them all: {@code
+     * Sets which answers are not kept, so that the request may be sent again and handled anew. 429
+     * is one of them by default, since the request was not handled. To keep all answers: {@code
      * abandonWhen(status -> false)}.
      *
-     * @param statuses tells it of a status; 429, and 500 and above, unless set
+     * @param statuses whether an answer with this status is not kept; 429, and 500 and above,
+     *     unless set
      * @return this builder
      * @throws NullPointerException if {@code statuses} is null
      */

@@ -35,37 +35,38 @@ import redis.clients.jedis.exceptions.JedisException;
  * Filter filter = new RateLimitFilter(limiter, request -> request.getUserPrincipal().getName());
  * }</pre>
  *
- * <p>Every response to a request on which Redis decided has {@code RateLimit-Policy} and {@code
- * RateLimit}, as draft-ietf-httpapi-ratelimit-headers-11 has them: one item for each limit, of its
- * name, with its permits {@code q}, its window {@code w} in seconds, and {@code r}, the permits
- * that are left. A window of a fraction of a second counts as the whole, and of a token bucket
- * {@code w} is the time that it takes to be full again: who keeps to that is never refused. Fields
- * of a filter before this one are kept.
+ * <p><b>Header fields.</b> If Redis decided on a request, its response has {@code RateLimit-Policy}
+ * and {@code RateLimit} as draft-ietf-httpapi-ratelimit-headers-11 defines them. Each has one item
+ * for each limit, under the limit's name. The policy says the permits {@code q} and the window
+ * {@code w} in seconds, where a fraction of a second counts as a whole one. The other field says
+ * {@code r}, the permits that are left. For a token bucket, {@code w} is the time that it takes to
+ * get full again. A client that keeps to {@code q} and {@code w} is never refused. Fields of a
+ * filter before this one are kept.
  *
  * <table>
  *   <caption>What is answered</caption>
  *   <tr><th>situation</th><th>answer</th></tr>
  *   <tr><td>allowed</td><td>that of the application</td></tr>
- *   <tr><td>refused</td><td>429 with {@code Retry-After}, rounded up; {@code t} of each limit that
- *     refuses is when it would allow the same again</td></tr>
+ *   <tr><td>refused</td><td>429 with {@code Retry-After}, rounded up. The item of each limit that
+ *     refuses also has {@code t}, the seconds until it would allow the same request</td></tr>
  *   <tr><td>more permits than a limit has</td><td>429 without {@code Retry-After}</td></tr>
  *   <tr><td>Redis cannot decide</td><td>as {@link io.github.redistoolkit.ratelimit.OnUnavailable}
- *     says: {@code THROW} and {@code DENY} are 503, {@code ALLOW} is the application's answer;
- *     what an operator has to repair is 503 under each</td></tr>
+ *     says: 503 for {@code THROW} and {@code DENY}, the application's answer for {@code ALLOW}.
+ *     If an operator has to repair something, it is always 503</td></tr>
  *   <tr><td>the key function returns null or no text, or throws</td><td>the exception goes to the
  *     container, which answers 500; never allowed</td></tr>
  * </table>
  *
  * <p><b>The key.</b> It must be something that a client cannot choose, such as the authenticated
- * user. {@code getRemoteAddr} is the last proxy's address unless the container was told which
- * proxies to trust; {@code X-Forwarded-For} itself can be made up by anyone.
+ * user. {@code getRemoteAddr} is the last proxy's address, unless the container was told which
+ * proxies to trust. Anyone can make up {@code X-Forwarded-For}.
  *
- * <p><b>Order.</b> Put this filter before {@link IdempotencyFilter}: what it refuses is then
- * neither claimed nor recorded. A request that is sent again is charged again, also if it is a
- * replay.
+ * <p><b>Order.</b> Put this filter before {@link IdempotencyFilter}. Then a refused request is
+ * neither claimed nor recorded. A request that is sent again is charged again, even if its response
+ * is a replay.
  *
- * <p>A request is charged once, whatever dispatches it goes through; nothing is held while the
- * application works, so asynchronous responses do as well. Thread-safe.
+ * <p>A request is charged once, whatever dispatches it goes through. Nothing is held while the
+ * application works, so asynchronous responses work too. Thread-safe.
  */
 public final class RateLimitFilter implements Filter {
 
@@ -156,9 +157,9 @@ public final class RateLimitFilter implements Filter {
   /**
    * Limits a request.
    *
-   * @param request of HTTP
-   * @param response to it
-   * @param chain what is limited
+   * @param request an HTTP request
+   * @param response its response
+   * @param chain what handles it if it is allowed
    * @throws IllegalStateException if the key function returns null
    * @throws ServletException if it is not HTTP, or as the application throws it
    * @throws IOException as the container or the application throws it

@@ -1,14 +1,14 @@
 /**
  * Rate limits and idempotency keys for HTTP, as filters for any container of Jakarta Servlet 6.
  *
- * <p>{@link io.github.redistoolkit.servlet.RateLimitFilter} refuses with 429 and says so in the
- * header fields of the IETF's draft; {@link io.github.redistoolkit.servlet.IdempotencyFilter} has a
- * request that carries an {@code Idempotency-Key} handled once, and replays its response to whoever
- * repeats it. What they refuse is answered with {@code application/problem+json} (RFC 9457), which
- * never repeats anything of the request.
+ * <p>{@link io.github.redistoolkit.servlet.RateLimitFilter} refuses requests with 429, and has the
+ * header fields of the IETF's draft. {@link io.github.redistoolkit.servlet.IdempotencyFilter} lets a
+ * request with an {@code Idempotency-Key} be handled once, and replays its response to whoever
+ * repeats it. Refusals are {@code application/problem+json} (RFC 9457), and never repeat anything of
+ * the request.
  *
- * <p>For blocking requests: a response that is written asynchronously, or streamed without an end,
- * can be limited, but not be replayed.
+ * <p>Both are for blocking requests. A response that is written asynchronously, or streamed without
+ * an end, can be limited, but cannot be replayed.
  */
 @NullMarked
 @CheckReturnValue

@@ -4,8 +4,8 @@ import jakarta.servlet.http.HttpServletRequest;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tells who a request is from, for the paths of {@code redis.toolkit.idempotency.http.paths}:
- * nobody is replayed a response to a request of another scope.
+ * Tells who a request is from, for the paths of {@code redis.toolkit.idempotency.http.paths}. A
+ * response is only replayed to requests of the same scope.
  *
  * <p>A bean of this type replaces the default, which is the name of the authenticated user.
  *

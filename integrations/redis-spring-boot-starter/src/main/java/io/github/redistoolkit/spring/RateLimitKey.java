@@ -6,9 +6,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Tells whose permits a request takes, for the limiters of {@code redis.toolkit.ratelimit.http.*}.
  *
- * <p>A bean of this type replaces the default, which is the name of the authenticated user, and the
- * remote address of a request without one. Behind a proxy that address is the proxy's, so that all
- * its clients share their permits, unless {@code server.forward-headers-strategy} is set.
+ * <p>A bean of this type replaces the default. That is the name of the authenticated user, or the
+ * remote address if the request has no user. Behind a proxy, that address is the proxy's, and all of
+ * its clients share permits, unless {@code server.forward-headers-strategy} is set.
  *
  * <pre>{@code
  * @Bean

@@ -43,44 +43,47 @@ import redis.clients.jedis.util.Pool;
  * Makes the beans of the toolkit.
  *
  * <table>
- *   <caption>Beans, each but the limiters only if the application has none of its type</caption>
+ *   <caption>Beans. If the application has one of the type, it is taken instead, except where the
+ *     table says otherwise</caption>
  *   <tr><th>type</th><th>set by</th></tr>
  *   <tr><td>{@code Pool<Jedis>}, unless there is a {@code UnifiedJedis}; for a Cluster, {@code
  *     UnifiedJedis}</td>
- *     <td>{@code spring.data.redis.*} or a {@code @ServiceConnection}; it is a Cluster if {@code
- *     spring.data.redis.cluster.nodes} is set, and neither sentinels nor a container go before; ahead
- *     of time if it is set then</td>
+ *     <td>{@code spring.data.redis.*} or a {@code @ServiceConnection}. It is a Cluster if {@code
+ *     spring.data.redis.cluster.nodes} is set, unless sentinels or a container are set too: these
+ *     take precedence. For a native image, that is decided when the image is built</td>
  *   </tr>
  *   <tr><td>{@link IdempotencyService}</td><td>{@code redis.toolkit.idempotency.*}, and an {@link
  *     IdempotencyListener} if there is one</td></tr>
  *   <tr><td>{@link io.github.redistoolkit.ratelimit.RateLimiter} for each name, as {@code
  *     <name>RateLimiter}</td><td>{@code redis.toolkit.ratelimit.limits.<name>=100/1m,10/1s}, and a
- *     {@link RateLimiterListener} if there is one; always made, but of use by type only if the
- *     application has no limiter of its own, and a bean of that name fails the start</td></tr>
+ *     {@link RateLimiterListener} if there is one. It is always made. If the application has a
+ *     limiter of its own, injection by type takes that one. If it has a bean of this name, the start
+ *     fails</td></tr>
  *   <tr><td>{@link RedisLocks}</td><td>a {@link LockListener} if there is one</td></tr>
  *   <tr><td>{@link RedisPubSub}</td><td>a {@link PubSubListener} if there is one. When the context
- *     is closed, it is closed before any bean is destroyed, once what has arrived is handled, in up
- *     to five seconds</td></tr>
+ *     is closed, it handles what has arrived, for up to five seconds, and is closed before any bean
+ *     is destroyed</td></tr>
  *   <tr><td>{@link io.github.redistoolkit.stream.DurableTopic} for each name, as {@code
  *     <name>DurableTopic}</td><td>{@code redis.toolkit.streams.<name>.type=com.example.Order} and
- *     more below that, and a {@link io.github.redistoolkit.stream.DurableListener} if there is one,
- *     else what happens is logged; always made, but of use by type only if the application has no
- *     topic of these messages of its own. When the context is closed, subscriptions end before any
- *     bean is destroyed, and after what serves HTTP; each topic then, before the client</td></tr>
- *   <tr><td>filters of redis-servlet, if that is there: one of a limiter, as {@code
- *     <name>RateLimitFilter}, for each {@code redis.toolkit.ratelimit.http.<name>=/api/*}, and then
- *     one of the {@link IdempotencyService}, for {@code redis.toolkit.idempotency.http.paths}; both
- *     after Spring Security's, so what that answers is not limited</td><td>a {@link RateLimitKey} and an {@link IdempotencyScope} if
- *     there are such</td></tr>
+ *     more below that, and a {@link io.github.redistoolkit.stream.DurableListener} if there is one;
+ *     otherwise what happens is logged. It is always made. If the application has a topic of these
+ *     messages of its own, injection by type takes that one. When the context is closed,
+ *     subscriptions end after what serves HTTP and before any bean is destroyed. Topics are closed
+ *     after that, before the client</td></tr>
+ *   <tr><td>filters of redis-servlet, if that is there. One with a limiter for each {@code
+ *     redis.toolkit.ratelimit.http.<name>=/api/*}, as {@code <name>RateLimitFilter}; then one with
+ *     the {@link IdempotencyService}, for {@code redis.toolkit.idempotency.http.paths}. Both come
+ *     after Spring Security's, so what Security answers itself is not limited</td>
+ *     <td>a {@link RateLimitKey} and an {@link IdempotencyScope} if there are such</td></tr>
  *   <tr><td>a health indicator, as {@code redisToolkit}, if spring-boot-health is there</td>
  *     <td>{@code management.health.redis-toolkit.enabled}</td></tr>
- *   <tr><td>these listeners, but those of pub/sub and of topics</td><td>made by redis-micrometer if
- *     it is there and the application has a {@link MeterRegistry}; topics are measured besides</td>
+ *   <tr><td>the listeners above, except those of pub/sub and of topics</td><td>redis-micrometer, if
+ *     it is there and the application has a {@link MeterRegistry}. Topics are measured too</td>
  *   </tr>
  * </table>
  *
- * <p>What is malformed fails the start with the name of its property, and so do paths before which
- * no filter can stand: in a servlet application without redis-servlet, and in a reactive one.
+ * <p>A malformed property fails the start with a message that names it. So do paths for filters
+ * that cannot be there: in a servlet application without redis-servlet, and in a reactive one.
  */
 @AutoConfiguration(
     afterName = {

@@ -33,25 +33,28 @@ import redis.clients.jedis.util.Pool;
  * public User find(String id) { … }
  * }</pre>
  *
- * <p><b>Guarantee.</b> With {@code sync = true} a value that many want at once is loaded once for
- * all JVMs; without, each caller that finds none loads. After {@code @CacheEvict} or
- * {@code @CachePut} has returned, no {@code sync} caller gets a value whose load began before it,
- * in any JVM, and none is stored, provided that all methods of a cache are {@code sync}: one that
- * is not stores what it has read, even if that was before an eviction.
+ * <p><b>Guarantee.</b> With {@code sync = true}, a value that many callers want at once is loaded
+ * once for all JVMs. Without it, each caller that finds no value loads one. After
+ * {@code @CacheEvict} or {@code @CachePut} has returned, no {@code sync} caller, in any JVM, gets a
+ * value whose load began before. Nor is such a value stored. This holds only if all methods of a
+ * cache are {@code sync}. A method that is not stores what it has read, even if it was read before
+ * an eviction.
  *
- * <p><b>Keys</b> are text as it is below {@code cache:<name>:}, and numbers, UUIDs, booleans,
- * characters and enum constants in their usual form; of a method without parameters it is {@code
- * SimpleKey []}. Anything else, such as several parameters, is refused: name one by {@code key =
- * …}. <b>Values</b> must be of the cache's type and are stored as JSON, without class names. A null
- * is not kept unless {@link CacheService.Builder#nullTtl} is set; one that is put removes the entry.
+ * <p><b>Keys.</b> Every Redis key begins with {@code cache:<name>:}. Text follows as it is; whole
+ * numbers, UUIDs, booleans, characters and enum constants follow in their usual form. The key of a
+ * method without parameters is {@code SimpleKey []}. Anything else is refused, such as several
+ * parameters. Choose one of them with {@code key = …}.
  *
- * <p><b>Failure.</b> While Redis does not answer, {@code sync} callers load without it; others get
- * Jedis's exception, unless the application has a {@code CacheErrorHandler}. What a method throws
- * is thrown to all who wait for it.
+ * <p><b>Values</b> must be of the cache's type. They are stored as JSON, without class names. A
+ * null is not kept unless {@link CacheBuilder#nullTtl} is set. Putting a null removes the entry.
  *
- * <p>A cache that was not named here does not exist, so that a misspelt name fails. {@link
- * Cache#getNativeCache} is the {@link CacheService}. {@link #close} ends the threads of near
- * caches; a bean is closed by the container, before the client. Thread-safe.
+ * <p><b>Failure.</b> While Redis does not answer, {@code sync} callers load without it. Other
+ * callers get Jedis's exception, unless the application has a {@code CacheErrorHandler}. What a
+ * method throws is thrown to all who wait for it.
+ *
+ * <p>A cache that was not named here does not exist, so a misspelt name fails. {@link
+ * Cache#getNativeCache} returns the {@link CacheService}. {@link #close} ends the threads of near
+ * caches. The container closes a bean before it closes the client. Thread-safe.
  */
 public final class ToolkitCaches implements CacheManager, AutoCloseable {
 
@@ -115,7 +118,7 @@ public final class ToolkitCaches implements CacheManager, AutoCloseable {
     }
 
     /**
-     * Sets what the keys of caches that are added later begin with, before their name.
+     * Sets what stands before the name in the keys of all caches that are added later.
      *
      * @param prefix any text; {@code cache:} unless set
      * @return this builder

@@ -14,9 +14,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * Leases on the locks of several names that were acquired together by {@link
  * RedisLocks#acquireAll}.
  *
- * <p>They are <em>held</em> as long as each of them is. Each is a {@link Lease} of its own, with
- * its own token, and may be lost while the others are not; what is said here of all of them is done
- * to one after the other, and not at the same moment. Thread-safe.
+ * <p>They are <em>held</em> as long as each of them is. Each is a {@link Lease} of its own with its
+ * own token, and may be lost while the others are not. A method that concerns all of them goes
+ * through them one after the other, not at one moment. Thread-safe.
  *
  * <p><b>Failure.</b>
  *
@@ -26,11 +26,12 @@ import java.util.concurrent.atomic.AtomicBoolean;
  *   <tr><td>one lease is lost</td><td>{@link #isHeld}, {@link #extend} and {@link #release} are
  *     false, {@link #close} throws, and the callback of {@link #keepAlive} runs once; the others
  *     stay held until they are released</td></tr>
- *   <tr><td>Redis cannot be reached when they are extended</td><td>what Jedis throws is thrown; those
- *     before are extended, the end of that one is the earlier</td></tr>
+ *   <tr><td>Redis cannot be reached when they are extended</td><td>what Jedis throws is thrown. The
+ *     leases before are extended; the one that failed counts as ending at the earlier of its old and
+ *     its new end</td></tr>
  *   <tr><td>Redis, or in a Cluster one of its nodes, cannot be reached when they are released</td>
- *     <td>each is tried; then what was thrown first is thrown, with the others suppressed in it. It
- *     may be tried again; what stays is free when its lease is over</td></tr>
+ *     <td>each is tried. Then the first exception is thrown, with the others suppressed in it. The
+ *     release may be tried again; what stays locked is free when its lease is over</td></tr>
  *   <tr><td>the holder dies</td><td>each lock is free when its lease is over</td></tr>
  * </table>
  */

@@ -1,6 +1,6 @@
 package io.github.redistoolkit.lock;
 
-/** What a lock throws of its own; what Jedis throws passes through as it is. */
+/** An exception of a lock's own. Exceptions of Jedis pass through as they are. */
 public class LockException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;

@@ -1,9 +1,9 @@
 package io.github.redistoolkit.lock;
 
 /**
- * Thrown by {@link RedisLock#acquire} when somebody else held the lock all the time, and by {@link
- * RedisSemaphore#acquire} when others held all permits, and by those who waited in vain for a
- * {@link RedisReadWriteLock}.
+ * Thrown when a caller has waited for {@code maxWait} in vain: {@link RedisLock#acquire} throws it if
+ * others held the lock all the time, {@link RedisSemaphore#acquire} if others held all permits, and
+ * so do the locks of a {@link RedisReadWriteLock}.
  */
 public final class LockTimeoutException extends LockException {
 

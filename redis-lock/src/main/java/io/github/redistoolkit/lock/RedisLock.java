@@ -11,14 +11,14 @@ import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
 /**
- * A lock on a name that JVMs share through Redis: at most one of them holds it at a time, for the
- * time of a lease.
+ * A lock on a name that JVMs share through Redis. At most one caller holds it at a time, for the time
+ * of a lease.
  *
- * <p><b>Guarantee.</b> While a {@link Lease} is held ({@link Lease#isHeld}), no other one on the
- * same name is, as long as Redis keeps its data. The lock of a holder that dies is free when its
- * lease is over. Each lease has a greater {@link Lease#token} than the ones before.
+ * <p><b>Guarantee.</b> While a {@link Lease} is held ({@link Lease#isHeld}), no other lease on the
+ * same name is held, as long as Redis keeps its data. If a holder dies, its lock is free when its
+ * lease is over. Each lease has a greater {@link Lease#token} than the ones before it.
  *
- * <p><b>Limits.</b> Two holders may overlap in these cases; where that would do harm, guard writes
+ * <p><b>Limits.</b> Two holders may overlap in these cases. Where that would do harm, guard writes
  * with the token:
  *
  * <ul>
@@ -28,20 +28,20 @@ import redis.clients.jedis.util.Pool;
  *   <li>if the server's clock is set forward while the lock is held, for as long as that.
  * </ul>
  *
- * <p>If the clock is set back, a lock that nobody releases is kept for longer by as much. A lease
- * of less than about 10 ms is mostly over before its holder hears of it. Not reentrant: a thread
- * that holds the lock is refused like anyone else, and waits for itself in vain.
+ * <p>If the clock is set back, a lock that nobody releases is kept longer by as much. A lease of
+ * less than about 10 ms is mostly over before its holder hears of it. Not reentrant: a thread that
+ * holds the lock is refused like anyone else, and would wait for itself in vain.
  *
  * <p><b>Waiting.</b> Threads that wait on the same object are served in their order. Only the first
- * of them talks to Redis; each other one does so once, when its time is over. So keep one object
- * per name, or take them from {@link RedisLocks}, which does. The first blocks in Redis until a
- * release wakes it. Waiters of several objects and JVMs are woken in about the order in which they
- * came.
+ * of them talks to Redis; each of the others does so once, when its time is over. So keep one object
+ * per name, or take locks from {@link RedisLocks}, which does that. The first thread blocks in Redis
+ * until a release wakes it. Waiters of several objects and JVMs are woken in about the order in
+ * which they came.
  *
- * <p>They block on connections of their own, up to 16 for each pool or client, which are kept for
- * some seconds for the next one. Beyond that, waiters ask again every 10 to 100 ms. Requests to
+ * <p>Waiters block on connections of their own, up to 16 for each pool or client. These are kept for
+ * some seconds for the next waiter. Waiters beyond them ask again every 10 to 100 ms. Requests to
  * acquire and to release take a connection of the pool for a moment, and wait for one as long as
- * the pool lets them. So while it is exhausted, a wait may last longer than {@code maxWait}.
+ * the pool lets them. So while the pool is exhausted, a wait may last longer than {@code maxWait}.
  *
  * <p><b>Cost.</b> Acquiring a free lock and releasing it take one round trip each. An acquisition
  * from many waiters takes about four commands. A waiter that blocks sends about four a second while
@@ -82,7 +82,7 @@ import redis.clients.jedis.util.Pool;
  *     holds nothing; every other call is completed, and the flag kept</td></tr>
  * </table>
  *
- * <p>Stateless but for the waiting threads, and thread-safe. It owns no thread and needs no
+ * <p>Thread-safe. It has no state except its waiting threads. It owns no thread and needs no
  * closing.
  */
 public final class RedisLock {

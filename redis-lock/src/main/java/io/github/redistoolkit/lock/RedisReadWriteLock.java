@@ -11,29 +11,29 @@ import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
 /**
- * A lock on a name that JVMs share through Redis, which any number may hold for reading at a time,
- * or one for writing, each for the time of a lease. For what is read often and for long, and
- * changed now and then, such as an index on a shared disk.
+ * A lock on a name that JVMs share through Redis. Any number of callers may hold it for reading at a
+ * time, or one for writing, each for the time of a lease. Use it for what is read often and for
+ * long, and changed now and then, such as an index on a shared disk.
  *
  * <p><b>Guarantee.</b> While a {@link Lease lease} for writing is held ({@link Lease#isHeld}), no
- * other one on the same name is, of either kind, as long as Redis keeps its data. The part of a
- * holder that dies is over when its lease is. A lease is kept alive, extended, released and lost as
- * that of a {@link RedisLock} is.
+ * other lease of either kind is held on the same name, as long as Redis keeps its data. If a holder
+ * dies, its part is over when its lease is. A lease is kept alive, extended, released and lost like
+ * that of a {@link RedisLock}.
  *
  * <p><b>Fairness.</b> Readers and writers take turns, and neither starves. When a writer has
- * released, the readers that have waited by then come all together, before the next writer. While a
- * writer waits, no other reader is granted a lease, also not by {@link ReadLock#tryAcquire()}. When
- * the last reader has released, a writer that waits comes. Writers among each other are served as
- * those of a {@link RedisLock}. This is phase-fairness as Brandenburg and Anderson define it
- * ("Reader-Writer Synchronization for Shared-Memory Multiprocessor Real-Time Systems", 2009), with
- * these limits:
+ * released, all readers that have waited until then are let in together, before the next writer.
+ * While a writer waits, no other reader is granted a lease, not even by {@link
+ * ReadLock#tryAcquire()}. When the last reader has released, a waiting writer is let in. Writers
+ * among each other are served like those of a {@link RedisLock}. This is phase-fairness as
+ * Brandenburg and Anderson define it ("Reader-Writer Synchronization for Shared-Memory
+ * Multiprocessor Real-Time Systems", 2009), with these limits:
  *
  * <ul>
- *   <li>Who is woken keeps its turn for 100 ms as a reader, and 20 ms as a writer. If readers that
- *       were woken do not come, the next writer may take 0.6 s to notice.
- *   <li>Of the threads that wait on one object for the same, the first one waits in Redis, and the
- *       others come after it.
- *   <li>More than 10,000 readers at a time are made to wait.
+ *   <li>A reader that is woken keeps its turn for 100 ms, a writer for 20 ms. If readers that were
+ *       woken do not come, the next writer may take 0.6 s to notice.
+ *   <li>If several threads wait on one object for the same kind of lease, the first waits in Redis,
+ *       and the others come after it.
+ *   <li>At most 10,000 readers are let in at a time; more have to wait.
  *   <li>A caller that dies while it waits keeps others out for two seconds. Those that wait by then
  *       may take half a second more to notice.
  * </ul>
@@ -50,7 +50,8 @@ import redis.clients.jedis.util.Pool;
  * <p><b>Limits.</b> Those of {@link RedisLock}: a writer may overlap others after a failover of
  * Redis, while a holder is paused beyond its lease, or after the server's clock was set forward.
  *
- * <p><b>Not reentrant</b>, and neither kind becomes the other. Release before you acquire again:
+ * <p><b>Not reentrant</b>, and a lease for reading cannot become one for writing. Release before you
+ * acquire again:
  *
  * <table>
  *   <caption>What a thread gets that acquires again</caption>
@@ -63,17 +64,17 @@ import redis.clients.jedis.util.Pool;
  *
  * <p>To go from writing to reading without others in between, go on with the lease for writing.
  *
- * <p><b>Waiting.</b> As for a {@link RedisLock}: keep one object per name, or take them from {@link
+ * <p><b>Waiting.</b> As for a {@link RedisLock}, keep one object per name, or take locks from {@link
  * RedisLocks}. If there are more waiters than connections for them, those that ask again every 10
- * to 100 ms have their turn as well. Who stops waiting says so to Redis, which is one more round
- * trip, or two if others can come then.
+ * to 100 ms get their turn as well. A caller that stops waiting says so to Redis. That is one more
+ * round trip, or two if others can be let in then.
  *
  * <p><b>Cost.</b> Acquiring a lock that is free, or that others read, and releasing it take one
  * round trip each. An acquisition from many waiters takes about four commands. A request costs
  * Redis some one and a half times what one of a {@link RedisLock} does, or two times beside a
  * hundred readers. So where work under the lock is short, that one is faster.
  *
- * <p><b>Keys.</b> All is in one key, <code>rwlock:{name}</code>, below a prefix if there is one. It
+ * <p><b>Keys.</b> The lock is one key, <code>rwlock:{name}</code>, below a prefix if there is one. It
  * is forgotten a minute after the time of the last lease, even if that was released early. Only
  * while somebody waits there are others, <code>rwlock:{name}:qr</code> and <code>rwlock:{name}:qw
  * </code>, for two seconds at most.
@@ -114,7 +115,7 @@ import redis.clients.jedis.util.Pool;
  *     holds nothing; every other call is completed, and the flag kept</td></tr>
  * </table>
  *
- * <p>Stateless but for the waiting threads, and thread-safe. It owns no thread and needs no
+ * <p>Thread-safe. It has no state except its waiting threads. It owns no thread and needs no
  * closing.
  */
 public final class RedisReadWriteLock {

@@ -12,35 +12,36 @@ import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
 /**
- * A number of permits on a name that JVMs share through Redis: so many of them at a time hold one,
- * each for the time of a lease. For what bears only so many users at once, such as a partner's API.
+ * A number of permits on a name that JVMs share through Redis. At most that many callers hold one at
+ * a time, each for the time of a lease. Use it for what can bear only so many users at once, such as
+ * a partner's API.
  *
- * <p><b>Guarantee.</b> While so many {@link Lease leases} are held ({@link Lease#isHeld}) as there
- * are permits, no further one is granted, as long as Redis keeps its data. The permit of a holder
- * that dies is free when its lease is over. A lease is one permit; it is kept alive, extended,
- * released and lost as that of a {@link RedisLock} is.
+ * <p><b>Guarantee.</b> While as many {@link Lease leases} are held ({@link Lease#isHeld}) as there
+ * are permits, no further one is granted, as long as Redis keeps its data. If a holder dies, its
+ * permit is free when its lease is over. A lease is one permit. It is kept alive, extended, released
+ * and lost like that of a {@link RedisLock}.
  *
  * <p><b>Limits.</b> Those of {@link RedisLock}: there may be more holders after a failover of
  * Redis, while one is paused beyond its lease, or after the server's clock was set forward. Not
- * reentrant: each acquisition takes a permit, also in a thread that holds one.
+ * reentrant: each acquisition takes a permit, even in a thread that already holds one.
  *
- * <p>{@link Lease#token} tells the leases apart, each greater than those that were granted before.
- * But as there are several holders, a store must not refuse one because it has seen a greater one.
+ * <p>Each lease has a greater {@link Lease#token} than those that were granted before it. But since
+ * there are several holders, a store must not refuse a token because it has seen a greater one.
  *
- * <p>How many permits there are is what the caller says. If callers differ, each is granted one as
- * long as fewer than its own number are held.
+ * <p>The caller says how many permits there are. If callers differ, each is granted a permit as long
+ * as fewer than its own number are held.
  *
- * <p><b>Waiting.</b> As for a {@link RedisLock}: threads that wait on the same object are served in
- * their order, so keep one object per name, or take them from {@link RedisLocks}. A release wakes
- * one waiter, of several objects and JVMs in about the order in which they came, and the permit is
- * kept for it for some 20 ms; only {@link #tryAcquire()} takes it before. A permit whose holder
- * died is had by whoever asks first once its lease is over.
+ * <p><b>Waiting.</b> As for a {@link RedisLock}, threads that wait on the same object are served in
+ * their order. So keep one object per name, or take semaphores from {@link RedisLocks}. A release
+ * wakes one waiter. Waiters of several objects and JVMs are woken in about the order in which they
+ * came. The permit is kept for the woken waiter for some 20 ms; only {@link #tryAcquire()} can take
+ * it before. If a holder died, its permit goes to whoever asks first once the lease is over.
  *
  * <p><b>Cost.</b> Acquiring a free permit and releasing it take one round trip each. An acquisition
  * from many waiters takes about four commands. What a request costs Redis hardly depends on the
  * number of permits: about twice what one of a lock does.
  *
- * <p><b>Keys.</b> All is in one key, <code>semaphore:{name}</code>, below a prefix if there is one.
+ * <p><b>Keys.</b> The semaphore is one key, <code>semaphore:{name}</code>, below a prefix if there is one.
  * It is forgotten a minute after the time of the last lease, even if that was released early. Only
  * while somebody waits there is another one, <code>semaphore:{name}:q</code>, for two seconds at
  * most.
@@ -78,7 +79,7 @@ import redis.clients.jedis.util.Pool;
  *     holds nothing; every other call is completed, and the flag kept</td></tr>
  * </table>
  *
- * <p>Stateless but for the waiting threads, and thread-safe. It owns no thread and needs no
+ * <p>Thread-safe. It has no state except its waiting threads. It owns no thread and needs no
  * closing.
  */
 public final class RedisSemaphore {

@@ -4,7 +4,7 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Makes the values of many keys that the cache does not have, as by one query.
+ * Makes the values of many keys that the cache does not have, for instance by one query.
  *
  * <p>What holds for a {@link Loader} holds here.
  *

@@ -16,9 +16,10 @@ import redis.clients.jedis.exceptions.JedisException;
 /**
  * The cache of a repository: reads go through it, updates of the database invalidate it.
  *
- * <p><b>Guarantee.</b> What {@link #get} returns was read from the database after the last {@link
- * #update} of that id that returned or failed before {@code get} was called, in any JVM; also if a
- * JVM ended between the commit and the invalidation. So no stale entry stays in Redis.
+ * <p><b>Guarantee.</b> Take the last {@link #update} of an id, in any JVM, that returned or failed
+ * before {@link #get} was called. What {@code get} returns was read from the database after that
+ * update. This holds even if a JVM ended between the commit and the invalidation. So no stale entry
+ * stays in Redis.
  *
  * <p><b>The write must commit inside {@code update}.</b> If a transaction commits after {@code
  * update} has returned, a read in between caches the old state again, and that stays until it
@@ -26,14 +27,14 @@ import redis.clients.jedis.exceptions.JedisException;
  *
  * <p><b>Limits.</b> The guarantee is for updates made with {@link #update} or {@link #beginUpdate},
  * and for a database that shows a write once it is committed. A database replica that lags behind
- * may hand out the old state, which is then cached. Redis replicates asynchronously too, so a
- * failover may lose an invalidation. Keep the time to live as short as stale data can be borne.
+ * may return the old state, which is then cached. Redis replicates asynchronously too, so a
+ * failover may lose an invalidation. Make the time to live no longer than you can bear stale data.
  *
  * <p>A hold can be lost while the database is written: by a failover, by {@code FLUSHDB}, by
- * eviction, or as somebody sets the key. Reads cache the old state again then. The end of the
- * update removes that, unless the JVM ends before: then it stays until it expires.
+ * eviction, or because somebody sets the key. Then reads cache the old state again. The end of the
+ * update removes that. If the JVM ends before, it stays until it expires.
  *
- * <p>Thread-safe. Round trips and failures are those of {@link CacheService}.
+ * <p>Thread-safe. Round trips and failures are as for {@link CacheService}.
  *
  * @param <K> the type of ids
  * @param <V> the type of what is cached

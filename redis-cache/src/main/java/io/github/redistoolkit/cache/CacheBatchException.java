@@ -12,7 +12,7 @@ import redis.clients.jedis.exceptions.JedisException;
  * Some keys of a batch failed, or it cannot be known whether they did. The other keys were read,
  * set or deleted as asked.
  *
- * <p>The cause is the first failure, the first failures of other kinds are not kept.
+ * <p>The cause is the first failure. Failures after it are not kept.
  */
 public final class CacheBatchException extends JedisException {
 

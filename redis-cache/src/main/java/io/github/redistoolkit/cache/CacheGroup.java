@@ -15,24 +15,24 @@ import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
- * Entries of a cache that are invalidated together, as all that was made of one customer's data;
- * made by {@link CacheService#group}. An entry may depend on several names: then the invalidation
- * of any of them invalidates it.
+ * Entries of a cache that are invalidated together, such as everything that was made from one
+ * customer's data. Made by {@link CacheService#group}. An entry may depend on several names. Then
+ * the invalidation of any of them invalidates it.
  *
  * <p><b>Guarantee.</b> Once {@link CacheService#invalidateGroup} has returned, no read that begins
- * then, in any JVM, gets an entry that was stored before. Nor does it get what a load gives that
- * was under way. All entries are gone at the same moment, in one round trip whatever their number,
- * and in a Cluster too. A near cache may serve them for a second more.
+ * then, in any JVM, gets an entry that was stored before. Nor does it get the result of a load that
+ * was already under way. All entries are gone at the same moment, by one round trip whatever their
+ * number, in a Cluster too. A near cache may serve them for a second more.
  *
  * <p><b>How.</b> Each name has a version in Redis, and the versions are part of the Redis keys of
  * the entries: the prefix, {@code #in:}, the versions and the key. A read asks for the versions
- * first, and then for the entry: two round trips, without a near cache. Entries of old versions are
- * found by nobody and expire. A version that is not asked for in {@value #VERSION_DAYS} days after
- * it began, or that Redis evicts, is followed by a new one, which invalidates the entries too.
+ * first, and then for the entry: two round trips, without a near cache. Nobody finds entries of old
+ * versions, and they expire. A version ends {@value #VERSION_DAYS} days after it was made, or when
+ * Redis evicts it. The next read makes a new one, and that invalidates the entries too.
  *
  * <p><b>Limits.</b> An entry belongs to the group in which it was stored, and is found only through
- * a group of the same names. After a failover Redis may have forgotten an invalidation. The rest is
- * as {@link CacheService} has it. Thread-safe, and cheap to make.
+ * a group of the same names. After a failover, Redis may have forgotten an invalidation. Otherwise
+ * it is as for {@link CacheService}. Thread-safe, and cheap to make.
  *
  * @param <V> the type of the values
  */

@@ -15,11 +15,11 @@ import redis.clients.jedis.exceptions.JedisException;
  * key uncached until it expires, after the {@linkplain CacheService.Builder#hold time of a hold} at the
  * latest.
  *
- * <p>There is one exception: the hold had expired before, since Redis failed for so long while the
- * database was written. Then what was read and cached meanwhile may be stale, until its time to
- * live is over or {@link CacheAside#invalidate} succeeds.
+ * <p>There is one exception. If Redis failed for long while the database was written, the hold may
+ * have expired before. Then what was read and cached meanwhile may be stale, until its time to live
+ * is over or {@link CacheAside#invalidate} succeeds.
  *
- * <p>Not a {@link JedisException}: whoever catches that to try again would write twice.
+ * <p>This is not a {@link JedisException}: whoever catches that to try again would write twice.
  */
 public final class CacheInvalidationException extends RuntimeException {
 

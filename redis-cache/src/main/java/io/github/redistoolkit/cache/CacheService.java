@@ -38,20 +38,19 @@ import redis.clients.jedis.util.Pool;
 
 /**
  * A cache of values of one type in Redis, as JSON that any program can read. The Redis key is the
- * prefix and the key, the value is its plain JSON, and every entry has a time to live.
+ * prefix followed by the key, the value is its plain JSON, and every entry has a time to live.
  *
  * <p><b>Guarantee.</b> Among all JVMs that use the same Redis and keys, {@link #getOrLoad} runs one
- * loader at a time per key. It never returns a value whose load began before a {@link #set} or
- * {@link #delete} that had returned when {@code getOrLoad} was called. A load that is overtaken so
- * is not stored either.
+ * loader at a time per key. If a {@link #set} or {@link #delete} had returned when {@code getOrLoad}
+ * was called, it never returns a value whose load began before that. Nor is such a value stored.
  *
  * <p><b>Limits.</b> Redis replicates asynchronously. A failover may lose the last writes, and bring
  * deleted entries back until they expire. If a loader's JVM is paused beyond its lease, or Redis
  * fails, another JVM may run the loader too.
  *
- * <p><b>Marks.</b> While a key is loaded {@code #lease:…} stands under it, and {@code #hold:…}
- * while {@link CacheAside#update} holds it. To every method here that is an absence. Other programs
- * that read the entries must skip what begins with {@code #}.
+ * <p><b>Marks.</b> While a key is loaded, its value is {@code #lease:…}. While {@link
+ * CacheAside#update} holds it, its value is {@code #hold:…}. Every method here treats these as an
+ * absence. Other programs that read the entries must skip what begins with {@code #}.
  *
  * <p><b>Keys</b> are written as they are, so a hash tag in one chooses its Cluster slot; {@link
  * Builder#encodeKeys} spreads them. They have {@linkplain Builder#maxKeyBytes 1,024
@@ -66,31 +65,32 @@ import redis.clients.jedis.util.Pool;
  * first is logged as a warning, and all are counted.
  *
  * <p><b>Values.</b> What is stored comes back equal in every JVM that has the same classes. What
- * would not is refused with an {@link IllegalArgumentException} that names the type and the path: a
- * subclass of the declared type, an object of an anonymous class, what is nested too deep to be
- * read (with Gson more than 255). A value that a loader returned is refused so for all who wait for
- * it. Collections and maps come back equal by their elements, in classes of the mapper's choice.
- * Where the declared type says {@code Object}, by default only texts, booleans, {@code Long},
- * {@code Double} and lists and maps of these come back as they were. See {@link
- * io.github.redistoolkit.json.JsonCodec} for what is tried, and for other mappers than Gson.
+ * would not is refused with an {@link IllegalArgumentException} that names the type and the path.
+ * Examples are a subclass of the declared type, an object of an anonymous class, and what is nested
+ * too deep to be read (with Gson more than 255 levels). If a loader returns such a value, all who
+ * wait for it get the exception. Collections and maps come back with equal elements, in classes of
+ * the mapper's choice. Where the declared type says {@code Object}, by default only texts,
+ * booleans, {@code Long}, {@code Double} and lists and maps of these come back as they were. See
+ * {@link io.github.redistoolkit.json.JsonCodec} for what is checked, and for other mappers than
+ * Gson.
  *
  * <p><b>When classes change</b>, JVMs of both versions read the same entries for a while. A field
- * that an entry lacks is null or zero, and one that the class lacks is ignored. One that was
- * renamed is both, unless {@code @SerializedName} names the old one as an alternate.
+ * that an entry lacks is null or zero. A field that the class lacks is ignored. So a field that was
+ * renamed is lost, unless {@code @SerializedName} names the old one as an alternate.
  *
  * <p>An entry is undecodable if it has a constant that the enum lacks, if a field no longer fits
- * its type, or if the constructor refuses it. It is a miss then, and {@code getOrLoad} loads it
- * anew. Where the versions would replace each other's entries too often, give the new one another
+ * its type, or if the constructor refuses it. Then it is a miss, and {@code getOrLoad} loads it
+ * anew. If the versions would replace each other's entries too often, give the new one another
  * prefix. This is how Gson reads; another mapper has its own rules.
  *
  * <p>Each method is one round trip, unless it says otherwise or the near cache answers.
  * Thread-safe. Make one per type and keep it. Closing it never closes the pool or client.
  *
- * <p>It owns no thread, unless it has a {@linkplain Builder#nearCache near cache}. Time is
- * kept, and leases and holds are renewed, by daemon threads that all modules of this JVM share.
- * They end by themselves within seconds once nothing is loaded or updated.
+ * <p>It owns no thread, unless it has a {@linkplain Builder#nearCache near cache}. Daemon
+ * threads that all modules of this JVM share keep time, and renew leases and holds. They end by
+ * themselves within seconds once nothing is loaded or updated.
  *
- * @param <V> the type of the values; if it is mutable, every read gives a copy of its own
+ * @param <V> the type of the values; if it is mutable, every read returns a new copy
  */
 public final class CacheService<V> implements AutoCloseable {
 

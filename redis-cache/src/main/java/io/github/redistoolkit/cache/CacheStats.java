@@ -4,10 +4,10 @@ import java.time.Duration;
 
 /**
  * What a {@link CacheService} has counted since it was made. The counters are read one after the
- * other, so under load they need not fit each other exactly.
+ * other, so under load they may not add up exactly.
  *
  * @param hits reads that found an entry, in Redis or near
- * @param misses reads that found none; an undecodable entry, a lease and a hold count as none
+ * @param misses reads that found no entry; an undecodable entry, a lease and a hold count as none
  * @param nearHits the part of {@code hits} that was answered by the near cache, without Redis
  * @param loads runs of a loader that ended normally
  * @param loadFailures runs of a loader that ended with an exception, or with a value that cannot be
@@ -17,7 +17,7 @@ import java.time.Duration;
  *     while they were loaded, or because the lease was lost
  * @param uncachedLoads the part of {@code loads} and {@code loadFailures} that ran without Redis,
  *     which failed or held the key
- * @param redisFailures times that Redis failed where the caller was not told: around a load
+ * @param redisFailures times that Redis failed around a load, where the caller is not told
  * @param undecodable entries that could not be decoded to the type, and so were misses; the first
  *     of them was logged
  * @param earlyLoads the part of {@code loads} that refreshed an entry before it ended
@@ -26,7 +26,7 @@ import java.time.Duration;
  * @param coolDowns times that loads began to go without Redis for a while, because it had not
  *     answered
  * @param waits times that a caller waited for a load of another caller or JVM
- * @param totalWaitTime the time spent so
+ * @param totalWaitTime the time spent in these waits
  * @param near the near cache
  */
 public record CacheStats(

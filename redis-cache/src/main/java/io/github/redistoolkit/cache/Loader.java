@@ -3,7 +3,7 @@ package io.github.redistoolkit.cache;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes the value of a key that the cache does not have, as by a query.
+ * Makes the value of a key that the cache does not have, for instance by a query.
  *
  * <p>The cache holds no connection while a loader runs. A loader must end by itself, so give what
  * it calls a timeout: all callers of that key, in all JVMs, wait for it as long as {@link

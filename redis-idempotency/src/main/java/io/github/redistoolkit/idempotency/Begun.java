@@ -3,10 +3,11 @@ package io.github.redistoolkit.idempotency;
 import java.util.Optional;
 
 /**
- * What came of beginning one request of a batch: a claim or a refusal.
+ * The outcome of beginning one request of a batch: a claim or a refusal.
  *
  * @param request the request
- * @param claim the claim, to be closed: the caller's to do, or a replay; empty if it was refused
+ * @param claim the claim, for the caller to work on or a replay, and to be closed; empty if it was
+ *     refused
  * @param refusal why it was refused; empty if it was not
  * @param <T> the type of the result
  */

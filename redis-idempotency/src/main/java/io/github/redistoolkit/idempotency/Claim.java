@@ -4,8 +4,8 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What {@link IdempotencyService#begin} found: either the right to do the work of a key, or the
- * result of whoever did it before.
+ * What {@link IdempotencyService#begin} has found: either the right to do the work of a key, or the
+ * result of whoever has done it before.
  *
  * <pre>{@code
  * try (Claim<Receipt> claim = service.begin(Request.of(key), TypeToken.get(Receipt.class))) {
@@ -18,12 +18,13 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>The right lasts for the lease, by Redis's clock, and longer until another caller takes over.
- * From then on every method here leaves the other's record alone and says so. What a claim has sent
- * and given up has no effect when it arrives late, for two minutes after the claim's end.
+ * <p>The right lasts for the lease, by Redis's clock, and after that until another caller takes
+ * over. From then on, every method here leaves the other's record alone and says so. For two minutes
+ * after the claim's end, a request that the claim has sent and given up has no effect when it
+ * arrives late.
  *
- * <p>Not meant to be implemented by users. May be passed between threads; of several that end it at
- * the same time one does. A claim holds neither a connection nor a thread.
+ * <p>Not meant to be implemented by users. A claim may be passed between threads. If several threads
+ * end it at the same time, one of them does. It holds neither a connection nor a thread.
  *
  * @param <T> the type of the result
  */

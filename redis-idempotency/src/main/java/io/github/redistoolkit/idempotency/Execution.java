@@ -3,7 +3,7 @@ package io.github.redistoolkit.idempotency;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What came of executing a request.
+ * The outcome of executing a request.
  *
  * @param result the result of the work, run now (the very object) or before (decoded anew); null if
  *     it was null

@@ -5,9 +5,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Says why a request was neither run nor replayed, or that it was run and its result not kept.
  *
- * <p>No message of these exceptions contains a key, a fingerprint or a result; a cause may, such as
- * one that comes from an encoder of the caller's. That Redis could not be asked is not one of them:
- * that is Jedis's own exception.
+ * <p>No message of these exceptions contains a key, a fingerprint or a result. A cause may, for
+ * instance one from the caller's own encoder. If Redis cannot be reached, that is none of these but
+ * Jedis's own exception.
  */
 public abstract sealed class IdempotencyException extends RuntimeException
     permits InProgressException,

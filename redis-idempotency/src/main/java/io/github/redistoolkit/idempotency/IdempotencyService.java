@@ -48,54 +48,55 @@ import redis.clients.jedis.util.Pool;
  * Receipt receipt = payments.execute(tenant + ":" + clientKey, Receipt.class, claim -> charge());
  * }</pre>
  *
- * <p><b>Guarantee.</b> Of all callers of one key, in whatever JVMs, one at a time owns it. Once one
- * has completed, nobody runs the work again until the ttl has passed; they get its result. An owner
- * is known by a token that is new each time: one that was too slow and has been taken over neither
- * changes nor deletes what belongs to another. Nor does a request that arrives late: what an owner
- * has given up stays given up. A key that was used with one fingerprint is refused with another,
- * from the first claim on.
+ * <p><b>Guarantee.</b> Of all callers of one key, in whatever JVMs, only one owns it at a time. Once
+ * an owner has completed, nobody runs the work again until the ttl has passed; all callers get its
+ * result. An owner is known by a token that is new each time. So an owner that was too slow and has
+ * been taken over neither changes nor deletes what belongs to another. Nor does a request that
+ * arrives late: what an owner has given up stays given up. A key that was used with one fingerprint
+ * is refused with another, from the first claim on.
  *
- * <p><b>Limits.</b> Exactly once is impossible across a crash: if an owner vanishes between its
+ * <p><b>Limits.</b> Exactly once is impossible across a crash. If an owner vanishes between its
  * effect and its completion, nobody knows whether the effect happened. The next caller after the
- * lease runs the work and sees {@link Claim#attempt} above 1, as does each one after it until one
- * completes. Pass the key on, so that what stands behind can tell, or look there first.
+ * lease runs the work and sees {@link Claim#attempt} above 1, as does each caller after it until
+ * one completes. So pass the key on to the systems behind, which can then tell, or look there first.
  *
  * <p>Two owners may run at once if one outlasts its lease. Choose a lease longer than the work can
  * take, {@link Claim#extend} it, or have it {@linkplain Builder#keepAlive renewed}.
  *
- * <p>Redis keeps the record, so its losses are losses here. A failover may lose a claim that no
- * replica had yet, and an evicting Redis forgets: run it with {@code maxmemory-policy noeviction}.
- * A request that arrives more than two minutes after its claim has ended may find nothing to stop
- * it. A late begin then leaves a claim that ends with its lease, a late completion a result.
+ * <p>Redis keeps the record, so what Redis loses is lost here. A failover may lose a claim that no
+ * replica had yet. A Redis that evicts keys forgets records, so run it with {@code maxmemory-policy
+ * noeviction}. A request that arrives more than two minutes after its claim has ended may find
+ * nothing to stop it. Then a late begin leaves a claim that ends with its lease, and a late
+ * completion leaves a result.
  *
  * <p><b>A database.</b> Commit the transaction inside the work, so that it is over before the
- * result is recorded. After a crash between the two the next caller sees {@code attempt() > 1}: let
+ * result is recorded. After a crash between the two, the next caller sees {@code attempt() > 1}: let
  * it look in the database, where the key should have a unique constraint. The other way round, a
- * result would be replayed whose transaction was rolled back. Work that runs inside a transaction
- * of its caller's uses {@link #begin}, and completes the claim after the commit.
+ * result would be replayed whose transaction was rolled back. If the work runs inside a transaction
+ * of its caller, use {@link #begin}, and complete the claim after the commit.
  *
- * <p><b>A stream or queue.</b> Acknowledge a message after this has returned, a replay included:
- * one that comes again because its acknowledgement was lost is replayed. Use the message's own id
- * as the key, not its place in the stream. {@link InProgressException} means not to acknowledge:
- * another consumer is working on it, and may yet fail.
+ * <p><b>A stream or queue.</b> Acknowledge a message after this has returned, even if it was a
+ * replay. A message that comes again because its acknowledgement was lost is replayed. Use the
+ * message's own id as the key, not its place in the stream. If {@link InProgressException} is
+ * thrown, do not acknowledge: another consumer is working on the message, and may yet fail.
  *
- * <p><b>Keys.</b> A key names a request of one operation, so it should hold everything that tells
- * two of them apart: tenant, and the key that the client sent, or one client could read the results
- * of another. It may be any text up to 64 KiB; {@link #redisKey} says where its record is. The
- * fingerprint is text that tells whether a request is the same, such as a digest of its body; only
- * 128 bits of its SHA-256 are stored. Results are stored as they are, as JSON.
+ * <p><b>Keys.</b> A key names a request of one operation. So it should hold everything that tells
+ * two requests apart: the tenant, and the key that the client sent. Otherwise one client could read
+ * the results of another. A key may be any text up to 64 KiB; {@link #redisKey} says where its
+ * record is. The fingerprint is text that tells whether a request is the same, such as a digest of
+ * its body. Only 128 bits of its SHA-256 are stored. Results are stored as they are, as JSON.
  *
  * <p><b>Results.</b> What is replayed is equal to what the work returned, in every JVM that has the
- * same classes. A type of which no result could be read back, such as an {@code Optional<Thread>},
- * is refused before the work runs. A result that would come back different, such as a subclass of
- * the declared type, is not recorded: {@link ResultNotRecordedException} carries it, its cause
- * names the type and the path, and the work never runs again. See {@link
- * io.github.redistoolkit.json.JsonCodec} for what is tried, and for other mappers than Gson.
+ * same classes. If no result of a type could be read back, such as of {@code Optional<Thread>}, the
+ * type is refused before the work runs. A result that would come back different, such as a subclass
+ * of the declared type, is not recorded. Then {@link ResultNotRecordedException} carries it, the
+ * cause names the type and the path, and the work never runs again. See {@link
+ * io.github.redistoolkit.json.JsonCodec} for what is checked, and for other mappers than Gson.
  *
- * <p><b>When classes change</b>, results of the old version are replayed to the new for as long as
- * the ttl, and for a while the other way round. A field that a result lacks is null or zero; one
- * that the class lacks is ignored; one that was renamed is both, unless {@code @SerializedName}
- * names the old one as an alternate.
+ * <p><b>When classes change</b>, results of the old version are replayed to the new one until their
+ * ttl has passed, and for a while the other way round. A field that a result lacks is null or zero.
+ * A field that the class lacks is ignored. So a field that was renamed is lost, unless
+ * {@code @SerializedName} names the old one as an alternate.
  *
  * <p>A result cannot be read if it has a constant that the enum lacks, if a field no longer fits
  * its type, or if the constructor refuses it. That is a {@link StoredResultException}, logged once
@@ -103,20 +104,20 @@ import redis.clients.jedis.util.Pool;
  * mapper has rules of its own.
  *
  * <p><b>Cost.</b> Each method says its round trips. The first call to a server that does not know a
- * script yet takes one more. Renewals go over up to two connections and threads of their own for
- * each server, which all modules share. No other connection is held while the work runs or a caller
- * waits.
+ * script yet takes one more. Renewals use up to two connections with a thread each for every server,
+ * which all modules share. No other connection is held while the work runs or a caller waits.
  *
  * <p><b>Expiry.</b> Every record expires by itself. An answer does so after the ttl, and the trace
  * of an abandoned claim after two minutes. A claim that nobody ends is kept for its lease and the
  * ttl, so that a crash is known for as long.
  *
  * <p><b>Failure.</b> If Redis fails, Jedis's exception comes through and nothing was run, except
- * where a method says otherwise. If a connection breaks during a write, Redis is asked once more,
- * which has no second effect. A claim that was asked for or given up in vain is taken back as soon
- * as Redis answers again, by a daemon thread that lives as long as there is one.
+ * where a method says otherwise. If a connection breaks during a write, the write is sent once more,
+ * which has no second effect. It may stay unknown whether a claim was made or given up. Such a claim
+ * is taken back as soon as Redis answers again, by a daemon thread that lives as long as there are
+ * any.
  *
- * <p>Thread-safe, also on virtual threads; needs no closing. The pool or client stays the caller's.
+ * <p>Thread-safe, on virtual threads too; needs no closing. The pool or client is never closed here.
  */
 public final class IdempotencyService {
 

@@ -6,12 +6,12 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is known of a key, for operators; never a result or a fingerprint.
+ * What is known of a key, for operators. It never has a result or a fingerprint.
  *
  * @param state what has become of it
  * @param attempt which attempt is running, vanished last, or gave the answer; 0 if none is known
- * @param timeLeft in progress: of the lease; else until Redis forgets what is known; empty if there
- *     is nothing to forget
+ * @param timeLeft while in progress, what is left of the lease; otherwise the time until Redis
+ *     forgets what is known; empty if there is nothing to forget
  * @param hasFingerprint whether the key is bound to a fingerprint
  */
 public record RecordStatus(

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A request as {@link IdempotencyService} sees it: its key, and what is special about it. What is
- * not said here is as the service says.
+ * not set here is taken from the service.
  *
  * <pre>{@code
  * Request.of(tenant + ":" + clientKey).fingerprint(Fingerprints.bytes(body)).ttl(Duration.ofDays(7))

@@ -5,8 +5,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The work <em>ran</em>, but its result is not the one that later callers get.
  *
- * <p>Its effect has happened. The caller should treat the request as done, with {@link #result},
- * and look at {@link #reason} to learn whether the work may run again.
+ * <p>The effect of the work has happened. Treat the request as done, with {@link #result}, and look
+ * at {@link #reason} to learn whether the work may run again.
  */
 public final class ResultNotRecordedException extends IdempotencyException {
 

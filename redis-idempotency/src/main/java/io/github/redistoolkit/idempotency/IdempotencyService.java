@@ -75,7 +75,7 @@ import redis.clients.jedis.util.Pool;
  * result would be replayed whose transaction was rolled back. If the work runs inside a transaction
  * of its caller, use {@link #begin}, and complete the claim after the commit.
  *
- * <p><b>A stream or queue.</b> Acknowledge a message after this has returned, even if it was a
+ * <p><b>A stream or queue.</b> Acknowledge a message after the call has returned, even if it was a
  * replay. A message that comes again because its acknowledgement was lost is replayed. Use the
  * message's own id as the key, not its place in the stream. If {@link InProgressException} is
  * thrown, do not acknowledge: another consumer is working on the message, and may yet fail.

@@ -3,9 +3,9 @@ package io.github.redistoolkit.pubsub;
 import java.util.Objects;
 
 /**
- * That something happened to a key.
+ * Something that has happened to a key.
  *
- * @param event what, as Redis calls it: {@code set}, {@code del}, {@code expired} …
+ * @param event what has happened, as Redis calls it: {@code set}, {@code del}, {@code expired} …
  * @param key the key as the server knows it, with the client's key prefix if it has one; bytes that
  *     are not UTF-8 appear as {@code U+FFFD}
  */

@@ -8,7 +8,7 @@ import java.util.Objects;
  * @param channel the channel it was published to; for a pattern, the one that matched. Bytes of the
  *     channel that are not UTF-8 appear as {@code U+FFFD}
  * @param body the decoded message, never null
- * @param subscription the subscription that it came by, so that a handler can close its own
+ * @param subscription the subscription that it came through, so that a handler can close its own
  * @param <T> the type of the body
  */
 public record Message<T>(String channel, T body, Subscription subscription) {

@@ -1,11 +1,11 @@
 package io.github.redistoolkit.pubsub;
 
 /**
- * What is done with each message of a subscription.
+ * Handles each message of a subscription.
  *
  * <p>Runs on the executor of the {@link RedisPubSub}, for one message of a subscription at a time
  * and in the order of receipt. It may publish, and close subscriptions or the {@link RedisPubSub}
- * itself; and subscribe, unless the executor runs it on the thread that hands it over.
+ * itself. It may also subscribe, unless the executor runs tasks on the thread that submits them.
  *
  * @param <T> the type of the messages
  */

@@ -35,50 +35,52 @@ import redis.clients.jedis.util.Pool;
  *
  * <p>When {@code subscribe} returns, Redis has confirmed: whatever is published from then on
  * arrives. When it throws, nothing is subscribed. Messages of a subscription are handled one at a
- * time and in the order in which Redis sent them; subscriptions are independent of each other.
+ * time and in the order in which Redis sent them. Subscriptions are independent of each other.
  *
- * <p>A lost connection is noticed within two and a half heartbeats even if the peer just falls
- * silent, and one that leads where nobody publishes any more within four. It is re-established with
- * all its subscriptions for as long as it takes. The gap, in which messages may have been lost, is
- * reported to the {@link PubSubListener}.
+ * <p>A lost connection is noticed within two and a half heartbeats, even if the peer just falls
+ * silent. A connection that leads where nobody publishes any more is noticed within four.
+ * Reconnecting is tried for as long as it takes, and brings all subscriptions back. The gap, in
+ * which messages may have been lost, is reported to the {@link PubSubListener}.
  *
- * <p>Limits: Redis delivers at most once. Messages published while the connection is down, and
- * those dropped because a handler is too slow ({@link Overflow}), are lost; both are reported. A
- * message published during a Sentinel failover to the primary that is being demoted may be lost
- * too. In a Cluster a message may come a second time after a reconnection: nodes pass messages on
- * to each other, and the one connected to next may be the slower.
+ * <p><b>Limits.</b> Redis delivers at most once. Messages are lost if they are published while the
+ * connection is down, or dropped because a handler is too slow ({@link Overflow}). Both are
+ * reported. If a message is published during a Sentinel failover to the primary that is being
+ * demoted, it may be lost too. In a Cluster, a message may come a second time after a reconnection:
+ * nodes pass messages on to each other, and the next node may be slower than the last.
  *
- * <p>What is published comes back equal to whoever subscribes to its own class, in every JVM that
- * has the same classes; what would not is refused by {@link #publish}. When classes change, JVMs of
- * both versions hear each other. A field that a message lacks is null or zero; one that the class
- * lacks is ignored; one that was renamed is both, unless {@code @SerializedName} names the old one
- * as an alternate. A message with a constant that the enum lacks, with a field that no longer fits
- * its type, or that the constructor refuses goes to {@link PubSubListener#onUndecodable} and is
- * counted by {@link Subscription#undecodable}. This is how Gson reads; see {@link
- * io.github.redistoolkit.json.JsonCodec} for other mappers.
+ * <p><b>Values.</b> What is published comes back equal to whoever subscribes to its own class, in
+ * every JVM that has the same classes. What would not is refused by {@link #publish}. When classes
+ * change, JVMs of both versions understand each other. A field that a message lacks is null or zero.
+ * A field that the class lacks is ignored. So a field that was renamed is lost, unless
+ * {@code @SerializedName} names the old one as an alternate. A message cannot be decoded if it has a
+ * constant that the enum lacks, if a field no longer fits its type, or if the constructor refuses
+ * it. It goes to {@link PubSubListener#onUndecodable} and is counted by {@link
+ * Subscription#undecodable}. This is how Gson reads; see {@link io.github.redistoolkit.json.JsonCodec}
+ * for other mappers.
  *
  * <p><b>Probes</b> prove that the connection is where messages are published. With each heartbeat,
  * but at most once a second, a small message is published through the pool or client, and has to
  * come back. It goes to a channel of its own, {@code redis-toolkit:probe:} and a UUID. A user with
- * restricted channels needs {@code &redis-toolkit:probe:*}; without it all else works, and a
- * warning says what is not noticed. Sharded channels and key events are not probed. In a Cluster
- * the client is asked instead, as often, which node has which slots.
+ * restricted channels needs {@code &redis-toolkit:probe:*}. Without it all else works, and a
+ * warning says what is not noticed. Sharded channels and key events are not probed. In a Cluster,
+ * the client is asked just as often which node has which slots.
  *
- * <p><b>New credentials.</b> When the pool or client has new ones, another connection takes over
- * before Redis cuts the one that was let in by the old ones. It does so where both have heard of
- * the same probe, so nothing is lost and nothing comes twice. Without the right to publish probes
- * there is a gap instead, which is reported. A provider of credentials that is not Jedis's own is
- * asked for them every five seconds.
+ * <p><b>New credentials.</b> When the pool or client has new credentials, another connection takes
+ * over before Redis cuts the one that was opened with the old ones. It takes over once both have
+ * received the same probe, so nothing is lost and nothing comes twice. Without the right to publish
+ * probes there is a gap instead, which is reported. A credentials provider that is not Jedis's own
+ * is asked at most every five seconds.
  *
- * <p>All subscriptions share one connection of its own, made like those of the pool or client
- * (address, credentials, TLS, client name, database, timeouts) but not taken from it, so even a
- * pool of one connection stays usable. In a Cluster there is one more for each primary with sharded
- * channels or key events. Two daemon threads for each connection and one for all, started when
- * needed, and the threads of the executor serve them; {@link #close()} ends them. The pool or
- * client is never closed here; once the caller closes it, this closes itself within about a second.
+ * <p><b>Connections and threads.</b> All subscriptions share one connection of their own. It is made
+ * like those of the pool or client (address, credentials, TLS, client name, database, timeouts) but
+ * not taken from it, so even a pool of one connection stays usable. In a Cluster there is one more
+ * for each primary with sharded channels or key events. Each connection has two daemon threads, and
+ * there is one more for all of them. They are started when needed, and ended by {@link #close()}.
+ * Handlers run on the threads of the executor. The pool or client is never closed here. Once the
+ * caller closes it, this closes itself within about a second.
  *
- * <p>Thread-safe. {@link #publish} is one round trip on a connection of the pool, the first {@code
- * subscribe} to a topic one on the own connection, further ones none. A {@link
+ * <p>Thread-safe. {@link #publish} is one round trip on a connection of the pool. The first {@code
+ * subscribe} to a topic is one on the subscriptions' own connection; further ones are none. A {@link
  * redis.clients.jedis.exceptions.JedisException} passes through as Jedis throws it.
  */
 public final class RedisPubSub implements AutoCloseable {

@@ -3,11 +3,11 @@ package io.github.redistoolkit.pubsub;
 import java.util.Objects;
 
 /**
- * The text of a message as it is, without JSON around it: what {@code redis-cli PUBLISH channel
- * hello} sends, and programs that do not know JSON expect. Published, it goes as its UTF-8;
- * subscribed as, it takes any message that is UTF-8.
+ * The plain text of a message, without JSON around it. This is what {@code redis-cli PUBLISH channel
+ * hello} sends, and what programs expect that do not know JSON. It is published as UTF-8. A
+ * subscription of this type takes any message that is UTF-8.
  *
- * @param value the text, also empty
+ * @param value the text; may be empty
  */
 public record Text(String value) {
 

@@ -19,20 +19,21 @@ import redis.clients.jedis.exceptions.JedisException;
  *
  * @param allowed whether the permits were granted; of {@link RateLimiter#peek}, whether they would
  *     have been
- * @param limit the limit that restricts most: of a refusal the one that will be satisfied last,
- *     else the one with the fewest permits left; the first if degraded, the smallest if never
+ * @param limit the limit that restricts most. For a refusal that is the one that will be satisfied
+ *     last, otherwise the one with the fewest permits left. If degraded it is the first, and if
+ *     never the smallest
  * @param remaining the permits that could still be granted at that instant, under all limits
  *     together; 0 if others have booked permits ahead, if the decision is degraded, and if more
  *     permits were wanted than the limit has
- * @param retryAfter zero if allowed or degraded; else the time from the decision to the first
+ * @param retryAfter zero if allowed or degraded; otherwise the time from the decision to the first
  *     instant at which the same permits fit if nobody else takes any; empty if they never will,
  *     since a limit has fewer
  * @param resetAfter the time until every limit has all its permits again if nobody takes any; zero
  *     if degraded or never
- * @param limits each limit's own state, in the order of the limiter; empty if Redis was not asked,
- *     as the decision is degraded or never
- * @param cause why Redis did not decide this but {@link OnUnavailable#ALLOW} or {@link
- *     OnUnavailable#DENY}; empty if it did
+ * @param limits each limit's own state, in the order of the limiter; empty if Redis did not decide,
+ *     since the decision is degraded or never
+ * @param cause why {@link OnUnavailable#ALLOW} or {@link OnUnavailable#DENY} decided and not Redis;
+ *     empty if Redis did
  */
 public record Decision(
     boolean allowed,

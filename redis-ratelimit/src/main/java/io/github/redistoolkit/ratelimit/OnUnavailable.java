@@ -1,13 +1,13 @@
 package io.github.redistoolkit.ratelimit;
 
 /**
- * What a {@link RateLimiter} does when Redis cannot decide: it cannot be reached, does not answer
- * in time, no connection of the pool is free, or it refuses to work for now ({@code LOADING},
+ * What a {@link RateLimiter} does when Redis cannot decide. Then Redis cannot be reached, does not
+ * answer in time, no connection of the pool is free, or Redis refuses to work for now ({@code LOADING},
  * {@code READONLY}, {@code OOM}, {@code BUSY}, {@code CLUSTERDOWN}, {@code MASTERDOWN}, {@code
  * MISCONF}, {@code NOREPLICAS}, {@code TRYAGAIN}).
  *
- * <p>The policy does not apply to what an operator has to repair (wrong credentials, missing
- * permissions, a key of another type): that is thrown under every policy.
+ * <p>What an operator has to repair is thrown under every policy: wrong credentials, missing
+ * permissions, a key of another type.
  */
 public enum OnUnavailable {
   /** The exception of Jedis is thrown. The default. */

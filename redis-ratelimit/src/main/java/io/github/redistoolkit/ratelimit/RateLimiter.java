@@ -41,18 +41,19 @@ import redis.clients.jedis.util.Pool;
  * one atomic step: all of them are charged, or none. A refusal and a {@link #peek} take nothing.
  * Time is the Redis server's; clients' clocks play no part.
  *
- * <p><b>Limit.</b> The guarantee is that of the data. After an eviction or a {@code FLUSHALL} an id
- * starts afresh; after a failover it has what the replica had. If the server's clock is stepped
- * back, an id goes on from the latest instant that it has seen. Nothing more is granted then, and a
- * permit comes back late by at most what had passed between the last grant and the step. If the
- * clock is stepped forward, what it skips counts as passed, so up to one more limit is granted.
+ * <p><b>Limits of the guarantee.</b> It holds as long as Redis keeps the data. After an eviction or
+ * a {@code FLUSHALL}, an id starts afresh; after a failover, it has what the replica had. If the
+ * server's clock is stepped back, an id goes on from the latest instant that it has seen. Then
+ * nothing more is granted, and a permit comes back late by at most the time between the last grant
+ * and the step. If the clock is stepped forward, the skipped time counts as passed, so up to one
+ * more limit is granted.
  *
  * <p>What was granted stays taken, whatever the caller does with it, unless {@link #refund} gives
- * it back. No limit holds up a {@link #charge}.
+ * it back. A {@link #charge} is made whatever the limits say.
  *
- * <p><b>Limits are the caller's.</b> Redis holds no configuration. A limiter with other permits, or
- * a bucket with another capacity or refill, goes on with the same history from its next call; until
- * then a bucket fills as it did. A limit with another window starts afresh.
+ * <p><b>Limits belong to the caller.</b> Redis holds no configuration. If a limiter has other
+ * permits, or a bucket another capacity or refill, it goes on with the same history from its next
+ * call. Until then a bucket fills as before. A limit with another window starts afresh.
  *
  * <p><b>Cost.</b> A decision is one round trip; the first one on a server is two. No thread is
  * needed, unless it {@linkplain Builder#permitsAhead takes permits ahead}. Each id has one key,
@@ -62,17 +63,18 @@ import redis.clients.jedis.util.Pool;
  * after the last grant. If the id is used again and again, it may live half a window longer.
  *
  * <p><b>Failure.</b> If Redis cannot decide, {@link OnUnavailable} does. By default Jedis's
- * exception is thrown, and it is then unknown whether the permits were charged. Nothing is sent
- * again by this class, but a {@code RedisClusterClient} may do so when a reply was lost. Such a
- * call is answered as the first time and charged once. If others were granted permits of the same
- * id meanwhile, it may be charged twice; more is never admitted.
+ * exception is thrown, and then it is unknown whether the permits were charged. This class sends
+ * nothing again, but a {@code RedisClusterClient} may do so when a reply was lost. Such a call is
+ * answered as the first time and charged once. If others were granted permits of the same id
+ * meanwhile, it may be charged twice, but more is never admitted.
  *
- * <p>Give every pool a finite {@code maxWait}, or a caller may wait for a connection for ever. An
- * interrupt meanwhile is thrown, as Jedis throws it, under every policy.
+ * <p>Give every pool a finite {@code maxWait}, or a caller may wait for a connection for ever. If
+ * the caller is interrupted in that wait, Jedis's exception is thrown under every policy.
  *
  * <p><b>Foreign keys.</b> A string that somebody else has written counts as no state, so the id
- * starts afresh. Nothing in it can make an id wait longer than a day and two windows. A key of
- * another type is thrown as {@code WRONGTYPE} under every policy, until {@link #reset}.
+ * starts afresh. Whatever it looks like, it cannot make an id wait longer than a day and two
+ * windows. If the key has another type, every call throws {@code WRONGTYPE} under every policy,
+ * until {@link #reset}.
  *
  * <p>Thread-safe. A limiter may be kept or made for each call; but keep one that {@linkplain
  * Builder#denyCache remembers refusals} or {@linkplain Builder#permitsAhead takes permits ahead}.

@@ -1,7 +1,7 @@
 package io.github.redistoolkit.ratelimit;
 
 /**
- * Is told what a {@link RateLimiter} decided, as a metric counts it.
+ * Is told what a {@link RateLimiter} decided, for instance to count it.
  *
  * <p>Every method does nothing unless overridden. Calls come on the thread that asked, before it
  * gets its answer, and from many threads at once; keep them short. An exception thrown here is

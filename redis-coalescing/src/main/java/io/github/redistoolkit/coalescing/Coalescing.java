@@ -10,14 +10,15 @@ import redis.clients.jedis.util.Pool;
 /**
  * Makes a client over your pool that sends the commands of concurrent callers together.
  *
- * <p>There are a few lanes, each with one borrowed connection at a time. Who finds a lane free runs
- * its command as over the pool: the same bytes, the same reads, on its own thread. Who finds none
- * waits. When a lane is left, the first who waits writes its own command and those of up to 63
- * behind it (as far as they have 8 KiB together) in one go, reads the replies, and hands each to
- * its caller, who decodes it. Between calls no connection is held.
+ * <p>There are a few lanes, each with one borrowed connection at a time. A caller that finds a lane
+ * free runs its command as over the pool: the same bytes and the same reads, on its own thread. A
+ * caller that finds none waits. When a lane becomes free, the first waiting caller takes it. It
+ * writes its own command and those of up to 63 callers behind it (as far as they have 8 KiB
+ * together) in one flush. It reads the replies and hands each to its caller, which decodes it.
+ * Between calls no connection is held.
  *
- * <p><b>Guarantees.</b> Each caller gets the reply to its own command. Nothing is sent twice. What
- * fails is no more than this:
+ * <p><b>Guarantees.</b> Each caller gets the reply to its own command. Nothing is sent twice. No
+ * more fails than this:
  *
  * <table>
  *   <caption>What a failure means, and for whom</caption>
@@ -28,46 +29,48 @@ import redis.clients.jedis.util.Pool;
  *   </tr>
  *   <tr>
  *     <td>a read times out</td>
- *     <td>those of that one flush whose replies had not come: their commands may have run. Each has
- *       waited for the whole timeout. The connection is closed</td>
+ *     <td>the callers of that one flush whose replies had not come: their commands may have run. Each
+ *       has waited for the whole timeout. The connection is closed</td>
  *   </tr>
  *   <tr>
  *     <td>the connection is lost</td>
- *     <td>those that were written and have no reply: their commands may have run. Who still waits
- *       goes on with another connection</td>
+ *     <td>the callers whose commands were written and have no reply: the commands may have run.
+ *       Callers that still wait go on with another connection</td>
  *   </tr>
  *   <tr>
  *     <td>no connection can be made, or the pool is closed</td>
- *     <td>the caller that borrows and up to 63 who wait, as Jedis says it: none was sent</td>
+ *     <td>the caller that borrows and up to 63 that wait, with Jedis's exception: none was sent</td>
  *   </tr>
  *   <tr>
  *     <td>a caller has waited for a lane as long as the pool lets one wait ({@code maxWait})</td>
- *     <td>that caller, as by a pool that is exhausted: nothing was sent</td>
+ *     <td>that caller, as with an exhausted pool: nothing was sent</td>
  *   </tr>
  *   <tr>
  *     <td>a caller is interrupted</td>
- *     <td>nobody, and the flag stays set. Only a caller that is just waiting for a connection of
- *       the pool, or on a virtual thread reads its own reply, fails, alone</td>
+ *     <td>usually nobody, and the flag stays set. Two callers fail, each alone: one that is waiting
+ *       for a connection of the pool, and one that reads its own reply on a virtual thread</td>
  *   </tr>
  *   <tr>
  *     <td>an {@link Error}, as when the heap is full</td>
- *     <td>the thread it strikes. If that is in the middle of reading, the others of that flush are
- *       told that their commands may have run</td>
+ *     <td>the thread that it occurs in. If that thread is reading for others, these are told that
+ *       their commands may have run</td>
  *   </tr>
  * </table>
  *
  * <p><b>Limits.</b> Replies come in order, so a caller also waits for the commands before its own
- * in the flush, and for those after it. The read timeout bounds each silence, as over the pool, not
- * the whole: a large reply that trickles in holds up its flush for as long as it does so. Commands
- * that block or change the state of a connection ({@code BLPOP}, {@code XREAD}, {@code WAIT},
- * {@code SELECT}, {@code CLIENT}, {@code WATCH} and the like), those of modules such as {@code
- * JSON.GET}, and any that this version does not know, have a connection to themselves, and no bound
- * but that of the pool. So do pipelines, transactions, subscriptions and iterations over keys. A
- * Cluster is refused, and so is a client that caches reads or sends again by itself.
+ * in the flush, and for those after it. As over the pool, the read timeout bounds each silence, not
+ * the whole: a large reply that trickles in holds up its flush for as long as it takes.
  *
- * <p><b>Threads.</b> Thread-safe. Callers on platform threads work for each other. For virtual
- * threads up to one daemon thread a lane does, {@code redis-coalescing-lane-…}, which ends after 10
- * seconds without work.
+ * <p>Some commands have a connection to themselves, and no bound but that of the pool. These are
+ * commands that block or change the state of a connection ({@code BLPOP}, {@code XREAD}, {@code
+ * WAIT}, {@code SELECT}, {@code CLIENT}, {@code WATCH} and the like), commands of Redis modules such
+ * as {@code JSON.GET}, and any that this version does not know. The same is true of pipelines,
+ * transactions, subscriptions and iterations over keys. A Cluster is refused, and so is a client
+ * that caches reads or sends again by itself.
+ *
+ * <p><b>Threads.</b> Thread-safe. Callers on platform threads do the work for each other. For virtual
+ * threads, up to one daemon thread for each lane does it, {@code redis-coalescing-lane-…}, which
+ * ends after 10 seconds without work.
  *
  * <p><b>Closing.</b> The client need not be closed. If it is, further calls fail as over a closed
  * pool. The pool below is never closed.

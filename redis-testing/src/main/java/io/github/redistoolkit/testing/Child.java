@@ -17,9 +17,9 @@ import java.util.concurrent.LinkedBlockingQueue;
  * Child child = Child.of(args);
  * }</pre>
  *
- * <p>It then has the system properties that name the parent's Redis and the size of its run. Of the
- * arguments, the first is its {@link #number}, and the second says by what kind of client it
- * reaches Redis, for whoever looks at the list of processes.
+ * <p>Then it has the system properties that name the parent's Redis and the size of its run. The
+ * first argument is its {@link #number}. The second says through which kind of client it reaches
+ * Redis, for whoever looks at the list of processes.
  *
  * <p>The child ends at once when its parent does. What it prints by other means goes to the
  * parent's standard error. Thread-safe.

@@ -12,15 +12,15 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.ArgumentsSource;
 
 /**
- * Runs a suite once through each kind of client; the suite takes a {@link TestRedis} in its
+ * Runs a suite once through each kind of client. The suite takes a {@link TestRedis} in its
  * constructor. The keyspace is empty before each test; on an external server, the suite's own part
- * of it.
+ * of it is.
  *
  * <p>Which kinds these are depends on {@link #topologies}, on the {@linkplain Matrix size of the
- * run} and on what {@code -Dredis.client} and {@code -Dredis.topology} leave of them: then a suite
- * may have nothing to run. In a run on an external server, suites that {@linkplain
- * LeavesServerAlone leave it alone} use that for the standalone one; all else is started as if no
- * backend were named.
+ * run}, and on what {@code -Dredis.client} and {@code -Dredis.topology} leave of them. A suite may
+ * then have nothing to run. In a run on an external server, suites that {@linkplain
+ * LeavesServerAlone leave it alone} use it as the standalone server. All other servers are started
+ * as if no backend were named.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)

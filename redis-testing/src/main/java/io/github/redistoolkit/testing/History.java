@@ -14,12 +14,12 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.Collectors;
 
 /**
- * What happened, in all JVMs, from which a test recomputes a guarantee.
+ * What happened in all JVMs. From it, a test recomputes a guarantee.
  *
- * <p>Each event was somewhere between two times of {@link System#nanoTime}: before the request was
- * sent, and after its reply had come. These times are comparable between the JVMs of one machine.
- * The checks find only what certainly was a violation, whenever between its two times each event
- * was, so they raise no false alarm on a slow machine.
+ * <p>Each event happened somewhere between two times of {@link System#nanoTime}: before the request
+ * was sent, and after its reply had come. These times are comparable between the JVMs of one
+ * machine. The checks report only what was certainly a violation, whenever each event happened
+ * between its two times. So they raise no false alarm on a slow machine.
  *
  * <p>A child JVM {@linkplain #lines sends} its history as lines, which its parent {@linkplain
  * #addLines adds} to its own. Thread-safe.

@@ -6,9 +6,8 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * Says that a suite does nothing to the server but use keys and channels that {@link
- * TestRedis#unique} names, and expects nobody else to be quiet, so that it may run on a server that
- * others use.
+ * Says that a suite may run on a server that others use. It does nothing to the server but use keys
+ * and channels that {@link TestRedis#unique} names, and it does not expect others to be quiet.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)

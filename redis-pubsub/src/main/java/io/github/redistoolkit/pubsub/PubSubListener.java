@@ -4,16 +4,16 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * What happens to subscriptions behind the back of the caller.
+ * Is told what happens to subscriptions in the background.
  *
  * <p>Every method does nothing unless overridden. Calls come on the executor of the {@link
- * RedisPubSub}; those about connections, refusals and drops one at a time and in order, those about
- * a message on the thread that ran its handler, so calls may overlap. An exception thrown here is
- * logged. Closing a subscription or the {@link RedisPubSub} calls nothing.
+ * RedisPubSub}. Those about connections, refusals and drops come one at a time and in order. Those
+ * about a message come on the thread that ran its handler, so calls may overlap. An exception thrown
+ * here is logged. Closing a subscription or the {@link RedisPubSub} calls nothing.
  *
- * <p>Without a listener, {@link #logging} listens. One that is to be told beside it is given as
- * {@code mine.andThen(PubSubListener.logging())}; one given alone has to see to it that nothing
- * passes unnoticed.
+ * <p>Without a listener, {@link #logging} listens. A listener of yours takes its place, so to have
+ * both, give {@code mine.andThen(PubSubListener.logging())}. A listener that is given alone has to
+ * see to it that nothing passes unnoticed.
  */
 public interface PubSubListener {
 

@@ -46,7 +46,7 @@ import redis.clients.jedis.util.Pool;
  * parameters. Choose one of them with {@code key = …}.
  *
  * <p><b>Values</b> must be of the cache's type. They are stored as JSON, without class names. A
- * null is not kept unless {@link CacheBuilder#nullTtl} is set. Putting a null removes the entry.
+ * null is not kept unless {@link CacheService.Builder#nullTtl} is set. Putting a null removes the entry.
  *
  * <p><b>Failure.</b> While Redis does not answer, {@code sync} callers load without it. Other
  * callers get Jedis's exception, unless the application has a {@code CacheErrorHandler}. What a

@@ -13,8 +13,8 @@ import org.openjdk.jmh.results.IterationResult;
 import org.openjdk.jmh.results.ScalarResult;
 
 /**
- * Adds to each iteration but the last its throughput, what an operation costs server and client, what the row
- * holds, and how evenly threads are served.
+ * Adds to each iteration but the last its throughput, what an operation costs server and client,
+ * what the row holds, and how evenly threads are served.
  */
 public final class CostProfiler implements InternalProfiler {
 

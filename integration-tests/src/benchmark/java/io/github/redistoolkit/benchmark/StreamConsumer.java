@@ -180,8 +180,7 @@ interface StreamConsumer {
 
     @Override
     void consume(Consumer<Event> handler) {
-      XReadGroupParams batch =
-          XReadGroupParams.xReadGroupParams().count(BATCH).block(BLOCK_MILLIS);
+      XReadGroupParams batch = XReadGroupParams.xReadGroupParams().count(BATCH).block(BLOCK_MILLIS);
       try (Jedis jedis = pool.getResource()) {
         while (!isStopped()) {
           var read =

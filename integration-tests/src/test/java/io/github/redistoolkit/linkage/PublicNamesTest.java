@@ -61,8 +61,7 @@ class PublicNamesTest {
         publicTypes()
             .flatMap(PublicNamesTest::publicMethods)
             .filter(
-                method ->
-                    List.of(method.getExceptionTypes()).contains(InterruptedException.class))
+                method -> List.of(method.getExceptionTypes()).contains(InterruptedException.class))
             .toList();
     assertThat(waiting.size(), is(greaterThanOrEqualTo(10)));
     List<String> others =

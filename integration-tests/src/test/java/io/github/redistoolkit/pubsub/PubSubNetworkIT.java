@@ -97,10 +97,7 @@ class PubSubNetworkIT extends PubSubFaultSuite {
   @Test
   void aSubscribeThatTimesOutLeavesNothingWhenTheLinkHeals() {
     try (RedisPubSub pubSub =
-        proxiedBuilder()
-            .heartbeat(Duration.ofSeconds(30))
-            .maxWait(Duration.ofSeconds(2))
-            .build()) {
+        proxiedBuilder().heartbeat(Duration.ofSeconds(30)).maxWait(Duration.ofSeconds(2)).build()) {
       pubSub.subscribe(channel, Integer.class, this::keep);
       proxy.blackHole();
       for (int i = 0; i < 2; i++) {

@@ -292,7 +292,8 @@ class RateLimiterModelIT {
       List<Limit> made = new ArrayList<>();
       while (made.size() < count) {
         Limit next = randomLimit();
-        if (made.stream().noneMatch(limit -> ScriptLimit.of(limit).id() == ScriptLimit.of(next).id())) {
+        if (made.stream()
+            .noneMatch(limit -> ScriptLimit.of(limit).id() == ScriptLimit.of(next).id())) {
           made.add(next);
         }
       }

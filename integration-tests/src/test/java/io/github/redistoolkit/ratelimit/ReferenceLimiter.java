@@ -63,9 +63,7 @@ final class ReferenceLimiter {
                       states.computeIfAbsent(
                           ScriptLimit.of(limit).id(),
                           unused ->
-                              limit instanceof Limit.SlidingWindow
-                                  ? new Window()
-                                  : new Bucket());
+                              limit instanceof Limit.SlidingWindow ? new Window() : new Bucket());
                   state.limit = limit;
                   return state;
                 })
@@ -491,7 +489,8 @@ final class ReferenceLimiter {
     }
 
     private BigInteger scaled(long tokens) {
-      return BigInteger.valueOf(tokens).multiply(BigInteger.valueOf(LimitRules.micros(limit.period())));
+      return BigInteger.valueOf(tokens)
+          .multiply(BigInteger.valueOf(LimitRules.micros(limit.period())));
     }
   }
 }

@@ -4,8 +4,8 @@ import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes the value of a key that the cache does not have, without a waiting thread, for instance with
- * a reactive driver or an HTTP client.
+ * Makes the value of a key that the cache does not have, without a waiting thread, for instance
+ * with a reactive driver or an HTTP client.
  *
  * @param <V> the type of the value
  * @see CacheService#getOrLoadAsync

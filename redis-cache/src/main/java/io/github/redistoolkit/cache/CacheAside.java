@@ -47,8 +47,8 @@ public final class CacheAside<K, V> {
   private final Function<K, @Nullable V> load;
 
   /**
-   * Makes a cache of a repository, whose values live for the {@linkplain CacheService.Builder#defaultTtl
-   * default time}.
+   * Makes a cache of a repository, whose values live for the {@linkplain
+   * CacheService.Builder#defaultTtl default time}.
    *
    * @param cache where to keep values; closed by whoever made it
    * @param key gives the key of an id; different ids must have different keys
@@ -114,9 +114,9 @@ public final class CacheAside<K, V> {
    *
    * <p>Before the write the key is put on hold: its entry is removed, and reads ask the database
    * until the write has ended. The hold is renewed while the write runs. If this JVM ends, it ends
-   * within the {@linkplain CacheService.Builder#hold time of a hold}, and caching resumes. Several updates
-   * of one id may run at the same time; the last to end releases the key. Two round trips, and one
-   * for each third of a hold that the write takes.
+   * within the {@linkplain CacheService.Builder#hold time of a hold}, and caching resumes. Several
+   * updates of one id may run at the same time; the last to end releases the key. Two round trips,
+   * and one for each third of a hold that the write takes.
    *
    * <p>{@link CacheService#set(String, Object, Duration)} replaces the hold. What was set is read
    * until the update ends and removes it; should this JVM end before, it stays until it expires. So
@@ -178,7 +178,8 @@ public final class CacheAside<K, V> {
   /**
    * Writes to the database without a thread that waits for that, and invalidates the cache whether
    * the write succeeds or fails. What {@link #update(Object, Callable)} says of the hold goes for
-   * it. Redis is asked by threads of {@link CacheService.Builder#executor}, and the write is begun there.
+   * it. Redis is asked by threads of {@link CacheService.Builder#executor}, and the write is begun
+   * there.
    *
    * <p>The write must end by itself: the key is held, and the hold renewed, until then. Cancelling
    * or completing the result ends neither.

@@ -12,8 +12,8 @@ import redis.clients.jedis.exceptions.JedisException;
  * <p>{@link #result} has what the database write returned, so do not repeat the write.
  *
  * <p>No stale entry is left: the hold that the update placed has removed the old one. It keeps the
- * key uncached until it expires, after the {@linkplain CacheService.Builder#hold time of a hold} at the
- * latest.
+ * key uncached until it expires, after the {@linkplain CacheService.Builder#hold time of a hold} at
+ * the latest.
  *
  * <p>There is one exception. If Redis failed for long while the database was written, the hold may
  * have expired before. Then what was read and cached meanwhile may be stale, until its time to live

@@ -41,8 +41,9 @@ import redis.clients.jedis.util.Pool;
  * prefix followed by the key, the value is its plain JSON, and every entry has a time to live.
  *
  * <p><b>Guarantee.</b> Among all JVMs that use the same Redis and keys, {@link #getOrLoad} runs one
- * loader at a time per key. If a {@link #set} or {@link #delete} had returned when {@code getOrLoad}
- * was called, it never returns a value whose load began before that. Nor is such a value stored.
+ * loader at a time per key. If a {@link #set} or {@link #delete} had returned when {@code
+ * getOrLoad} was called, it never returns a value whose load began before that. Nor is such a value
+ * stored.
  *
  * <p><b>Limits.</b> Redis replicates asynchronously. A failover may lose the last writes, and bring
  * deleted entries back until they expire. If a loader's JVM is paused beyond its lease, or Redis
@@ -53,11 +54,11 @@ import redis.clients.jedis.util.Pool;
  * absence. Other programs that read the entries must skip what begins with {@code #}.
  *
  * <p><b>Keys</b> are written as they are, so a hash tag in one chooses its Cluster slot; {@link
- * Builder#encodeKeys} spreads them. They have {@linkplain Builder#maxKeyBytes 1,024
- * bytes} at most. What begins with {@code #group:}, {@code #in:}, {@code #near:}, {@code #lease:}
- * or {@code #hold:} is the cache's own and is refused. So is what leads to the default keys of the
- * other modules: {@code idem:}, {@code lock:}, {@code rl:}, {@code rwlock:}, {@code semaphore:} and
- * {@code topic:}. Prefixes that you give to other modules must not begin as this one does.
+ * Builder#encodeKeys} spreads them. They have {@linkplain Builder#maxKeyBytes 1,024 bytes} at most.
+ * What begins with {@code #group:}, {@code #in:}, {@code #near:}, {@code #lease:} or {@code #hold:}
+ * is the cache's own and is refused. So is what leads to the default keys of the other modules:
+ * {@code idem:}, {@code lock:}, {@code rl:}, {@code rwlock:}, {@code semaphore:} and {@code
+ * topic:}. Prefixes that you give to other modules must not begin as this one does.
  *
  * <p><b>Failure.</b> If Redis fails, {@code getOrLoad} loads without it, one load at a time per key
  * in this JVM, and counts that. All other methods throw the {@link JedisException}, after which a
@@ -86,9 +87,9 @@ import redis.clients.jedis.util.Pool;
  * <p>Each method is one round trip, unless it says otherwise or the near cache answers.
  * Thread-safe. Make one per type and keep it. Closing it never closes the pool or client.
  *
- * <p>It owns no thread, unless it has a {@linkplain Builder#nearCache near cache}. Daemon
- * threads that all modules of this JVM share keep time, and renew leases and holds. They end by
- * themselves within seconds once nothing is loaded or updated.
+ * <p>It owns no thread, unless it has a {@linkplain Builder#nearCache near cache}. Daemon threads
+ * that all modules of this JVM share keep time, and renew leases and holds. They end by themselves
+ * within seconds once nothing is loaded or updated.
  *
  * @param <V> the type of the values; if it is mutable, every read returns a new copy
  */
@@ -239,8 +240,7 @@ public final class CacheService<V> implements AutoCloseable {
    *     surrogate
    */
   public static <V> Builder<V> builder(Pool<Jedis> pool, String prefix, TypeToken<V> type) {
-    return new Builder<>(
-        RedisAccess.of(pool, "redis-cache"), Names.requirePrefix(prefix), type);
+    return new Builder<>(RedisAccess.of(pool, "redis-cache"), Names.requirePrefix(prefix), type);
   }
 
   /**
@@ -416,8 +416,8 @@ public final class CacheService<V> implements AutoCloseable {
   }
 
   /**
-   * Reads a value, and loads it if there is none, to live for the {@linkplain
-   * Builder#defaultTtl default time}.
+   * Reads a value, and loads it if there is none, to live for the {@linkplain Builder#defaultTtl
+   * default time}.
    *
    * @param key the key
    * @param loader loads the value
@@ -448,11 +448,10 @@ public final class CacheService<V> implements AutoCloseable {
    * <p>One caller loads, on its own thread and without holding a connection; all others, here and
    * in other JVMs, wait for it. If the loader's JVM ends, another takes over after the {@linkplain
    * Builder#lease lease}. A null that was loaded is returned, and stored only with {@link
-   * Builder#nullTtl}. If the key is held by {@link CacheAside#update} or has something that is
-   * not a string, the value is loaded and not stored.
+   * Builder#nullTtl}. If the key is held by {@link CacheAside#update} or has something that is not
+   * a string, the value is loaded and not stored.
    *
-   * <p>With {@link Builder#staleIfError} an entry past its time is returned if the loader
-   * throws.
+   * <p>With {@link Builder#staleIfError} an entry past its time is returned if the loader throws.
    *
    * <p>If Redis fails, or does not answer in time, the value is loaded without it. Redis is then
    * not asked for 100 ms, and twice as long after each failure that follows at once, up to 5
@@ -511,16 +510,16 @@ public final class CacheService<V> implements AutoCloseable {
    *
    * <p>Among callers and JVMs holds what {@link #getOrLoad(String, Duration, Duration, Loader)}
    * says, and both kinds of calls share their loads. Redis is asked by threads of {@link
-   * Builder#executor}, one round trip at a time; what the near cache has comes at once. The
-   * loader is called there too, and what depends on the result runs there.
+   * Builder#executor}, one round trip at a time; what the near cache has comes at once. The loader
+   * is called there too, and what depends on the result runs there.
    *
    * <p>Everything ends: a wait for another caller's load, and a load of this call's own, take
-   * {@link Builder#maxWait} at most. A load that takes longer is cancelled, fails with a
-   * {@link CacheTimeoutException} for all who wait for it, and what it gives later is dropped.
+   * {@link Builder#maxWait} at most. A load that takes longer is cancelled, fails with a {@link
+   * CacheTimeoutException} for all who wait for it, and what it gives later is dropped.
    *
    * <p>Cancelling or completing the result ends this call alone: a load that it has begun goes on
-   * for the others and for the cache. With {@link Builder#earlyRefresh} a refresh that this
-   * call begins waits for the loader on a thread of that executor.
+   * for the others and for the cache. With {@link Builder#earlyRefresh} a refresh that this call
+   * begins waits for the loader on a thread of that executor.
    *
    * @param key the key
    * @param ttl how long a loaded value lives; from 1 ms to 100 years
@@ -635,7 +634,8 @@ public final class CacheService<V> implements AutoCloseable {
     if (millis == Store.NO_ENTRY) {
       return Optional.empty();
     }
-    return Optional.of(millis == Store.FOR_EVER ? Arguments.LONGEST_TTL : Duration.ofMillis(millis));
+    return Optional.of(
+        millis == Store.FOR_EVER ? Arguments.LONGEST_TTL : Duration.ofMillis(millis));
   }
 
   /**
@@ -700,8 +700,7 @@ public final class CacheService<V> implements AutoCloseable {
    * @throws IllegalArgumentException if a key is empty, too long or reserved, {@code ttl} is out of
    *     range, or a loaded value would not come back equal
    * @throws IllegalStateException as {@code getOrLoad} throws it
-   * @throws CacheTimeoutException if another caller's load took longer than {@link
-   *     Builder#maxWait}
+   * @throws CacheTimeoutException if another caller's load took longer than {@link Builder#maxWait}
    * @throws java.util.concurrent.CompletionException as {@code getOrLoad} throws it
    */
   public Map<String, V> getAll(
@@ -1048,9 +1047,9 @@ public final class CacheService<V> implements AutoCloseable {
 
     /**
      * Sets what encodes and decodes values. Unless set: strict JSON, dates and {@code java.time} as
-     * ISO-8601. What is registered with it stays as it is. What Gson does by itself and nobody could
-     * read back is refused, as {@code java.util.Date} in the JVM's own time zone. An unknown constant
-     * of an enum is an error instead of null.
+     * ISO-8601. What is registered with it stays as it is. What Gson does by itself and nobody
+     * could read back is refused, as {@code java.util.Date} in the JVM's own time zone. An unknown
+     * constant of an enum is an error instead of null.
      *
      * @param gson the Gson; it must write JSON
      * @return this
@@ -1076,8 +1075,8 @@ public final class CacheService<V> implements AutoCloseable {
     }
 
     /**
-     * Sets how long {@link CacheService#getOrLoad} remembers that a loader returned null. Unless set
-     * it does not.
+     * Sets how long {@link CacheService#getOrLoad} remembers that a loader returned null. Unless
+     * set it does not.
      *
      * @param ttl the time; from 1 ms to 100 years
      * @return this
@@ -1094,8 +1093,8 @@ public final class CacheService<V> implements AutoCloseable {
      * Sets by how much {@link CacheService#getOrLoad} may shorten the life of what it stores, at
      * random, so that values loaded together do not expire together. Not at all unless set.
      *
-     * @param part the largest part: 0.1 stores for 90 to 100 percent of the time asked for; from 0 to
-     *     0.9
+     * @param part the largest part: 0.1 stores for 90 to 100 percent of the time asked for; from 0
+     *     to 0.9
      * @return this
      * @throws IllegalArgumentException if it is out of range
      */
@@ -1109,20 +1108,20 @@ public final class CacheService<V> implements AutoCloseable {
     }
 
     /**
-     * Lets {@link CacheService#getOrLoad} return an entry past its time to live if the loader throws,
-     * as {@code stale-if-error} does for HTTP (RFC 5861). Off unless set.
+     * Lets {@link CacheService#getOrLoad} return an entry past its time to live if the loader
+     * throws, as {@code stale-if-error} does for HTTP (RFC 5861). Off unless set.
      *
      * <p>Redis keeps each value for this time longer than it is to live. So a cache takes as much
-     * more memory as that is longer, and 100 bytes an entry: white space before the JSON, which says
-     * for how long it is kept. Other methods and other caches of the toolkit do not see an entry past
-     * its time; other programs that read the key do.
+     * more memory as that is longer, and 100 bytes an entry: white space before the JSON, which
+     * says for how long it is kept. Other methods and other caches of the toolkit do not see an
+     * entry past its time; other programs that read the key do.
      *
-     * <p>Whoever loads such an entry loads under a lease as ever, and what changes the key meanwhile
-     * removes the entry: nothing is returned that was set, deleted or held before {@code getOrLoad}
-     * was called. If the loader throws an exception, all who waited for it get the entry. For the
-     * time of a {@linkplain #lease lease} all callers of the fleet get it without a load; then one
-     * tries again. {@code getAll} with a loader returns entries past their time only if it has one
-     * for every key that was to be loaded.
+     * <p>Whoever loads such an entry loads under a lease as ever, and what changes the key
+     * meanwhile removes the entry: nothing is returned that was set, deleted or held before {@code
+     * getOrLoad} was called. If the loader throws an exception, all who waited for it get the
+     * entry. For the time of a {@linkplain #lease lease} all callers of the fleet get it without a
+     * load; then one tries again. {@code getAll} with a loader returns entries past their time only
+     * if it has one for every key that was to be loaded.
      *
      * <p>An {@code Error}, a stored null, a key that an update holds, and a load without Redis have
      * no such entry. A hit asks for the remaining life too, in the same round trip.
@@ -1142,8 +1141,8 @@ public final class CacheService<V> implements AutoCloseable {
      * Sets how long after the end of a JVM that was loading a key another JVM may load it. A loader
      * may take longer: its lease is renewed. 3 seconds unless set.
      *
-     * @param lease the time; from 100 ms to 1 hour, which is shorter than other leases may be, since
-     *     it is always renewed
+     * @param lease the time; from 100 ms to 1 hour, which is shorter than other leases may be,
+     *     since it is always renewed
      * @return this
      * @throws NullPointerException if it is null
      * @throws IllegalArgumentException if it is out of range
@@ -1173,7 +1172,8 @@ public final class CacheService<V> implements AutoCloseable {
     private static long requireLease(Duration lease, String name) {
       requireNonNull(lease, name);
       if (lease.compareTo(SHORTEST_LEASE) < 0 || lease.compareTo(LONGEST_LEASE) > 0) {
-        throw new IllegalArgumentException(name + " must be from 100 ms to 1 hour, but is " + lease);
+        throw new IllegalArgumentException(
+            name + " must be from 100 ms to 1 hour, but is " + lease);
       }
       return lease.toMillis();
     }
@@ -1194,20 +1194,20 @@ public final class CacheService<V> implements AutoCloseable {
     }
 
     /**
-     * Lets {@link CacheService#getOrLoad} load an entry again before it ends: a hit in the last part
-     * of its life has one JVM of the fleet run that caller's loader in the background, while all read
-     * on. If that fails, or its JVM ends, the entry lives on until it ends by itself, and is tried
-     * again after a {@link #lease} at the earliest. Off unless set.
+     * Lets {@link CacheService#getOrLoad} load an entry again before it ends: a hit in the last
+     * part of its life has one JVM of the fleet run that caller's loader in the background, while
+     * all read on. If that fails, or its JVM ends, the entry lives on until it ends by itself, and
+     * is tried again after a {@link #lease} at the earliest. Off unless set.
      *
      * <p>A fixed share, as Caffeine's {@code refreshAfterWrite} has it, and not the draw of lots of
      * XFetch (Vattani and others, 2015): who refreshes is settled in Redis, so there is one anyway.
-     * While it runs, white space stands behind the value in Redis. A hit then asks for the remaining
-     * life too, in the same round trip.
+     * While it runs, white space stands behind the value in Redis. A hit then asks for the
+     * remaining life too, in the same round trip.
      *
-     * @param share the part: 0.2 refreshes in the last fifth of the time to live that was asked for;
-     *     above 0, up to 0.9
-     * @param executor where loaders run; should be bounded. One that refuses a task has it tried with
-     *     a later hit
+     * @param share the part: 0.2 refreshes in the last fifth of the time to live that was asked
+     *     for; above 0, up to 0.9
+     * @param executor where loaders run; should be bounded. One that refuses a task has it tried
+     *     with a later hit
      * @return this
      * @throws NullPointerException if {@code executor} is null
      * @throws IllegalArgumentException if {@code share} is out of range
@@ -1223,11 +1223,11 @@ public final class CacheService<V> implements AutoCloseable {
 
     /**
      * Sets whose threads ask Redis for {@link CacheService#getOrLoadAsync}. The common pool of this
-     * JVM unless set, as with {@code CompletableFuture}. A thread is needed for each round trip, and
-     * for none of the time that a loader takes or another JVM is waited for.
+     * JVM unless set, as with {@code CompletableFuture}. A thread is needed for each round trip,
+     * and for none of the time that a loader takes or another JVM is waited for.
      *
-     * <p>It must not run a task in the thread that gives it, as {@code CallerRunsPolicy} has it: that
-     * may be the one that keeps time for all leases, locks and caches of this JVM.
+     * <p>It must not run a task in the thread that gives it, as {@code CallerRunsPolicy} has it:
+     * that may be the one that keeps time for all leases, locks and caches of this JVM.
      *
      * @param executor the executor; should be bounded. If it refuses a task, that call fails with a
      *     {@link java.util.concurrent.RejectedExecutionException}
@@ -1254,8 +1254,8 @@ public final class CacheService<V> implements AutoCloseable {
     }
 
     /**
-     * Keeps copies of entries in this JVM, of 64 MiB at most, so that most reads need no round trip.
-     * Off unless set.
+     * Keeps copies of entries in this JVM, of 64 MiB at most, so that most reads need no round
+     * trip. Off unless set.
      *
      * @param maxEntries how many copies to keep at most; from 1 to 10 million
      * @return this
@@ -1273,18 +1273,18 @@ public final class CacheService<V> implements AutoCloseable {
      * <p>This JVM never reads what was there before a write of its own that has returned, through
      * whichever cache and client it was made. What other JVMs and programs write is seen within a
      * second, whatever happens to the network, and usually within a few milliseconds; in {@link
-     * CacheService#getOrLoad} and {@link CacheAside#get} too, whose guarantees among JVMs are late by
-     * as much. While Redis cannot be heard, or the pool has no connection to spare for a second,
+     * CacheService#getOrLoad} and {@link CacheAside#get} too, whose guarantees among JVMs are late
+     * by as much. While Redis cannot be heard, or the pool has no connection to spare for a second,
      * every read goes to Redis: {@link CacheStats#near} says so, and a WARN in the log says why. A
      * copy is read again after a minute at most. {@link CacheService#getAll} reads copies but takes
      * none; {@link CacheService#ttl} and {@link CacheService#getFresh} ask Redis.
      *
      * <p>All near caches over one pool or client share one connection beside it, two daemon threads
      * and eight small commands a second; in a Cluster that many for each primary from which copies
-     * are read. Another near cache begins with a new connection for all of them. Through Sentinel and
-     * in a Cluster a failover, or a slot that moves, drops what it touches. The user needs {@code
-     * CLIENT} with {@code TRACKING} and {@code ID}, {@code SUBSCRIBE} and {@code PUBLISH} (in a
-     * Cluster also {@code SSUBSCRIBE} and {@code SPUBLISH}), and the channels {@code
+     * are read. Another near cache begins with a new connection for all of them. Through Sentinel
+     * and in a Cluster a failover, or a slot that moves, drops what it touches. The user needs
+     * {@code CLIENT} with {@code TRACKING} and {@code ID}, {@code SUBSCRIBE} and {@code PUBLISH}
+     * (in a Cluster also {@code SSUBSCRIBE} and {@code SPUBLISH}), and the channels {@code
      * __redis__:invalidate} and {@code redis-toolkit:near:*}.
      *
      * <p>Changes are heard of on a channel, by {@code CLIENT TRACKING} with {@code REDIRECT}. Where
@@ -1298,8 +1298,8 @@ public final class CacheService<V> implements AutoCloseable {
      * JSON, decoded at each read, unless there is a {@linkplain #nearCopier copier}.
      *
      * @param maxEntries how many copies to keep at most; from 1 to 10 million
-     * @param maxBytes how much text they may have in all, keys and JSON and 150 bytes for each; from
-     *     1 KiB to 1 TiB. What alone is larger is not copied
+     * @param maxBytes how much text they may have in all, keys and JSON and 150 bytes for each;
+     *     from 1 KiB to 1 TiB. What alone is larger is not copied
      * @return this
      * @throws IllegalArgumentException if an argument is out of range
      */
@@ -1317,12 +1317,12 @@ public final class CacheService<V> implements AutoCloseable {
      * Unless set they are decoded at each read, which is mostly slower by far: a copy of a small
      * record with a list takes a hundredth of the time.
      *
-     * <p>The near cache keeps a copy of what was read, and each read that it answers gives a copy of
-     * that. A copy must be equal, and must share with the original only what nobody changes. Where
-     * all callers leave values as they are, {@code UnaryOperator.identity()} will do.
+     * <p>The near cache keeps a copy of what was read, and each read that it answers gives a copy
+     * of that. A copy must be equal, and must share with the original only what nobody changes.
+     * Where all callers leave values as they are, {@code UnaryOperator.identity()} will do.
      *
-     * @param copier makes a copy, never null; must not throw, since that reaches whoever reads. Must
-     *     be thread-safe
+     * @param copier makes a copy, never null; must not throw, since that reaches whoever reads.
+     *     Must be thread-safe
      * @return this
      * @throws NullPointerException if it is null
      */

@@ -4,9 +4,9 @@ import io.github.redistoolkit.core.EventLog;
 import java.time.Duration;
 
 /**
- * A caller has waited as long as it was willing to for a value that another caller loads, here or in
- * another JVM. That load goes on. But if {@link CacheService#getOrLoadAsync} itself loads, and the
- * load takes that long, it is given up for all who wait for it.
+ * A caller has waited as long as it was willing to for a value that another caller loads, here or
+ * in another JVM. That load goes on. But if {@link CacheService#getOrLoadAsync} itself loads, and
+ * the load takes that long, it is given up for all who wait for it.
  */
 public final class CacheTimeoutException extends RuntimeException {
 

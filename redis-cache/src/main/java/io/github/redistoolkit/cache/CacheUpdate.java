@@ -4,8 +4,9 @@ import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
- * An update of the database that is under way. Until it ends, its keys are not cached. Made by {@link
- * CacheAside#beginUpdate}, for transactions that end elsewhere, such as in an {@code afterCommit}.
+ * An update of the database that is under way. Until it ends, its keys are not cached. Made by
+ * {@link CacheAside#beginUpdate}, for transactions that end elsewhere, such as in an {@code
+ * afterCommit}.
  *
  * <pre>{@code
  * CacheUpdate update = users.beginUpdate(id);

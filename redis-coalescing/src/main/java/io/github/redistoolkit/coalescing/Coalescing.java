@@ -63,14 +63,14 @@ import redis.clients.jedis.util.Pool;
  *
  * <p>Some commands have a connection to themselves, and no bound but that of the pool. These are
  * commands that block or change the state of a connection ({@code BLPOP}, {@code XREAD}, {@code
- * WAIT}, {@code SELECT}, {@code CLIENT}, {@code WATCH} and the like), commands of Redis modules such
- * as {@code JSON.GET}, and any that this version does not know. The same is true of pipelines,
+ * WAIT}, {@code SELECT}, {@code CLIENT}, {@code WATCH} and the like), commands of Redis modules
+ * such as {@code JSON.GET}, and any that this version does not know. The same is true of pipelines,
  * transactions, subscriptions and iterations over keys. A Cluster is refused, and so is a client
  * that caches reads or sends again by itself.
  *
- * <p><b>Threads.</b> Thread-safe. Callers on platform threads do the work for each other. For virtual
- * threads, up to one daemon thread for each lane does it, {@code redis-coalescing-lane-…}, which
- * ends after 10 seconds without work.
+ * <p><b>Threads.</b> Thread-safe. Callers on platform threads do the work for each other. For
+ * virtual threads, up to one daemon thread for each lane does it, {@code redis-coalescing-lane-…},
+ * which ends after 10 seconds without work.
  *
  * <p><b>Closing.</b> The client need not be closed. If it is, further calls fail as over a closed
  * pool. The pool below is never closed.

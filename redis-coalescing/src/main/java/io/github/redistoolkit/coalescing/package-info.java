@@ -6,8 +6,8 @@
  * the place of the pool for the commands of an application, and for the modules of the toolkit.
  *
  * <p>Do not use it where fewer threads call: it gains nothing there. If one caller has many
- * commands, use Jedis's pipelines. Over a slow network, do not use it with fewer lanes than the pool
- * has connections.
+ * commands, use Jedis's pipelines. Over a slow network, do not use it with fewer lanes than the
+ * pool has connections.
  */
 @NullMarked
 @CheckReturnValue

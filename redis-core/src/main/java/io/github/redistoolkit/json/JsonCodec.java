@@ -26,18 +26,18 @@ import java.lang.reflect.Type;
  * <p><b>What the toolkit does with it.</b> A value whose classes have not been seen at the same
  * places before is decoded again before it is stored. If that fails, or gives something that is not
  * equal, the value is refused. So are lost subclasses, objects that became null, and what is nested
- * deeper than the mapper reads. Values are compared by {@code equals}. If a class has none, its JSON
- * must come out the same again. Some values are checked each time: those nested deeper than 50,
- * large numbers, texts of more than 50,000 characters, numbers where the declared type is {@code
- * Object}, and classes of the JDK that a mapper may cut short.
+ * deeper than the mapper reads. Values are compared by {@code equals}. If a class has none, its
+ * JSON must come out the same again. Some values are checked each time: those nested deeper than
+ * 50, large numbers, texts of more than 50,000 characters, numbers where the declared type is
+ * {@code Object}, and classes of the JDK that a mapper may cut short.
  *
  * <p><b>What it must keep to</b>, since the toolkit cannot check that with one value in one JVM:
  *
  * <ul>
  *   <li>The JSON depends neither on the time zone nor on the language of the JVM.
  *   <li>All values of a class are written alike.
- *   <li>A text that is not JSON of the type is refused, and never read as something else. An unknown
- *       constant of an enum is such a text.
+ *   <li>A text that is not JSON of the type is refused, and never read as something else. An
+ *       unknown constant of an enum is such a text.
  *   <li>A text never names the class to make.
  * </ul>
  *

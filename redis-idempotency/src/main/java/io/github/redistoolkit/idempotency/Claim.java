@@ -19,12 +19,12 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>The right lasts for the lease, by Redis's clock, and after that until another caller takes
- * over. From then on, every method here leaves the other's record alone and says so. For two minutes
- * after the claim's end, a request that the claim has sent and given up has no effect when it
- * arrives late.
+ * over. From then on, every method here leaves the other's record alone and says so. For two
+ * minutes after the claim's end, a request that the claim has sent and given up has no effect when
+ * it arrives late.
  *
- * <p>Not meant to be implemented by users. A claim may be passed between threads. If several threads
- * end it at the same time, one of them does. It holds neither a connection nor a thread.
+ * <p>Not meant to be implemented by users. A claim may be passed between threads. If several
+ * threads end it at the same time, one of them does. It holds neither a connection nor a thread.
  *
  * @param <T> the type of the result
  */

@@ -48,17 +48,18 @@ import redis.clients.jedis.util.Pool;
  * Receipt receipt = payments.execute(tenant + ":" + clientKey, Receipt.class, claim -> charge());
  * }</pre>
  *
- * <p><b>Guarantee.</b> Of all callers of one key, in whatever JVMs, only one owns it at a time. Once
- * an owner has completed, nobody runs the work again until the ttl has passed; all callers get its
- * result. An owner is known by a token that is new each time. So an owner that was too slow and has
- * been taken over neither changes nor deletes what belongs to another. Nor does a request that
+ * <p><b>Guarantee.</b> Of all callers of one key, in whatever JVMs, only one owns it at a time.
+ * Once an owner has completed, nobody runs the work again until the ttl has passed; all callers get
+ * its result. An owner is known by a token that is new each time. So an owner that was too slow and
+ * has been taken over neither changes nor deletes what belongs to another. Nor does a request that
  * arrives late: what an owner has given up stays given up. A key that was used with one fingerprint
  * is refused with another, from the first claim on.
  *
  * <p><b>Limits.</b> Exactly once is impossible across a crash. If an owner vanishes between its
  * effect and its completion, nobody knows whether the effect happened. The next caller after the
  * lease runs the work and sees {@link Claim#attempt} above 1, as does each caller after it until
- * one completes. So pass the key on to the systems behind, which can then tell, or look there first.
+ * one completes. So pass the key on to the systems behind, which can then tell, or look there
+ * first.
  *
  * <p>Two owners may run at once if one outlasts its lease. Choose a lease longer than the work can
  * take, {@link Claim#extend} it, or have it {@linkplain Builder#keepAlive renewed}.
@@ -70,10 +71,10 @@ import redis.clients.jedis.util.Pool;
  * completion leaves a result.
  *
  * <p><b>A database.</b> Commit the transaction inside the work, so that it is over before the
- * result is recorded. After a crash between the two, the next caller sees {@code attempt() > 1}: let
- * it look in the database, where the key should have a unique constraint. The other way round, a
- * result would be replayed whose transaction was rolled back. If the work runs inside a transaction
- * of its caller, use {@link #begin}, and complete the claim after the commit.
+ * result is recorded. After a crash between the two, the next caller sees {@code attempt() > 1}:
+ * let it look in the database, where the key should have a unique constraint. The other way round,
+ * a result would be replayed whose transaction was rolled back. If the work runs inside a
+ * transaction of its caller, use {@link #begin}, and complete the claim after the commit.
  *
  * <p><b>A stream or queue.</b> Acknowledge a message after the call has returned, even if it was a
  * replay. A message that comes again because its acknowledgement was lost is replayed. Use the
@@ -104,20 +105,22 @@ import redis.clients.jedis.util.Pool;
  * mapper has rules of its own.
  *
  * <p><b>Cost.</b> Each method says its round trips. The first call to a server that does not know a
- * script yet takes one more. Renewals use up to two connections with a thread each for every server,
- * which all modules share. No other connection is held while the work runs or a caller waits.
+ * script yet takes one more. Renewals use up to two connections with a thread each for every
+ * server, which all modules share. No other connection is held while the work runs or a caller
+ * waits.
  *
  * <p><b>Expiry.</b> Every record expires by itself. An answer does so after the ttl, and the trace
  * of an abandoned claim after two minutes. A claim that nobody ends is kept for its lease and the
  * ttl, so that a crash is known for as long.
  *
  * <p><b>Failure.</b> If Redis fails, Jedis's exception comes through and nothing was run, except
- * where a method says otherwise. If a connection breaks during a write, the write is sent once more,
- * which has no second effect. It may stay unknown whether a claim was made or given up. Such a claim
- * is taken back as soon as Redis answers again, by a daemon thread that lives as long as there are
- * any.
+ * where a method says otherwise. If a connection breaks during a write, the write is sent once
+ * more, which has no second effect. It may stay unknown whether a claim was made or given up. Such
+ * a claim is taken back as soon as Redis answers again, by a daemon thread that lives as long as
+ * there are any.
  *
- * <p>Thread-safe, on virtual threads too; needs no closing. The pool or client is never closed here.
+ * <p>Thread-safe, on virtual threads too; needs no closing. The pool or client is never closed
+ * here.
  */
 public final class IdempotencyService {
 
@@ -773,9 +776,9 @@ public final class IdempotencyService {
    * Returns the Redis key of the record of a key. No I/O.
    *
    * @param key the request's key; 1 byte to 64 KiB
-   * @return the prefix, {@code name:} and the key in braces; in it {@code %}, <code>&#123;</code> and
-   *     <code>&#125;</code> are percent-encoded, and a key of more than 200 bytes is there as its
-   *     SHA-256
+   * @return the prefix, {@code name:} and the key in braces; in it {@code %}, <code>&#123;</code>
+   *     and <code>&#125;</code> are percent-encoded, and a key of more than 200 bytes is there as
+   *     its SHA-256
    * @throws NullPointerException if {@code key} is null
    * @throws IllegalArgumentException if it is empty, too long or not valid Unicode
    */

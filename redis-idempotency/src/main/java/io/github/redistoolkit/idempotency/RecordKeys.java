@@ -9,8 +9,8 @@ import java.util.Objects;
 import java.util.regex.Pattern;
 
 /**
- * The Redis keys of one operation, the prefix, {@code name:} and <code>{key}</code>. No two keys
- * of callers share one, within an operation or across: a prefix ends with a colon, a name has none,
+ * The Redis keys of one operation, the prefix, {@code name:} and <code>{key}</code>. No two keys of
+ * callers share one, within an operation or across: a prefix ends with a colon, a name has none,
  * and what stands in braces is injective.
  */
 record RecordKeys(String prefix, String name) {

@@ -80,8 +80,7 @@ public final class Request {
    * @throws IllegalArgumentException if it is out of range
    */
   public Request ttl(Duration ttl) {
-    return new Request(
-        key, fingerprint, Durations.requireTtl(ttl), lease, maxWait, keepAlive);
+    return new Request(key, fingerprint, Durations.requireTtl(ttl), lease, maxWait, keepAlive);
   }
 
   /**

@@ -11,8 +11,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * A lease on a lock, or on one permit of a semaphore, until it is released or its time passes.
  *
- * <p>A lock has at most one lease at a time, and a semaphore as many as it has permits. A read-write
- * lock has one for writing or any number for reading. Below, "the lock" means each of these.
+ * <p>A lock has at most one lease at a time, and a semaphore as many as it has permits. A
+ * read-write lock has one for writing or any number for reading. Below, "the lock" means each of
+ * these.
  *
  * <p>A lease is <em>held</em> until it is released, its time passes, Redis says that it is somebody
  * else's, or {@code maxHold} of {@link #keepAlive} has passed. If it was not released, it is
@@ -24,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Limits.</b> A holder may be paused beyond its lease, by the garbage collector or a stopped
  * machine. Then it overlaps the next one until it looks at {@link #isHeld}. The holders before and
- * after a failover of Redis may overlap too, since replication is asynchronous. Where even that must
- * do no harm, guard writes with {@link #token}.
+ * after a failover of Redis may overlap too, since replication is asynchronous. Where even that
+ * must do no harm, guard writes with {@link #token}.
  *
  * <p>Thread-safe; may be released by another thread than the one that acquired it. {@link #extend}
  * and {@link #release} are one round trip each, {@link #close} is a release, and the rest makes no

@@ -76,10 +76,7 @@ final class LockScripts {
 
   /** What the files name where it belongs. */
   private static final Map<String, String> PARTS =
-      Map.ofEntries(
-          Map.entry("READ", READ),
-          Map.entry("NOW", NOW),
-          Map.entry("PRUNE", PRUNE));
+      Map.ofEntries(Map.entry("READ", READ), Map.entry("NOW", NOW), Map.entry("PRUNE", PRUNE));
 
   /** What {@code lock-acquire.lua} says. */
   static final LuaScript ACQUIRE = script("acquire");

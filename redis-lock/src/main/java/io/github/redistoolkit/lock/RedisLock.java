@@ -11,8 +11,8 @@ import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
 /**
- * A lock on a name that JVMs share through Redis. At most one caller holds it at a time, for the time
- * of a lease.
+ * A lock on a name that JVMs share through Redis. At most one caller holds it at a time, for the
+ * time of a lease.
  *
  * <p><b>Guarantee.</b> While a {@link Lease} is held ({@link Lease#isHeld}), no other lease on the
  * same name is held, as long as Redis keeps its data. If a holder dies, its lock is free when its
@@ -33,14 +33,14 @@ import redis.clients.jedis.util.Pool;
  * holds the lock is refused like anyone else, and would wait for itself in vain.
  *
  * <p><b>Waiting.</b> Threads that wait on the same object are served in their order. Only the first
- * of them talks to Redis; each of the others does so once, when its time is over. So keep one object
- * per name, or take locks from {@link RedisLocks}, which does that. The first thread blocks in Redis
- * until a release wakes it. Waiters of several objects and JVMs are woken in about the order in
- * which they came.
+ * of them talks to Redis; each of the others does so once, when its time is over. So keep one
+ * object per name, or take locks from {@link RedisLocks}, which does that. The first thread blocks
+ * in Redis until a release wakes it. Waiters of several objects and JVMs are woken in about the
+ * order in which they came.
  *
- * <p>Waiters block on connections of their own, up to 16 for each pool or client. These are kept for
- * some seconds for the next waiter. Waiters beyond them ask again every 10 to 100 ms. Requests to
- * acquire and to release take a connection of the pool for a moment, and wait for one as long as
+ * <p>Waiters block on connections of their own, up to 16 for each pool or client. These are kept
+ * for some seconds for the next waiter. Waiters beyond them ask again every 10 to 100 ms. Requests
+ * to acquire and to release take a connection of the pool for a moment, and wait for one as long as
  * the pool lets them. So while the pool is exhausted, a wait may last longer than {@code maxWait}.
  *
  * <p><b>Cost.</b> Acquiring a free lock and releasing it take one round trip each. An acquisition

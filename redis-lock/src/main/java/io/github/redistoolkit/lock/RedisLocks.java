@@ -22,9 +22,9 @@ import redis.clients.jedis.util.Pool;
  * Makes locks, semaphores and read-write locks for names that are known only when they are needed,
  * such as one per order.
  *
- * <p>Objects of the same name share one queue of waiting threads. So only the first of these threads
- * talks to Redis, however many objects there are. A name that is no longer in use leaves nothing
- * behind: only the locks and leases of that name hold what it needs.
+ * <p>Objects of the same name share one queue of waiting threads. So only the first of these
+ * threads talks to Redis, however many objects there are. A name that is no longer in use leaves
+ * nothing behind: only the locks and leases of that name hold what it needs.
  *
  * <pre>{@code
  * RedisLocks locks = RedisLocks.over(pool);

@@ -11,8 +11,8 @@ import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
 /**
- * A lock on a name that JVMs share through Redis. Any number of callers may hold it for reading at a
- * time, or one for writing, each for the time of a lease. Use it for what is read often and for
+ * A lock on a name that JVMs share through Redis. Any number of callers may hold it for reading at
+ * a time, or one for writing, each for the time of a lease. Use it for what is read often and for
  * long, and changed now and then, such as an index on a shared disk.
  *
  * <p><b>Guarantee.</b> While a {@link Lease lease} for writing is held ({@link Lease#isHeld}), no
@@ -50,8 +50,8 @@ import redis.clients.jedis.util.Pool;
  * <p><b>Limits.</b> Those of {@link RedisLock}: a writer may overlap others after a failover of
  * Redis, while a holder is paused beyond its lease, or after the server's clock was set forward.
  *
- * <p><b>Not reentrant</b>, and a lease for reading cannot become one for writing. Release before you
- * acquire again:
+ * <p><b>Not reentrant</b>, and a lease for reading cannot become one for writing. Release before
+ * you acquire again:
  *
  * <table>
  *   <caption>What a thread gets that acquires again</caption>
@@ -64,18 +64,18 @@ import redis.clients.jedis.util.Pool;
  *
  * <p>To go from writing to reading without others in between, go on with the lease for writing.
  *
- * <p><b>Waiting.</b> As for a {@link RedisLock}, keep one object per name, or take locks from {@link
- * RedisLocks}. If there are more waiters than connections for them, those that ask again every 10
- * to 100 ms get their turn as well. A caller that stops waiting says so to Redis. That is one more
- * round trip, or two if others can be let in then.
+ * <p><b>Waiting.</b> As for a {@link RedisLock}, keep one object per name, or take locks from
+ * {@link RedisLocks}. If there are more waiters than connections for them, those that ask again
+ * every 10 to 100 ms get their turn as well. A caller that stops waiting says so to Redis. That is
+ * one more round trip, or two if others can be let in then.
  *
  * <p><b>Cost.</b> Acquiring a lock that is free, or that others read, and releasing it take one
  * round trip each. An acquisition from many waiters takes about four commands. A request costs
  * Redis some one and a half times what one of a {@link RedisLock} does, or two times beside a
  * hundred readers. So where work under the lock is short, that one is faster.
  *
- * <p><b>Keys.</b> The lock is one key, <code>rwlock:{name}</code>, below a prefix if there is one. It
- * is forgotten a minute after the time of the last lease, even if that was released early. Only
+ * <p><b>Keys.</b> The lock is one key, <code>rwlock:{name}</code>, below a prefix if there is one.
+ * It is forgotten a minute after the time of the last lease, even if that was released early. Only
  * while somebody waits there are others, <code>rwlock:{name}:qr</code> and <code>rwlock:{name}:qw
  * </code>, for two seconds at most.
  *

@@ -12,14 +12,14 @@ import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.util.Pool;
 
 /**
- * A number of permits on a name that JVMs share through Redis. At most that many callers hold one at
- * a time, each for the time of a lease. Use it for what can bear only so many users at once, such as
- * a partner's API.
+ * A number of permits on a name that JVMs share through Redis. At most that many callers hold one
+ * at a time, each for the time of a lease. Use it for what can bear only so many users at once,
+ * such as a partner's API.
  *
  * <p><b>Guarantee.</b> While as many {@link Lease leases} are held ({@link Lease#isHeld}) as there
  * are permits, no further one is granted, as long as Redis keeps its data. If a holder dies, its
- * permit is free when its lease is over. A lease is one permit. It is kept alive, extended, released
- * and lost like that of a {@link RedisLock}.
+ * permit is free when its lease is over. A lease is one permit. It is kept alive, extended,
+ * released and lost like that of a {@link RedisLock}.
  *
  * <p><b>Limits.</b> Those of {@link RedisLock}: there may be more holders after a failover of
  * Redis, while one is paused beyond its lease, or after the server's clock was set forward. Not
@@ -28,8 +28,8 @@ import redis.clients.jedis.util.Pool;
  * <p>Each lease has a greater {@link Lease#token} than those that were granted before it. But since
  * there are several holders, a store must not refuse a token because it has seen a greater one.
  *
- * <p>The caller says how many permits there are. If callers differ, each is granted a permit as long
- * as fewer than its own number are held.
+ * <p>The caller says how many permits there are. If callers differ, each is granted a permit as
+ * long as fewer than its own number are held.
  *
  * <p><b>Waiting.</b> As for a {@link RedisLock}, threads that wait on the same object are served in
  * their order. So keep one object per name, or take semaphores from {@link RedisLocks}. A release
@@ -41,10 +41,10 @@ import redis.clients.jedis.util.Pool;
  * from many waiters takes about four commands. What a request costs Redis hardly depends on the
  * number of permits: about twice what one of a lock does.
  *
- * <p><b>Keys.</b> The semaphore is one key, <code>semaphore:{name}</code>, below a prefix if there is one.
- * It is forgotten a minute after the time of the last lease, even if that was released early. Only
- * while somebody waits there is another one, <code>semaphore:{name}:q</code>, for two seconds at
- * most.
+ * <p><b>Keys.</b> The semaphore is one key, <code>semaphore:{name}</code>, below a prefix if there
+ * is one. It is forgotten a minute after the time of the last lease, even if that was released
+ * early. Only while somebody waits there is another one, <code>semaphore:{name}:q</code>, for two
+ * seconds at most.
  *
  * <p><b>Late requests.</b> A request that the network delivers late, or a client sends again,
  * changes nothing that a later one has settled, for a minute. A permit that was given up is not

@@ -8,8 +8,8 @@ import java.util.List;
  *
  * <p>Every method does nothing unless overridden. Calls come on the executor of the {@link
  * RedisPubSub}. Those about connections, refusals and drops come one at a time and in order. Those
- * about a message come on the thread that ran its handler, so calls may overlap. An exception thrown
- * here is logged. Closing a subscription or the {@link RedisPubSub} calls nothing.
+ * about a message come on the thread that ran its handler, so calls may overlap. An exception
+ * thrown here is logged. Closing a subscription or the {@link RedisPubSub} calls nothing.
  *
  * <p>Without a listener, {@link #logging} listens. A listener of yours takes its place, so to have
  * both, give {@code mine.andThen(PubSubListener.logging())}. A listener that is given alone has to

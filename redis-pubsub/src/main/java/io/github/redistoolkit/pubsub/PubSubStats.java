@@ -7,8 +7,8 @@ package io.github.redistoolkit.pubsub;
  * @param received how many arrived
  * @param handled how many a handler took without throwing
  * @param failed how many could not be decoded, or made the handler throw
- * @param dropped how many were dropped because the handler was too slow, or because the subscription
- *     was closed before their turn
+ * @param dropped how many were dropped because the handler was too slow, or because the
+ *     subscription was closed before their turn
  * @param queued how many are waiting or being handled
  * @param reconnects how often messages may have been lost between a lost connection and its return
  */

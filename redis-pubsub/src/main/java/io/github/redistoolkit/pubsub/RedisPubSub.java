@@ -50,13 +50,13 @@ import redis.clients.jedis.util.Pool;
  *
  * <p><b>Values.</b> What is published comes back equal to whoever subscribes to its own class, in
  * every JVM that has the same classes. What would not is refused by {@link #publish}. When classes
- * change, JVMs of both versions understand each other. A field that a message lacks is null or zero.
- * A field that the class lacks is ignored. So a field that was renamed is lost, unless
- * {@code @SerializedName} names the old one as an alternate. A message cannot be decoded if it has a
- * constant that the enum lacks, if a field no longer fits its type, or if the constructor refuses
+ * change, JVMs of both versions understand each other. A field that a message lacks is null or
+ * zero. A field that the class lacks is ignored. So a field that was renamed is lost, unless
+ * {@code @SerializedName} names the old one as an alternate. A message cannot be decoded if it has
+ * a constant that the enum lacks, if a field no longer fits its type, or if the constructor refuses
  * it. It goes to {@link PubSubListener#onUndecodable} and is counted by {@link
- * Subscription#undecodable}. This is how Gson reads; see {@link io.github.redistoolkit.json.JsonCodec}
- * for other mappers.
+ * Subscription#undecodable}. This is how Gson reads; see {@link
+ * io.github.redistoolkit.json.JsonCodec} for other mappers.
  *
  * <p><b>Probes</b> prove that the connection is where messages are published. With each heartbeat,
  * but at most once a second, a small message is published through the pool or client, and has to
@@ -71,17 +71,17 @@ import redis.clients.jedis.util.Pool;
  * probes there is a gap instead, which is reported. A credentials provider that is not Jedis's own
  * is asked at most every five seconds.
  *
- * <p><b>Connections and threads.</b> All subscriptions share one connection of their own. It is made
- * like those of the pool or client (address, credentials, TLS, client name, database, timeouts) but
- * not taken from it, so even a pool of one connection stays usable. In a Cluster there is one more
- * for each primary with sharded channels or key events. Each connection has two daemon threads, and
- * there is one more for all of them. They are started when needed, and ended by {@link #close()}.
- * Handlers run on the threads of the executor. The pool or client is never closed here. Once the
- * caller closes it, this closes itself within about a second.
+ * <p><b>Connections and threads.</b> All subscriptions share one connection of their own. It is
+ * made like those of the pool or client (address, credentials, TLS, client name, database,
+ * timeouts) but not taken from it, so even a pool of one connection stays usable. In a Cluster
+ * there is one more for each primary with sharded channels or key events. Each connection has two
+ * daemon threads, and there is one more for all of them. They are started when needed, and ended by
+ * {@link #close()}. Handlers run on the threads of the executor. The pool or client is never closed
+ * here. Once the caller closes it, this closes itself within about a second.
  *
  * <p>Thread-safe. {@link #publish} is one round trip on a connection of the pool. The first {@code
- * subscribe} to a topic is one on the subscriptions' own connection; further ones are none. A {@link
- * redis.clients.jedis.exceptions.JedisException} passes through as Jedis throws it.
+ * subscribe} to a topic is one on the subscriptions' own connection; further ones are none. A
+ * {@link redis.clients.jedis.exceptions.JedisException} passes through as Jedis throws it.
  */
 public final class RedisPubSub implements AutoCloseable {
 
@@ -563,8 +563,8 @@ public final class RedisPubSub implements AutoCloseable {
    * meanwhile, but nothing can be subscribed any more. When this returns true, no handler is
    * running and none will run again, but the one that called this, if any.
    *
-   * @param maxWait how long to wait for handlers at most, from 1 ms to 1 day; an interrupt ends
-   *     the wait too, and stays set
+   * @param maxWait how long to wait for handlers at most, from 1 ms to 1 day; an interrupt ends the
+   *     wait too, and stays set
    * @return whether all was handled; this is closed in any case
    * @throws NullPointerException if {@code maxWait} is null
    * @throws IllegalArgumentException if it is out of bounds

@@ -146,8 +146,7 @@ final class Succession implements Session.Events {
    * when it is over.
    */
   long beginEnd() {
-    long most =
-        Math.min(settings.maxWait().toNanos(), settings.longestSilence().toNanos());
+    long most = Math.min(settings.maxWait().toNanos(), settings.longestSilence().toNanos());
     deadlineNanos = System.nanoTime() + most / 4;
     return deadlineNanos;
   }

@@ -3,8 +3,8 @@ package io.github.redistoolkit.pubsub;
 import java.util.Objects;
 
 /**
- * The plain text of a message, without JSON around it. This is what {@code redis-cli PUBLISH channel
- * hello} sends, and what programs expect that do not know JSON. It is published as UTF-8. A
+ * The plain text of a message, without JSON around it. This is what {@code redis-cli PUBLISH
+ * channel hello} sends, and what programs expect that do not know JSON. It is published as UTF-8. A
  * subscription of this type takes any message that is UTF-8.
  *
  * @param value the text; may be empty

@@ -56,8 +56,7 @@ class RedisPubSubTest {
   @ParameterizedTest
   @ValueSource(strings = {"PT0S", "PT24H0.001S"})
   void refusesAMaxWaitOutOfBounds(Duration timeout) {
-    Exception e =
-        assertThrows(IllegalArgumentException.class, () -> builder.maxWait(timeout));
+    Exception e = assertThrows(IllegalArgumentException.class, () -> builder.maxWait(timeout));
     assertThat(e.getMessage(), containsString("maxWait"));
   }
 

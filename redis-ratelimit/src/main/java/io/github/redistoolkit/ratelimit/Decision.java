@@ -13,9 +13,9 @@ import redis.clients.jedis.exceptions.JedisException;
  *
  * <p>The headers {@code RateLimit-Policy} and {@code RateLimit} of the IETF's draft have one item
  * for each limit. Their parameters are in {@link #limits}: {@code q} is {@link Limit#permits},
- * {@code w} the seconds of {@link Limit#timeToFull}, {@code r} is {@link OfLimit#remaining} and {@code
- * t} is {@link OfLimit#resetAfterSeconds}; the item is named after {@link Limit#name}. {@code
- * Retry-After} is {@link #retryAfterSeconds}.
+ * {@code w} the seconds of {@link Limit#timeToFull}, {@code r} is {@link OfLimit#remaining} and
+ * {@code t} is {@link OfLimit#resetAfterSeconds}; the item is named after {@link Limit#name}.
+ * {@code Retry-After} is {@link #retryAfterSeconds}.
  *
  * @param allowed whether the permits were granted; of {@link RateLimiter#peek}, whether they would
  *     have been

@@ -22,7 +22,8 @@ final class DecisionScript {
   private static final Pattern CONSTANT = Pattern.compile("(?m)^-- ([A-Z_]+) = (.+)$");
   private static final Pattern COMMENT = Pattern.compile("(?m)^ *--.*\\n");
   private static final Pattern NAME = Pattern.compile("\\b[A-Z][A-Z_]+\\b");
-  private static final LuaScript DECIDE = LuaScript.of(withConstants(LuaFile.text(DecisionScript.class, "decide.lua")));
+  private static final LuaScript DECIDE =
+      LuaScript.of(withConstants(LuaFile.text(DecisionScript.class, "decide.lua")));
 
   private static final int NAME_BYTES = 8;
   private static final int SUBJECT_BYTES = 5;

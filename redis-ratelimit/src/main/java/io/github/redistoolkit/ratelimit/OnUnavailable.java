@@ -2,9 +2,9 @@ package io.github.redistoolkit.ratelimit;
 
 /**
  * What a {@link RateLimiter} does when Redis cannot decide. Then Redis cannot be reached, does not
- * answer in time, no connection of the pool is free, or Redis refuses to work for now ({@code LOADING},
- * {@code READONLY}, {@code OOM}, {@code BUSY}, {@code CLUSTERDOWN}, {@code MASTERDOWN}, {@code
- * MISCONF}, {@code NOREPLICAS}, {@code TRYAGAIN}).
+ * answer in time, no connection of the pool is free, or Redis refuses to work for now ({@code
+ * LOADING}, {@code READONLY}, {@code OOM}, {@code BUSY}, {@code CLUSTERDOWN}, {@code MASTERDOWN},
+ * {@code MISCONF}, {@code NOREPLICAS}, {@code TRYAGAIN}).
  *
  * <p>What an operator has to repair is thrown under every policy: wrong credentials, missing
  * permissions, a key of another type.

@@ -6,8 +6,8 @@
  * io.github.redistoolkit.ratelimit.RateLimiter#tryAcquire(String, long, java.time.Duration) a
  * waiting tryAcquire} paces those).
  *
- * <p>Do not use it to bound how many things happen at the same time: that is a semaphore. Within one
- * JVM no network is needed. And where a round trip for each decision costs more than what is
+ * <p>Do not use it to bound how many things happen at the same time: that is a semaphore. Within
+ * one JVM no network is needed. And where a round trip for each decision costs more than what is
  * limited, it does not pay.
  */
 @NullMarked

@@ -1,7 +1,6 @@
 package io.github.redistoolkit.stream;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
-import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Alarms;
 import io.github.redistoolkit.core.Arguments;
@@ -55,9 +54,9 @@ import redis.clients.jedis.util.Pool;
  * delivery less.
  *
  * <p>With {@link Builder#partitions} a topic is spread over several streams. In a group, each
- * partition is consumed by one subscription at a time, one message after the other; a message that waits
- * for its retry holds back those behind it in its partition. So messages with the same key are
- * handled in the order in which they were published, also while subscriptions come, go, fail or
+ * partition is consumed by one subscription at a time, one message after the other; a message that
+ * waits for its retry holds back those behind it in its partition. So messages with the same key
+ * are handled in the order in which they were published, also while subscriptions come, go, fail or
  * die: none begins before all before it have been handled, or are dead letters. What comes again,
  * as above, may come after later ones, too. Each subscription has its share of the partitions,
  * within a lease of one coming or going, or 4 seconds if that is less; a dead one's are taken over

@@ -12,9 +12,9 @@ import redis.clients.jedis.CommandArguments;
 import redis.clients.jedis.Protocol.Command;
 
 /**
- * Reads a partition that is followed, or a topic that has none, in a {@link ReadingLoop} on a thread
- * and a connection of its own: one message after the other, in order. The place is known here
- * alone.
+ * Reads a partition that is followed, or a topic that has none, in a {@link ReadingLoop} on a
+ * thread and a connection of its own: one message after the other, in order. The place is known
+ * here alone.
  */
 final class FollowedPartition<T> implements ReadingLoop.Reader {
 

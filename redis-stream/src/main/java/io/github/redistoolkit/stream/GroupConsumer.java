@@ -122,8 +122,7 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
   int awaitRoom(long untilNanos) throws InterruptedException {
     boolean unused =
         life.await(
-            untilNanos,
-            () -> !life.isOpen() || (held.claimsFirst() ? free() : held.room()) > 0);
+            untilNanos, () -> !life.isOpen() || (held.claimsFirst() ? free() : held.room()) > 0);
     return life.locked(() -> !life.isOpen() || held.claimsFirst() ? 0 : held.room());
   }
 

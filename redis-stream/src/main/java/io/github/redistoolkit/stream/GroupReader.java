@@ -183,9 +183,7 @@ final class GroupReader<T> implements ReadingLoop.Reader {
       List<?> reply =
           StreamReplies.list(
               connection.run(
-                  StreamScripts.CLAIM,
-                  List.of(key(again), settings.keys().groups()),
-                  args));
+                  StreamScripts.CLAIM, List.of(key(again), settings.keys().groups()), args));
       List<Entry> taken =
           StreamReplies.entries(reply.get(0)).stream()
               .filter(entry -> !dismissed(entry, again))

@@ -154,8 +154,7 @@ final class ReadingLoop implements Runnable {
   /** Redis has answered. For a reader whose steps take long: it tells as soon as it knows. */
   void succeeded() {
     hurried = false;
-    backoff.succeeded(
-        away -> reports.tell(listener -> listener.onReconnected(subscription, away)));
+    backoff.succeeded(away -> reports.tell(listener -> listener.onReconnected(subscription, away)));
   }
 
   private void failed(Throwable error) {

@@ -94,7 +94,8 @@ abstract class TopicBuilder<T> {
   public DurableTopic.Builder<T> prefix(String prefix) {
     Arguments.requireText(prefix, "prefix");
     if (prefix.indexOf('{') >= 0 || prefix.indexOf('}') >= 0) {
-      throw new IllegalArgumentException("prefix must have no brace, but is '" + EventLog.escape(prefix) + "'");
+      throw new IllegalArgumentException(
+          "prefix must have no brace, but is '" + EventLog.escape(prefix) + "'");
     }
     this.prefix = prefix;
     return self();
@@ -105,8 +106,8 @@ abstract class TopicBuilder<T> {
    * down here. One that refuses a task is asked again after a second. One that runs its tasks on
    * the thread that hands them over lets handlers hold up the reading.
    *
-   * @param executor default: daemon threads made as needed, for each subscription no more than
-   *     its concurrency
+   * @param executor default: daemon threads made as needed, for each subscription no more than its
+   *     concurrency
    * @return this
    * @throws NullPointerException if {@code executor} is null
    */
@@ -117,17 +118,16 @@ abstract class TopicBuilder<T> {
   }
 
   /**
-   * Sets over how many partitions the topic is spread, each a stream in a slot of its own. So publishing and
-   * consuming scale with the primaries of a Cluster, and messages with the same key keep their
-   * order, see {@link DurableTopic#publish(String, Object)}.
+   * Sets over how many partitions the topic is spread, each a stream in a slot of its own. So
+   * publishing and consuming scale with the primaries of a Cluster, and messages with the same key
+   * keep their order, see {@link DurableTopic#publish(String, Object)}.
    *
    * <p>The number is part of the topic. Whoever uses it first with more than one writes it down,
    * and whoever gives another number later is refused by the first call that goes to Redis. To
    * change it, publish to a topic of another name, and go on consuming the old one until it is
    * empty: keys would be in other partitions, and lose their order.
    *
-   * @param partitions from 1 to 1,000; default 1. Take some more than there will ever be
-   *     consumers
+   * @param partitions from 1 to 1,000; default 1. Take some more than there will ever be consumers
    * @return this
    * @throws IllegalArgumentException if it is out of bounds
    */
@@ -167,8 +167,8 @@ abstract class TopicBuilder<T> {
 
   /**
    * Sets for how long a message stays with a consumer that does not renew. It is renewed every
-   * third of that while its handler runs. So it says how soon a consumer that died is replaced,
-   * and for how long a process may stand still, and nothing about handlers.
+   * third of that while its handler runs. So it says how soon a consumer that died is replaced, and
+   * for how long a process may stand still, and nothing about handlers.
    *
    * @param lease from 100 ms to 1 day; default 30 s
    * @return this
@@ -187,8 +187,8 @@ abstract class TopicBuilder<T> {
   }
 
   /**
-   * Sets how long a message waits before it is delivered again after its handler threw. It
-   * doubles with each delivery, up to the lease, or stays as it is if it is longer.
+   * Sets how long a message waits before it is delivered again after its handler threw. It doubles
+   * with each delivery, up to the lease, or stays as it is if it is longer.
    *
    * @param retryDelay from 1 ms to 1 day; default 1 s
    * @return this
@@ -202,8 +202,8 @@ abstract class TopicBuilder<T> {
   }
 
   /**
-   * Sets how often a message is delivered to a group before it becomes a dead letter. Redis
-   * counts, so deliveries to processes that died count too.
+   * Sets how often a message is delivered to a group before it becomes a dead letter. Redis counts,
+   * so deliveries to processes that died count too.
    *
    * @param maxDeliveries from 1 to 1,000; default 5
    * @return this
@@ -238,11 +238,11 @@ abstract class TopicBuilder<T> {
    * the message over the same connection, in the same round trip. So fewer messages are lost in a
    * failover. It is no guarantee: a replica that has none of it may be promoted all the same.
    *
-   * <p>If too few replicas answer in time, as always where there are fewer, {@code publish}
-   * throws {@link TooFewReplicasException}: the message is published, and its id is in the
-   * exception. Keep {@code maxWait} below the read timeout of the pool or client: else that ends
-   * the wait, with a {@code JedisException} that leaves open whether the message was published. A
-   * {@code RedisClusterClient} does not repeat what was sent like this.
+   * <p>If too few replicas answer in time, as always where there are fewer, {@code publish} throws
+   * {@link TooFewReplicasException}: the message is published, and its id is in the exception. Keep
+   * {@code maxWait} below the read timeout of the pool or client: else that ends the wait, with a
+   * {@code JedisException} that leaves open whether the message was published. A {@code
+   * RedisClusterClient} does not repeat what was sent like this.
    *
    * @param replicas how many, from 1 to 100; default: none is waited for
    * @param maxWait how long to wait at most, from 1 ms to 1 hour
@@ -292,8 +292,8 @@ abstract class TopicBuilder<T> {
   }
 
   /**
-   * Sets how many messages the topic may have. It is looked at by those who publish with this:
-   * give the same to all. What all groups have acknowledged gives way first.
+   * Sets how many messages the topic may have. It is looked at by those who publish with this: give
+   * the same to all. What all groups have acknowledged gives way first.
    *
    * <p>Publishing is a script then. While the topic is full, it takes time for each group.
    *

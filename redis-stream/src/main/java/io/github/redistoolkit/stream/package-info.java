@@ -7,8 +7,8 @@
  * on, work that is to be done by one of several processes. A handler that fails is called again,
  * one that dies is replaced, and a message that nobody can handle ends among the dead letters.
  *
- * <p>The words: a topic is what is published to; it is durable, since it keeps its messages. Each of
- * its partitions, or the topic itself if it has one only, is a stream of Redis: the word means
+ * <p>The words: a topic is what is published to; it is durable, since it keeps its messages. Each
+ * of its partitions, or the topic itself if it has one only, is a stream of Redis: the word means
  * nothing else here. A group has consumers, and a subscription is one of them.
  *
  * <p>Do not use it where a message may be lost but must be quick to hundreds of subscribers: that

@@ -9,8 +9,8 @@ import static org.hamcrest.Matchers.hasItem;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
 import static org.hamcrest.Matchers.startsWith;
-import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
@@ -324,7 +324,8 @@ class ReadingLoopTest {
 
   @Test
   void restsTwiceAsLongAfterEachFailureUpToASecond() {
-    Throwable[] errors = Stream.generate(ReadingLoopTest::refusal).limit(9).toArray(Throwable[]::new);
+    Throwable[] errors =
+        Stream.generate(ReadingLoopTest::refusal).limit(9).toArray(Throwable[]::new);
     script.failing(Step.READ, errors);
     run();
     assertThat(pauses.size(), is(9));
@@ -379,7 +380,8 @@ class ReadingLoopTest {
   void endsAtOnceWhileItRests() throws InterruptedException {
     Life life = new Life(() -> 0); // by this clock no rest ever ends
     CountDownLatch resting = new CountDownLatch(1);
-    Throwable[] errors = Stream.generate(ReadingLoopTest::refusal).limit(9).toArray(Throwable[]::new);
+    Throwable[] errors =
+        Stream.generate(ReadingLoopTest::refusal).limit(9).toArray(Throwable[]::new);
     script.failing(Step.CONNECT, errors);
     ReadingLoop rests =
         loop(

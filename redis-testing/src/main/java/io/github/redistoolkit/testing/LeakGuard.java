@@ -17,9 +17,9 @@ import redis.clients.jedis.util.SafeEncoder;
  * Finds what tests leave behind and should not: threads that work, connections that are borrowed,
  * connections that are open.
  *
- * <p>{@link EachClient} and {@link RedisTest} check each class at its end, with the threads that the
- * JUnit configuration parameter {@value #THREADS} names. The parameter has no default. Without it,
- * the check finds only threads that the bed itself has started, for a proxy, a disturbance or a
+ * <p>{@link EachClient} and {@link RedisTest} check each class at its end, with the threads that
+ * the JUnit configuration parameter {@value #THREADS} names. The parameter has no default. Without
+ * it, the check finds only threads that the bed itself has started, for a proxy, a disturbance or a
  * child JVM.
  *
  * <pre>{@code

@@ -38,9 +38,9 @@ import org.junit.jupiter.api.parallel.ResourceLock;
  * says where they come from. On an external server, only keys that {@link TestRedis#unique} named
  * are removed, and only classes that {@linkplain LeavesServerAlone leave it alone} run there.
  *
- * <p>A class fails at its end if it has left something behind, as {@link LeakGuard} says: a borrowed
- * connection, or a thread that the configuration names. Nested classes share all of this. Only one
- * class at a time uses the servers of a JVM, whatever JUnit runs in parallel.
+ * <p>A class fails at its end if it has left something behind, as {@link LeakGuard} says: a
+ * borrowed connection, or a thread that the configuration names. Nested classes share all of this.
+ * Only one class at a time uses the servers of a JVM, whatever JUnit runs in parallel.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)

@@ -69,10 +69,10 @@ import java.util.function.ToDoubleFunction;
  *     <td>{@code monitor}</td></tr>
  * </table>
  *
- * <p>{@code stream} is a label; ids are not tags. All meters but {@code published} also have the tag
- * {@code group}: the name of the group, or {@code -} for followers. The meters of a group are there
- * from its first subscription on, or from when it is monitored. So a rate is 0 before anything has
- * happened. Thread-safe.
+ * <p>{@code stream} is a label; ids are not tags. All meters but {@code published} also have the
+ * tag {@code group}: the name of the group, or {@code -} for followers. The meters of a group are
+ * there from its first subscription on, or from when it is monitored. So a rate is 0 before
+ * anything has happened. Thread-safe.
  */
 public final class StreamMetrics implements DurableListener {
 

@@ -57,7 +57,8 @@ final class BufferedRequest extends HttpServletRequestWrapper {
    * @throws IllegalStateException if somebody has read it before, as far as it can be told: by
    *     {@code Content-Length}, or by the end of what has a {@code Transfer-Encoding}
    */
-  static @Nullable BufferedRequest read(HttpServletRequest real, int maxBodyBytes) throws IOException {
+  static @Nullable BufferedRequest read(HttpServletRequest real, int maxBodyBytes)
+      throws IOException {
     long declared = real.getContentLengthLong();
     if (declared > maxBodyBytes) {
       return null;

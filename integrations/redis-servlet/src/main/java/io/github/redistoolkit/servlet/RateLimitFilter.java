@@ -223,8 +223,7 @@ public final class RateLimitFilter implements Filter {
 
   /** An item of {@code RateLimit-Policy}. The names of limits need no escapes. */
   private static String policy(Limit limit) {
-    return "\"%s\";q=%d;w=%d"
-        .formatted(limit.name(), limit.permits(), seconds(limit.timeToFull()));
+    return "\"%s\";q=%d;w=%d".formatted(limit.name(), limit.permits(), seconds(limit.timeToFull()));
   }
 
   private static long seconds(Duration duration) {
@@ -244,8 +243,6 @@ public final class RateLimitFilter implements Filter {
   private static String state(Decision.OfLimit state, boolean allowed) {
     String item = "\"%s\";r=%d".formatted(state.limit().name(), state.remaining());
     Duration wait = state.retryAfter().orElse(Duration.ZERO);
-    return allowed || wait.isZero()
-        ? item
-        : item + ";t=" + seconds(wait);
+    return allowed || wait.isZero() ? item : item + ";t=" + seconds(wait);
   }
 }

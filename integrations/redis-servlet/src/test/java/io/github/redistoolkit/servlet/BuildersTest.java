@@ -51,7 +51,8 @@ class BuildersTest {
   @Test
   void bodiesOutOfRange() {
     assertThat(
-        refusal(() -> builder.maxBodyBytes(-1)), is("maxBodyBytes must be from 0 to 536870912, but is -1"));
+        refusal(() -> builder.maxBodyBytes(-1)),
+        is("maxBodyBytes must be from 0 to 536870912, but is -1"));
   }
 
   @Test

@@ -7,8 +7,8 @@ import org.jspecify.annotations.Nullable;
  * Tells whose permits a request takes, for the limiters of {@code redis.toolkit.ratelimit.http.*}.
  *
  * <p>A bean of this type replaces the default. That is the name of the authenticated user, or the
- * remote address if the request has no user. Behind a proxy, that address is the proxy's, and all of
- * its clients share permits, unless {@code server.forward-headers-strategy} is set.
+ * remote address if the request has no user. Behind a proxy, that address is the proxy's, and all
+ * of its clients share permits, unless {@code server.forward-headers-strategy} is set.
  *
  * <pre>{@code
  * @Bean

@@ -46,7 +46,8 @@ import redis.clients.jedis.util.Pool;
  * parameters. Choose one of them with {@code key = …}.
  *
  * <p><b>Values</b> must be of the cache's type. They are stored as JSON, without class names. A
- * null is not kept unless {@link CacheService.Builder#nullTtl} is set. Putting a null removes the entry.
+ * null is not kept unless {@link CacheService.Builder#nullTtl} is set. Putting a null removes the
+ * entry.
  *
  * <p><b>Failure.</b> While Redis does not answer, {@code sync} callers load without it. Other
  * callers get Jedis's exception, unless the application has a {@code CacheErrorHandler}. What a
@@ -188,7 +189,10 @@ public final class ToolkitCaches implements CacheManager, AutoCloseable {
      */
     @CanIgnoreReturnValue
     public <V> Builder cache(
-        String name, TypeToken<V> type, Duration ttl, UnaryOperator<CacheService.Builder<V>> settings) {
+        String name,
+        TypeToken<V> type,
+        Duration ttl,
+        UnaryOperator<CacheService.Builder<V>> settings) {
       Objects.requireNonNull(type, "type");
       return add(
           name,

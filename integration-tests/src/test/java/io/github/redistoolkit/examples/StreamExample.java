@@ -31,7 +31,7 @@ public final class StreamExample {
     BlockingQueue<String> shipped = new LinkedBlockingQueue<>();
     try (DurableTopic<Order> orders =
         DurableTopic.builder(pool, "orders", Order.class)
-            .prefix(prefix + "topic")
+            .prefix(prefix + "topic:")
             .retryDelay(Duration.ofMillis(10)) // by default a second
             .listener(new DurableListener() {}) // by default the log is told of the failure
             .build()) {

@@ -76,7 +76,7 @@ final class Measured implements AutoCloseable {
             .over(
                 p -> DurableTopic.builder(p, name, Integer.class),
                 c -> DurableTopic.builder(c, name, Integer.class))
-            .prefix(redis.mark() + "topic")
+            .prefix(redis.mark() + "topic:")
             .lease(Duration.ofSeconds(2))
             .retryDelay(Duration.ofMillis(10))
             .maxDeliveries(2)

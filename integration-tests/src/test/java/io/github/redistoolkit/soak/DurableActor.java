@@ -20,7 +20,7 @@ final class DurableActor implements Actor {
   static final String TWO = "handled-by-two";
   static final String STATE = "state";
 
-  private static final String PREFIX = "soak-topics";
+  private static final String PREFIX = "soak-topics:";
 
   private final DurableTopic<String> topic;
   private final String name;
@@ -95,7 +95,7 @@ final class DurableActor implements Actor {
   /** What is delivered and not acknowledged: to which consumer, for how long, how often. */
   private static List<String> pending(Access access, String name, String group) {
     XPendingParams all = XPendingParams.xPendingParams("-", "+", 20);
-    return access.redis().admin().xpending(PREFIX + ":{" + name + "}", group, all).stream()
+    return access.redis().admin().xpending(PREFIX + "{" + name + "}", group, all).stream()
         .map(
             entry ->
                 String.join(

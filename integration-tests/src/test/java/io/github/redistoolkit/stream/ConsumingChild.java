@@ -43,7 +43,7 @@ final class ConsumingChild {
     int batch = Integer.parseInt(args[5]);
     try (TestRedis redis = child.redis()) {
       if (behaviour == Behaviour.NAIVE) {
-        consumeNaively(child, redis.client(), prefix + ":{" + name + "}");
+        consumeNaively(child, redis.client(), prefix + "{" + name + "}");
         return;
       }
       DurableTopic.Builder<Integer> builder =

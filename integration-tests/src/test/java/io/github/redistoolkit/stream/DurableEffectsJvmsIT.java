@@ -81,7 +81,7 @@ class DurableEffectsJvmsIT extends StreamSuite {
             1,
             EffectsChild.class,
             name,
-            redis.mark() + "s",
+            redis.mark() + "s:",
             "jdbc:h2:tcp://127.0.0.1:" + server.getPort() + "/" + database,
             care.name());
     children.add(started);

@@ -48,7 +48,7 @@ class DurableFaultIT extends StreamSuite {
   private DurableTopic<Integer> consumer() {
     return open(
         builder(proxied, name, Integer.class)
-            .prefix(redis.mark() + "s")
+            .prefix(redis.mark() + "s:")
             .lease(LEASE)
             .listener(heard));
   }

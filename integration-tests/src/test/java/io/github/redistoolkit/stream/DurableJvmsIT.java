@@ -75,7 +75,7 @@ class DurableJvmsIT extends StreamSuite {
             1,
             ConsumingChild.class,
             name,
-            redis.mark() + "s",
+            redis.mark() + "s:",
             behaviour.name(),
             String.valueOf(batch));
     children.add(started);

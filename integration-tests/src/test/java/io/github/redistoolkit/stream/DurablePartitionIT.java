@@ -292,7 +292,7 @@ class DurablePartitionIT extends StreamSuite {
 
   @Test
   void redisGivesNothingToWhoHasLostThePartition() throws Exception {
-    TopicKeys keys = TopicKeys.ofPartition(redis.mark() + "s", name, 0);
+    TopicKeys keys = TopicKeys.ofPartition(redis.mark() + "s:", name, 0);
     RedisAccess access = redis.over(RedisAccess::of, RedisAccess::of);
     redis.admin().xgroupCreate(keys.stream(), GROUP, new StreamEntryID(0, 0), true);
     redis.admin().xgroupCreate(keys.again(GROUP), GROUP, new StreamEntryID(0, 0), true);
@@ -364,13 +364,13 @@ class DurablePartitionIT extends StreamSuite {
     assertThat(new HashSet<>(next(30)), is(new HashSet<>(numbers(0, 30))));
     awaitPending(topic, 0);
     for (int i = 0; i < 3; i++) {
-      TopicKeys keys = TopicKeys.ofPartition(redis.mark() + "s", name, i);
+      TopicKeys keys = TopicKeys.ofPartition(redis.mark() + "s:", name, i);
       for (String key : List.of(keys.stream(), keys.groups(), keys.again(GROUP))) {
         redis.admin().del(key);
       }
     }
     redis.admin().del(stream());
-    redis.admin().del(TopicKeys.of(redis.mark() + "s", name).members(GROUP));
+    redis.admin().del(TopicKeys.of(redis.mark() + "s:", name).members(GROUP));
     publish(topic, 30, 60);
     assertThat(new HashSet<>(next(30)), is(new HashSet<>(numbers(30, 60))));
     awaitPending(topic, 0);

@@ -48,7 +48,7 @@ class DurablePartitionJvmsIT extends StreamSuite {
             1,
             PartitionChild.class,
             name,
-            redis.mark() + "s",
+            redis.mark() + "s:",
             String.valueOf(PARTITIONS),
             redis.mark() + "history");
     children.add(started);

@@ -31,7 +31,7 @@ class DurableRestartIT extends StreamSuite {
     DurableTopic<Integer> publisher =
         open(
             builder(redis.with(config -> {}), name, Integer.class)
-                .prefix(redis.mark() + "s")
+                .prefix(redis.mark() + "s:")
                 .listener(heard));
     publish(publisher, 10, 20);
     assertThat(next(10), is(numbers(10, 20)));

@@ -96,7 +96,7 @@ class DurableServerIT extends StreamSuite {
         TestRedis faulty = redis.through(proxy);
         DurableTopic<Integer> consuming =
             builder(faulty, name, Integer.class)
-                .prefix(redis.mark() + "s")
+                .prefix(redis.mark() + "s:")
                 .lease(LEASE)
                 .listener(heard)
                 .build()) {

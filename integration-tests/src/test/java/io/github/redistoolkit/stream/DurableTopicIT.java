@@ -56,7 +56,7 @@ class DurableTopicIT extends StreamSuite {
 
   @Test
   void handsOverWhatWasPublishedWithItsIdTimeAndDelivery() throws Exception {
-    DurableTopic<Order> topic = open(builder(redis, name, Order.class).prefix(redis.mark() + "o"));
+    DurableTopic<Order> topic = open(builder(redis, name, Order.class).prefix(redis.mark() + "o:"));
     BlockingQueue<DurableMessage<Order>> orders = new LinkedBlockingQueue<>();
     DurableSubscription subscription = topic.subscribe(GROUP, From.start(), orders::add);
     Order order = new Order("12", Instant.parse("2026-01-02T03:04:05Z"), List.of("a", "ü"));
@@ -166,7 +166,7 @@ class DurableTopicIT extends StreamSuite {
   @Test
   void leavesBytesAsTheyAre() throws Exception {
     DurableTopic<byte[]> topic =
-        open(builder(redis, name, byte[].class).prefix(redis.mark() + "b").listener(heard));
+        open(builder(redis, name, byte[].class).prefix(redis.mark() + "b:").listener(heard));
     BlockingQueue<byte[]> bodies = new LinkedBlockingQueue<>();
     topic.subscribe(GROUP, From.start(), message -> bodies.add(message.body()));
     byte[] bytes = {0, (byte) 0xff, 13, 10, (byte) 0xc3};
@@ -186,7 +186,7 @@ class DurableTopicIT extends StreamSuite {
                 .<DurableTopic.Builder<Map<String, List<Integer>>>>over(
                     pool -> DurableTopic.builder(pool, name, type),
                     client -> DurableTopic.builder(client, name, type))
-                .prefix(redis.mark() + "g"));
+                .prefix(redis.mark() + "g:"));
     topic.publish(Map.of("a", List.of(1, 2)));
     assertThat(topic.read(From.start(), 10).get(0).body(), is(Map.of("a", List.of(1, 2))));
   }

@@ -265,7 +265,7 @@ class DurableTrimIT extends StreamSuite {
             .toString();
     assertThat(redis.admin().xdel(stream(), new StreamEntryID(id)), is(1L));
     RedisAccess access = redis.over(RedisAccess::of, RedisAccess::of);
-    TopicKeys keys = TopicKeys.of(redis.mark() + "s", name);
+    TopicKeys keys = TopicKeys.of(redis.mark() + "s:", name);
     List<Long> answers = new ArrayList<>();
     for (int i = 0; i < 2; i++) {
       answers.add(

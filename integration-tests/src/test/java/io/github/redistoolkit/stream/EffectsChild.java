@@ -67,7 +67,7 @@ final class EffectsChild {
         effects.consume(
             topic,
             group,
-            once.prefix(prefix + ":")
+            once.prefix(prefix)
                 .ttl(Duration.ofHours(1))
                 .lease(StreamSuite.LEASE)
                 .keepAlive(Duration.ofMinutes(1))

@@ -52,7 +52,7 @@ abstract class StreamSuite {
 
   DurableTopic.Builder<Integer> builder() {
     return builder(redis, name, Integer.class)
-        .prefix(redis.mark() + "s")
+        .prefix(redis.mark() + "s:")
         .lease(LEASE)
         .retryDelay(Duration.ofMillis(10))
         .listener(heard);

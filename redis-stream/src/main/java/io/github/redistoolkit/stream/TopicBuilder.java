@@ -4,9 +4,9 @@ import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.Gson;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Arguments;
-import io.github.redistoolkit.core.EventLog;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.core.RedisKeys;
 import io.github.redistoolkit.json.JsonCodec;
 import java.time.Duration;
 import java.util.Objects;
@@ -29,7 +29,7 @@ abstract class TopicBuilder<T> {
   final String name;
   final TypeToken<T> type;
   Json json = Json.standard();
-  String prefix = "topic";
+  String prefix = "topic:";
   @Nullable Executor executor;
   int concurrency = 1;
   int batch = 32;
@@ -84,20 +84,15 @@ abstract class TopicBuilder<T> {
   /**
    * Sets what all keys of the topic begin with.
    *
-   * @param prefix default: {@code topic}
+   * @param prefix ends with a colon; default: {@code topic:}
    * @return this
    * @throws NullPointerException if {@code prefix} is null
-   * @throws IllegalArgumentException if it is empty, has an unpaired surrogate or a brace, which
-   *     would choose the slot in a Cluster
+   * @throws IllegalArgumentException if it is empty, does not end with a colon, or has an unpaired
+   *     surrogate or a brace, which would choose the slot in a Cluster
    */
   @CanIgnoreReturnValue
   public DurableTopic.Builder<T> prefix(String prefix) {
-    Arguments.requireText(prefix, "prefix");
-    if (prefix.indexOf('{') >= 0 || prefix.indexOf('}') >= 0) {
-      throw new IllegalArgumentException(
-          "prefix must have no brace, but is '" + EventLog.escape(prefix) + "'");
-    }
-    this.prefix = prefix;
+    this.prefix = RedisKeys.requirePrefix(prefix);
     return self();
   }
 

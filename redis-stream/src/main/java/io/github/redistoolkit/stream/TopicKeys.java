@@ -13,12 +13,12 @@ import io.github.redistoolkit.core.RedisKeys;
 record TopicKeys(String stream, String groups) {
 
   static TopicKeys of(String prefix, String name) {
-    return at(prefix + ":" + RedisKeys.hashTag(name, "name"));
+    return at(prefix + RedisKeys.hashTag(name, "name"));
   }
 
   /** The keys of a partition. No name has a percent sign that is not followed by two digits. */
   static TopicKeys ofPartition(String prefix, String name, int partition) {
-    return at(prefix + ":{" + RedisKeys.encode(name) + "%p" + partition + "}");
+    return at(prefix + "{" + RedisKeys.encode(name) + "%p" + partition + "}");
   }
 
   private static TopicKeys at(String stream) {

@@ -44,7 +44,8 @@ class DurableTopicTest {
     refused("name", () -> DurableTopic.builder(pool, "\ud800", String.class));
     refused("type", () -> DurableTopic.builder(pool, "topic", (Class<String>) null));
     refused("prefix", () -> builder.prefix(""));
-    refused("prefix", () -> builder.prefix("a{b}"));
+    refused("prefix", () -> builder.prefix("a{b}:"));
+    refused("prefix", () -> builder.prefix("app"));
     refused("executor", () -> builder.executor(null));
     refused("gson", () -> builder.gson(null));
     refused("codec", () -> builder.codec(null));

@@ -49,7 +49,7 @@ class HeldEntriesTest {
     return new Settings<>(
         RedisAccess.of(pool),
         "topic",
-        TopicKeys.of("topic", "topic"),
+        TopicKeys.of("topic:", "topic"),
         new Bodies<>(Json.standard(), TypeToken.get(Integer.class)),
         Runnable::run,
         concurrency,

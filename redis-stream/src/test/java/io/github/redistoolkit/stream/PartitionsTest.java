@@ -19,15 +19,15 @@ import redis.clients.jedis.util.JedisClusterCRC16;
 /** Where messages go, and what their ids say. */
 class PartitionsTest {
 
-  private static final Partitions EIGHT = Partitions.of("topic", "orders", 8);
-  private static final Partitions ONE = Partitions.of("topic", "orders", 1);
+  private static final Partitions EIGHT = Partitions.of("topic:", "orders", 8);
+  private static final Partitions ONE = Partitions.of("topic:", "orders", 1);
 
   @Test
   void aTopicWithoutPartitionsKeepsItsKeys() {
-    assertThat(ONE.parts(), is(List.of(TopicKeys.of("topic", "orders"))));
+    assertThat(ONE.parts(), is(List.of(TopicKeys.of("topic:", "orders"))));
     assertThat(ONE.parts().get(0).stream(), is("topic:{orders}"));
     assertThat(EIGHT.parts().get(7).stream(), is("topic:{orders%p7}"));
-    assertThat(TopicKeys.of("topic", "orders%p7").stream(), is("topic:{orders%25p7}"));
+    assertThat(TopicKeys.of("topic:", "orders%p7").stream(), is("topic:{orders%25p7}"));
   }
 
   @Test

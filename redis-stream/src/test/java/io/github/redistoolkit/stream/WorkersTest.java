@@ -78,7 +78,7 @@ class WorkersTest {
     return new Settings<>(
         RedisAccess.of(pool),
         "topic",
-        TopicKeys.of("topic", "topic"),
+        TopicKeys.of("topic:", "topic"),
         new Bodies<>(Json.standard(), TypeToken.get(Integer.class)),
         executor,
         MOST,

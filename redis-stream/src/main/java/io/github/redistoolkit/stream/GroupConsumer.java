@@ -122,8 +122,13 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
   int awaitRoom(long untilNanos) throws InterruptedException {
     boolean unused =
         life.await(
-            untilNanos, () -> !life.isOpen() || (held.claimsFirst() ? free() : held.room()) > 0);
-    return life.locked(() -> !life.isOpen() || held.claimsFirst() ? 0 : held.room());
+            untilNanos,
+            () ->
+                !life.isOpen()
+                    || reader.isToRejoin()
+                    || (held.claimsFirst() ? free() : held.room()) > 0);
+    return life.locked(
+        () -> !life.isOpen() || reader.isToRejoin() || held.claimsFirst() ? 0 : held.room());
   }
 
   /** Takes entries that were delivered for the first time. */
@@ -182,7 +187,7 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
       body = settings.bodies().decode(payload);
     } catch (Throwable t) {
       countFailed();
-      life.change(() -> held.done(each));
+      life.change(() -> held.toBury(each));
       requests.bury(each, t);
       return;
     }

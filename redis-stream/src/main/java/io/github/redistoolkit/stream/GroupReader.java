@@ -76,6 +76,11 @@ final class GroupReader<T> implements ReadingLoop.Reader {
   /** Has it look soon whether the group is still the same. */
   void rejoin() {
     loop.rejoin();
+    consumer.life.change(() -> {}); // should it wait for room
+  }
+
+  boolean isToRejoin() {
+    return loop.isToRejoin();
   }
 
   /** Ends a read that blocks. */
@@ -111,7 +116,7 @@ final class GroupReader<T> implements ReadingLoop.Reader {
     }
     long due = nextClaim - nextKeep < 0 ? nextClaim : nextKeep;
     int room = consumer.awaitRoom(due);
-    if (room > 0 && !loop.isToRejoin()) {
+    if (room > 0) {
       read(room, due);
     }
   }

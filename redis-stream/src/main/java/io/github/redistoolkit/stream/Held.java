@@ -62,6 +62,9 @@ final class Held {
   /** Whether another consumer has it. */
   boolean lost;
 
+  /** Whether it is to be buried, which Redis may still have to learn. */
+  boolean toBury;
+
   /** Whether Redis has it no more. */
   boolean trimmed;
 

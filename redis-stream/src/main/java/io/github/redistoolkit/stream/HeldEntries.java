@@ -72,7 +72,7 @@ final class HeldEntries {
   String rejoinAfter() {
     String after = last;
     for (Held each : held.values()) {
-      if (!each.place.again() && each.state != State.SETTLING) {
+      if (!each.place.again() && (each.state != State.SETTLING || each.toBury)) {
         String before = StreamIds.before(each.place.entry());
         after = StreamIds.compare(before, after) < 0 ? before : after;
       }
@@ -116,7 +116,7 @@ final class HeldEntries {
         last = StreamIds.later(last, entry.id());
       }
       if (delivery > settings.maxDeliveries()) {
-        each.state = State.SETTLING;
+        toBury(each);
         each.delivery--;
         exhausted.add(each);
       } else {
@@ -222,9 +222,15 @@ final class HeldEntries {
     return next;
   }
 
-  /** What its handler has done, or nobody can do: Redis is to be told. */
+  /** What its handler has done: Redis is to be told. */
   void done(Held each) {
     each.state = State.SETTLING;
+  }
+
+  /** What nobody can do: Redis is to be told, and has to have it pending until then. */
+  void toBury(Held each) {
+    each.state = State.SETTLING;
+    each.toBury = true;
   }
 
   /** Takes note of a failed attempt, and decides what follows. */
@@ -235,7 +241,7 @@ final class HeldEntries {
       return Next.NOTHING;
     }
     if (exhausted && isAttached(each)) {
-      each.state = State.SETTLING;
+      toBury(each);
       return Next.BURY;
     }
     if (exhausted) {
@@ -292,6 +298,7 @@ final class HeldEntries {
   void unsettle(Held each) {
     if (each.state == State.SETTLING && held.get(each.place) == each) {
       each.state = State.WAITING;
+      each.toBury = false;
       each.delivery = 0;
     }
   }

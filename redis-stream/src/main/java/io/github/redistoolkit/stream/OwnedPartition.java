@@ -343,9 +343,14 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
     finishIfDone();
   }
 
+  /**
+   * Has what is pending read from its beginning, until Redis says that there is no more: after a
+   * failover it may be what was acknowledged at the primary before.
+   */
   @Override
   public void recover() {
-    recovering = true; // until what is read says that there is no more
+    recovering = true;
+    Arrays.fill(taken, "-");
   }
 
   @Override
@@ -417,9 +422,8 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
     seen[0] = now.last();
     more = true;
     if (anew) {
-      // What the group delivers now may have lower ids than what it has delivered before.
+      seen[1] = "0-0"; // it may be another stream
       Arrays.fill(taken, "-");
-      seen[1] = "0-0";
       settings.reports().tell(listener -> listener.onGroupLost(consumer));
     }
   }
@@ -538,29 +542,37 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
                 StreamScripts.REDELIVER,
                 List.of(key(each.place.again())),
                 List.of(group, reader, each.place.entry(), String.valueOf(next))));
-    if (answer == StreamScripts.NO_GROUP) {
-      loop.rejoin(); // then the group delivers it anew
+    if (answer != 1 && answer != -2) {
+      readAnew();
       return;
     }
     life.change(
         () -> {
-          if (answer == 1 || answer == -2) {
-            each.trimmed |= answer == -2;
-            each.delivery = next;
-            each.state = State.READY;
-          } else {
-            boolean unused = queue.remove(each); // it is done with, or was handed to another
-          }
+          each.trimmed |= answer == -2;
+          each.delivery = next;
+          each.state = State.READY;
         });
     consumer.offer(this);
+  }
+
+  /**
+   * Redis does not have it that this consumer is at the first one: it was done with elsewhere, or
+   * the group is gone, or a failover has lost that it was read. So nothing behind it may begin
+   * before Redis has said what comes first.
+   */
+  private void readAnew() {
+    join(); // before the queue is empty: it says what the group is to begin with
+    life.change(queue::clear);
+    recover();
   }
 
   /** Moves what has failed for the last time to the dead letters. */
   private void settle(Held each, Throwable error) {
     Request bury = bury(each, error);
     Object reply = connection.run(bury.script(), bury.keys(), bury.args());
-    if (StreamReplies.number(reply) == StreamScripts.NO_GROUP) {
-      loop.rejoin(); // then the group delivers it anew
+    long answer = StreamReplies.number(reply);
+    if (answer == StreamScripts.NO_GROUP || (answer == 0 && !each.trimmed)) {
+      readAnew();
       return;
     }
     buried(each, error, reply);

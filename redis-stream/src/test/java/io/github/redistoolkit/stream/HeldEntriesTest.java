@@ -184,6 +184,8 @@ class HeldEntriesTest {
     Held each = begin(START);
     workers--;
     assertThat(held.failed(each), is(Next.BURY));
+    read(entries("2-0"));
+    assertThat("not behind it", held.rejoinAfter(), is("0-" + StreamIds.LARGEST_SEQUENCE));
     held.unsettle(each);
     assertThat(held.isWaiting(each), is(true));
     assertThat(held.again(each, 1, START), is(true));

@@ -566,6 +566,26 @@ class DurableTopicIT extends StreamSuite {
   }
 
   @Test
+  void whatWaitsBehindAHandlerThatHangsGoesToOthers() throws Exception {
+    DurableTopic<Integer> topic =
+        open(builder().lease(Duration.ofMillis(500)).handlerTimeout(Duration.ofSeconds(1)));
+    CountDownLatch held = new CountDownLatch(1);
+    DurableSubscription slow =
+        topic.subscribe(
+            GROUP,
+            From.start(),
+            message -> assertThat(held.await(60, TimeUnit.SECONDS), is(true)));
+    publish(topic, 0, 10);
+    await("read ahead").until(() -> state(topic).pending(), is(10L));
+    topic.subscribe(GROUP, From.start(), this::take);
+    assertThat(next(10), containsInAnyOrder(numbers(0, 10).toArray()));
+    awaitPending(topic, 0);
+    held.countDown();
+    await("handled all the same").until(slow::handled, is(1L));
+    assertNothingMore();
+  }
+
+  @Test
   @Proves("durable-topic.at-least-once")
   void aHandlerThatFailsTooLateIsCalledAgainByItsOwnConsumerIfThereIsNoOther() throws Exception {
     DurableTopic<Integer> topic =

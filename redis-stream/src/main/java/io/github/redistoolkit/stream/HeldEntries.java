@@ -176,7 +176,7 @@ final class HeldEntries {
     // Many at once, as long as there is something to do: else each acknowledgement would be
     // followed by a read of one.
     boolean worthwhile = room >= Math.max(1, most / 2) || (room > 0 && ready.isEmpty());
-    return waiting < MOST_WAITING && worthwhile ? room : 0;
+    return waiting < MOST_WAITING && worthwhile && !isStuck() ? room : 0;
   }
 
   // What handlers do.
@@ -309,8 +309,20 @@ final class HeldEntries {
 
   // Leases.
 
+  /** Whether each handler that may run has been at it for too long, so that none comes next. */
+  private boolean isStuck() {
+    int overdue = 0;
+    for (Held each : held.values()) {
+      overdue += each.state == State.RUNNING && each.overdue ? 1 : 0;
+    }
+    return overdue >= settings.concurrency();
+  }
+
   /** What is to be renewed of one stream. */
   List<Held> leased(boolean again) {
+    if (isStuck()) {
+      return List.of(); // nobody is going to begin it here
+    }
     return held.values().stream()
         .filter(each -> each.place.again() == again)
         .filter(each -> each.state != State.SETTLING && !each.lost && !each.overdue)

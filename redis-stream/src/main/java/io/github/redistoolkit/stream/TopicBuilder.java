@@ -215,7 +215,11 @@ abstract class TopicBuilder<T> {
    * message otherwise. When the time is over, {@link DurableListener#onHandlerTimeout} tells,
    * within a third of a lease, and after the lease another consumer of the group takes the message
    * over; if there is none, this one does, once the handler has thrown. The handler is not
-   * interrupted: until it ends it is one of those that may run at the same time.
+   * interrupted: until it ends it is one of those that may run at the same time. Once all of those
+   * are beyond their time, what was read ahead behind them goes to others as well.
+   *
+   * <p>With partitions, the partition is given up with the message, to a consumer that has less than
+   * its share.
    *
    * @param handlerTimeout from 1 ms to 1 day; default: as long as the handler runs
    * @return this

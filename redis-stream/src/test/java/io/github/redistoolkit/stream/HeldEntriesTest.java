@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.notNullValue;
 import static org.hamcrest.Matchers.nullValue;
@@ -229,6 +230,25 @@ class HeldEntriesTest {
     // Whoever has it by now decides.
     assertThat(held.failed(running), is(Next.NOTHING));
     assertThat(held.all(), is(empty()));
+  }
+
+  @Test
+  void neitherRenewsNorReadsWhatWaitsBehindHandlersThatAllHaveTooLong() {
+    read(entries("1-0", "2-0"));
+    Held running = begin(START);
+    long late = START + HANDLER_TIMEOUT.toNanos();
+    assertThat(ids(held.leased(false).stream()), contains("1-0", "2-0"));
+    assertThat(held.room(), is(greaterThan(0)));
+    assertThat(held.overdue(late).size(), is(1));
+    assertThat(held.leased(false), is(empty()));
+    assertThat(held.room(), is(0));
+    held.done(running);
+    workers--;
+    // Perhaps still its own: the next renewal tells.
+    assertThat(held.isForOneMore(workers, late), is(false));
+    assertThat(ids(held.leased(false).stream()), contains("2-0"));
+    assertThat(held.renewed(false, List.of(), List.of(), late), is(empty()));
+    assertThat(begin(late).place.entry(), is("2-0"));
   }
 
   @Test

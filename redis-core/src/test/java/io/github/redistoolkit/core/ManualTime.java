@@ -25,7 +25,12 @@ final class ManualTime implements Ticker {
 
   /** Lets time pass at once, as if the JVM had been stopped. */
   void jump(long millis) {
-    now += TimeUnit.MILLISECONDS.toNanos(millis);
+    stop(millis);
     alarms.runDue();
+  }
+
+  /** Lets time pass of which the timer's thread has not noticed anything yet. */
+  void stop(long millis) {
+    now += TimeUnit.MILLISECONDS.toNanos(millis);
   }
 }

@@ -9,6 +9,7 @@ import static org.hamcrest.Matchers.notNullValue;
 import static org.hamcrest.Matchers.nullValue;
 import static org.hamcrest.Matchers.sameInstance;
 
+import java.lang.ref.WeakReference;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -27,6 +28,10 @@ class RenewalTest {
   private final List<Long> sentAt = new ArrayList<>();
   private final List<Renewal> ended = new ArrayList<>();
   private final Recorder lease = new Recorder();
+
+  /** How often the renewal has looked at the clock. */
+  private int looks;
+
   private final Renewal renewal =
       new Renewal(
           "key",
@@ -34,18 +39,24 @@ class RenewalTest {
           start + Renewals.certainNanos(LEASE),
           lease,
           time.alarms,
-          time,
+          this::look,
           one -> {
             sent.add(one);
             sentAt.add(millis());
           },
           ended::add);
 
+  private long look() {
+    looks++;
+    return time.nanoTime();
+  }
+
   /** An owner that notes what it hears. */
   private final class Recorder implements Renewable {
 
     private final List<String> heard = new ArrayList<>();
     private Answer answer = Answer.RENEWED;
+    private boolean broken;
     private @Nullable Request request =
         new Request(LuaScript.of("return 1"), List.of("key"), List.of());
 
@@ -56,12 +67,20 @@ class RenewalTest {
 
     @Override
     public Answer answered(@Nullable Object reply, long asked) {
+      failIfBroken();
       return answer;
     }
 
     @Override
     public void failed(RuntimeException why) {
+      failIfBroken();
       heard.add("failed at " + millis());
+    }
+
+    private void failIfBroken() {
+      if (broken) {
+        throw new IllegalStateException("from the owner, as intended");
+      }
     }
 
     @Override
@@ -153,16 +172,43 @@ class RenewalTest {
   }
 
   @Test
-  void anAnswerAfterTheEndDoesNotBringTheLeaseBack() {
+  void anAnswerAtTheEndOrAfterItDoesNotBringTheLeaseBack() {
     renewal.begin();
     time.pass(400);
-    // The JVM stands still, and the answer is read before the timer runs.
+    // The JVM stands still, and the answers are read before the timer runs.
     Renewal.Try asked = last();
     long askedAt = time.nanoTime();
-    time.jump(600);
+    time.stop(588);
+    asked.answered(1L, askedAt);
+    time.stop(12);
     asked.answered(1L, askedAt);
     time.pass(1);
-    assertThat(lease.heard, contains("over at 1000"));
+    assertThat(lease.heard, contains("over at 1001"));
+  }
+
+  @Test
+  void anAnswerIsInTimeAsLongAsAnythingIsLeft() {
+    renewal.begin();
+    time.pass(400);
+    long askedAt = time.nanoTime();
+    time.stop(587);
+    last().answered(1L, askedAt);
+    time.pass(400);
+    assertThat(lease.heard, is(empty()));
+    time.pass(1_000);
+    assertThat(lease.heard, contains("over at " + (400 + 988)));
+  }
+
+  @Test
+  void nobodyIsWokenForTheTryThatAnAnswerHasMadeNeedless() {
+    renewal.begin();
+    time.pass(331);
+    last().answered(1L, time.nanoTime());
+    looks = 0;
+    time.pass(329);
+    assertThat(looks, is(0));
+    time.pass(1);
+    assertThat(sent, hasSize(2));
   }
 
   @Test
@@ -210,6 +256,40 @@ class RenewalTest {
   }
 
   @Test
+  void whatHasEndedIsNotKeptUntilItsTimeWouldHaveCome() {
+    WeakReference<Renewal> before = endedLongBeforeItsTime();
+    for (int i = 0; i < 100 && before.get() != null; i++) {
+      System.gc();
+    }
+    assertThat(before.get(), is(nullValue()));
+  }
+
+  private WeakReference<Renewal> endedLongBeforeItsTime() {
+    Renewal another =
+        new Renewal(
+            "key",
+            LEASE,
+            start + Renewals.certainNanos(LEASE),
+            lease,
+            time.alarms,
+            time,
+            one -> {},
+            whole -> {});
+    another.begin();
+    another.end();
+    return new WeakReference<>(another);
+  }
+
+  @Test
+  void whatEndsBeforeItBeginsNeverAsks() {
+    renewal.end();
+    assertThat(ended, contains(renewal));
+    time.pass(5_000);
+    assertThat(sent, is(empty()));
+    assertThat(lease.heard, is(empty()));
+  }
+
+  @Test
   void aLeaseThatWasShortenedIsRenewedInTime() {
     renewal.begin();
     time.pass(100);
@@ -231,6 +311,29 @@ class RenewalTest {
     assertThat(sent, hasSize(2));
     time.pass(20_000);
     assertThat("the end was not brought forward", lease.heard, is(empty()));
+  }
+
+  @Test
+  void aLeaseThatWasProlongedALittleIsAskedForNoLater() {
+    renewal.begin();
+    renewal.endsAt(time.nanoTime() + nanos(2_000));
+    time.pass(331);
+    assertThat(sentAt, contains(330L));
+  }
+
+  @Test
+  void aLeaseWhoseOwnerFailsIsAskedForAllTheSame() {
+    lease.broken = true;
+    renewal.begin();
+    time.pass(331);
+    last().answered(1L, time.nanoTime());
+    last().failed(new JedisException("as intended"));
+    time.pass(100);
+    assertThat("what was not understood is no answer", sentAt, contains(330L, 430L));
+    lease.broken = false;
+    last().answered(1L, time.nanoTime());
+    time.pass(900);
+    assertThat(lease.heard, is(empty()));
   }
 
   @Test

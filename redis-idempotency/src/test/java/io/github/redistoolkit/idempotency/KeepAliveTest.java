@@ -6,7 +6,9 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.notNullValue;
 import static org.hamcrest.Matchers.nullValue;
 
+import io.github.redistoolkit.core.Renewable.Answer;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
@@ -52,5 +54,11 @@ class KeepAliveTest {
     assertThat(kept.request().args(), hasItem(String.valueOf(50_000 + KEEP)));
     pass(Duration.ofSeconds(49).plusMillis(1));
     assertThat(kept.request().args(), hasItem(String.valueOf(LEASE + KEEP)));
+  }
+
+  @Test
+  void whatRedisAnswersDecidesWhetherItGoesOn() {
+    assertThat(kept.answered(List.of("extended"), nanos.get()), is(Answer.RENEWED));
+    assertThat(kept.answered(List.of("lost"), nanos.get()), is(Answer.GONE));
   }
 }

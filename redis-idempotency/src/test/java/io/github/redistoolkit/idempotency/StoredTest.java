@@ -4,6 +4,7 @@ import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -64,5 +65,66 @@ class StoredTest {
     assertThat(own.differsFrom(Stored.NO_FINGERPRINT), is(false));
     assertThat(own.differsFrom(Stored.INHERITED + DIGEST), is(false));
     assertThat(own.differsFrom(Stored.OWN + "e".repeat(22)), is(true));
+  }
+
+  @Test
+  void readsTheLargestNumbersAndTheOddestNamesThatItMayWrite() {
+    for (String text :
+        List.of(
+            claim(OWNER, "999999999999999 999999999 999999999999999 999999999", "-"),
+            claim("!~".repeat(11), "0 0 0 0", Stored.OWN + "!~".repeat(11)),
+            claim(OWNER, "0 0 0 0", Stored.INHERITED + DIGEST))) {
+      assertThat(Stored.parse(text).text(), is(text));
+    }
+  }
+
+  @Test
+  void readsNothingElse() {
+    String one = "1 0 1 0";
+    for (String text :
+        List.of(
+            "3" + claim(OWNER, one, "-").substring(1),
+            "2 PP" + claim(OWNER, one, "-").substring(3),
+            "2 Q" + claim(OWNER, one, "-").substring(3),
+            claim(OWNER.substring(1), one, "-"),
+            claim(OWNER + "o", one, "-"),
+            claim(OWNER.substring(1) + "\u007F", one, "-"),
+            claim(OWNER.substring(1) + "\uFFFD", one, "-"),
+            claim(OWNER, "1000000000000000 0 1 0", "-"),
+            claim(OWNER, "1 1000000000 1 0", "-"),
+            claim(OWNER, "1 0 1000000000000000 0", "-"),
+            claim(OWNER, "1 0 1 1000000000", "-"),
+            claim(OWNER, " 0 1 0", "-"),
+            claim(OWNER, "/ 0 1 0", "-"),
+            claim(OWNER, ": 0 1 0", "-"),
+            claim(OWNER, "-1 0 1 0", "-"),
+            claim(OWNER, one, ""),
+            claim(OWNER, one, DIGEST),
+            claim(OWNER, one, "," + DIGEST),
+            claim(OWNER, one, Stored.OWN + DIGEST.substring(1)),
+            claim(OWNER, one, Stored.OWN + DIGEST + "d"),
+            claim(OWNER, one, Stored.OWN + DIGEST.substring(1) + "\u007F"),
+            claim(OWNER, one, "-") + "a body",
+            "2 C" + claim(OWNER, one, "-").substring(3),
+            "2 X" + claim(OWNER, one, "-").substring(3),
+            "2 O" + claim(OWNER, one, "-").substring(3) + "a body")) {
+      assertThrows(StoredResultException.class, () -> Stored.parse(text), text);
+    }
+  }
+
+  private static String claim(String owner, String numbers, String fingerprint) {
+    return "2 P " + owner + " " + numbers + " " + fingerprint + " ";
+  }
+
+  @Test
+  void countsTheAttemptsOfThoseWhoVanishedAndItsOwn() {
+    assertThat(Stored.claim(OWNER, 1, "-").attempt(), is(1));
+    assertThat(new Stored(Stored.Phase.CLAIMED, OWNER, 3, 2, 1, 0, "-", "").attempt(), is(3));
+  }
+
+  @Test
+  void tellsWhetherAnybodyHasGivenAFingerprint() {
+    assertThat(Stored.claim(OWNER, 1, Stored.NO_FINGERPRINT).hasFingerprint(), is(false));
+    assertThat(Stored.claim(OWNER, 1, Stored.OWN + DIGEST).hasFingerprint(), is(true));
   }
 }

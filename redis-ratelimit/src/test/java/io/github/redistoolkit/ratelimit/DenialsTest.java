@@ -59,6 +59,51 @@ class DenialsTest {
   }
 
   @Test
+  void aFullMemoryStillTakesWhatReplacesSomethingInIt() {
+    denials.remember(denials.ask(), "first", 1, refused(SECOND));
+    denials.remember(denials.ask(), "second", 1, refused(SECOND));
+    denials.remember(denials.ask(), "first", 2, refused(SECOND));
+    assertThat(denials.denied("first", 2).isPresent(), is(true));
+    assertThat(denials.denied("first", 1), is(Optional.empty()));
+  }
+
+  @Test
+  void aFullMemoryIsSweptTenTimesASecondAndNotMoreOften() {
+    Duration half = Duration.ofMillis(50);
+    denials.remember(denials.ask(), "long", 1, refused(SECOND));
+    denials.remember(denials.ask(), "short", 1, refused(half));
+    denials.remember(denials.ask(), "too many", 1, refused(SECOND)); // which sweeps
+    now += half.toNanos();
+    denials.remember(denials.ask(), "too many", 1, refused(SECOND));
+    assertThat(denials.denied("too many", 1), is(Optional.empty()));
+    now += half.toNanos() - 1;
+    denials.remember(denials.ask(), "too many", 1, refused(SECOND));
+    assertThat(denials.denied("too many", 1), is(Optional.empty()));
+    now += 1;
+    denials.remember(denials.ask(), "too many", 1, refused(SECOND));
+    assertThat(denials.denied("too many", 1).isPresent(), is(true));
+    assertThat(denials.denied("long", 1).isPresent(), is(true));
+  }
+
+  @Test
+  void whatWasMadeVoidIsRefusedNoLonger() {
+    denials.remember(denials.ask(), "key", 1, refused(SECOND));
+    denials.forget("key");
+    assertThat(denials.denied("key", 1), is(Optional.empty()));
+  }
+
+  @Test
+  void aRefusalThatHoldsNoLongerMakesRoomAtOnce() {
+    denials.remember(denials.ask(), "first", 1, refused(SECOND.multipliedBy(9)));
+    denials.remember(denials.ask(), "second", 1, refused(Duration.ofNanos(1)));
+    denials.remember(denials.ask(), "third", 1, refused(SECOND)); // which sweeps
+    now += 1;
+    assertThat(denials.denied("second", 1), is(Optional.empty()));
+    denials.remember(denials.ask(), "third", 1, refused(SECOND));
+    assertThat(denials.denied("third", 1).isPresent(), is(true));
+  }
+
+  @Test
   void whatIsAllowedIsNotKept() {
     denials.remember(
         denials.ask(),

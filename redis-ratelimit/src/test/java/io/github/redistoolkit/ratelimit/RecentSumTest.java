@@ -60,6 +60,16 @@ class RecentSumTest {
     assertThat(sum.at(PERIOD + PERIOD / 4), is(3L));
   }
 
+  @Test
+  void aClockThatSeemsToGoBackForgetsNothing() {
+    RecentSum sum = new RecentSum(PERIOD, PERIOD);
+    sum.add(5, PERIOD);
+    sum.add(2, 0);
+    assertThat(sum.at(0), is(7L));
+    assertThat(sum.at(PERIOD + PERIOD * 63 / 64), is(7L));
+    assertThat(sum.at(2 * PERIOD), is(0L));
+  }
+
   private static long since(List<Added> all, long begin) {
     return all.stream().filter(each -> each.nanos() > begin).mapToLong(Added::value).sum();
   }

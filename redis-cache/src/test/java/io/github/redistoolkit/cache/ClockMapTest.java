@@ -107,6 +107,84 @@ class ClockMapTest {
   }
 
   @Test
+  void countsTheBytesOfWhatItHoldsAndOfNothingElse() {
+    ClockMap<Integer> map = new ClockMap<>(10, 1L << 40);
+    map.putIf(() -> true, "key", 1, 1_000);
+    long one = map.bytes();
+    assertThat(one, is(greaterThan(1_000L)));
+    map.putIf(() -> true, "key", 2, 1_500);
+    assertThat(map.bytes(), is(one + 500));
+    map.putIf(() -> true, "longer key", 1, 1_000);
+    assertThat(map.bytes(), is(one + 500 + one + "longer ".length()));
+    map.putIf(() -> false, "key", 3, 1);
+    map.putIf(() -> false, "third", 3, 1);
+    map.remove("key");
+    map.remove("key");
+    assertThat(map.bytes(), is(one + "longer ".length()));
+    map.clear();
+    assertThat(map.bytes(), is(0L));
+    for (int i = 0; i < 100; i++) {
+      put(map, i);
+    }
+    map.removeIf(number -> true);
+    assertThat(map.bytes(), is(0L));
+  }
+
+  @Test
+  void removesWhatMeetsAConditionAndNothingElse() {
+    ClockMap<Integer> map = new ClockMap<>(10, 1L << 40);
+    for (int i = 0; i < 6; i++) {
+      put(map, i);
+    }
+    map.removeIf(number -> number % 2 == 0);
+    assertThat(map.size(), is(3));
+    assertThat(map.get("k2"), is(nullValue()));
+    assertThat(map.get("k3"), is(3));
+  }
+
+  @Test
+  void holdsNoMoreBytesThanItsBound() {
+    ClockMap<Integer> measured = new ClockMap<>(10, 1L << 40);
+    measured.putIf(() -> true, "k0", 0, 1_000);
+    long one = measured.bytes();
+    ClockMap<Integer> map = new ClockMap<>(10, 2 * one);
+    map.putIf(() -> true, "k0", 0, 1_000);
+    map.putIf(() -> true, "k1", 1, 1_000);
+    assertThat("just as many as it may hold", map.size(), is(2));
+    map.putIf(() -> true, "k2", 2, 1_000);
+    assertThat(map.bytes(), is(2 * one));
+    assertThat(map.get("k0"), is(nullValue()));
+    assertThat(map.get("k2"), is(2));
+  }
+
+  @Test
+  void whatAloneIsTooLargeIsNotStoredNorIsWhatWasThereBefore() {
+    ClockMap<Integer> measured = new ClockMap<>(10, 1L << 40);
+    measured.putIf(() -> true, "k", 0, 1_000);
+    ClockMap<Integer> map = new ClockMap<>(10, measured.bytes());
+    map.putIf(() -> true, "k", 1, 1_000);
+    assertThat(map.get("k"), is(1));
+    map.putIf(() -> true, "k", 2, 1_001);
+    assertThat(map.get("k"), is(nullValue()));
+    assertThat(map.bytes(), is(0L));
+  }
+
+  @Test
+  void somethingIsForgottenThoughAllWasRead() {
+    ClockMap<Integer> map = new ClockMap<>(100, 1L << 40);
+    for (int i = 0; i < 100; i++) {
+      put(map, i);
+    }
+    for (int i = 100; i < 1_000; i++) {
+      for (int j = 0; j < i; j++) {
+        Integer unused = map.get("k" + j);
+      }
+      put(map, i);
+      assertThat(map.size(), is(100));
+    }
+  }
+
+  @Test
   void staysBoundedUnderConcurrentUse() throws Exception {
     ClockMap<Integer> map = new ClockMap<>(50, 1L << 40);
     ExecutorService threads = Executors.newFixedThreadPool(4);

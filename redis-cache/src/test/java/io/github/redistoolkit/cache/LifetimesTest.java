@@ -58,4 +58,17 @@ class LifetimesTest {
     assertThat(new Lifetimes(3000, 50, 0, 0).storesNull(), is(true));
     assertThat(new Lifetimes(3000, 0, 0, 0).storesNull(), is(false));
   }
+
+  @Test
+  void aLeaseIsKeptAsLongAsItsValueIsToLiveAndAtLeastForTwo() {
+    Lifetimes lifetimes = new Lifetimes(3000, 0, 0, 0);
+    assertThat(lifetimes.claim("lease", 5_999), is(new Store.Claim("lease", 3000, 6000)));
+    assertThat(lifetimes.claim("lease", 6_001), is(new Store.Claim("lease", 3000, 6001)));
+  }
+
+  @Test
+  void nobodyPausesWhereNothingStaleCanBeReturnedMeanwhile() {
+    assertThat(new Lifetimes(3000, 0, 0, 0).pauseMillis(), is(0L));
+    assertThat(new Lifetimes(3000, 0, 0, 1).pauseMillis(), is(3000L));
+  }
 }

@@ -9,6 +9,8 @@ import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.Ticker;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -22,11 +24,11 @@ class LocalLoadsTest {
 
   private static final Patience LONG = Patience.of(Duration.ofHours(1), Ticker.system());
 
+  private final Counters counters = new Counters(new CacheListener() {});
   private final LocalLoads<Integer> loads = localLoads();
   private final CountDownLatch firstMayEnd = new CountDownLatch(1);
 
-  private static LocalLoads<Integer> localLoads() {
-    Counters counters = new Counters(new CacheListener() {});
+  private LocalLoads<Integer> localLoads() {
     Codec<Integer> codec = new Codec<>(Json.standard(), TypeToken.get(Integer.class));
     return new LocalLoads<>(new LoaderRuns<>(codec, counters, Ticker.system()), counters);
   }
@@ -61,6 +63,52 @@ class LocalLoadsTest {
     assertThat(first.get(), is(1));
     assertThat(loads.get("k", () -> 2, LONG), is(2));
     assertThat(loads.get("k", () -> 3, LONG), is(3));
+  }
+
+  @Test
+  void thoseWhoComeWhileOneLoadsShareTheNextLoad() throws Exception {
+    FutureTask<Integer> first = firstLoad();
+    List<FutureTask<Integer>> next = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      next.add(waiting(100 + i));
+    }
+    assertThat(loads.isIdle(), is(false));
+    firstMayEnd.countDown();
+    assertThat(first.get(), is(1));
+    for (FutureTask<Integer> each : next) {
+      assertThat(each.get(), is(next.get(0).get()));
+    }
+    assertThat(counters.uncachedLoads.sum(), is(2L));
+    assertThat(loads.isIdle(), is(true));
+  }
+
+  @Test
+  void aLoadThatFailsFailsForThoseWhoWaitForItAndIsForgotten() throws Exception {
+    FutureTask<Integer> first = firstLoad();
+    FutureTask<Integer> second = failing();
+    FutureTask<Integer> third = failing();
+    firstMayEnd.countDown();
+    assertThat(first.get(), is(1));
+    for (FutureTask<Integer> each : List.of(second, third)) {
+      ExecutionException e = assertThrows(ExecutionException.class, each::get);
+      assertThat(e.getCause(), is(instanceOf(IllegalStateException.class)));
+    }
+    assertThat(loads.isIdle(), is(true));
+    assertThat(loads.get("k", () -> 2, LONG), is(2));
+  }
+
+  private FutureTask<Integer> failing() throws InterruptedException {
+    FutureTask<Integer> load =
+        new FutureTask<>(
+            () ->
+                loads.get(
+                    "k",
+                    () -> {
+                      throw new IllegalStateException("on purpose");
+                    },
+                    LONG));
+    Thread unused = startAndAwaitWaiting(load);
+    return load;
   }
 
   private FutureTask<Integer> firstLoad() throws InterruptedException {

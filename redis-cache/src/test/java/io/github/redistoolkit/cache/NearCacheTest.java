@@ -108,6 +108,43 @@ class NearCacheTest {
   }
 
   @Test
+  void aChangeOfOneOrSeveralIsNoneOfOthers() {
+    put(trustedStamp(), MINUTE);
+    near.put("other", near.stamp("other"), "o", "\"o\"", MINUTE);
+    near.changed(List.of("other", "another"));
+    assertThat(near.get("other"), is(nullValue()));
+    assertThat(near.get("k").value(), is("v"));
+    assertThat(near.size(), is(1));
+    assertThat(near.bytes() > 0, is(true));
+    near.changed("k");
+    assertThat(near.size(), is(0));
+    assertThat(near.bytes(), is(0L));
+  }
+
+  @Test
+  void whatIsLostAtOneNodeIsForgottenAndNothingOfOthers() {
+    put(trustedStamp(), MINUTE);
+    Trust ofOther = new Trust(nanos::get);
+    Trust ofThis = trust;
+    trust = ofOther;
+    ofOther.extend(nanos.get());
+    near.put("other", near.stamp("other"), "o", "\"o\"", MINUTE);
+    near.lost(ofThis);
+    assertThat(near.size(), is(1));
+    assertThat(near.get("other").value(), is("o"));
+  }
+
+  @Test
+  void anEntryWithoutExpiryHasALongLifeLeft() {
+    put(trustedStamp(), Long.MAX_VALUE);
+    long years = TimeUnit.MILLISECONDS.toDays(near.get("k").lifeMillis()) / 365;
+    assertThat(years > 100, is(true));
+    put(trustedStamp(), 10 * MINUTE);
+    nanos.addAndGet(SECOND / 2);
+    assertThat(near.get("k").lifeMillis(), is(10 * MINUTE - 500));
+  }
+
+  @Test
   void anEmptiedDatabaseRefusesAndRemovesEveryCopy() {
     put(trustedStamp(), MINUTE);
     Stamp underWay = trustedStamp();

@@ -6,7 +6,9 @@ import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.nullValue;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
 import io.github.redistoolkit.core.Json;
 import java.time.Duration;
@@ -14,10 +16,12 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
@@ -301,15 +305,12 @@ class DeliveryTest {
   void closingWithTimeHandlesWhatIsQueuedAndTakesNothingMore() throws Exception {
     Delivery<Integer> delivery = delivery(Overflow.DROP_OLDEST, 100 * ONE);
     offer(delivery, 1, 2, 3);
-    Thread closing = new Thread(() -> assertThat(delivery.close(Duration.ofSeconds(10)), is(true)));
-    closing.start();
-    while (closing.getState() != Thread.State.TIMED_WAITING) {
-      Thread.onSpinWait();
-    }
+    FutureTask<Boolean> closing = new FutureTask<>(() -> delivery.close(Duration.ofSeconds(10)));
+    startAndAwaitWaiting(closing);
     offer(delivery, 4);
     assertThat(delivery.isActive(), is(true));
     runTasks();
-    closing.join();
+    assertThat(closing.get(), is(true));
     assertThat(handled, contains(1, 2, 3));
     assertThat(delivery.isActive(), is(false));
     assertThat(delivery.stats(), is(new PubSubStats(3, 3, 0, 0, 0, 0)));
@@ -355,5 +356,125 @@ class DeliveryTest {
     offer(delivery, 1, 2, 3);
     runTasks();
     assertThat(handled, contains(1, 2, 3));
+  }
+
+  @CanIgnoreReturnValue
+  private static Thread startAndAwaitWaiting(FutureTask<?> task) {
+    Thread thread = new Thread(task);
+    thread.start();
+    while (thread.getState() != Thread.State.TIMED_WAITING) {
+      assertThat("it waits", task.isDone(), is(false));
+      Thread.onSpinWait();
+    }
+    return thread;
+  }
+
+  @Test
+  void whoeverIsInterruptedWaitsNoLongerForTheEnd() throws Exception {
+    Delivery<Integer> delivery = delivery(Overflow.DROP_OLDEST, 100 * ONE);
+    offer(delivery, 1);
+    List<Boolean> closed = new CopyOnWriteArrayList<>();
+    FutureTask<Boolean> closing =
+        new FutureTask<>(
+            () -> {
+              closed.add(delivery.close(Duration.ofMinutes(1)));
+              return Thread.currentThread().isInterrupted();
+            });
+    startAndAwaitWaiting(closing).interrupt();
+    assertThat("who did it is still to be heard", closing.get(), is(true));
+    assertThat(closed, contains(false));
+    assertThat(delivery.isActive(), is(false));
+  }
+
+  @Test
+  void aHandlerThatClosesItsOwnSubscriptionIsToldThatMoreWasQueued() {
+    List<Boolean> closed = new ArrayList<>();
+    Delivery<Integer> delivery =
+        delivery(
+            Overflow.DROP_OLDEST,
+            100 * ONE,
+            tasks::add,
+            message -> closed.add(message.subscription().close(Duration.ofMinutes(1))));
+    offer(delivery, 1, 2);
+    runTasks();
+    assertThat(closed, contains(false));
+    assertThat(delivery.stats(), is(new PubSubStats(2, 1, 0, 1, 0, 0)));
+  }
+
+  @Test
+  void whatIsBeingHandledCountsAsQueued() {
+    List<PubSubStats> during = new ArrayList<>();
+    Delivery<Integer> delivery =
+        delivery(
+            Overflow.DROP_OLDEST,
+            100 * ONE,
+            tasks::add,
+            message -> during.add(message.subscription().stats()));
+    offer(delivery, 1, 2);
+    runTasks();
+    assertThat(
+        during, contains(new PubSubStats(2, 0, 0, 0, 2, 0), new PubSubStats(2, 1, 0, 0, 1, 0)));
+  }
+
+  @Test
+  void aHandlerKnowsWhoseItIsAlsoAroundAnother() {
+    List<Delivery<?>> current = new ArrayList<>();
+    Delivery<Integer> inner =
+        delivery(
+            Overflow.DROP_OLDEST,
+            100 * ONE,
+            Runnable::run,
+            message -> current.add(Delivery.current()));
+    Delivery<Integer> outer =
+        delivery(
+            Overflow.DROP_OLDEST,
+            100 * ONE,
+            tasks::add,
+            message -> {
+              offer(inner, 1);
+              current.add(Delivery.current());
+            });
+    offer(outer, 1);
+    runTasks();
+    assertThat(current, is(List.<Delivery<?>>of(inner, outer)));
+    assertThat(Delivery.current(), is(nullValue()));
+  }
+
+  @Test
+  void anInterruptOfAHandlerIsStillHeardByItsExecutor() {
+    Delivery<Integer> delivery =
+        delivery(
+            Overflow.DROP_OLDEST,
+            100 * ONE,
+            tasks::add,
+            message -> {
+              throw new InterruptedException("on purpose");
+            });
+    offer(delivery, 1);
+    runTasks();
+    assertThat(Thread.interrupted(), is(true));
+    assertThat(delivery.stats().failed(), is(1L));
+  }
+
+  @Test
+  void whatCannotBeDecodedIsCountedAndKeepsNothingElseBack() {
+    Delivery<Integer> delivery = delivery(Overflow.DROP_OLDEST, 100 * ONE);
+    delivery.offer("channel", "x".getBytes(UTF_8), () -> true);
+    offer(delivery, 1);
+    runTasks();
+    assertThat(handled, contains(1));
+    assertThat(delivery.undecodable(), is(1L));
+    delivery.countReconnect();
+    assertThat(delivery.stats(), is(new PubSubStats(2, 1, 1, 0, 0, 1)));
+  }
+
+  @Test
+  void whatClosingDiscardsIsNoNews() {
+    Delivery<Integer> delivery = delivery(Overflow.DROP_OLDEST, 100 * ONE);
+    offer(delivery, 1, 2);
+    delivery.close();
+    delivery.tick();
+    runTasks();
+    assertThat(reported, is(empty()));
   }
 }

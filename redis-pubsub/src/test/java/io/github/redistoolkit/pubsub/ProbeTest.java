@@ -96,4 +96,67 @@ class ProbeTest {
     assertThat(isLostAt(100), is(true));
     assertThat(probe.goodUntilNanos(100 * SECOND, 101 * SECOND), is(0L));
   }
+
+  @Test
+  void onlyTheOneThatIsOnItsWayArrives() {
+    probe.confirmed();
+    assertThat(startAt(0), is(true));
+    publishedAt(1);
+    arrived(2);
+    assertThat(startAt(2), is(false));
+    assertThat(isLostAt(11), is(true));
+    arrived(1);
+    assertThat(startAt(12), is(true));
+    arrived(1);
+    assertThat("that was the one before", startAt(13), is(false));
+  }
+
+  @Test
+  void whatArrivesBeforeItsPublisherKnowsIsNotLost() {
+    probe.begin(0);
+    probe.confirmed();
+    assertThat(startAt(1), is(true));
+    arrived(1);
+    publishedAt(2);
+    assertThat(isLostAt(1000), is(false));
+    assertThat(probe.goodUntilNanos(3 * SECOND, 3 * SECOND), is(SECOND));
+  }
+
+  @Test
+  void aNewConnectionBeginsAnew() {
+    probe.begin(0);
+    probe.confirmed();
+    assertThat(startAt(0), is(true));
+    publishedAt(1);
+    assertThat(isLostAt(11), is(true));
+    probe.begin(20 * SECOND);
+    assertThat(isLostAt(1000), is(false));
+    assertThat("its channel is not confirmed there", startAt(21), is(false));
+    probe.confirmed();
+    assertThat(startAt(21), is(true));
+    assertThat(probe.goodUntilNanos(30 * SECOND, 30 * SECOND), is(20 * SECOND));
+  }
+
+  @Test
+  void whatCouldNotBePublishedLeavesOnlyTheConnectionToSayWhatHasCome() {
+    probe.begin(0);
+    probe.confirmed();
+    assertThat(startAt(1), is(true));
+    probe.published(false, 2 * SECOND);
+    assertThat(probe.goodUntilNanos(3 * SECOND, 3 * SECOND), is(3 * SECOND));
+  }
+
+  @Test
+  void theLastThatArrivedSaysSomethingUntilTheNextWouldHaveArrivedOrBeenLost() {
+    probe.begin(0);
+    long valid = 10 * SECOND + 2 * 5 * SECOND;
+    assertThat(probe.goodUntilNanos(19 * SECOND, valid), is(0L));
+    assertThat(probe.goodUntilNanos(19 * SECOND, valid + 1), is(19 * SECOND));
+  }
+
+  @Test
+  void isSentWithEachHeartbeatButAtMostOnceASecond() {
+    assertThat(Probe.period(Duration.ofSeconds(5)), is(Duration.ofSeconds(5)));
+    assertThat(Probe.period(Duration.ofMillis(10)), is(Duration.ofSeconds(1)));
+  }
 }

@@ -7,6 +7,7 @@ import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.nullValue;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.gson.reflect.TypeToken;
@@ -199,5 +200,124 @@ class RegistryTest {
     registry.askAgainForEnded();
     assertThat(outgoing(), contains("SUBSCRIBE a"));
     assertThat(confirm(Verb.SUBSCRIBE, "a"), is(new Gap(List.of(first), 100)));
+  }
+
+  @Test
+  void aTopicThatIsElsewhereIsAskedForAgainWhileThereIsAConnection() {
+    want(first);
+    registry.begin();
+    outgoing();
+    assertThat(registry.isRestored(), is(false));
+    assertThat(registry.misplaced(Verb.RESTORE, topic("a")), is(nullValue()));
+    assertThat(registry.isRestored(), is(true));
+    registry.askAgainForEnded();
+    assertThat(registry.hasOutgoing(), is(true));
+    assertThat(outgoing(), contains("SUBSCRIBE a"));
+    assertThat(registry.hasOutgoing(), is(false));
+    registry.askAgainForEnded();
+    assertThat("it is asked for already", outgoing(), is(empty()));
+    assertThat(registry.end(100), is(empty()));
+    assertThat(registry.isRestored(), is(false));
+    registry.askAgainForEnded();
+    assertThat(outgoing(), is(empty()));
+  }
+
+  @Test
+  void whoComesLateIsToldOfTheGapSinceItCouldHaveBeenThere() {
+    registry.begin();
+    registry.addLate(first, Kind.CHANNEL, "a", 50);
+    registry.addLate(second, Kind.CHANNEL, "a", 40);
+    assertThat(registry.has(first, Kind.CHANNEL, "a"), is(true));
+    assertThat(registry.has(second, Kind.CHANNEL, "a"), is(true));
+    assertThat(registry.has(first, Kind.CHANNEL, "b"), is(false));
+    assertThat(registry.has(first, Kind.PATTERN, "a"), is(false));
+    assertThat(outgoing(), contains("SUBSCRIBE a"));
+    assertThat(confirm(Verb.SUBSCRIBE, "a"), is(new Gap(List.of(first, second), 50)));
+    registry.remove(first, Kind.CHANNEL, "a");
+    assertThat(registry.has(first, Kind.CHANNEL, "a"), is(false));
+    assertThat("another is there", outgoing(), is(empty()));
+  }
+
+  @Test
+  void aGapBeginsWithTheFirstThatWasLostOfAllThatComeBackTogether() {
+    long before = Long.MAX_VALUE;
+    long after = Long.MIN_VALUE; // the clock has overflowed
+    for (String late : List.of("a", "b")) {
+      Registry each = new Registry();
+      assertThat(each.add(first, Kind.CHANNEL, "a").isDone(), is(false));
+      assertThat(each.add(second, Kind.CHANNEL, "b").isDone(), is(false));
+      Topic a = each.find(Kind.CHANNEL, "a");
+      Topic b = each.find(Kind.CHANNEL, "b");
+      each.begin();
+      assertThat(each.confirmed(Verb.RESTORE, a), is(nullValue()));
+      assertThat(each.confirmed(Verb.RESTORE, b), is(nullValue()));
+      assertThat(each.ended(each.find(Kind.CHANNEL, late), after), hasSize(1));
+      assertThat(each.end(before), hasSize(1));
+      each.begin();
+      assertThat(each.confirmed(Verb.RESTORE, a), is(nullValue()));
+      Gap gap = each.confirmed(Verb.RESTORE, b);
+      assertThat(gap.sinceNanos(), is(before));
+      assertThat(gap.deliveries(), containsInAnyOrder(first, second));
+    }
+  }
+
+  @Test
+  void aLossIsToldOnceUntilItIsBack() {
+    registry.begin();
+    want(first);
+    confirm(Verb.SUBSCRIBE, "a");
+    assertThat(registry.ended(topic("a"), 100), contains(first));
+    assertThat(registry.ended(topic("a"), 200), is(empty()));
+    assertThat(registry.end(300), is(empty()));
+    registry.begin();
+    assertThat(confirm(Verb.RESTORE, "a"), is(new Gap(List.of(first), 100)));
+    assertThat(registry.ended(topic("a"), 400), contains(first));
+  }
+
+  @Test
+  void whatAnotherConnectionHasThatNobodyWantsIsEndedThere() {
+    registry.begin();
+    want(first);
+    want(second);
+    confirm(Verb.SUBSCRIBE, "a");
+    confirm(Verb.SUBSCRIBE, "b");
+    List<Topic> subscribed = registry.confirmed();
+    assertThat(subscribed, hasSize(2));
+    registry.remove(first, Kind.CHANNEL, "a");
+    outgoing();
+    registry.continueWith(subscribed);
+    assertThat(outgoing(), contains("UNSUBSCRIBE a"));
+    assertThat(registry.confirmed(), hasSize(1));
+  }
+
+  @Test
+  void aTopicThatComesFromElsewhereIsAskedForAtOnceAndIsNotThereTwice() {
+    Registry other = new Registry();
+    assertThat(other.add(first, Kind.CHANNEL, "a").isDone(), is(false));
+    Topic moving = other.find(Kind.CHANNEL, "a");
+    assertThat("it had not been confirmed", other.release(moving, 100), is(empty()));
+    assertThat("nor asked for", other.hasOutgoing(), is(false));
+    assertThat(other.isEmpty(), is(true));
+    registry.begin();
+    registry.adopt(moving);
+    assertThat(outgoing(), contains("SUBSCRIBE a"));
+    assertThrows(IllegalStateException.class, () -> registry.adopt(moving));
+    assertThat(confirm(Verb.SUBSCRIBE, "a"), is(nullValue()));
+  }
+
+  @Test
+  void aRefusalFailsWhoWaitsAndLeavesThoseWhoWereConfirmed() {
+    registry.begin();
+    want(first);
+    confirm(Verb.SUBSCRIBE, "a");
+    assertThat(registry.end(100), contains(first));
+    registry.begin();
+    CompletableFuture<Void> waiting = registry.add(second, Kind.CHANNEL, "a");
+    List<Delivery<?>> told = new ArrayList<>();
+    assertThat(registry.refused(Verb.RESTORE, topic("a"), noPermission, told), is(nullValue()));
+    assertThat(waiting.isCompletedExceptionally(), is(true));
+    assertThat(told, contains(first));
+    assertThat(registry.has(second, Kind.CHANNEL, "a"), is(false));
+    assertThat(registry.has(first, Kind.CHANNEL, "a"), is(true));
   }
 }

@@ -269,12 +269,14 @@ final class HeldEntries {
    * @return whether it is to be delivered
    */
   boolean redelivered(Held each, int delivery, long answer) {
-    if (each.state != State.WAITING || each.delivery >= delivery) {
-      return false; // It was sent twice, and this is what the other one has answered already.
+    if (!isWaiting(each) || each.delivery >= delivery) {
+      // It was sent twice, and this is what the other one has answered already; or a renewal has
+      // told meanwhile that another has it.
+      return false;
     }
     if (answer == -2) {
       each.trimmed = true;
-    } else if (answer == 0 || (answer == -1 && isAttached(each) && !each.lost)) {
+    } else if (answer == 0 || (answer == -1 && isAttached(each))) {
       forget(each); // another has it, or has done with it
       return false;
     }
@@ -283,7 +285,7 @@ final class HeldEntries {
 
   /** Puts it before what was read ahead, as the next delivery; false if it is so already. */
   boolean again(Held each, int delivery, long askedNanos) {
-    if (each.state != State.WAITING || each.delivery >= delivery) {
+    if (!isWaiting(each) || each.delivery >= delivery) {
       return false;
     }
     each.state = State.READY;

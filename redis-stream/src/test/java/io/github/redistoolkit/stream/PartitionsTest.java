@@ -73,6 +73,56 @@ class PartitionsTest {
   }
 
   @Test
+  void aTopicWithoutPartitionsTakesAndGivesPlainIds() {
+    assertThat(ONE.isOne(), is(true));
+    assertThat(ONE.count(), is(1));
+    assertThat(ONE.place("5-3", "id"), is(new Partitions.Place(0, "5-3")));
+    assertThat(ONE.sameAs("5-3", "7-0"), is("7-0"));
+    assertThat(ONE.any(), is(0));
+    StartingPoint start = StartingPoint.after("5-3");
+    assertThat(ONE.checked(start), is(start));
+    assertThat(ONE.after(start, 0), is("5-3"));
+    IllegalArgumentException e =
+        assertThrows(IllegalArgumentException.class, () -> ONE.place("5-3@0", "theId"));
+    assertThat(
+        e.getMessage(),
+        is("theId must name no partition, since the topic has none, but is \"5-3@0\""));
+  }
+
+  @Test
+  void aPartitionIsNamedBehindTheIdAndMustBeOneOfTheTopic() {
+    assertThat(EIGHT.isOne(), is(false));
+    assertThat(EIGHT.count(), is(8));
+    assertThat(EIGHT.sameAs("5-3@2", "7-0"), is("7-0@2"));
+    assertThat(EIGHT.place("5-3@0", "id"), is(new Partitions.Place(0, "5-3")));
+    assertThat(EIGHT.checked(StartingPoint.START), is(StartingPoint.START));
+    StartingPoint last = StartingPoint.after("5-3@7");
+    assertThat(EIGHT.checked(last), is(last));
+    StartingPoint beyond = StartingPoint.after("5-3@8");
+    assertThrows(IllegalArgumentException.class, () -> EIGHT.checked(beyond));
+    IllegalArgumentException e =
+        assertThrows(IllegalArgumentException.class, () -> EIGHT.place("5-3@10000", "theId"));
+    assertThat(
+        e.getMessage(),
+        is(
+            "theId must be an id such as 1700000000000-0@0, with a partition below 8, but is"
+                + " \"5-3@10000\""));
+    e = assertThrows(IllegalArgumentException.class, () -> EIGHT.place("9".repeat(51), "id"));
+    assertThat(e.getMessage().endsWith("but is 51 characters long"), is(true));
+    e = assertThrows(IllegalArgumentException.class, () -> EIGHT.place("9".repeat(50), "id"));
+    assertThat(e.getMessage().endsWith("9\""), is(true));
+  }
+
+  @Test
+  void whatHasNoKeyGoesAnywhere() {
+    Set<Integer> seen = new HashSet<>();
+    for (int i = 0; i < 1_000; i++) {
+      seen.add(EIGHT.any());
+    }
+    assertThat(seen, is(Set.of(0, 1, 2, 3, 4, 5, 6, 7)));
+  }
+
+  @Test
   void sharesAreEvenAndAddUp() {
     for (int partitions = 1; partitions < 20; partitions++) {
       for (int members = 1; members < 25; members++) {

@@ -32,6 +32,17 @@ class StreamIdsTest {
   }
 
   @Test
+  void quotesNoLongTexts() {
+    for (int length : new int[] {50, 51}) {
+      String bad = "x".repeat(length);
+      IllegalArgumentException e =
+          assertThrows(IllegalArgumentException.class, () -> StreamIds.require(bad, "id"));
+      String shown = length == 50 ? "\"" + bad + "\"" : "51 characters long";
+      assertThat(e.getMessage(), is("id must be an id such as 1700000000000-0, but is " + shown));
+    }
+  }
+
+  @Test
   void comparesByNumbers() {
     assertThat(StreamIds.compare("9-1", "10-0"), is(lessThan(0)));
     assertThat(StreamIds.compare("10-9", "10-10"), is(lessThan(0)));
@@ -51,7 +62,8 @@ class StreamIdsTest {
   @Test
   void readsTheTime() {
     assertThat(StreamIds.time("1700000000123-4"), is(Instant.ofEpochMilli(1_700_000_000_123L)));
-    assertThat(StreamIds.time(LARGEST).isAfter(Instant.EPOCH), is(true));
+    assertThat(StreamIds.time(LARGEST), is(Instant.ofEpochMilli(Long.MAX_VALUE)));
+    assertThat(StreamIds.time("0-1"), is(Instant.EPOCH));
   }
 
   @Test

@@ -44,7 +44,10 @@ class DurableOutageIT extends StreamSuite {
   /** A topic of large messages, each with its number in front. */
   private DurableTopic<byte[]> large() {
     return open(
-        builder(redis, name, byte[].class).prefix(redis.mark() + "s:").lease(LEASE).listener(heard));
+        builder(redis, name, byte[].class)
+            .prefix(redis.mark() + "s:")
+            .lease(LEASE)
+            .listener(heard));
   }
 
   private static byte[] message(int number, int bytes) {

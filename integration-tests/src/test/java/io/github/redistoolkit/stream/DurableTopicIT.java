@@ -572,9 +572,7 @@ class DurableTopicIT extends StreamSuite {
     CountDownLatch held = new CountDownLatch(1);
     DurableSubscription slow =
         topic.subscribe(
-            GROUP,
-            From.start(),
-            message -> assertThat(held.await(60, TimeUnit.SECONDS), is(true)));
+            GROUP, From.start(), message -> assertThat(held.await(60, TimeUnit.SECONDS), is(true)));
     publish(topic, 0, 10);
     await("read ahead").until(() -> state(topic).pending(), is(10L));
     topic.subscribe(GROUP, From.start(), this::take);

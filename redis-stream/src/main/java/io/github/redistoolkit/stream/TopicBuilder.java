@@ -218,8 +218,8 @@ abstract class TopicBuilder<T> {
    * interrupted: until it ends it is one of those that may run at the same time. Once all of those
    * are beyond their time, what was read ahead behind them goes to others as well.
    *
-   * <p>With partitions, the partition is given up with the message, to a consumer that has less than
-   * its share.
+   * <p>With partitions, the partition is given up with the message, to a consumer that has less
+   * than its share.
    *
    * @param handlerTimeout from 1 ms to 1 day; default: as long as the handler runs
    * @return this

@@ -315,7 +315,7 @@ class HeldEntriesTest {
     takeOver(START, entry("1-0", 2), entry("2-0", 3));
     for (String id : List.of("1-0", "2-0", "5-0")) {
       assertThat(begin(START).place.entry(), is(id));
-      held.release();
+      workers--;
     }
     assertThat(held.take(START), is(nullValue()));
   }
@@ -325,11 +325,11 @@ class HeldEntriesTest {
     read(entries("5-0"));
     held.claimsFirst(true);
     assertThat(held.claimsFirst(), is(true));
-    assertThat(held.reserve(START), is(false));
+    assertThat(held.isForOneMore(workers, START), is(false));
     takeOver(START, entry("1-0", 2));
     assertThat(begin(START).place.entry(), is("1-0"));
-    held.release();
-    assertThat(held.reserve(START), is(false));
+    workers--;
+    assertThat(held.isForOneMore(workers, START), is(false));
     held.claimsFirst(false);
     assertThat(held.claimsFirst(), is(false));
     assertThat(begin(START).place.entry(), is("5-0"));
@@ -338,34 +338,30 @@ class HeldEntriesTest {
   @Test
   void takesOverOnlyWhatCanBeginAtOnce() {
     HeldEntries three = new HeldEntries(settings(3), new Joined("1", "0-0"));
-    assertThat(three.free(), is(3));
+    assertThat(three.free(0), is(3));
     assertThat(three.add(entries("5-0"), false, false, START), is(empty()));
-    assertThat("what was read ahead gives way", three.free(), is(3));
+    assertThat("what was read ahead gives way", three.free(0), is(3));
     assertThat(three.add(entries("1-0", "2-0"), false, true, START), is(empty()));
-    assertThat(three.free(), is(1));
-    assertThat(three.reserve(START), is(true));
+    assertThat(three.free(0), is(1));
     assertThat(three.take(START), is(notNullValue()));
-    assertThat("one runs, the other waits for a handler", three.free(), is(1));
+    assertThat("one runs, the other waits for a handler", three.free(1), is(1));
     assertThat(three.add(entries("3-0", "4-0"), false, true, START), is(empty()));
-    assertThat(three.free(), is(0));
+    assertThat(three.free(1), is(0));
   }
 
   @Test
-  void reservesNoMoreWorkersThanThereIsWork() {
+  void needsNoMoreWorkersThanThereIsWork() {
     HeldEntries three = new HeldEntries(settings(3), new Joined("1", "0-0"));
-    assertThat(three.reserve(START), is(false));
+    assertThat(three.isForOneMore(0, START), is(false));
     assertThat(three.add(entries("1-0", "2-0"), false, false, START), is(empty()));
-    assertThat(three.reserve(START), is(true));
-    assertThat(three.reserve(START), is(true));
-    assertThat(three.reserve(START), is(false));
-    assertThat(three.workers(), is(2));
+    assertThat(three.isForOneMore(0, START), is(true));
+    assertThat(three.isForOneMore(1, START), is(true));
+    assertThat(three.isForOneMore(2, START), is(false));
     assertThat(three.take(START), is(notNullValue()));
-    assertThat("one runs, one is reserved for the other", three.reserve(START), is(false));
+    assertThat("one runs, one is there for the other", three.isForOneMore(2, START), is(false));
     assertThat(three.add(entries("3-0", "4-0"), false, false, START), is(empty()));
-    assertThat(three.reserve(START), is(true));
-    assertThat("the concurrency", three.reserve(START), is(false));
-    three.release();
-    assertThat(three.workers(), is(2));
+    assertThat(three.isForOneMore(2, START), is(true));
+    assertThat("the concurrency", three.isForOneMore(3, START), is(false));
   }
 
   @Test
@@ -393,7 +389,7 @@ class HeldEntriesTest {
       assertThat(held.room(), is(10));
       read(entries(i + "-0"));
       Held each = begin(START);
-      held.release();
+      workers--;
       assertThat(held.failed(each), is(Next.RETRY));
     }
     assertThat(held.room(), is(0));
@@ -410,7 +406,7 @@ class HeldEntriesTest {
     // Of a delivery that nobody has counted.
     read(List.of(entry("1-0", 0)), late);
     assertThat(ids(held.leased(false).stream()), contains("1-0"));
-    assertThat(held.reserve(late + CERTAIN), is(false));
+    assertThat(held.isForOneMore(workers, late + CERTAIN), is(false));
     Held begun = begin(late + CERTAIN - 1);
     assertThat(begun.delivery, is(1));
     assertThat(held.all().size(), is(1));
@@ -422,10 +418,10 @@ class HeldEntriesTest {
     assertThat(held.add(entries("1-0"), true, false, START), is(empty()));
     long later = START + CERTAIN;
     assertThat(held.renewed(true, List.of(), List.of(), later), is(empty()));
-    assertThat(held.reserve(later), is(false));
+    assertThat(held.isForOneMore(workers, later), is(false));
     assertThat(held.renewed(false, List.of(), List.of(), later), is(empty()));
     assertThat(held.renewed(false, List.of(), List.of(), START), is(empty()));
-    assertThat(held.reserve(later), is(true));
+    assertThat(held.isForOneMore(workers, later), is(true));
     assertThat(ids(held.leased(true).stream()), contains("1-0"));
     assertThat(held.renewed(true, List.of("1-0"), List.of(), later), is(empty()));
     assertThat(held.entriesOf(true), is(empty()));
@@ -459,7 +455,7 @@ class HeldEntriesTest {
     assertThat(held.renewed(false, List.of("1-0", "9-0"), List.of(), START), is(empty()));
     assertThat(done.lost, is(false));
     assertThat(ids(held.leased(false).stream()), contains("2-0"));
-    held.release();
+    workers--;
     held.forget(done);
     Held running = begin(START);
     assertThat(held.joined(new Joined("2", "0-0")), is(true));
@@ -515,7 +511,7 @@ class HeldEntriesTest {
       assertThat(held.renewed(false, List.of("1-0"), List.of(), START), is(empty()));
       assertThat(held.redelivered(others, 2, answer), is(false));
       assertThat(held.again(others, 2, START), is(false));
-      assertThat(held.reserve(START), is(false));
+      assertThat(held.isForOneMore(workers, START), is(false));
     }
   }
 
@@ -536,8 +532,8 @@ class HeldEntriesTest {
     long later = START + 2 * CERTAIN;
     assertThat(held.again(failed, 2, later), is(true));
     assertThat(held.isWaiting(failed), is(false));
-    assertThat(held.free(), is(0));
-    assertThat(held.reserve(later + CERTAIN), is(false));
+    assertThat(held.free(workers), is(0));
+    assertThat(held.isForOneMore(workers, later + CERTAIN), is(false));
     Held begun = begin(later + CERTAIN - 1);
     assertThat(begun.place.entry(), is("1-0"));
     assertThat(begun.delivery, is(2));
@@ -565,8 +561,8 @@ class HeldEntriesTest {
     Held done = held.addDone(entry("1-0", 1), START);
     assertThat(done.place, is(new Held.Place(true, "1-0")));
     assertThat(held.isSettled(), is(false));
-    assertThat(held.free(), is(0));
-    assertThat(held.reserve(START), is(false));
+    assertThat(held.free(workers), is(0));
+    assertThat(held.isForOneMore(workers, START), is(false));
     assertThat(held.entriesOf(true), contains("1-0"));
     assertThat(held.entriesOf(false), is(empty()));
   }
@@ -576,7 +572,7 @@ class HeldEntriesTest {
     read(entries("1-0", "2-0", "3-0"));
     assertThat(held.add(entries("1-0", "9-0"), true, false, START), is(empty()));
     held.done(begin(START));
-    held.release();
+    workers--;
     Held running = begin(START);
     assertThat(held.idsOf(false, Set.of(State.READY)), contains("3-0"));
     assertThat(held.idsOf(false, Set.of(State.RUNNING)), contains("2-0"));
@@ -590,7 +586,7 @@ class HeldEntriesTest {
   private Held waiting(String id) {
     read(entries(id));
     Held each = begin(START);
-    held.release();
+    workers--;
     assertThat(held.failed(each), is(Next.RETRY));
     return each;
   }

@@ -2,6 +2,7 @@ package io.github.redistoolkit.stream;
 
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.allOf;
+import static org.hamcrest.Matchers.endsWith;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.hasSize;
@@ -107,10 +108,8 @@ class PartitionsTest {
         is(
             "theId must be an id such as 1700000000000-0@0, with a partition below 8, but is"
                 + " \"5-3@10000\""));
-    e = assertThrows(IllegalArgumentException.class, () -> EIGHT.place("9".repeat(51), "id"));
-    assertThat(e.getMessage().endsWith("but is 51 characters long"), is(true));
-    e = assertThrows(IllegalArgumentException.class, () -> EIGHT.place("9".repeat(50), "id"));
-    assertThat(e.getMessage().endsWith("9\""), is(true));
+    e = assertThrows(IllegalArgumentException.class, () -> EIGHT.place("9".repeat(9_999), "id"));
+    assertThat(e.getMessage(), endsWith("(9999 characters)\""));
   }
 
   @Test

@@ -17,10 +17,8 @@ import java.util.Map;
 import java.util.concurrent.Semaphore;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.openjdk.jmh.util.ListStatistics;
 import redis.clients.jedis.Jedis;
-import redis.clients.jedis.util.JedisClusterCRC16;
 
 /**
  * A durable topic with twelve partitions on one primary, and on the three of a Cluster: what a
@@ -29,59 +27,24 @@ import redis.clients.jedis.util.JedisClusterCRC16;
  * <p>That one is what bounds a topic, since Redis runs on one core. How many messages a second go
  * through is not told: here the servers share the cores of one machine with their client, so that
  * three of them are no faster than one.
- *
- * <p>Slots decide where partitions are, and the topic's name decides on the slots. In a Cluster of
- * three, one name in nine spreads twelve partitions evenly; with more than half of all names the
- * busiest primary has six or more. There is a row for either.
  */
 final class StreamPartitions implements Harness {
 
   private static final int PARTITIONS = 12;
   private static final int MESSAGES = 20_000;
   private static final int WARM_UP = 2_000;
-  private static final int SLOTS = 16_384;
 
   private enum Servers {
-    ALONE("one server", ClientKind.CLIENT, 1, 12),
-    REPLICATED("one primary, with a replica", ClientKind.SENTINEL_CLIENT, 1, 12),
-    EVEN("three primaries, with a replica each", ClientKind.CLUSTER, 3, 4),
-    UNEVEN("the same, half of the partitions at one", ClientKind.CLUSTER, 3, 6);
+    ALONE("one server", ClientKind.CLIENT),
+    REPLICATED("one primary, with a replica", ClientKind.SENTINEL_CLIENT),
+    CLUSTER("three primaries, with a replica each", ClientKind.CLUSTER);
 
     private final String label;
     private final ClientKind kind;
-    private final int primaries;
-    private final int most;
 
-    /**
-     * @param label how the table calls them
-     * @param kind how they are reached
-     * @param primaries how many there are
-     * @param most how many of the partitions are at the primary that has most
-     */
-    Servers(String label, ClientKind kind, int primaries, int most) {
+    Servers(String label, ClientKind kind) {
       this.label = label;
       this.kind = kind;
-      this.primaries = primaries;
-      this.most = most;
-    }
-
-    /** A name for a topic whose partitions are spread in this way. */
-    String topic(String name) {
-      return Stream.iterate(0, i -> i + 1)
-          .map(i -> name + "-" + i)
-          .filter(each -> mostOf(each) == most)
-          .findFirst()
-          .orElseThrow();
-    }
-
-    private int mostOf(String name) {
-      int[] partitions = new int[primaries];
-      for (int i = 0; i < PARTITIONS; i++) {
-        // Each primary has its part of the slots, one after the other.
-        int slot = JedisClusterCRC16.getSlot("topic:{" + name + "%p" + i + "}");
-        partitions[slot * primaries / SLOTS]++;
-      }
-      return Arrays.stream(partitions).max().orElseThrow();
     }
   }
 
@@ -139,7 +102,7 @@ final class StreamPartitions implements Harness {
         List<Jedis> primaries = new ArrayList<>();
         try {
           redis.primaries().forEach(address -> primaries.add(redis.open(address)));
-          String name = servers.topic(redis.unique("partitions"));
+          String name = redis.unique("partitions");
           measure(redis, primaries, servers, name);
           removeKeys(primaries, name);
         } finally {

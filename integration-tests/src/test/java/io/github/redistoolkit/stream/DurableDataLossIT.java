@@ -139,9 +139,9 @@ class DurableDataLossIT extends StreamSuite {
   }
 
   /** Where a message of one key is. */
-  private String streamOf(String id) {
-    int at = id.indexOf('@');
-    return at < 0 ? stream() : redis.mark() + "s:{" + name + "%p" + id.substring(at + 1) + "}";
+  private String streamOf(String id, int partitions) {
+    Partitions all = Partitions.of(redis.mark() + "s:", name, partitions);
+    return all.parts().get(all.place(id, "id").partition()).stream();
   }
 
   @ParameterizedTest
@@ -161,7 +161,7 @@ class DurableDataLossIT extends StreamSuite {
         });
     String id = topic.publish("key", 1);
     await("failed").until(() -> heard.of("error"), hasSize(1));
-    assertThat(redis.admin().xgroupDestroy(streamOf(id), GROUP), is(1L));
+    assertThat(redis.admin().xgroupDestroy(streamOf(id, partitions), GROUP), is(1L));
     assertThat(next().id(), is(id));
     awaitPending(topic, 0);
     assertNothingMore();
@@ -178,7 +178,8 @@ class DurableDataLossIT extends StreamSuite {
         From.start(),
         message -> {
           if (heard.of("error").isEmpty()) {
-            assertThat(redis.admin().xgroupDestroy(streamOf(message.id()), GROUP), is(1L));
+            assertThat(
+                redis.admin().xgroupDestroy(streamOf(message.id(), partitions), GROUP), is(1L));
             throw new IllegalStateException("for the last time");
           }
           take(message);

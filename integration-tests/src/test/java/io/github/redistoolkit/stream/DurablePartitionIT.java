@@ -47,8 +47,12 @@ class DurablePartitionIT extends StreamSuite {
     return builder().partitions(PARTITIONS);
   }
 
+  private TopicKeys keys(int partition) {
+    return TopicKeys.ofPartition(redis.mark() + "s:", name, partition, PARTITIONS);
+  }
+
   private String partition(int number) {
-    return redis.mark() + "s:{" + name + "%p" + number + "}";
+    return keys(number).stream();
   }
 
   private static String partitionOf(DurableMessage<?> message) {
@@ -292,7 +296,7 @@ class DurablePartitionIT extends StreamSuite {
 
   @Test
   void redisGivesNothingToWhoHasLostThePartition() throws Exception {
-    TopicKeys keys = TopicKeys.ofPartition(redis.mark() + "s:", name, 0);
+    TopicKeys keys = keys(0);
     RedisAccess access = redis.over(RedisAccess::of, RedisAccess::of);
     redis.admin().xgroupCreate(keys.stream(), GROUP, new StreamEntryID(0, 0), true);
     redis.admin().xgroupCreate(keys.again(GROUP), GROUP, new StreamEntryID(0, 0), true);
@@ -364,7 +368,7 @@ class DurablePartitionIT extends StreamSuite {
     assertThat(new HashSet<>(next(30)), is(new HashSet<>(numbers(0, 30))));
     awaitPending(topic, 0);
     for (int i = 0; i < 3; i++) {
-      TopicKeys keys = TopicKeys.ofPartition(redis.mark() + "s:", name, i);
+      TopicKeys keys = TopicKeys.ofPartition(redis.mark() + "s:", name, i, 3);
       for (String key : List.of(keys.stream(), keys.groups(), keys.again(GROUP))) {
         redis.admin().del(key);
       }

@@ -26,7 +26,7 @@ record Partitions(TopicKeys whole, List<TopicKeys> parts) {
         count == 1
             ? List.of(whole)
             : IntStream.range(0, count)
-                .mapToObj(i -> TopicKeys.ofPartition(prefix, name, i))
+                .mapToObj(i -> TopicKeys.ofPartition(prefix, name, i, count))
                 .toList());
   }
 

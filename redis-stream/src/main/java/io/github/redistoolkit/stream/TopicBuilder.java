@@ -113,9 +113,10 @@ abstract class TopicBuilder<T> {
   }
 
   /**
-   * Sets over how many partitions the topic is spread, each a stream in a slot of its own. So
-   * publishing and consuming scale with the primaries of a Cluster, and messages with the same key
-   * keep their order, see {@link DurableTopic#publish(String, Object)}.
+   * Sets over how many partitions the topic is spread, each a stream in a slot of its own, all of
+   * them evenly over the slots. So publishing and consuming scale with the primaries of a Cluster,
+   * and messages with the same key keep their order, see {@link DurableTopic#publish(String,
+   * Object)}.
    *
    * <p>The number is part of the topic. Whoever uses it first with more than one writes it down,
    * and whoever gives another number later is refused by the first call that goes to Redis. To

@@ -8,6 +8,7 @@ import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
+import static org.hamcrest.Matchers.startsWith;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.util.HashSet;
@@ -15,6 +16,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.util.JedisClusterCRC16;
 
 /** Where messages go, and what their ids say. */
@@ -27,7 +30,7 @@ class PartitionsTest {
   void aTopicWithoutPartitionsKeepsItsKeys() {
     assertThat(ONE.parts(), is(List.of(TopicKeys.of("topic:", "orders"))));
     assertThat(ONE.parts().get(0).stream(), is("topic:{orders}"));
-    assertThat(EIGHT.parts().get(7).stream(), is("topic:{orders%p7}"));
+    assertThat(EIGHT.parts().get(7).stream(), startsWith("topic:{orders%p7."));
     assertThat(TopicKeys.of("topic:", "orders%p7").stream(), is("topic:{orders%25p7}"));
   }
 
@@ -43,6 +46,34 @@ class PartitionsTest {
                 assertThat(
                     JedisClusterCRC16.getSlot(each.dead("group")),
                     is(JedisClusterCRC16.getSlot(each.stream()))));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 12, 100, 1_000})
+  void eachPartitionIsInItsOwnPartOfTheSlots(int count) {
+    for (String topic : List.of("orders", "a", "x".repeat(300), "{%}")) {
+      List<TopicKeys> parts = Partitions.of("topic:", topic, count).parts();
+      for (int i = 0; i < count; i++) {
+        int slot = JedisClusterCRC16.getSlot(parts.get(i).stream());
+        assertThat(topic + " " + i, slot * count / 16_384, is(i));
+      }
+    }
+  }
+
+  @Test
+  void theKeysAreThoseThatOtherVersionsAndProgramsUse() {
+    assertThat(
+        EIGHT.parts().stream().map(TopicKeys::stream).toList(),
+        is(
+            List.of(
+                "topic:{orders%p0.1}",
+                "topic:{orders%p1.11}",
+                "topic:{orders%p2.11}",
+                "topic:{orders%p3.1}",
+                "topic:{orders%p4.10}",
+                "topic:{orders%p5.1}",
+                "topic:{orders%p6.1}",
+                "topic:{orders%p7.10}")));
   }
 
   @Test

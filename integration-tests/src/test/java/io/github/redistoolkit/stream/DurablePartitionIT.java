@@ -9,7 +9,6 @@ import static org.hamcrest.Matchers.everyItem;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.hasSize;
 import static org.hamcrest.Matchers.is;
-import static org.hamcrest.Matchers.lessThan;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.core.LuaScript;
@@ -388,19 +387,21 @@ class DurablePartitionIT extends StreamSuite {
     DurableTopic<Integer> topic = open(builder().partitions(12));
     topic.subscribe(GROUP, From.start(), this::take);
     RedisAccess access = redis.over(RedisAccess::of, RedisAccess::of);
-    Map<String, Long> perNode = new HashMap<>();
+    Map<String, Integer> partitions = new HashMap<>();
+    Map<String, Long> messages = new HashMap<>();
     for (int i = 0; i < 600; i++) {
       topic.publish("key " + i, i);
     }
     for (int i = 0; i < 12; i++) {
-      String key = partition(i);
-      perNode.merge(access.nodeFor(key), count(key), Long::sum);
+      String key = TopicKeys.ofPartition(redis.mark() + "s:", name, i, 12).stream();
+      partitions.merge(access.nodeFor(key), 1, Integer::sum);
+      messages.merge(access.nodeFor(key), count(key), Long::sum);
     }
     assertThat(next(600), hasSize(600));
-    assertThat(perNode.keySet(), is(access.primaries()));
-    long most = 600 / access.primaries().size() * 2L;
-    assertThat(perNode.values(), everyItem(is(lessThan(most + 1))));
-    assertThat(perNode.values(), everyItem(is(greaterThan(50L))));
+    int primaries = access.primaries().size();
+    assertThat(partitions.keySet(), is(access.primaries()));
+    assertThat(partitions.values(), everyItem(is(12 / primaries)));
+    assertThat(messages.values(), everyItem(is(greaterThan(300L / primaries))));
   }
 
   private long count(String key) {

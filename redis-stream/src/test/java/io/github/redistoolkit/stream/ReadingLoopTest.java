@@ -228,7 +228,7 @@ class ReadingLoopTest {
                         new JedisDataException("UNBLOCKED the stream key no longer exists"),
                         new IllegalStateException("unforeseen"),
                         new StackOverflowError(),
-                        new OutOfMemoryError("unable to create native thread"),
+                        new NoClassDefFoundError("gone"),
                         new InterruptedException())
                     .map(error -> Arguments.of(step, error)));
   }

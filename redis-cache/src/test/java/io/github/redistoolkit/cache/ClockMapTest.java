@@ -185,6 +185,24 @@ class ClockMapTest {
   }
 
   @Test
+  void keysThatComeAndGoForEverLeaveNothingBehind() {
+    ClockMap<Integer> map = new ClockMap<>(10, 1L << 40);
+    List<WeakReference<String>> keys = new ArrayList<>();
+    for (int i = 0; i < 1_000; i++) {
+      String key = "k" + i;
+      keys.add(new WeakReference<>(key));
+      map.putIf(() -> true, key, i, 1);
+      map.remove(key);
+    }
+    long left = keys.size();
+    for (int i = 0; i < 100 && left > 25; i++) {
+      System.gc();
+      left = keys.stream().filter(key -> !key.refersTo(null)).count();
+    }
+    assertThat(left, is(lessThanOrEqualTo(25L)));
+  }
+
+  @Test
   void staysBoundedUnderConcurrentUse() throws Exception {
     ClockMap<Integer> map = new ClockMap<>(50, 1L << 40);
     ExecutorService threads = Executors.newFixedThreadPool(4);

@@ -179,6 +179,18 @@ class CoolDownTest {
     assertThat(moving.askNow("k", () -> true), is(true));
   }
 
+  @Test
+  void afterAnyAnswerItBeginsWithTheShortestAgain() {
+    fail();
+    pass(CoolDown.SHORTEST);
+    assertThat(isAsked(), is(true));
+    fail();
+    pass(CoolDown.SHORTEST);
+    fail(new JedisDataException("ERR on purpose"));
+    fail();
+    assertThat(told, is(List.of(CoolDown.SHORTEST, CoolDown.SHORTEST, CoolDown.SHORTEST)));
+  }
+
   /** One whose keys are on the nodes that their first letters name. */
   private CoolDown ofNodes(@Nullable Semaphore seats) {
     return new CoolDown(
@@ -237,6 +249,9 @@ class CoolDownTest {
     assertThat(asked(nodes, "a1", "b1"), is(List.of("b1")));
     pass(CoolDown.SHORTEST);
     assertThat("twice as long now", asked(nodes, "a1"), is(List.of()));
+    assertThat(failFor(nodes, List.of("b1"), gone), is(List.of("b1")));
+    pass(CoolDown.SHORTEST);
+    assertThat("it had answered", asked(nodes, "b1"), is(List.of("b1")));
   }
 
   @Test
@@ -284,6 +299,13 @@ class CoolDownTest {
                   throw new IllegalStateException("on purpose");
                 }));
     assertThat("the seat is free again", one.ask("a", none, () -> "a"), is("a"));
+  }
+
+  @Test
+  void nobodyWaitsForASeatWhereNothingBoundsTheConnections() {
+    Patience none = Patience.of(Duration.ofNanos(1), nanos::get);
+    pass(Duration.ofNanos(1));
+    assertThat(ofNodes(null).ask("a", none, () -> "a"), is("a"));
   }
 
   @Test

@@ -61,6 +61,7 @@ class LocalLoadsTest {
     assertInterrupted();
     firstMayEnd.countDown();
     assertThat(first.get(), is(1));
+    assertThat(loads.isIdle(), is(true));
     assertThat(loads.get("k", () -> 2, LONG), is(2));
     assertThat(loads.get("k", () -> 3, LONG), is(3));
   }

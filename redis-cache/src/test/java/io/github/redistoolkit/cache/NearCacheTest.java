@@ -122,6 +122,14 @@ class NearCacheTest {
   }
 
   @Test
+  void aChangeOfAnotherBetweenReadAndStoreRefusesNoCopy() {
+    Stamp stamp = trustedStamp();
+    near.changed("other");
+    put(stamp, MINUTE);
+    assertThat(near.get("k").value(), is("v"));
+  }
+
+  @Test
   void whatIsLostAtOneNodeIsForgottenAndNothingOfOthers() {
     put(trustedStamp(), MINUTE);
     Trust ofOther = new Trust(nanos::get);

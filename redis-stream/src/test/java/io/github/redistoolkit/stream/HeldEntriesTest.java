@@ -505,6 +505,20 @@ class HeldEntriesTest {
   }
 
   @Test
+  void anAnswerThatComesTwiceBeginsNoOtherDeliveryThoughThatOneHasFailedMeanwhile() {
+    Held each = waiting("1-0");
+    assertThat(held.redelivered(each, 2, 1), is(true));
+    assertThat(held.again(each, 2, START), is(true));
+    Held second = begin(START);
+    held.release();
+    assertThat(held.failed(second), is(Next.RETRY));
+    assertThat(held.isWaiting(each), is(true));
+    assertThat(held.redelivered(each, 2, 1), is(false));
+    assertThat(held.again(each, 2, START), is(false));
+    assertThat(held.redelivered(each, 3, 1), is(true));
+  }
+
+  @Test
   void whatARenewalHasToldToBeAnothersIsNotDeliveredHereWhateverIsAnsweredAfterwards() {
     for (long answer : new long[] {1, 0, -1, -2}) {
       Held others = waiting("1-0");

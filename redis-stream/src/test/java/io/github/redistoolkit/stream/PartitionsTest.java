@@ -23,23 +23,23 @@ import redis.clients.jedis.util.JedisClusterCRC16;
 /** Where messages go, and what their ids say. */
 class PartitionsTest {
 
-  private static final Partitions EIGHT = Partitions.of("topic:", "orders", 8);
-  private static final Partitions ONE = Partitions.of("topic:", "orders", 1);
+  private final Partitions eight = Partitions.of("topic:", "orders", 8);
+  private final Partitions one = Partitions.of("topic:", "orders", 1);
 
   @Test
   void aTopicWithoutPartitionsKeepsItsKeys() {
-    assertThat(ONE.parts(), is(List.of(TopicKeys.of("topic:", "orders"))));
-    assertThat(ONE.parts().get(0).stream(), is("topic:{orders}"));
-    assertThat(EIGHT.parts().get(7).stream(), startsWith("topic:{orders%p7."));
+    assertThat(one.parts(), is(List.of(TopicKeys.of("topic:", "orders"))));
+    assertThat(one.parts().get(0).stream(), is("topic:{orders}"));
+    assertThat(eight.parts().get(7).stream(), startsWith("topic:{orders%p7."));
     assertThat(TopicKeys.of("topic:", "orders%p7").stream(), is("topic:{orders%25p7}"));
   }
 
   @Test
   void thePartitionsAreInSlotsOfTheirOwn() {
     Set<Integer> slots = new HashSet<>();
-    EIGHT.parts().forEach(each -> slots.add(JedisClusterCRC16.getSlot(each.stream())));
+    eight.parts().forEach(each -> slots.add(JedisClusterCRC16.getSlot(each.stream())));
     assertThat(slots, hasSize(8));
-    EIGHT
+    eight
         .parts()
         .forEach(
             each ->
@@ -63,7 +63,7 @@ class PartitionsTest {
   @Test
   void theKeysAreThoseThatOtherVersionsAndProgramsUse() {
     assertThat(
-        EIGHT.parts().stream().map(TopicKeys::stream).toList(),
+        eight.parts().stream().map(TopicKeys::stream).toList(),
         is(
             List.of(
                 "topic:{orders%p0.1}",
@@ -78,10 +78,10 @@ class PartitionsTest {
 
   @Test
   void theHashIsTheOneThatIsDocumented() {
-    assertThat(EIGHT.of("123456789"), is(12_739 % 8));
-    assertThat(ONE.of("123456789"), is(0));
+    assertThat(eight.of("123456789"), is(12_739 % 8));
+    assertThat(one.of("123456789"), is(0));
     int[] counts = new int[8];
-    IntStream.range(0, 8_000).forEach(i -> counts[EIGHT.of("customer-" + i)]++);
+    IntStream.range(0, 8_000).forEach(i -> counts[eight.of("customer-" + i)]++);
     for (int count : counts) {
       assertThat(count, is(allOf(greaterThan(500), lessThanOrEqualTo(1_500))));
     }
@@ -90,32 +90,32 @@ class PartitionsTest {
   @Test
   void everyMessageIsAfterAnIdInOnePartitionOrAnother() {
     StartingPoint start = StartingPoint.after("5-3@2");
-    assertThat(EIGHT.after(EIGHT.checked(start), 1), is("5-3"));
-    assertThat(EIGHT.after(start, 2), is("5-3"));
-    assertThat(EIGHT.after(start, 3), is("5-2"));
-    assertThat(EIGHT.after(StartingPoint.START, 3), is("0-0"));
-    assertThat(EIGHT.id(2, "5-3"), is("5-3@2"));
-    assertThat(ONE.id(0, "5-3"), is("5-3"));
-    assertThat(EIGHT.place("5-3@7", "id"), is(new Partitions.Place(7, "5-3")));
+    assertThat(eight.after(eight.checked(start), 1), is("5-3"));
+    assertThat(eight.after(start, 2), is("5-3"));
+    assertThat(eight.after(start, 3), is("5-2"));
+    assertThat(eight.after(StartingPoint.START, 3), is("0-0"));
+    assertThat(eight.id(2, "5-3"), is("5-3@2"));
+    assertThat(one.id(0, "5-3"), is("5-3"));
+    assertThat(eight.place("5-3@7", "id"), is(new Partitions.Place(7, "5-3")));
     for (String wrong : List.of("5-3", "5-3@8", "5-3@", "5@1", "@1", "5-3@-1", "5-3@1@1")) {
-      assertThrows(IllegalArgumentException.class, () -> EIGHT.place(wrong, "id"), wrong);
+      assertThrows(IllegalArgumentException.class, () -> eight.place(wrong, "id"), wrong);
     }
-    assertThrows(IllegalArgumentException.class, () -> EIGHT.checked(StartingPoint.after("5-3")));
-    assertThrows(IllegalArgumentException.class, () -> ONE.checked(start));
+    assertThrows(IllegalArgumentException.class, () -> eight.checked(StartingPoint.after("5-3")));
+    assertThrows(IllegalArgumentException.class, () -> one.checked(start));
   }
 
   @Test
   void aTopicWithoutPartitionsTakesAndGivesPlainIds() {
-    assertThat(ONE.isOne(), is(true));
-    assertThat(ONE.count(), is(1));
-    assertThat(ONE.place("5-3", "id"), is(new Partitions.Place(0, "5-3")));
-    assertThat(ONE.sameAs("5-3", "7-0"), is("7-0"));
-    assertThat(ONE.any(), is(0));
+    assertThat(one.isOne(), is(true));
+    assertThat(one.count(), is(1));
+    assertThat(one.place("5-3", "id"), is(new Partitions.Place(0, "5-3")));
+    assertThat(one.sameAs("5-3", "7-0"), is("7-0"));
+    assertThat(one.any(), is(0));
     StartingPoint start = StartingPoint.after("5-3");
-    assertThat(ONE.checked(start), is(start));
-    assertThat(ONE.after(start, 0), is("5-3"));
+    assertThat(one.checked(start), is(start));
+    assertThat(one.after(start, 0), is("5-3"));
     IllegalArgumentException e =
-        assertThrows(IllegalArgumentException.class, () -> ONE.place("5-3@0", "theId"));
+        assertThrows(IllegalArgumentException.class, () -> one.place("5-3@0", "theId"));
     assertThat(
         e.getMessage(),
         is("theId must name no partition, since the topic has none, but is \"5-3@0\""));
@@ -123,23 +123,24 @@ class PartitionsTest {
 
   @Test
   void aPartitionIsNamedBehindTheIdAndMustBeOneOfTheTopic() {
-    assertThat(EIGHT.isOne(), is(false));
-    assertThat(EIGHT.count(), is(8));
-    assertThat(EIGHT.sameAs("5-3@2", "7-0"), is("7-0@2"));
-    assertThat(EIGHT.place("5-3@0", "id"), is(new Partitions.Place(0, "5-3")));
-    assertThat(EIGHT.checked(StartingPoint.START), is(StartingPoint.START));
+    assertThat(eight.isOne(), is(false));
+    assertThat(eight.count(), is(8));
+    assertThat(eight.sameAs("5-3@2", "7-0"), is("7-0@2"));
+    assertThat(eight.place("5-3@0", "id"), is(new Partitions.Place(0, "5-3")));
+    assertThat(eight.checked(StartingPoint.START), is(StartingPoint.START));
     StartingPoint last = StartingPoint.after("5-3@7");
-    assertThat(EIGHT.checked(last), is(last));
+    assertThat(eight.checked(last), is(last));
     StartingPoint beyond = StartingPoint.after("5-3@8");
-    assertThrows(IllegalArgumentException.class, () -> EIGHT.checked(beyond));
     IllegalArgumentException e =
-        assertThrows(IllegalArgumentException.class, () -> EIGHT.place("5-3@10000", "theId"));
+        assertThrows(IllegalArgumentException.class, () -> eight.checked(beyond));
+    assertThat(e.getMessage().endsWith("but is \"5-3@8\""), is(true));
+    e = assertThrows(IllegalArgumentException.class, () -> eight.place("5-3@10000", "theId"));
     assertThat(
         e.getMessage(),
         is(
             "theId must be an id such as 1700000000000-0@0, with a partition below 8, but is"
                 + " \"5-3@10000\""));
-    e = assertThrows(IllegalArgumentException.class, () -> EIGHT.place("9".repeat(9_999), "id"));
+    e = assertThrows(IllegalArgumentException.class, () -> eight.place("9".repeat(9_999), "id"));
     assertThat(e.getMessage(), endsWith("(9999 characters)\""));
   }
 
@@ -147,7 +148,7 @@ class PartitionsTest {
   void whatHasNoKeyGoesAnywhere() {
     Set<Integer> seen = new HashSet<>();
     for (int i = 0; i < 1_000; i++) {
-      seen.add(EIGHT.any());
+      seen.add(eight.any());
     }
     assertThat(seen, is(Set.of(0, 1, 2, 3, 4, 5, 6, 7)));
   }

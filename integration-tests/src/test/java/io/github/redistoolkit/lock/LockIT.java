@@ -130,6 +130,7 @@ class LockIT {
   }
 
   @Test
+  @Proves("lock.tokens-rise")
   void aTokenIsGreaterThanTheRememberedOneEvenIfTheServersClockWentBack() {
     String name = redis.unique("clock");
     long farAhead = 5_000_000_000_000_000L;

@@ -65,6 +65,7 @@ class DurableTrimIT extends StreamSuite {
   }
 
   @Test
+  @Proves("durable-topic.trims-acknowledged")
   void keepsWhatAHandlerIsAtOrHasFailedOn() throws Exception {
     DurableTopic<Integer> topic = open(builder().concurrency(2));
     CountDownLatch held = new CountDownLatch(1);

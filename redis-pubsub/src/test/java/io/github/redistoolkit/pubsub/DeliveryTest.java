@@ -38,6 +38,8 @@ class DeliveryTest {
   private final Queue<Runnable> tasks = new ArrayDeque<>();
   private final List<Integer> handled = new ArrayList<>();
   private final List<Long> reported = new ArrayList<>();
+  private final List<String> told = new CopyOnWriteArrayList<>();
+  private final List<Delivery<?>> ended = new ArrayList<>();
 
   private Reports reports;
 
@@ -52,6 +54,18 @@ class DeliveryTest {
           @Override
           public void onDropped(Subscription subscription, long count) {
             reported.add(count);
+          }
+
+          @Override
+          public void onUndecodable(
+              Subscription subscription, String channel, byte[] payload, Throwable error) {
+            told.add("undecodable " + new String(payload, UTF_8));
+          }
+
+          @Override
+          public void onError(
+              Subscription subscription, String channel, byte[] payload, Throwable error) {
+            told.add(error.getMessage() + " " + new String(payload, UTF_8));
           }
         };
     Settings settings =
@@ -73,7 +87,7 @@ class DeliveryTest {
         handler,
         settings,
         reports,
-        closed -> {});
+        ended::add);
   }
 
   private static void offer(Delivery<?> delivery, int... bodies) {
@@ -103,10 +117,10 @@ class DeliveryTest {
     Delivery<Integer> delivery = delivery(Overflow.DROP_NEWEST, 3 * ONE);
     offer(delivery, 1, 2, 3, 4, 5);
     runTasks();
-    offer(delivery, 6);
+    offer(delivery, 6, 7, 8);
     runTasks();
-    assertThat(handled, contains(1, 2, 3, 6));
-    assertThat(delivery.stats().received(), is(6L));
+    assertThat(handled, contains(1, 2, 3, 6, 7, 8));
+    assertThat(delivery.stats().received(), is(8L));
     assertThat(delivery.stats().dropped(), is(2L));
   }
 
@@ -212,6 +226,7 @@ class DeliveryTest {
     Delivery<Integer> delivery = delivery(Overflow.DROP_OLDEST, 100 * ONE);
     offer(delivery, 1, 2, 3);
     delivery.close();
+    assertThat("told to end it at Redis", ended, is(List.<Delivery<?>>of(delivery)));
     offer(delivery, 4);
     runTasks();
     assertThat(handled, is(empty()));
@@ -454,6 +469,7 @@ class DeliveryTest {
     runTasks();
     assertThat(Thread.interrupted(), is(true));
     assertThat(delivery.stats().failed(), is(1L));
+    assertThat(told, contains("on purpose 1"));
   }
 
   @Test
@@ -464,6 +480,7 @@ class DeliveryTest {
     runTasks();
     assertThat(handled, contains(1));
     assertThat(delivery.undecodable(), is(1L));
+    assertThat(told, contains("undecodable x"));
     delivery.countReconnect();
     assertThat(delivery.stats(), is(new PubSubStats(2, 1, 1, 0, 0, 1)));
   }

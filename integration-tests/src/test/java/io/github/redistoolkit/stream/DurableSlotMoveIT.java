@@ -1,6 +1,7 @@
 package io.github.redistoolkit.stream;
 
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.everyItem;
 import static org.hamcrest.Matchers.greaterThan;
@@ -16,6 +17,7 @@ import io.github.redistoolkit.testing.PrivateRedis;
 import io.github.redistoolkit.testing.SlotMove;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
@@ -158,6 +160,24 @@ class DurableSlotMoveIT extends StreamSuite {
             .toList(),
         is(List.of(-2, -1)));
     assertThat(heard.of("error"), hasSize(4));
+  }
+
+  /** A wait goes over the connection that the message did not go over. */
+  @Test
+  void whatWasRedirectedIsNotKnownToBeAtAReplica() {
+    DurableTopic<Integer> topic = open(builder().waitReplicas(1, Duration.ofSeconds(1)));
+    servers.awaitReplicated(stream());
+    topic.publish(0);
+    SlotMove move = servers.beginMoveOfSlot(stream());
+    topic.publish(1);
+    move.moveKeys();
+    TooFewReplicasException few =
+        assertThrows(TooFewReplicasException.class, () -> topic.publish(2));
+    assertThat(few.getMessage(), containsString("at 0 of 1"));
+    move.finish();
+    assertThat(
+        topic.read(From.start(), 10).stream().map(DurableMessage::body).toList(),
+        is(numbers(0, 3)));
   }
 
   @Test

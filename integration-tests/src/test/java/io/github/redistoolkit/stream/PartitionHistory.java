@@ -68,6 +68,17 @@ final class PartitionHistory {
     };
   }
 
+  /** A handler that says when it begins, and ends once a key is there. */
+  DurableHandler<Integer> handlerBehind(String gate) {
+    return message -> {
+      record("begin", message);
+      while (!redis.exists(gate)) {
+        Thread.sleep(10);
+      }
+      record("done", message);
+    };
+  }
+
   private List<Event> events() {
     return redis.lrange(list, 0, -1).stream().map(Event::of).toList();
   }
@@ -81,7 +92,25 @@ final class PartitionHistory {
   }
 
   int timesDone() {
-    return (int) events().stream().filter(each -> each.what().equals("done")).count();
+    return times("done");
+  }
+
+  int timesBegun() {
+    return times("begin");
+  }
+
+  private int times(String what) {
+    return (int) events().stream().filter(each -> each.what().equals(what)).count();
+  }
+
+  /** In how many partitions something was done. */
+  int partitionsDone() {
+    return (int)
+        events().stream()
+            .filter(each -> each.what().equals("done"))
+            .map(Event::partition)
+            .distinct()
+            .count();
   }
 
   /** Those that began before all of the same key that were published before were done. */

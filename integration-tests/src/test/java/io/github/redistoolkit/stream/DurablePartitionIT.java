@@ -13,6 +13,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.github.redistoolkit.core.LuaScript;
 import io.github.redistoolkit.core.RedisAccess;
+import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
@@ -27,6 +28,8 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
@@ -291,6 +294,87 @@ class DurablePartitionIT extends StreamSuite {
     assertThat(bodies, is(numbers(0, 50)));
     assertThat("a time in microseconds", fence, is(greaterThan(1_700_000_000_000_000L)));
     awaitPending(topic, 0);
+  }
+
+  @Test
+  void aHandlerThatTakesTooLongLosesItsPartitionToAConsumerThatHasNone() throws Exception {
+    DurableTopic<Integer> topic =
+        open(
+            builder()
+                .partitions(2)
+                .lease(Duration.ofMillis(500))
+                .handlerTimeout(Duration.ofSeconds(1)));
+    CountDownLatch held = new CountDownLatch(1);
+    CountDownLatch begun = new CountDownLatch(1);
+    DurableSubscription slow =
+        topic.subscribe(
+            GROUP,
+            From.start(),
+            message -> {
+              begun.countDown();
+              assertThat(held.await(60, TimeUnit.SECONDS), is(true));
+            });
+    topic.publish("key", 1);
+    topic.publish("key", 2);
+    assertThat(begun.await(60, TimeUnit.SECONDS), is(true));
+    await("told").until(() -> heard.lines(), is(List.of("timeout 1")));
+    topic.subscribe(GROUP, From.start(), this::take);
+    DurableMessage<Integer> taken = next();
+    assertThat(taken.body(), is(1));
+    assertThat(taken.delivery(), is(2));
+    assertThat(next(1), is(List.of(2)));
+    awaitPending(topic, 0);
+    held.countDown();
+    await("handled all the same").until(slow::handled, is(1L));
+    topic.publish("key", 3);
+    await("of one of them").until(() -> slow.handled() == 2 || !received.isEmpty());
+    awaitPending(topic, 0);
+    assertThat(heard.lines(), is(List.of("timeout 1")));
+    received.clear();
+  }
+
+  @Test
+  @Proves({"durable-topic.at-least-once", "durable-topic.goes-on"})
+  void whatWaitsForItsRetryComesAgainThoughItsGroupWasDestroyed() throws Exception {
+    assertComesAgainInOrder(open(builder().partitions(2)));
+  }
+
+  @Test
+  @Proves({"durable-topic.at-least-once", "durable-topic.goes-on"})
+  void whatIsToBeBuriedComesAgainThoughItsGroupWasDestroyed() throws Exception {
+    DurableTopic<Integer> topic = open(builder().partitions(2).maxDeliveries(1));
+    assertComesAgainInOrder(topic);
+    assertThat(topic.deadLetters(GROUP, 1), is(empty()));
+  }
+
+  private void assertComesAgainInOrder(DurableTopic<Integer> topic) throws Exception {
+    String stream = partition(Partitions.of("prefix", name, 2).of("key"));
+    AtomicBoolean destroyed = new AtomicBoolean();
+    topic.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          if (message.body() == 1 && destroyed.compareAndSet(false, true)) {
+            assertThat(redis.admin().xgroupDestroy(stream, GROUP), is(1L));
+            throw new IllegalStateException("on purpose");
+          }
+          take(message);
+        });
+    for (int i = 0; i < 5; i++) {
+      topic.publish("key", i);
+    }
+    // What comes twice may come after later ones, but each is first after those before it.
+    List<Integer> order = new ArrayList<>();
+    while (order.size() < 5) {
+      int body = next().body();
+      if (!order.contains(body)) {
+        order.add(body);
+      }
+    }
+    assertThat(order, is(numbers(0, 5)));
+    await("done").until(() -> state(topic).pending() + state(topic).lag(), is(0L));
+    assertThat(heard.of("lost"), is(List.of("lost")));
+    received.clear();
   }
 
   @Test

@@ -6,7 +6,8 @@ import java.time.Duration;
 
 /**
  * A JVM that consumes a topic with partitions until it is killed or its parent ends. Of arguments,
- * it gets the topic, its prefix, how many partitions, and the list in which it says what it does.
+ * it gets the topic, its prefix, how many partitions, and the list in which it says what it does;
+ * then perhaps a key without which no handler ends, and then it has one for each partition.
  */
 final class PartitionChild {
 
@@ -20,16 +21,22 @@ final class PartitionChild {
           redis.over(
               pool -> DurableTopic.builder(pool, args[2], Integer.class),
               client -> DurableTopic.builder(client, args[2], Integer.class));
+      int partitions = Integer.parseInt(args[4]);
+      boolean waits = args.length > 6;
       try (DurableTopic<Integer> topic =
           builder
               .prefix(args[3])
-              .partitions(Integer.parseInt(args[4]))
+              .partitions(partitions)
+              .concurrency(waits ? partitions : 1)
               .lease(StreamSuite.LEASE)
               .retryDelay(Duration.ofMillis(10))
               .maxDeliveries(100)
               .listener(new DurableListener() {})
               .build()) {
-        topic.subscribe(StreamSuite.GROUP, From.start(), history.handler(1, Duration.ofMillis(2)));
+        topic.subscribe(
+            StreamSuite.GROUP,
+            From.start(),
+            waits ? history.handlerBehind(args[6]) : history.handler(1, Duration.ofMillis(2)));
         Thread.sleep(Duration.ofHours(1).toMillis());
       }
     }

@@ -44,6 +44,7 @@ import redis.clients.jedis.Jedis;
 import redis.clients.jedis.StreamEntryID;
 import redis.clients.jedis.exceptions.JedisAccessControlException;
 import redis.clients.jedis.params.XReadGroupParams;
+import redis.clients.jedis.resps.StreamConsumerInfo;
 
 /** A user who lacks one of the commands that a module needs learns which, and who needs it. */
 @EachClient(
@@ -54,8 +55,8 @@ class MissingPermissionIT {
   private static final Duration MINUTE = Duration.ofMinutes(1);
 
   /**
-   * What no caller waits for, or only if memory is short, an entry about to end, a wake-up unheard
-   * or messages lost.
+   * What no caller waits for, or only if memory is short, an entry about to end, or a wake-up
+   * unheard.
    */
   private static final Set<String> IN_THE_BACKGROUND =
       Set.of(
@@ -65,17 +66,17 @@ class MissingPermissionIT {
           "redis-pubsub ping",
           "redis-lock ltrim",
           "redis-ratelimit pexpire",
-          "redis-stream xtrim",
-          "redis-stream xsetid",
-          "redis-stream xgroup|createconsumer",
-          "redis-stream xgroup|delconsumer",
-          "redis-stream hdel",
-          "redis-stream hincrby",
           "redis-cache append",
           "redis-cache setrange",
           "redis-cache strlen",
           "redis-cache del",
           "redis-cache pexpire");
+
+  private static final String PARTITIONS = "redis-stream with partitions, besides";
+
+  /** What redis-stream does seldom: here it does so with partitions. */
+  private static final Set<String> SELDOM =
+      Set.of("xtrim", "xsetid", "xgroup|createconsumer", "xgroup|delconsumer", "hdel", "hincrby");
 
   private static final String REFUSED = "Redis refuses what a consumer says";
 
@@ -87,6 +88,16 @@ class MissingPermissionIT {
   }
 
   static Stream<Arguments> commands() {
+    return Stream.concat(ofModules(), ofPartitions());
+  }
+
+  private static Stream<Arguments> ofPartitions() {
+    List<String> besides = LeastPrivilege.commands(PARTITIONS);
+    return Stream.concat(besides.stream(), SELDOM.stream().sorted())
+        .map(command -> Arguments.of(PARTITIONS, command));
+  }
+
+  private static Stream<Arguments> ofModules() {
     return Stream.of(
             "redis-cache",
             "redis-idempotency",
@@ -98,13 +109,16 @@ class MissingPermissionIT {
             module ->
                 LeastPrivilege.commands(module).stream()
                     .filter(command -> !IN_THE_BACKGROUND.contains(module + " " + command))
+                    .filter(command -> !module.equals("redis-stream") || !SELDOM.contains(command))
                     .map(command -> Arguments.of(module, command)));
   }
 
   @ParameterizedTest
   @MethodSource("commands")
   void whoLacksACommandLearnsWhichAndWhoNeedsIt(String module, String command) {
-    List<String> rules = new ArrayList<>(LeastPrivilege.rules(redis, module));
+    String[] rows =
+        module.equals(PARTITIONS) ? new String[] {"redis-stream", module} : new String[] {module};
+    List<String> rules = new ArrayList<>(LeastPrivilege.rules(redis, rows));
     assertThat(rules.remove("+" + command), is(true));
     if (command.equals("eval")) {
       forgetScripts();
@@ -114,17 +128,17 @@ class MissingPermissionIT {
     List<String> logged = new ArrayList<>();
     try (CapturedLog log = new CapturedLog();
         TestRedis user = redis.as(rules).retryingFor(Duration.ofSeconds(1))) {
-      use(module, user, log);
+      use(module, command, user, log);
       // A load that went well spares its caller what Redis says.
       log.text().lines().filter(line -> line.contains("Redis failed for key")).forEach(told::add);
       // What is done after a handler has no caller. All that may be lacking does not fit a line.
-      log.text().lines().filter(line -> line.contains(REFUSED)).forEach(logged::add);
+      logged.addAll(refused(log));
     }
     List.copyOf(thrown).forEach(failure -> refusal(failure).ifPresent(told::add));
     boolean unused = command.equals("mget") && redis.topology() == Topology.CLUSTER;
     assertThat(told.isEmpty() && logged.isEmpty(), is(unused));
-    assertThat(told, everyItem(containsString(module + " needs")));
-    assertThat(logged, everyItem(containsString(module + " needs")));
+    assertThat(told, everyItem(containsString(rows[0] + " needs")));
+    assertThat(logged, everyItem(containsString(rows[0] + " needs")));
     // What a script lacks is told by the commands that it may need, without their subcommands.
     assertThat(told, everyItem(containsStringIgnoringCase(command.replaceFirst("\\|.*", ""))));
   }
@@ -161,13 +175,14 @@ class MissingPermissionIT {
         });
   }
 
-  private void use(String module, TestRedis user, CapturedLog log) {
+  private void use(String module, String command, TestRedis user, CapturedLog log) {
     switch (module) {
       case "redis-cache" -> useCache(user);
       case "redis-idempotency" -> useIdempotency(user);
       case "redis-lock" -> useLock(user);
       case "redis-ratelimit" -> useRateLimiter(user);
       case "redis-stream" -> useStream(user, log);
+      case PARTITIONS -> usePartitions(command, user, log);
       default -> usePubSub(user);
     }
   }
@@ -290,22 +305,7 @@ class MissingPermissionIT {
                 XReadGroupParams.xReadGroupParams().count(1),
                 Map.of(stream, StreamEntryID.XREADGROUP_UNDELIVERED_ENTRY));
     Set<String> followed = ConcurrentHashMap.newKeySet();
-    try (DurableTopic<String> topic =
-        user.over(
-                pool -> DurableTopic.builder(pool, name, String.class),
-                client -> DurableTopic.builder(client, name, String.class))
-            .lease(Duration.ofMillis(300))
-            .maxDeliveries(2)
-            .retryDelay(Duration.ofMillis(1))
-            .closeTimeout(Duration.ofMillis(100))
-            .listener(
-                new DurableListener() {
-                  @Override
-                  public void onDisconnected(DurableSubscription subscription, Throwable cause) {
-                    thrown.add(cause);
-                  }
-                })
-            .build()) {
+    try (DurableTopic<String> topic = topic(user, name).build()) {
       attempt(() -> topic.publish("new"));
       attempt(() -> topic.read(From.start(), 1));
       attempt(
@@ -321,11 +321,99 @@ class MissingPermissionIT {
           .until(
               () ->
                   !thrown.isEmpty()
-                      || log.text().contains(REFUSED)
+                      || !refused(log).isEmpty()
                       || (followed.size() == 2
                           && redis.admin().xlen(stream + ":dead:" + group) == 2));
       attempt(() -> topic.state(group));
       attempt(() -> topic.redrive(group, topic.deadLetters(group, 1).get(0).id()));
+    }
+  }
+
+  private DurableTopic.Builder<String> topic(TestRedis user, String name) {
+    return user.over(
+            pool -> DurableTopic.builder(pool, name, String.class),
+            client -> DurableTopic.builder(client, name, String.class))
+        .lease(Duration.ofMillis(300))
+        .maxDeliveries(2)
+        .retryDelay(Duration.ofMillis(1))
+        .closeTimeout(Duration.ofMillis(100))
+        .listener(
+            new DurableListener() {
+              @Override
+              public void onDisconnected(DurableSubscription subscription, Throwable cause) {
+                thrown.add(cause);
+              }
+            });
+  }
+
+  private void usePartitions(String command, TestRedis user, CapturedLog log) {
+    String name = redis.unique("orders");
+    String group = "group";
+    // Of partitions 0 and 1, says CRC16.
+    List<String> keys = List.of("d", "a");
+    try (DurableTopic<String> topic = topic(user, name).partitions(3).build()) {
+      keys.forEach(key -> attempt(() -> topic.publish(key, "new")));
+      attempt(
+          () ->
+              topic.subscribe(
+                  group,
+                  From.start(),
+                  message -> {
+                    if (message.body().equals("trimmed")) {
+                      String entry = message.id().replaceFirst("@.*", "");
+                      long unused =
+                          redis.admin().xdel(partition(name, 1), new StreamEntryID(entry));
+                    }
+                    throw new IllegalStateException("always");
+                  }));
+      Awaitility.await()
+          .until(
+              () ->
+                  isTold(log)
+                      || (deadLetters(partition(name, 0), group) == 1
+                          && deadLetters(partition(name, 1), group) == 1));
+      if (!isTold(log)) {
+        // One that has gone long ago, one whose message is trimmed, a stream that is lost.
+        redis.admin().hset("topic:{" + name + "}:members:" + group, "gone", "1");
+        attempt(() -> topic.publish(keys.get(1), "trimmed"));
+        redis.admin().del(partition(name, 0));
+        // That is needed when it is closed.
+        boolean later = command.equals("xgroup|delconsumer");
+        Awaitility.await()
+            .until(
+                () -> {
+                  removeConsumers(partition(name, 2), group);
+                  return later || isTold(log);
+                });
+      }
+    }
+  }
+
+  private static String partition(String name, int number) {
+    return "topic:{" + name + "%p" + number + "}";
+  }
+
+  private long deadLetters(String stream, String group) {
+    return redis.admin().xlen(stream + ":dead:" + group);
+  }
+
+  /** Of this user: the client of one before may be closed while it sends for the last time. */
+  private static List<String> refused(CapturedLog log) {
+    return log.text()
+        .lines()
+        .filter(line -> line.contains(REFUSED) && !line.contains("client has been closed"))
+        .toList();
+  }
+
+  private boolean isTold(CapturedLog log) {
+    return !refused(log).isEmpty()
+        || List.copyOf(thrown).stream().anyMatch(each -> refusal(each).isPresent());
+  }
+
+  /** Again and again: whoever reads makes itself known. */
+  private void removeConsumers(String stream, String group) {
+    for (StreamConsumerInfo each : redis.admin().xinfoConsumers2(stream, group)) {
+      assertThat(redis.admin().xgroupDelConsumer(stream, group, each.getName()), is(0L));
     }
   }
 }

@@ -20,6 +20,7 @@ import io.github.redistoolkit.stream.DurableListener;
 import io.github.redistoolkit.stream.DurableSubscription;
 import io.github.redistoolkit.stream.DurableTopic;
 import io.github.redistoolkit.stream.From;
+import io.github.redistoolkit.stream.PartitionKey;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.LeastPrivilege;
 import io.github.redistoolkit.testing.TestRedis;
@@ -72,6 +73,7 @@ class MissingPermissionIT {
           "redis-cache del",
           "redis-cache pexpire");
 
+  private static final int PARTITION_COUNT = 3;
   private static final String PARTITIONS = "redis-stream with partitions, besides";
 
   /** What redis-stream does seldom: here it does so with partitions. */
@@ -351,7 +353,7 @@ class MissingPermissionIT {
     String group = "group";
     // Of partitions 0 and 1, says CRC16.
     List<String> keys = List.of("d", "a");
-    try (DurableTopic<String> topic = topic(user, name).partitions(3).build()) {
+    try (DurableTopic<String> topic = topic(user, name).partitions(PARTITION_COUNT).build()) {
       keys.forEach(key -> attempt(() -> topic.publish(key, "new")));
       attempt(
           () ->
@@ -390,7 +392,7 @@ class MissingPermissionIT {
   }
 
   private static String partition(String name, int number) {
-    return "topic:{" + name + "%p" + number + "}";
+    return PartitionKey.of("topic:", name, number, PARTITION_COUNT);
   }
 
   private long deadLetters(String stream, String group) {

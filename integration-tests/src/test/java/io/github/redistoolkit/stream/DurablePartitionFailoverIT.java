@@ -62,7 +62,7 @@ class DurablePartitionFailoverIT extends StreamSuite {
   DurablePartitionFailoverIT(TestRedis shared) {
     super(shared.privateServers().redis());
     this.servers = shared.privateServers();
-    this.partitions = Partitions.of(redis.mark() + "s", name, PARTITIONS);
+    this.partitions = Partitions.of(redis.mark() + "s:", name, PARTITIONS);
     this.history = new PartitionHistory(shared.admin(), shared.unique("history"));
     // A cluster is calm unless told otherwise.
     if (redis.topology() == Topology.CLUSTER) {

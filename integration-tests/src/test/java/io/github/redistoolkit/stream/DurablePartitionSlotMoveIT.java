@@ -45,7 +45,7 @@ class DurablePartitionSlotMoveIT extends StreamSuite {
     super(shared.privateServers().redis());
     this.servers = shared.privateServers();
     this.history = new PartitionHistory(shared.admin(), shared.unique("history"));
-    this.partitions = Partitions.of(redis.mark() + "s", name, PARTITIONS);
+    this.partitions = Partitions.of(redis.mark() + "s:", name, PARTITIONS);
   }
 
   private DurableTopic<Integer> parted() {

@@ -348,7 +348,8 @@ class DurablePartitionIT extends StreamSuite {
   }
 
   private void assertComesAgainInOrder(DurableTopic<Integer> topic) throws Exception {
-    String stream = partition(Partitions.of("prefix", name, 2).of("key"));
+    Partitions two = Partitions.of(redis.mark() + "s:", name, 2);
+    String stream = two.parts().get(two.of("key")).stream();
     AtomicBoolean destroyed = new AtomicBoolean();
     topic.subscribe(
         GROUP,

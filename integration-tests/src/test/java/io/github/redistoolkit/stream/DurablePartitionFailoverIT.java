@@ -279,6 +279,22 @@ class DurablePartitionFailoverIT extends StreamSuite {
     primary.start();
   }
 
+  /** Nothing but batches goes to the nodes: nothing that would tell the client of the new one. */
+  @Test
+  @Proves("durable-topic.goes-on")
+  void readsGoOnWithoutASubscription() {
+    DurableTopic<Integer> topic = open(builder().partitions(PARTITIONS));
+    publishToFirst(topic, 0, 10);
+    assertThat(topic.read(From.start(), 100), hasSize(10));
+    servers.awaitReplicated(first());
+    RedisServer primary = servers.primaryOf(first());
+    dieAndBeReplaced(primary);
+    await("read")
+        .ignoreExceptionsInstanceOf(JedisException.class)
+        .until(() -> topic.read(From.start(), 100), hasSize(10));
+    primary.start();
+  }
+
   /** What is in the first partition, looked at from outside. */
   private List<Integer> bodies() {
     return redis.admin().xrange(first(), "-", "+").stream()

@@ -11,6 +11,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -32,6 +33,8 @@ import redis.clients.jedis.util.Pool;
 /** Through a client of a Cluster. */
 final class ClusterAccess extends ClientAccess {
 
+  private static final EventLog LOG = EventLog.shared(ClusterAccess.class);
+
   private static final int SLOTS = 16_384;
 
   /** Pipelined rounds after which what is still redirected is run singly. */
@@ -46,6 +49,9 @@ final class ClusterAccess extends ClientAccess {
   private final ClusterConnectionProvider provider;
   private volatile Seen seen = new Seen(Map.of(), System.nanoTime());
   private volatile boolean closed;
+
+  /** Whether somebody is asking who has which slots, after a batch has found a node gone. */
+  private final AtomicBoolean learning = new AtomicBoolean();
 
   ClusterAccess(UnifiedJedis client, ClusterConnectionProvider provider) {
     super(client);
@@ -115,6 +121,26 @@ final class ClusterAccess extends ClientAccess {
       learnNodes(any);
     } finally {
       any.disconnect();
+    }
+  }
+
+  /**
+   * Asks for the slots in the background, once at a time. Nothing else does so for a client that
+   * runs batches alone: each would go to a primary that was replaced, for as long as it is away.
+   */
+  private void learnNodesSoon() {
+    if (learning.compareAndSet(false, true)) {
+      Callbacks.shared()
+          .run(
+              () -> {
+                try {
+                  learnNodes();
+                } catch (JedisException e) {
+                  LOG.debug(e, "No node says who has which slots");
+                } finally {
+                  learning.set(false);
+                }
+              });
     }
   }
 
@@ -232,6 +258,9 @@ final class ClusterAccess extends ClientAccess {
     } finally {
       runs.forEach(NodeRun::giveBack);
     }
+    if (runs.stream().anyMatch(run -> run.lost)) {
+      learnNodesSoon();
+    }
     return byNode.values().stream()
         .flatMap(List::stream)
         .filter(i -> isRedirected(outcomes.get(i)))
@@ -259,6 +288,9 @@ final class ClusterAccess extends ClientAccess {
     private final Map<Integer, Outcome<T>> outcomes;
     private @Nullable Connection connection;
     private boolean aligned = true;
+
+    /** Whether the node did not answer, or could not be reached. */
+    private boolean lost;
 
     NodeRun(List<Integer> mine, List<Keyed<T>> commands, Map<Integer, Outcome<T>> outcomes) {
       this.mine = mine;
@@ -310,6 +342,7 @@ final class ClusterAccess extends ClientAccess {
 
     /** What has no reply yet has failed with this. */
     private void fail(JedisException e) {
+      lost |= e instanceof JedisConnectionException;
       mine.forEach(i -> outcomes.putIfAbsent(i, Outcome.failed(e)));
     }
 

@@ -43,6 +43,7 @@ class DurablePartitionFailoverIT extends StreamSuite {
 
   private static final int PARTITIONS = 6;
   private static final int KEYS = 12;
+  private static final int BURST = 5;
   private static final Pattern REPLICA = Pattern.compile("slave0:ip=[^,]*,port=(\\d+)");
 
   /** A lease and two seconds are what the next owner may need; this is for busy machines. */
@@ -113,9 +114,13 @@ class DurablePartitionFailoverIT extends StreamSuite {
     @Override
     public void run() {
       try {
-        for (int number = 0; !enough; number++) {
+        // Several of a key at once, so that there is something behind one that fails.
+        for (int number = 0; !enough; number += BURST) {
           for (int key = 0; key < KEYS; key++) {
-            publish(PartitionHistory.message(key, number));
+            for (int i = 0; i < BURST; i++) {
+              publish(PartitionHistory.message(key, number + i));
+            }
+            Thread.sleep(25); // so that the history stays short
           }
         }
       } catch (InterruptedException e) {
@@ -132,8 +137,8 @@ class DurablePartitionFailoverIT extends StreamSuite {
           refused.incrementAndGet(); // it may be there all the same
         } catch (JedisException e) {
           failed.incrementAndGet(); // this too
+          Thread.sleep(5);
         }
-        Thread.sleep(5); // so that the history stays short
       }
     }
 

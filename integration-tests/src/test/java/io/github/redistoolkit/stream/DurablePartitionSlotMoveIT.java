@@ -32,6 +32,7 @@ class DurablePartitionSlotMoveIT extends StreamSuite {
 
   private static final int PARTITIONS = 6;
   private static final int KEYS = 12;
+  private static final int BURST = 5;
 
   private final PrivateRedis servers;
 
@@ -104,8 +105,8 @@ class DurablePartitionSlotMoveIT extends StreamSuite {
 
   @Test
   void aPartitionIsHandedOverInEachStepOfItsMove() throws Exception {
-    DurableSubscription before = parted().subscribe(GROUP, From.start(), this::takeAndCount);
-    DurableTopic<Integer> topic = parted();
+    DurableSubscription before = handingOver().subscribe(GROUP, From.start(), this::takeAndCount);
+    DurableTopic<Integer> topic = handingOver();
     assertGoesOnInOrder(topic, 0);
     SlotMove move = servers.beginMoveOfSlot(partition(0));
     before = assertHandedOver(topic, before, 20);
@@ -121,10 +122,15 @@ class DurablePartitionSlotMoveIT extends StreamSuite {
     assertThat(heard.of("lease"), is(empty()));
   }
 
+  /** With a lease so long that nothing comes by its end. */
+  private DurableTopic<Integer> handingOver() {
+    return open(builder().partitions(PARTITIONS).lease(Duration.ofMinutes(10)));
+  }
+
   private DurableSubscription assertHandedOver(
       DurableTopic<Integer> topic, DurableSubscription before, int from) throws Exception {
     assertThat(before.close(Duration.ofSeconds(30)), is(true));
-    DurableSubscription next = parted().subscribe(GROUP, From.start(), this::takeAndCount);
+    DurableSubscription next = handingOver().subscribe(GROUP, From.start(), this::takeAndCount);
     assertGoesOnInOrder(topic, from);
     return next;
   }
@@ -205,11 +211,15 @@ class DurablePartitionSlotMoveIT extends StreamSuite {
       Set<Integer> published,
       List<JedisException> failures) {
     for (int i = 0; !enough.get(); i++) {
-      int message = PartitionHistory.message(i % KEYS, i / KEYS);
+      // Several of a key at once, so that there is something behind one that fails.
+      int message =
+          PartitionHistory.message(i / BURST % KEYS, i / BURST / KEYS * BURST + i % BURST);
       try {
         topic.publish(PartitionHistory.key(message), message);
         published.add(message);
-        Thread.sleep(2); // so that the history stays short
+        if (i % BURST == 0) {
+          Thread.sleep(10); // so that the history stays short
+        }
       } catch (JedisException e) {
         failures.add(e); // it may be there all the same
       } catch (InterruptedException e) {

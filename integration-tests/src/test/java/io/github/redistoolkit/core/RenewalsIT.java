@@ -24,7 +24,9 @@ import org.junit.jupiter.api.Test;
 import redis.clients.jedis.UnifiedJedis;
 
 /** Leases are kept alive, whatever becomes of the network, of the pool and of the server. */
-@EachClient(topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER})
+@EachClient(
+    topologies = {Topology.STANDALONE, Topology.SENTINEL, Topology.CLUSTER},
+    notByDefault = Topology.SENTINEL)
 class RenewalsIT {
 
   private static final Duration WHILE = Duration.ofSeconds(3);

@@ -1,10 +1,8 @@
 package io.github.redistoolkit.stream;
 
+import io.github.redistoolkit.core.LuaFile;
 import io.github.redistoolkit.core.LuaScript;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
+import java.util.Map;
 
 /** The scripts, each of which the file of its name describes. */
 final class StreamScripts {
@@ -95,10 +93,8 @@ final class StreamScripts {
   static final LuaScript ACK =
       LuaScript.of(
           """
-          for i = 3, #ARGV do
-            redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
-            if ARGV[2] == '1' then redis.call('XDEL', KEYS[1], ARGV[i]) end
-          end
+          redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 3))
+          if ARGV[2] == '1' then redis.call('XDEL', KEYS[1], unpack(ARGV, 3)) end
           return #ARGV - 2
           """);
 
@@ -173,18 +169,10 @@ final class StreamScripts {
   private StreamScripts() {}
 
   private static LuaScript script(String name) {
-    return LuaScript.of(source("ids") + source(name));
+    return LuaScript.of(read("ids") + read(name));
   }
 
-  private static String source(String name) {
-    String file = name + ".lua";
-    try (InputStream in = StreamScripts.class.getResourceAsStream(file)) {
-      if (in == null) {
-        throw new IllegalStateException(file + " is not beside its class");
-      }
-      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+  private static String read(String name) {
+    return LuaFile.read(StreamScripts.class, name + ".lua", Map.of());
   }
 }

@@ -10,10 +10,10 @@
 -- that was delivered before; and the entries: 0 or 1 for the stream, id, fields, which delivery.
 
 local acks = tonumber(ARGV[8])
-for i = 9, 8 + acks do redis.call('XACK', KEYS[1], ARGV[1], ARGV[i]) end
-for i = 9 + acks, #ARGV do
-  redis.call('XACK', KEYS[2], ARGV[1], ARGV[i])
-  redis.call('XDEL', KEYS[2], ARGV[i])
+if acks > 0 then redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 9, 8 + acks)) end
+if #ARGV > 8 + acks then
+  redis.call('XACK', KEYS[2], ARGV[1], unpack(ARGV, 9 + acks))
+  redis.call('XDEL', KEYS[2], unpack(ARGV, 9 + acks))
 end
 
 local lease = redis.call('HGET', KEYS[3], 'l:' .. ARGV[1])

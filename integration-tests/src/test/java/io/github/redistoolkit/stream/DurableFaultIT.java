@@ -23,6 +23,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** The network is cut, or loses a reply. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
@@ -46,11 +48,14 @@ class DurableFaultIT extends StreamSuite {
   }
 
   private DurableTopic<Integer> consumer() {
-    return open(
-        builder(proxied, name, Integer.class)
-            .prefix(redis.mark() + "s:")
-            .lease(LEASE)
-            .listener(heard));
+    return open(consumerBuilder());
+  }
+
+  private DurableTopic.Builder<Integer> consumerBuilder() {
+    return builder(proxied, name, Integer.class)
+        .prefix(redis.mark() + "s:")
+        .lease(LEASE)
+        .listener(heard);
   }
 
   @Test
@@ -130,10 +135,22 @@ class DurableFaultIT extends StreamSuite {
     assertThat(deliveries, is(List.of(1, 2, 3)));
   }
 
-  @Test
-  void anAcknowledgementWhoseReplyGotLostIsRepeated() throws Exception {
+  /** Along with a read, or on its own. */
+  private enum Acknowledgement {
+    ALONG,
+    ALONE
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void anAcknowledgementWhoseReplyGotLostIsRepeated(Acknowledgement how) throws Exception {
+    boolean along = how == Acknowledgement.ALONG;
     DurableTopic<Integer> topic = open();
-    DurableTopic<Integer> consumer = consumer();
+    // Handlers are called by the thread that reads, unless an executor is given.
+    DurableTopic<Integer> consumer =
+        along
+            ? consumer()
+            : open(consumerBuilder().executor(task -> new Thread(task, "handler").start()));
     consumer.subscribe(GROUP, From.start(), this::take);
     topic.publish(0);
     assertThat(next().body(), is(0));
@@ -141,8 +158,10 @@ class DurableFaultIT extends StreamSuite {
     FaultProxy.Loss loss =
         proxy.loseReply(
             request ->
-                request.name().equals("EVALSHA")
-                    && request.arguments().get(0).equals(StreamScripts.ACK.sha1()),
+                along
+                    ? request.name().equals("XACK")
+                    : request.name().equals("EVALSHA")
+                        && request.arguments().get(0).equals(StreamScripts.ACK.sha1()),
             1,
             FaultProxy.Then.CUT);
     for (int i = 1; i < 100; i++) {

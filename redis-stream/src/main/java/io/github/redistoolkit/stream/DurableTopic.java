@@ -74,13 +74,15 @@ import redis.clients.jedis.util.Pool;
  * entry is one field {@code d} with the message as JSON, so any program may publish with {@code
  * XADD}.
  *
- * <p>Each subscription has one daemon thread that reads, and one connection of its own, made like
- * those of the pool or client but not taken from it. With partitions it has one of each for every
- * partition that is its own at the time, since a blocking read cannot span slots: of 16 partitions,
- * 16 threads and connections in all processes together, for each group. A follower of such a topic
- * has as many as there are partitions. Renewals and acknowledgements of all go over the one or two
- * connections that all leases over the pool or client share. The pool or client is never closed
- * here; once the caller closes it, subscriptions end.
+ * <p>Each subscription has one daemon thread that reads, and calls handlers that are quick, see
+ * {@link Builder#executor}. It has one connection of its own, made like those of the pool or client
+ * but not taken from it. With partitions it has one of each for every partition that is its own at
+ * the time, since a blocking read cannot span slots: of 16 partitions, 16 threads and connections
+ * in all processes together, for each group. A follower of such a topic has as many as there are
+ * partitions. Acknowledgements go along with the next read. Renewals, and acknowledgements that
+ * would have to wait for that read, go over the one or two connections that all leases over the
+ * pool or client share. The pool or client is never closed here; once the caller closes it,
+ * subscriptions end.
  *
  * <p>Thread-safe. {@link #publish} is one round trip on a connection of the pool, {@code subscribe}
  * too. A {@link redis.clients.jedis.exceptions.JedisException} passes through as Jedis throws it.
@@ -128,6 +130,7 @@ public final class DurableTopic<T> implements AutoCloseable {
             partitions.whole(),
             new Bodies<>(builder.json, builder.type),
             own == null ? Objects.requireNonNull(given) : own,
+            own != null,
             builder.concurrency,
             builder.batch,
             builder.lease,

@@ -48,11 +48,11 @@ final class FollowedPartition<T> implements ReadingLoop.Reader {
     this.connection = new OwnConnection(redis, settings.keys().stream());
     this.loop =
         new ReadingLoop(
-            this, connection, life::pause, follower.ticker, settings.reports(), follower);
+            this, connection, life::pause, follower.ticker, THREADS, settings.reports(), follower);
   }
 
   void start() {
-    THREADS.newThread(loop).start();
+    loop.start();
   }
 
   /** Ends a read that blocks. */
@@ -144,7 +144,7 @@ final class FollowedPartition<T> implements ReadingLoop.Reader {
     while (life.isOpen()) {
       Attempt next = new Attempt(each, attempt == settings.maxDeliveries());
       try {
-        settings.executor().execute(next);
+        begin(next);
       } catch (Throwable t) { // an Error where no thread can be had
         settings
             .reports()
@@ -158,6 +158,20 @@ final class FollowedPartition<T> implements ReadingLoop.Reader {
       }
       life.pause(settings.delayAfter(attempt).toNanos());
       attempt++;
+    }
+  }
+
+  /** It is waited for anyway, so that no other thread need be woken. */
+  private void begin(Attempt next) {
+    if (!settings.executorIsOwn()) {
+      settings.executor().execute(next);
+      return;
+    }
+    try {
+      next.run();
+    } finally {
+      // What somebody else would have seen, who would have had the thread next.
+      boolean unused = Thread.interrupted();
     }
   }
 

@@ -75,7 +75,8 @@ final class Follower<T> extends OwnSubscription {
   boolean finishClose(long deadlineNanos) {
     boolean ended = false;
     try {
-      ended = life.await(deadlineNanos, () -> !handling || Handling.isBy(this));
+      boolean own = Handling.isBy(this);
+      ended = life.await(deadlineNanos, () -> own || !handling);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -115,20 +115,64 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
   }
 
   /**
-   * Waits until something is to be read.
+   * What is to be read.
    *
-   * @return how many at most; 0 if there is something else to do
+   * @param room how many at most; 0 if there is something else to do
+   * @param acks what is done with, to be acknowledged along with it
    */
-  int awaitRoom(long untilNanos) throws InterruptedException {
-    boolean unused =
-        life.await(
-            untilNanos,
-            () ->
-                !life.isOpen()
-                    || reader.isToRejoin()
-                    || (held.claimsFirst() ? free() : held.room()) > 0);
-    return life.locked(
-        () -> !life.isOpen() || reader.isToRejoin() || held.claimsFirst() ? 0 : held.room());
+  record NextRead(int room, List<Held> acks) {
+
+    static final NextRead NONE = new NextRead(0, List.of());
+  }
+
+  /** Waits until something is to be read. What is done with is acknowledged meanwhile. */
+  NextRead awaitRoom(long untilNanos) throws InterruptedException {
+    if (!life.locked(this::mayRead)) {
+      requests.flush();
+      boolean unused = life.await(untilNanos, () -> mayRead() || hasOtherWork());
+    }
+    return life.locked(() -> mayRead() ? nextRead() : NextRead.NONE);
+  }
+
+  private boolean mayRead() {
+    return life.isOpen()
+        && !reader.isToRejoin()
+        && !held.claimsFirst()
+        && held.room(requests.waiting()) > 0;
+  }
+
+  private boolean hasOtherWork() {
+    return !life.isOpen() || reader.isToRejoin() || (held.claimsFirst() && free() > 0);
+  }
+
+  private NextRead nextRead() {
+    List<Held> acks = requests.take();
+    return new NextRead(held.room(acks.size()), acks);
+  }
+
+  /** Redis has answered that these are done, which were to be acknowledged along with a read. */
+  void acknowledged(List<Held> acks) {
+    acknowledged(acks, () -> {});
+  }
+
+  /** Redis has not answered that. */
+  void unacknowledged(List<Held> acks) {
+    requests.putBack(acks);
+  }
+
+  /** Acknowledges what is done with, unless the reader is about to. */
+  void flush() {
+    requests.flush();
+  }
+
+  /** Has handlers called, maybe on the thread that reads. */
+  void work(ReadingLoop loop) {
+    workers.pump(loop, this::handleNext);
+  }
+
+  /** Whether what is done with is soon acknowledged by the thread that reads. */
+  boolean isReaderToAcknowledge() {
+    return life.isOpen() && reader.isAtWork();
   }
 
   /** Takes entries that were delivered for the first time. */
@@ -139,6 +183,7 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
   /** Takes entries that others had, or whose reply was lost. */
   void takeOver(List<Entry> entries, boolean again, long askedNanos) {
     add(entries, again, true, askedNanos);
+    workers.pump();
   }
 
   private void add(List<Entry> entries, boolean again, boolean urgent, long askedNanos) {
@@ -149,12 +194,12 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
           new DeliveryEndedException(
               "its consumer has died, or stood still, in each of its deliveries"));
     }
-    workers.pump();
   }
 
   /** Acknowledges an entry that is no message. */
   void dismiss(Entry entry) {
-    requests.acknowledge(life.locked(() -> held.addDone(entry, ticker.nanoTime())));
+    life.change(() -> requests.add(held.addDone(entry, ticker.nanoTime())));
+    requests.flush();
   }
 
   // What handlers do.
@@ -174,7 +219,9 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
   }
 
   private @Nullable Held take() {
-    return life.locked(() -> life.isOpen() ? held.take(ticker.nanoTime()) : null);
+    Held[] taken = new Held[1];
+    life.change(() -> taken[0] = life.isOpen() ? held.take(ticker.nanoTime()) : null);
+    return taken[0];
   }
 
   private void handle(Held each) {
@@ -193,7 +240,7 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
     }
     DurableMessage<T> message =
         new DurableMessage<>(each.messageId, body, StreamIds.time(each.messageId), each.delivery);
-    life.change(() -> each.message = message);
+    DurableMessage<?> unused = life.locked(() -> each.message = message);
     try {
       handler.onMessage(message);
     } catch (Throwable t) {
@@ -206,9 +253,13 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
       return;
     }
     settings.reports().tellNow(listener -> listener.onHandled(this, message));
-    countHandled();
-    life.change(() -> held.done(each));
-    requests.acknowledge(each);
+    life.change(
+        () -> {
+          countHandled();
+          held.done(each);
+          requests.add(each);
+        });
+    requests.flush();
   }
 
   private void failed(Held each, Throwable error) {
@@ -351,7 +402,7 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
     try {
       long patience = deadlineNanos + TimeUnit.MILLISECONDS.toNanos(GroupRequests.LEAVE_MILLIS);
       reader.awaitEnd(patience);
-      ended = life.await(deadlineNanos, workers::isIdle);
+      ended = workers.awaitIdle(deadlineNanos);
       requests.flush();
       ended &= life.await(patience, held::isSettled);
     } catch (InterruptedException e) {

@@ -4,6 +4,7 @@ import io.github.redistoolkit.core.Daemons;
 import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.stream.GroupConsumer.Joined;
+import io.github.redistoolkit.stream.GroupConsumer.NextRead;
 import io.github.redistoolkit.stream.StreamReplies.Entry;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -46,8 +47,10 @@ final class GroupReader<T> implements ReadingLoop.Reader {
   private final long claimNanos;
   private final long keepNanos;
 
-  private volatile @Nullable Thread thread;
+  // Guarded by the lock of the consumer's life.
+  private boolean ended;
 
+  // Used by the thread alone that reads.
   private long nextClaim;
   private long nextKeep;
 
@@ -59,7 +62,7 @@ final class GroupReader<T> implements ReadingLoop.Reader {
     this.connection = new OwnConnection(redis, consumer.mainKey);
     this.loop =
         new ReadingLoop(
-            this, connection, consumer.life::pause, ticker, settings.reports(), consumer);
+            this, connection, consumer.life::pause, ticker, THREADS, settings.reports(), consumer);
     this.claimNanos = settings.lease().toNanos() / 3;
     this.keepNanos =
         Math.max(SHORTEST_KEEP.toNanos(), Math.min(LONGEST_KEEP.toNanos(), claimNanos));
@@ -68,9 +71,7 @@ final class GroupReader<T> implements ReadingLoop.Reader {
   }
 
   void start() {
-    Thread started = THREADS.newThread(loop);
-    thread = started;
-    started.start();
+    loop.start();
   }
 
   /** Has it look soon whether the group is still the same. */
@@ -83,17 +84,26 @@ final class GroupReader<T> implements ReadingLoop.Reader {
     return loop.isToRejoin();
   }
 
+  /** Whether the thread that reads calls handlers; what they do is then acknowledged by it. */
+  boolean isAtWork() {
+    return loop.isAtWork();
+  }
+
   /** Ends a read that blocks. */
   void cut() {
     connection.cut();
   }
 
+  /** Waits until nothing is read any more, unless it is the thread that reads that asks. */
   void awaitEnd(long deadlineNanos) throws InterruptedException {
-    Thread running = thread;
-    long millis = TimeUnit.NANOSECONDS.toMillis(deadlineNanos - ticker.nanoTime());
-    if (running != null && running != Thread.currentThread() && millis > 0) {
-      running.join(millis);
+    if (!loop.isOnItsThread()) {
+      boolean unused = consumer.life.await(deadlineNanos, () -> ended);
     }
+  }
+
+  @Override
+  public void readingEnded() {
+    consumer.life.change(() -> ended = true);
   }
 
   @Override
@@ -115,10 +125,20 @@ final class GroupReader<T> implements ReadingLoop.Reader {
       keep();
     }
     long due = nextClaim - nextKeep < 0 ? nextClaim : nextKeep;
-    int room = consumer.awaitRoom(due);
-    if (room > 0) {
-      read(room, due);
+    NextRead next = consumer.awaitRoom(due);
+    if (next.room() > 0) {
+      read(next, due);
     }
+  }
+
+  @Override
+  public void work() {
+    consumer.work(loop);
+  }
+
+  @Override
+  public void failed() {
+    consumer.flush();
   }
 
   private String key(boolean again) {
@@ -229,7 +249,7 @@ final class GroupReader<T> implements ReadingLoop.Reader {
     nextKeep = ticker.nanoTime() + keepNanos;
   }
 
-  private void read(int room, long due) {
+  private void read(NextRead next, long due) {
     long untilDue = TimeUnit.NANOSECONDS.toMillis(due - ticker.nanoTime());
     long block = Math.max(1, Math.min(BLOCK_MILLIS, untilDue));
     String again = redis.key(consumer.againKey);
@@ -239,7 +259,7 @@ final class GroupReader<T> implements ReadingLoop.Reader {
             .add(consumer.group)
             .add(consumer.name)
             .add("COUNT")
-            .add(room)
+            .add(next.room())
             .add("BLOCK")
             .add(block)
             .add("STREAMS")
@@ -249,7 +269,7 @@ final class GroupReader<T> implements ReadingLoop.Reader {
             .add(">");
     // From when the leases last at least: this process may have stood still since.
     long asked = ticker.nanoTime();
-    Object reply = connection.call(command, block);
+    Object reply = connection.call(acknowledging(next.acks()), command, block);
     for (Object each : StreamReplies.list(reply)) {
       List<?> stream = StreamReplies.list(each);
       boolean isAgain = StreamReplies.text(stream.get(0)).equals(again);
@@ -260,6 +280,18 @@ final class GroupReader<T> implements ReadingLoop.Reader {
           isAgain,
           asked);
     }
+  }
+
+  /** Acknowledges along with a read: over another connection that would be another round trip. */
+  private OwnConnection.@Nullable Ahead acknowledging(List<Held> acks) {
+    if (acks.isEmpty()) {
+      return null;
+    }
+    CommandArguments command =
+        new CommandArguments(Command.XACK).add(redis.key(consumer.mainKey)).add(consumer.group);
+    acks.forEach(each -> command.add(each.place.entry()));
+    return new OwnConnection.Ahead(
+        command, () -> consumer.acknowledged(acks), () -> consumer.unacknowledged(acks));
   }
 
   /** What a consumer that left has written to wake another. */

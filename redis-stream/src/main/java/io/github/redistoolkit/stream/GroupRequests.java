@@ -61,16 +61,39 @@ final class GroupRequests<T> {
     return again ? consumer.againKey : consumer.mainKey;
   }
 
-  void acknowledge(Held each) {
-    Acks acks = each.place.again() ? againAcks : mainAcks;
-    acks.add(each);
-    acks.flush();
+  /** Has an entry acknowledged with the next that are. Under the lock of the consumer. */
+  void add(Held each) {
+    (each.place.again() ? againAcks : mainAcks).waiting.add(each);
   }
 
-  /** Sends what could not be sent before. */
+  /**
+   * How many entries of the topic itself are to be acknowledged. Under the lock of the consumer.
+   */
+  int waiting() {
+    return mainAcks.waiting.size();
+  }
+
+  /**
+   * Takes those, to be acknowledged otherwise, or {@linkplain #putBack put back}. Under the lock of
+   * the consumer.
+   */
+  List<Held> take() {
+    List<Held> taken = List.copyOf(mainAcks.waiting);
+    mainAcks.waiting.clear();
+    return taken;
+  }
+
+  void putBack(List<Held> taken) {
+    consumer.life.change(() -> mainAcks.waiting.addAll(0, taken));
+    flush();
+  }
+
+  /** Acknowledges all that is to be, unless the reader is about to do that. */
   void flush() {
-    mainAcks.flush();
-    againAcks.flush();
+    if (!consumer.isReaderToAcknowledge()) {
+      mainAcks.flush();
+      againAcks.flush();
+    }
   }
 
   /** The acknowledgements of one stream: one batch at a time, the rest goes with the next. */
@@ -84,10 +107,6 @@ final class GroupRequests<T> {
 
     Acks(boolean again) {
       this.again = again;
-    }
-
-    void add(Held each) {
-      consumer.life.change(() -> waiting.add(each));
     }
 
     void flush() {

@@ -10,6 +10,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Deque;
+import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -44,6 +45,10 @@ final class HeldEntries {
   private final Settings<?> settings;
   private final Map<Place, Held> held = new LinkedHashMap<>();
   private final Deque<Held> ready = new ArrayDeque<>();
+
+  /** How many of those held are how far. */
+  private final Map<State, Integer> counts = new EnumMap<>(State.class);
+
   private boolean claimsFirst;
   private String generation;
   private String last;
@@ -111,7 +116,7 @@ final class HeldEntries {
         continue;
       }
       Held each = new Held(place, entry.fields(), delivery, generation, askedNanos);
-      held.put(place, each);
+      keep(each);
       if (!again && !urgent) {
         last = StreamIds.later(last, entry.id());
       }
@@ -138,7 +143,7 @@ final class HeldEntries {
   Held addDone(Entry entry, long now) {
     Held each = new Held(new Place(true, entry.id()), entry.fields(), 1, generation, now);
     each.state = State.SETTLING;
-    held.put(each.place, each);
+    keep(each);
     return each;
   }
 
@@ -153,26 +158,27 @@ final class HeldEntries {
 
   /** How many taken over could begin at once, beside so many that are at work. */
   int free(int workers) {
+    if (!isSettled()) {
+      // What is taken over may end this process. What was done before is acknowledged first, or it
+      // would come again with it, and be buried in the end though it was handled.
+      return 0;
+    }
     int urgent = 0;
     for (Held each : held.values()) {
-      if (each.state == State.SETTLING) {
-        // What is taken over may end this process. What was done before is acknowledged first, or
-        // it would come again with it, and be buried in the end though it was handled.
-        return 0;
-      }
       urgent += each.state == State.READY && each.urgent ? 1 : 0;
     }
     return Math.max(0, settings.concurrency() - workers - urgent);
   }
 
-  /** How many more to read. */
-  int room() {
-    int waiting = 0;
-    for (Held each : held.values()) {
-      waiting += each.state == State.WAITING ? 1 : 0;
-    }
+  /**
+   * How many more to read.
+   *
+   * @param acks how many that are done with are acknowledged by then
+   */
+  int room(int acks) {
+    int waiting = count(State.WAITING);
     int most = settings.mostHeld();
-    int room = most - (held.size() - waiting);
+    int room = most - (held.size() - waiting - acks);
     // Many at once, as long as there is something to do: else each acknowledgement would be
     // followed by a read of one.
     boolean worthwhile = room >= Math.max(1, most / 2) || (room > 0 && ready.isEmpty());
@@ -190,11 +196,24 @@ final class HeldEntries {
   }
 
   private int count(State state) {
-    int count = 0;
-    for (Held each : held.values()) {
-      count += each.state == state ? 1 : 0;
+    return counts.getOrDefault(state, 0);
+  }
+
+  private void count(State state, int more) {
+    counts.merge(state, more, Integer::sum);
+  }
+
+  private void keep(Held each) {
+    held.put(each.place, each);
+    count(each.state, 1);
+  }
+
+  private void move(Held each, State state) {
+    if (held.get(each.place) == each) {
+      count(each.state, -1);
+      count(state, 1);
     }
-    return count;
+    each.state = state;
   }
 
   /** What may begin now; null if nothing. */
@@ -216,7 +235,7 @@ final class HeldEntries {
     Held next = next(now);
     if (next != null) {
       ready.removeFirst();
-      next.state = State.RUNNING;
+      move(next, State.RUNNING);
       next.begunNanos = now;
     }
     return next;
@@ -224,12 +243,12 @@ final class HeldEntries {
 
   /** What its handler has done: Redis is to be told. */
   void done(Held each) {
-    each.state = State.SETTLING;
+    move(each, State.SETTLING);
   }
 
   /** What nobody can do: Redis is to be told, and has to have it pending until then. */
   void toBury(Held each) {
-    each.state = State.SETTLING;
+    move(each, State.SETTLING);
     each.toBury = true;
   }
 
@@ -248,7 +267,7 @@ final class HeldEntries {
       forget(each);
       return each.trimmed ? Next.COUNT_LOST : Next.NOTHING;
     }
-    each.state = State.WAITING;
+    move(each, State.WAITING);
     return Next.RETRY;
   }
 
@@ -288,7 +307,7 @@ final class HeldEntries {
     if (!isWaiting(each) || each.delivery >= delivery) {
       return false;
     }
-    each.state = State.READY;
+    move(each, State.READY);
     each.delivery = delivery;
     each.renewedNanos = askedNanos;
     each.urgent = true;
@@ -299,20 +318,25 @@ final class HeldEntries {
   /** Has it wait, to be delivered as if it never was: its group was gone when it was to settle. */
   void unsettle(Held each) {
     if (each.state == State.SETTLING && held.get(each.place) == each) {
-      each.state = State.WAITING;
+      move(each, State.WAITING);
       each.toBury = false;
       each.delivery = 0;
     }
   }
 
   void forget(Held each) {
-    boolean unused = held.remove(each.place, each);
+    if (held.remove(each.place, each)) {
+      count(each.state, -1);
+    }
   }
 
   // Leases.
 
   /** Whether each handler that may run has been at it for too long, so that none comes next. */
   private boolean isStuck() {
+    if (settings.handlerTimeout() == null) {
+      return false;
+    }
     int overdue = 0;
     for (Held each : held.values()) {
       overdue += each.state == State.RUNNING && each.overdue ? 1 : 0;

@@ -1,6 +1,8 @@
 package io.github.redistoolkit.stream;
 
 import io.github.redistoolkit.core.Ticker;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
@@ -20,14 +22,20 @@ final class Life {
 
   private final Ticker ticker;
   private final ReentrantLock lock = new ReentrantLock();
-  private final Condition changed = lock.newCondition();
+  private final List<Waiter> waiters = new ArrayList<>();
   private Stage stage = Stage.OPEN;
 
   Life(Ticker ticker) {
     this.ticker = ticker;
   }
 
-  /** Reads or changes what the lock guards, such that nobody who waits has to look again. */
+  /**
+   * Somebody who waits. Whoever changes something looks whether it is what is waited for, which
+   * costs far less than to wake all threads that wait, each to look for itself.
+   */
+  private record Waiter(Supplier<Boolean> condition, Condition wake) {}
+
+  /** Reads or changes what the lock guards, such that nobody who waits need be woken. */
   <R> R locked(Supplier<R> what) {
     lock.lock();
     try {
@@ -37,14 +45,22 @@ final class Life {
     }
   }
 
-  /** Changes what the lock guards, and has those look again who wait for something of it. */
+  /** Changes what the lock guards, and wakes those who have waited for that. */
   void change(Runnable what) {
     lock.lock();
     try {
       what.run();
-      changed.signalAll();
+      wake();
     } finally {
       lock.unlock();
+    }
+  }
+
+  private void wake() {
+    for (Waiter each : waiters) {
+      if (each.condition.get()) {
+        each.wake.signal();
+      }
     }
   }
 
@@ -67,28 +83,46 @@ final class Life {
     try {
       boolean first = stage != Stage.CLOSED;
       stage = Stage.CLOSED;
-      changed.signalAll();
+      wake();
       return first;
     } finally {
       lock.unlock();
     }
   }
 
-  /** Waits until something is so that the lock guards; false if it is not by then. */
+  /**
+   * Waits until something is so that the lock guards; false if it is not by then.
+   *
+   * @param condition asked by other threads too, under the lock, so that it must not depend on who
+   *     asks
+   */
   boolean await(long deadlineNanos, Supplier<Boolean> condition) throws InterruptedException {
     lock.lock();
     try {
-      while (!condition.get()) {
-        long left = deadlineNanos - ticker.nanoTime();
-        if (left <= 0) {
-          return false;
-        }
-        long unused = changed.awaitNanos(left);
+      if (condition.get()) {
+        return true;
       }
-      return true;
+      Waiter waiter = new Waiter(condition, lock.newCondition());
+      waiters.add(waiter);
+      try {
+        return await(deadlineNanos, waiter);
+      } finally {
+        waiters.remove(waiter);
+      }
     } finally {
       lock.unlock();
     }
+  }
+
+  private boolean await(long deadlineNanos, Waiter waiter) throws InterruptedException {
+    while (!waiter.condition.get()) {
+      long left = deadlineNanos - ticker.nanoTime();
+      if (left <= 0) {
+        return false;
+      }
+      long unused = waiter.wake.awaitNanos(left);
+    }
+    return true;
   }
 
   /** Rests, unless the end begins meanwhile. */

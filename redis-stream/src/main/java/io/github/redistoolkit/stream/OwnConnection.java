@@ -112,13 +112,56 @@ final class OwnConnection implements ReadingLoop.Link {
    * block, and would wait for ever for a server that has gone.
    */
   @Nullable Object call(CommandArguments command, long blockMillis) {
-    return guarded(
-        connection -> {
-          connection.setSoTimeout(Math.toIntExact(blockMillis + PATIENCE_MILLIS));
-          ask(connection);
-          connection.sendCommand(command);
-          return connection.getOne();
-        });
+    return call(null, command, blockMillis);
+  }
+
+  /**
+   * A command that is sent right ahead of another, without a round trip of its own.
+   *
+   * @param done what to do once it is answered
+   * @param failed what to do if it is not, or with an error
+   */
+  record Ahead(CommandArguments command, Runnable done, Runnable failed) {}
+
+  /** Sends a command that may block, and maybe one ahead of it. */
+  @Nullable Object call(@Nullable Ahead ahead, CommandArguments command, long blockMillis) {
+    boolean[] open = {ahead != null};
+    try {
+      return guarded(
+          connection -> {
+            connection.setSoTimeout(Math.toIntExact(blockMillis + PATIENCE_MILLIS));
+            if (ahead == null) {
+              ask(connection);
+              connection.sendCommand(command);
+            } else if (asking) {
+              open[0] = false;
+              ahead.failed.run(); // each would need a round trip to ask
+              ask(connection);
+              connection.sendCommand(command);
+            } else {
+              connection.sendCommand(ahead.command);
+              connection.sendCommand(command);
+              boolean done = isDone(connection);
+              open[0] = false;
+              (done ? ahead.done : ahead.failed).run();
+            }
+            return connection.getOne();
+          });
+    } finally {
+      if (ahead != null && open[0]) {
+        ahead.failed.run();
+      }
+    }
+  }
+
+  /** Reads the answer to the one ahead. If it is an error, the other answer is still to be read. */
+  private static boolean isDone(Connection connection) {
+    try {
+      Object unused = connection.getOne();
+      return true;
+    } catch (JedisDataException e) {
+      return false; // whoever sends it again hears why
+    }
   }
 
   private void ask(Connection connection) {

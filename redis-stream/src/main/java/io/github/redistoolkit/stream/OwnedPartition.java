@@ -99,7 +99,8 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
     this.renewals = Renewals.of(redis);
     this.life = consumer.life;
     this.loop =
-        new ReadingLoop(this, connection, this::pause, ticker, settings.reports(), consumer);
+        new ReadingLoop(
+            this, connection, this::pause, ticker, THREADS, settings.reports(), consumer);
     this.joined = joined;
     this.certainUntil = askedNanos + Renewals.certainNanos(settings.lease().toMillis());
     this.keepNanos =
@@ -114,7 +115,7 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
       Renewal kept =
           renewals.keep(settings.keys().groups(), settings.lease().toMillis(), certainUntil, this);
       life.change(() -> renewal = kept);
-      THREADS.newThread(loop).start();
+      loop.start();
     } catch (Throwable t) { // an Error where no thread can be had
       settings.reports().log.warn(t, "A partition cannot be read; it is left to others");
       stop();
@@ -244,11 +245,11 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
     return first;
   }
 
-  /** Runs the handler for the next message, if it may begin. */
-  void handleNext() {
+  /** Runs the handler for the next message; false if none may begin. */
+  boolean handleNext() {
     Held next = life.locked(this::begin);
     if (next == null) {
-      return;
+      return false;
     }
     try {
       handle(next);
@@ -256,6 +257,7 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
       life.change(() -> running = null);
       finishIfDone();
     }
+    return true;
   }
 
   private void handle(Held each) {
@@ -292,9 +294,9 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
       return;
     }
     settings.reports().tellNow(listener -> listener.onHandled(consumer, message));
-    consumer.countHandled();
     life.change(
         () -> {
+          consumer.countHandled();
           boolean unused = queue.remove(each);
           each.state = State.SETTLING;
           done.add(each);
@@ -370,6 +372,11 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
     } else {
       boolean unused = life.await(nextWork(), this::hasWork);
     }
+  }
+
+  @Override
+  public void work() {
+    consumer.work(this, loop);
   }
 
   private boolean isDue(Held first) {
@@ -520,7 +527,6 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
             }
           }
         });
-    consumer.offer(this);
   }
 
   private static List<String> idsOf(Iterable<Held> entries, boolean again) {
@@ -552,7 +558,6 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
           each.delivery = next;
           each.state = State.READY;
         });
-    consumer.offer(this);
   }
 
   /**
@@ -576,7 +581,6 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
       return;
     }
     buried(each, error, reply);
-    consumer.offer(this);
   }
 
   private Request bury(Held each, Throwable error) {

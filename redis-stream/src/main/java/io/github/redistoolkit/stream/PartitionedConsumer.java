@@ -274,6 +274,12 @@ final class PartitionedConsumer<T> extends OwnSubscription implements Workers.Wo
     workers.pump();
   }
 
+  /** The same for the thread that reads it, which may call its handler itself. */
+  void work(OwnedPartition<T> partition, ReadingLoop loop) {
+    life.change(() -> addIfRunnable(partition));
+    workers.pump(loop, () -> handleNextOf(partition));
+  }
+
   private void addIfRunnable(OwnedPartition<T> partition) {
     if (partition.mayBegin(ticker.nanoTime()) && !runnable.contains(partition)) {
       runnable.add(partition);
@@ -294,11 +300,13 @@ final class PartitionedConsumer<T> extends OwnSubscription implements Workers.Wo
   @Override
   public boolean handleNext() {
     OwnedPartition<T> next = life.locked(runnable::poll);
-    if (next != null) {
-      next.handleNext();
-      life.change(() -> addIfRunnable(next));
-    }
-    return next != null;
+    return next != null && (handleNextOf(next) || life.locked(() -> !runnable.isEmpty()));
+  }
+
+  private boolean handleNextOf(OwnedPartition<T> partition) {
+    boolean handled = partition.handleNext();
+    life.change(() -> addIfRunnable(partition));
+    return handled;
   }
 
   // The end.
@@ -330,8 +338,9 @@ final class PartitionedConsumer<T> extends OwnSubscription implements Workers.Wo
             new OneRequest(settings.reports(), () -> sayThere(0), (reply, asked) -> {}, () -> {}));
       }
       long patience = deadlineNanos + TimeUnit.MILLISECONDS.toNanos(LEAVE_MILLIS);
-      boolean idle = life.await(deadlineNanos, workers::isIdle);
-      ended = life.await(idle ? patience : deadlineNanos, this::hasNoOther) && idle;
+      boolean idle = workers.awaitIdle(deadlineNanos);
+      int own = Handling.isBy(this) ? 1 : 0;
+      ended = life.await(idle ? patience : deadlineNanos, () -> countOwned() <= own) && idle;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -340,9 +349,8 @@ final class PartitionedConsumer<T> extends OwnSubscription implements Workers.Wo
     return ended;
   }
 
-  /** Whether all partitions are handed over, but for that whose handler calls this. */
-  private boolean hasNoOther() {
-    return owned.stream().filter(Objects::nonNull).count() <= (Handling.isBy(this) ? 1 : 0);
+  private long countOwned() {
+    return owned.stream().filter(Objects::nonNull).count();
   }
 
   private void end() {

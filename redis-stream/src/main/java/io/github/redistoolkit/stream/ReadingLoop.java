@@ -1,17 +1,29 @@
 package io.github.redistoolkit.stream;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import io.github.redistoolkit.core.Alarms;
 import io.github.redistoolkit.core.Failures;
 import io.github.redistoolkit.core.Ticker;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 import redis.clients.jedis.exceptions.JedisException;
 
 /**
  * The loop of a thread that reads over a connection of its own. Nothing ends it but its reader:
  * whatever a step throws costs a rest, and is told.
  *
+ * <p>The thread may do something else in between that may take long, such as to call handlers. If
+ * it does, another thread reads on.
+ *
  * <p>What is to be done over a new connection is done until it has ended well, however often the
  * server refuses it. So is joining a group that may be another one by now.
  */
-final class ReadingLoop implements Runnable {
+final class ReadingLoop {
+
+  /** After how long at something else a thread is no more the one that reads. */
+  static final long PATIENCE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
   /** What is read, by steps of which each may throw anything. */
   interface Reader {
@@ -27,6 +39,12 @@ final class ReadingLoop implements Runnable {
 
     /** Reads what is new, and does whatever else is due. */
     void read() throws InterruptedException;
+
+    /** Does whatever else the thread may do, by {@link ReadingLoop#work}. */
+    default void work() {}
+
+    /** A step has failed. There may be no connection for a while. */
+    default void failed() {}
 
     /** The pool or client is closed, so that nothing more will come. */
     void clientClosed();
@@ -59,10 +77,24 @@ final class ReadingLoop implements Runnable {
   private final Reports reports;
   private final DurableSubscription subscription;
   private final Backoff backoff;
+  private final ThreadFactory threads;
+  private final Alarms alarms = Alarms.shared();
 
   private volatile boolean rejoin;
+  private volatile @Nullable Session current;
 
-  // Used by the reading thread alone.
+  private final ReentrantLock lock = new ReentrantLock();
+
+  @GuardedBy("lock")
+  private boolean working;
+
+  @GuardedBy("lock")
+  private long workingSince;
+
+  @GuardedBy("lock")
+  private boolean watched;
+
+  // Used by the thread alone that reads for the time being.
   /** Whether there may be entries that a connection before has lost. */
   private boolean unrecovered;
 
@@ -72,6 +104,8 @@ final class ReadingLoop implements Runnable {
   /**
    * Makes one that does not run yet.
    *
+   * @param ticker what rests go by
+   * @param threads makes those that read
    * @param subscription which one the listener is told of
    */
   ReadingLoop(
@@ -79,6 +113,7 @@ final class ReadingLoop implements Runnable {
       Link link,
       Rest rest,
       Ticker ticker,
+      ThreadFactory threads,
       Reports reports,
       DurableSubscription subscription) {
     this.reader = reader;
@@ -86,7 +121,26 @@ final class ReadingLoop implements Runnable {
     this.rest = rest;
     this.reports = reports;
     this.subscription = subscription;
+    this.threads = threads;
     this.backoff = new Backoff(ticker);
+  }
+
+  /**
+   * Has a thread begin.
+   *
+   * @throws OutOfMemoryError if none can be had
+   */
+  void start() {
+    Session before = current;
+    Session next = new Session();
+    Thread thread = threads.newThread(next);
+    current = next; // first: the thread ends if it is not its own
+    try {
+      thread.start();
+    } catch (Throwable t) {
+      current = before;
+      throw t;
+    }
   }
 
   /** Has it join the group again before it reads on. Any thread may ask for that. */
@@ -99,25 +153,130 @@ final class ReadingLoop implements Runnable {
     return rejoin;
   }
 
-  @Override
-  public void run() {
+  /** Whether this is the thread that reads, maybe at something else. */
+  boolean isOnItsThread() {
+    Session now = current;
+    return now != null && now.thread == Thread.currentThread();
+  }
+
+  /** Whether the thread that reads is at something else. */
+  boolean isAtWork() {
+    lock.lock();
     try {
-      while (reader.goesOn()) {
-        try {
-          turn();
-        } catch (InterruptedException e) {
-          // By someone who interrupts every thread there is.
-          reports.log.debug(e, "A reading thread was interrupted");
-        } catch (Throwable t) {
-          failed(t);
-        }
+      return working;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Does something on the thread that reads, of which another takes over the reading if that takes
+   * long. For {@link Reader#work} alone.
+   *
+   * @return whether it was done; false if there is nobody who could see that it takes long
+   */
+  boolean work(Runnable what) {
+    if (!begin()) {
+      return false;
+    }
+    try {
+      what.run();
+    } finally {
+      end();
+    }
+    return true;
+  }
+
+  private boolean begin() {
+    lock.lock();
+    try {
+      workingSince = alarms.ticker().nanoTime();
+      if (!watched) {
+        watchUntil(workingSince + PATIENCE_NANOS);
+      }
+      working = true;
+      return true;
+    } catch (Throwable t) { // an Error where no thread can be had
+      reports.log.warn(t, "A thread that reads cannot do anything else, as there is no timer");
+      return false;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void end() {
+    lock.lock();
+    try {
+      // Whoever was replaced leaves it to that thread.
+      working &= !isOnItsThread();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @GuardedBy("lock")
+  private void watchUntil(long due) {
+    var unused = alarms.at(due, this::look);
+    watched = true;
+  }
+
+  /** Replaces a thread that has been at something else for too long. */
+  private void look() {
+    lock.lock();
+    try {
+      watched = false;
+      if (!working) {
+        return;
+      }
+      long now = alarms.ticker().nanoTime();
+      if (now - workingSince < PATIENCE_NANOS) {
+        watchUntil(workingSince + PATIENCE_NANOS); // it has been back in between
+        return;
+      }
+      try {
+        start();
+        working = false;
+      } catch (Throwable t) { // an Error where no thread can be had
+        reports.log.warn(t, "No thread that could read while a handler runs; trying again");
+        watchUntil(now + PATIENCE_NANOS);
       }
     } finally {
+      lock.unlock();
+    }
+  }
+
+  /** What one thread does of it. */
+  private final class Session implements Runnable {
+
+    private volatile @Nullable Thread thread;
+
+    @Override
+    public void run() {
+      thread = Thread.currentThread();
       try {
-        link.drop();
+        while (current == this && reader.goesOn()) {
+          try {
+            turn();
+          } catch (InterruptedException e) {
+            // By someone who interrupts every thread there is.
+            reports.log.debug(e, "A reading thread was interrupted");
+          } catch (Throwable t) {
+            failed(t, this);
+          }
+        }
       } finally {
-        reader.readingEnded();
+        if (current == this) {
+          over();
+        }
       }
+    }
+  }
+
+  private void over() {
+    try {
+      link.drop();
+    } finally {
+      reader.readingEnded();
     }
   }
 
@@ -139,6 +298,7 @@ final class ReadingLoop implements Runnable {
     }
     reader.read();
     succeeded();
+    reader.work();
   }
 
   private void join() {
@@ -157,10 +317,15 @@ final class ReadingLoop implements Runnable {
     backoff.succeeded(away -> reports.tell(listener -> listener.onReconnected(subscription, away)));
   }
 
-  private void failed(Throwable error) {
+  private void failed(Throwable error, Session session) {
+    if (current != session) {
+      reports.log.warn(error, "A thread that read has failed at something else");
+      return;
+    }
     if (!reader.goesOn()) {
       return;
     }
+    attempt(reader::failed);
     if (isOfTheGroup(error)) {
       rejoin = true;
       if (!hurried) {

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What all subscriptions of a topic have in common.
  *
+ * @param executorIsOwn whether it is the topic's, so that handlers may be called on any thread
  * @param handlerTimeout for how long a handler's lease is renewed; null as long as it runs
  * @param maxAge how many milliseconds an entry is kept, 0 for ever
  */
@@ -17,6 +18,7 @@ record Settings<T>(
     TopicKeys keys,
     Bodies<T> bodies,
     Executor executor,
+    boolean executorIsOwn,
     int concurrency,
     int batch,
     Duration lease,
@@ -35,6 +37,7 @@ record Settings<T>(
         partition,
         bodies,
         executor,
+        executorIsOwn,
         concurrency,
         batch,
         lease,

@@ -101,8 +101,13 @@ abstract class TopicBuilder<T> {
    * down here. One that refuses a task is asked again after a second. One that runs its tasks on
    * the thread that hands them over lets handlers hold up the reading.
    *
-   * @param executor default: daemon threads made as needed, for each subscription no more than its
-   *     concurrency
+   * <p>Without one, the thread that reads calls handlers too, as long as they take less than 100
+   * µs: to wake another thread would take as long again. If one takes longer than 5 ms, another
+   * thread reads on meanwhile. So handlers of one subscription may run on threads of several names,
+   * and never more of them at a time than its concurrency.
+   *
+   * @param executor default: the thread that reads while handlers are quick, and daemon threads
+   *     made as needed
    * @return this
    * @throws NullPointerException if {@code executor} is null
    */

@@ -61,6 +61,7 @@ class HeldEntriesTest {
         TopicKeys.of("topic:", "topic"),
         new Bodies<>(Json.standard(), TypeToken.get(Integer.class)),
         Runnable::run,
+        false,
         concurrency,
         10,
         LEASE,
@@ -250,10 +251,10 @@ class HeldEntriesTest {
     Held running = begin(START);
     long late = START + HANDLER_TIMEOUT.toNanos();
     assertThat(ids(held.leased(false).stream()), contains("1-0", "2-0"));
-    assertThat(held.room(), is(greaterThan(0)));
+    assertThat(held.room(0), is(greaterThan(0)));
     assertThat(held.overdue(late).size(), is(1));
     assertThat(held.leased(false), is(empty()));
-    assertThat(held.room(), is(0));
+    assertThat(held.room(0), is(0));
     held.done(running);
     workers--;
     // Perhaps still its own: the next renewal tells.
@@ -366,35 +367,35 @@ class HeldEntriesTest {
 
   @Test
   void readsManyAtOnceAndNoMoreThanABatchAhead() {
-    assertThat(held.room(), is(10));
+    assertThat(held.room(0), is(10));
     read(entries("1-0", "2-0", "3-0", "4-0", "5-0"));
-    assertThat(held.room(), is(5));
+    assertThat(held.room(0), is(5));
     read(entries("6-0"));
-    assertThat("too few to be worthwhile", held.room(), is(0));
+    assertThat("too few to be worthwhile", held.room(0), is(0));
     for (int i = 0; i < 6; i++) {
       assertThat(held.take(START), is(notNullValue()));
     }
-    assertThat("nothing else is to be done", held.room(), is(4));
+    assertThat("nothing else is to be done", held.room(0), is(4));
     read(entries("11-0", "12-0", "13-0", "14-0"));
-    assertThat(held.room(), is(0));
+    assertThat(held.room(0), is(0));
     for (int i = 0; i < 4; i++) {
       assertThat(held.take(START), is(notNullValue()));
     }
-    assertThat("ten are at work", held.room(), is(0));
+    assertThat("ten are at work", held.room(0), is(0));
   }
 
   @Test
   void whatWaitsForAnotherDeliveryTakesNoRoomUntilItIsTooMuch() {
     for (int i = 1; i <= 1_000; i++) {
-      assertThat(held.room(), is(10));
+      assertThat(held.room(0), is(10));
       read(entries(i + "-0"));
       Held each = begin(START);
       workers--;
       assertThat(held.failed(each), is(Next.RETRY));
     }
-    assertThat(held.room(), is(0));
+    assertThat(held.room(0), is(0));
     held.forget(held.all().iterator().next());
-    assertThat(held.room(), is(10));
+    assertThat(held.room(0), is(10));
   }
 
   @Test

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class LifeTest {
 
+  private static final String WAITING = "life-test";
   private static final long HOUR = Duration.ofHours(1).toNanos();
 
   /** Where {@link System#nanoTime} overflows soon. */
@@ -51,6 +53,28 @@ class LifeTest {
     Waiting<Boolean> waiting = waits(() -> life.await(nanos.get() + HOUR, () -> ready));
     life.change(() -> ready = true);
     assertThat(waiting.result(), is(true));
+  }
+
+  @Test
+  void onlyWhoWaitsForItIsWokenByAChange() throws Exception {
+    AtomicInteger looks = new AtomicInteger();
+    Waiting<Boolean> other =
+        waits(
+            () ->
+                life.await(
+                    nanos.get() + HOUR,
+                    () -> {
+                      looks.addAndGet(Thread.currentThread().getName().equals(WAITING) ? 1 : 0);
+                      return !life.isOpen();
+                    }));
+    int before = looks.get();
+    Waiting<Boolean> waiting = waits(() -> life.await(nanos.get() + HOUR, () -> ready));
+    life.change(() -> ready = true);
+    assertThat(waiting.result(), is(true));
+    other.awaitWait();
+    assertThat(looks.get(), is(before));
+    life.beginClose();
+    assertThat(other.result(), is(true));
   }
 
   @Test
@@ -122,7 +146,7 @@ class LifeTest {
 
     Waiting(Callable<R> what) {
       task = new FutureTask<>(what);
-      thread = new Thread(task, "life-test");
+      thread = new Thread(task, WAITING);
       thread.setDaemon(true);
       thread.start();
     }

@@ -6,10 +6,11 @@ import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.hasItem;
+import static org.hamcrest.Matchers.instanceOf;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThan;
+import static org.hamcrest.Matchers.not;
 import static org.hamcrest.Matchers.startsWith;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -24,9 +25,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -52,12 +56,13 @@ class ReadingLoopTest {
   /** A reader and its connection, which do what they are told and say what they were asked for. */
   private static final class Script implements ReadingLoop.Reader, ReadingLoop.Link {
 
-    final List<Step> steps = Collections.synchronizedList(new ArrayList<>());
+    final List<Step> steps = new CopyOnWriteArrayList<>();
     final Map<Step, Deque<Throwable>> failures = new EnumMap<>(Step.class);
     Runnable whileJoining = () -> {};
     int reads = 1;
     boolean connected;
     boolean clientIsClosed;
+    Runnable work = () -> {};
     volatile boolean over;
 
     @CanIgnoreReturnValue
@@ -110,6 +115,11 @@ class ReadingLoopTest {
       at(Step.READ);
       reads--;
       over |= reads == 0;
+    }
+
+    @Override
+    public void work() {
+      work.run();
     }
 
     @Override
@@ -194,10 +204,25 @@ class ReadingLoopTest {
   private final Heard heard = new Heard();
   private final List<Long> pauses = new ArrayList<>();
   private long now;
+  private final List<Thread> started = new CopyOnWriteArrayList<>();
+  private final List<Throwable> uncaught = new CopyOnWriteArrayList<>();
+  private final AtomicInteger refused = new AtomicInteger();
   private final ReadingLoop loop = loop(this::pause);
 
   private ReadingLoop loop(ReadingLoop.Rest rest) {
-    return new ReadingLoop(script, script, rest, () -> now, new Reports(heard), new Shown());
+    return new ReadingLoop(
+        script, script, rest, () -> now, this::thread, new Reports(heard), new Shown());
+  }
+
+  private Thread thread(Runnable task) {
+    Thread thread = new Thread(task, "reading-loop-test");
+    thread.setDaemon(true);
+    thread.setUncaughtExceptionHandler((dead, error) -> uncaught.add(error));
+    if (refused.getAndDecrement() > 0) {
+      throw new OutOfMemoryError("unable to create native thread");
+    }
+    started.add(thread);
+    return thread;
   }
 
   private void pause(long nanos) {
@@ -205,8 +230,16 @@ class ReadingLoopTest {
     now += nanos;
   }
 
-  private void run() {
-    assertTimeoutPreemptively(LONG, loop::run);
+  private void run() throws InterruptedException {
+    run(loop);
+  }
+
+  /** Runs a loop to its end, on its own thread. */
+  private void run(ReadingLoop one) throws InterruptedException {
+    one.start();
+    Thread last = started.get(started.size() - 1);
+    last.join(LONG.toMillis());
+    assertThat(last.isAlive(), is(false));
   }
 
   private static JedisDataException refusal() {
@@ -235,7 +268,7 @@ class ReadingLoopTest {
 
   @ParameterizedTest
   @MethodSource("errorsOfSteps")
-  void goesOnWhateverAStepThrows(Step step, Throwable error) {
+  void goesOnWhateverAStepThrows(Step step, Throwable error) throws InterruptedException {
     script.failing(step, error, error, error);
     run();
     assertThat(Collections.frequency(script.steps, step), is(greaterThanOrEqualTo(4)));
@@ -244,7 +277,7 @@ class ReadingLoopTest {
   }
 
   @Test
-  void joinsAndRecoversOverANewConnectionUntilBothHaveEndedWell() {
+  void joinsAndRecoversOverANewConnectionUntilBothHaveEndedWell() throws InterruptedException {
     script.failing(Step.JOIN, refusal(), refusal()).failing(Step.RECOVER, refusal());
     script.reads = 2;
     run();
@@ -264,7 +297,7 @@ class ReadingLoopTest {
   }
 
   @Test
-  void recoversAgainOverTheNextConnection() {
+  void recoversAgainOverTheNextConnection() throws InterruptedException {
     script.failing(Step.READ, new IllegalStateException("in the middle of an answer"));
     run();
     assertThat(
@@ -284,7 +317,7 @@ class ReadingLoopTest {
   }
 
   @Test
-  void joinsAtOnceAGroupThatIsGone() {
+  void joinsAtOnceAGroupThatIsGone() throws InterruptedException {
     script.failing(Step.READ, noGroup());
     run();
     assertThat(
@@ -311,7 +344,7 @@ class ReadingLoopTest {
   }
 
   @Test
-  void joinsOnceMoreIfSomebodyAsksForItMeanwhile() {
+  void joinsOnceMoreIfSomebodyAsksForItMeanwhile() throws InterruptedException {
     script.whileJoining =
         () -> {
           script.whileJoining = () -> {};
@@ -323,7 +356,7 @@ class ReadingLoopTest {
   }
 
   @Test
-  void restsTwiceAsLongAfterEachFailureUpToASecond() {
+  void restsTwiceAsLongAfterEachFailureUpToASecond() throws InterruptedException {
     Throwable[] errors =
         Stream.generate(ReadingLoopTest::refusal).limit(9).toArray(Throwable[]::new);
     script.failing(Step.READ, errors);
@@ -337,7 +370,7 @@ class ReadingLoopTest {
   }
 
   @Test
-  void restsShortlyAgainAfterASuccess() {
+  void restsShortlyAgainAfterASuccess() throws InterruptedException {
     script.failing(Step.CONNECT, refusal(), refusal(), refusal(), refusal(), refusal());
     run();
     int before = pauses.size();
@@ -361,7 +394,7 @@ class ReadingLoopTest {
   }
 
   @Test
-  void restsAlsoIfTheConnectionCannotBeEnded() {
+  void restsAlsoIfTheConnectionCannotBeEnded() throws InterruptedException {
     script.failing(Step.READ, new IllegalStateException("first"));
     script.failing(Step.DROP, new IllegalStateException("second"));
     run();
@@ -370,7 +403,7 @@ class ReadingLoopTest {
   }
 
   @Test
-  void leavesAConnectionWhoseAnswerWasAnErrorAsItIs() {
+  void leavesAConnectionWhoseAnswerWasAnErrorAsItIs() throws InterruptedException {
     script.failing(Step.READ, refusal());
     run();
     assertThat(Collections.frequency(script.steps, Step.CONNECT), is(1));
@@ -389,8 +422,8 @@ class ReadingLoopTest {
               resting.countDown();
               life.pause(nanos);
             });
-    Thread thread = new Thread(rests);
-    thread.start();
+    rests.start();
+    Thread thread = started.get(0);
     assertTrue(resting.await(LONG.toSeconds(), TimeUnit.SECONDS));
     script.over = true;
     life.beginClose();
@@ -407,16 +440,156 @@ class ReadingLoopTest {
             nanos -> {
               script.clientIsClosed = true;
             });
-    assertTimeoutPreemptively(LONG, closing::run);
+    run(closing);
     assertThat(heard.next(), is("gone: refused"));
     assertThat(heard.events, is(empty()));
     assertThat(script.steps, contains(Step.CONNECT, Step.DROP, Step.END));
   }
 
   @Test
-  void saysThatItHasEndedAlsoIfTheConnectionCannotBeEnded() {
+  void saysThatItHasEndedAlsoIfTheConnectionCannotBeEnded() throws InterruptedException {
     script.failing(Step.DROP, new IllegalStateException("cannot be ended"));
-    assertThrows(IllegalStateException.class, loop::run);
+    run();
+    assertThat(uncaught, contains(instanceOf(IllegalStateException.class)));
     assertThat(script.steps, hasItem(Step.END));
+  }
+
+  /** Has the first thread be at something else until it is let go, and the loop go on for ever. */
+  private CountDownLatch beAtSomethingElse(Runnable afterwards) {
+    CountDownLatch letGo = new CountDownLatch(1);
+    Deque<Runnable> works = new ConcurrentLinkedDeque<>();
+    works.add(
+        () -> {
+          await(letGo);
+          afterwards.run();
+        });
+    script.reads = Integer.MAX_VALUE;
+    script.work =
+        () -> {
+          Runnable next = works.poll();
+          if (next != null) {
+            boolean unused = loop.work(next);
+          }
+          pauseShortly();
+        };
+    return letGo;
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      assertTrue(latch.await(LONG.toSeconds(), TimeUnit.SECONDS));
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static void pauseShortly() {
+    try {
+      TimeUnit.MILLISECONDS.sleep(1);
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private void awaitReads(int count) {
+    int before = Collections.frequency(script.steps, Step.READ);
+    assertTimeoutPreemptively(
+        LONG,
+        () -> {
+          while (Collections.frequency(script.steps, Step.READ) < before + count) {
+            TimeUnit.MILLISECONDS.sleep(1);
+          }
+        });
+  }
+
+  private void end() throws InterruptedException {
+    script.over = true;
+    for (Thread each : started) {
+      each.join(LONG.toMillis());
+      assertThat(each.isAlive(), is(false));
+    }
+  }
+
+  @Test
+  void anotherThreadReadsOnIfOneIsAtSomethingElseForLong() throws InterruptedException {
+    CountDownLatch letGo = beAtSomethingElse(() -> {});
+    loop.start();
+    awaitReads(2);
+    assertThat(started.size(), is(2));
+    assertThat("who reads is at nothing else", loop.isAtWork(), is(false));
+    letGo.countDown();
+    started.get(0).join(LONG.toMillis());
+    assertThat("who came back ends", started.get(0).isAlive(), is(false));
+    awaitReads(2);
+    assertThat(script.steps, not(hasItem(Step.DROP)));
+    end();
+    assertThat(Collections.frequency(script.steps, Step.CONNECT), is(1));
+    assertThat(Collections.frequency(script.steps, Step.DROP), is(1));
+    assertThat(Collections.frequency(script.steps, Step.END), is(1));
+    assertThat(uncaught, is(empty()));
+  }
+
+  @Test
+  void theOtherReadsOnAlsoIfTheFirstFailsThen() throws InterruptedException {
+    CountDownLatch letGo =
+        beAtSomethingElse(
+            () -> {
+              throw new StackOverflowError();
+            });
+    loop.start();
+    awaitReads(2);
+    letGo.countDown();
+    started.get(0).join(LONG.toMillis());
+    awaitReads(2);
+    assertThat(script.steps, not(hasItem(Step.DROP)));
+    assertThat(heard.events, is(empty()));
+    end();
+    assertThat(Collections.frequency(script.steps, Step.END), is(1));
+  }
+
+  @Test
+  void aThreadThatCannotBeHadIsAskedForAgain() throws InterruptedException {
+    CountDownLatch letGo = beAtSomethingElse(() -> {});
+    loop.start();
+    refused.set(2);
+    awaitReads(2);
+    assertThat(refused.get(), is(lessThan(0)));
+    assertThat(started.size(), is(2));
+    letGo.countDown();
+    end();
+    assertThat(Collections.frequency(script.steps, Step.END), is(1));
+  }
+
+  @Test
+  void whoIsBackSoonReadsOn() throws InterruptedException {
+    int[] works = {0};
+    script.reads = 100;
+    script.work =
+        () -> {
+          assertThat(loop.work(() -> works[0]++), is(true));
+          assertThat(loop.isAtWork(), is(false));
+          pauseShortly();
+        };
+    run();
+    assertThat(works[0], is(100));
+    assertThat(started.size(), is(1));
+  }
+
+  @Test
+  void itIsKnownWhichThreadReadsAndWhatItIsAt() throws InterruptedException {
+    List<Boolean> answers = new ArrayList<>();
+    script.work =
+        () -> {
+          answers.add(loop.isAtWork());
+          boolean unused =
+              loop.work(
+                  () -> {
+                    answers.add(loop.isAtWork());
+                    answers.add(loop.isOnItsThread());
+                  });
+        };
+    run();
+    assertThat(answers, contains(false, true, true));
+    assertThat(loop.isOnItsThread(), is(false));
   }
 }

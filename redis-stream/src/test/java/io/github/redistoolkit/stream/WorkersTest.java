@@ -1,6 +1,7 @@
 package io.github.redistoolkit.stream;
 
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.is;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
@@ -9,8 +10,14 @@ import io.github.redistoolkit.core.Json;
 import io.github.redistoolkit.core.RedisAccess;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.JedisPool;
@@ -62,9 +69,14 @@ class WorkersTest {
 
   private final JedisPool pool = new JedisPool("localhost", 1);
   private final Deque<Runnable> tasks = new ArrayDeque<>();
-  private final Settings<Integer> settings = settings(tasks::add);
+  private final Settings<Integer> settings = settings(tasks::add, true);
+  private final AtomicLong nanos = new AtomicLong(Long.MAX_VALUE - 1_000);
   private final OwnSubscription subscription = new Subscription(settings);
-  private final Workers workers = new Workers(subscription, settings, new Waiting());
+  private final Workers workers = new Workers(subscription, settings, new Waiting(), nanos::get);
+  private final List<Thread> readers = new ArrayList<>();
+  private final ReadingLoop loop = loop();
+  private Runnable pumpByReader = () -> {};
+  private volatile boolean over;
   private Runnable handler = () -> {};
   private int waiting;
   private int handled;
@@ -74,13 +86,14 @@ class WorkersTest {
     pool.close();
   }
 
-  private Settings<Integer> settings(Executor executor) {
+  private Settings<Integer> settings(Executor executor, boolean executorIsOwn) {
     return new Settings<>(
         RedisAccess.of(pool),
         "topic",
         TopicKeys.of("topic:", "topic"),
         new Bodies<>(Json.standard(), TypeToken.get(Integer.class)),
         executor,
+        executorIsOwn,
         MOST,
         10,
         Duration.ofSeconds(5),
@@ -93,7 +106,11 @@ class WorkersTest {
   }
 
   private boolean isIdle() {
-    return subscription.life.locked(workers::isIdle);
+    try {
+      return workers.awaitIdle(subscription.ticker.nanoTime());
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
   }
 
   @Test
@@ -163,5 +180,152 @@ class WorkersTest {
     subscription.beginClose();
     workers.pump();
     assertThat(tasks.size(), is(0));
+  }
+
+  /** A loop whose only step is to have handlers called. */
+  private ReadingLoop loop() {
+    ReadingLoop.Reader reader =
+        new ReadingLoop.Reader() {
+          @Override
+          public boolean goesOn() {
+            return !over;
+          }
+
+          @Override
+          public void join() {}
+
+          @Override
+          public void recover() {}
+
+          @Override
+          public void read() {
+            over = true;
+          }
+
+          @Override
+          public void work() {
+            pumpByReader.run();
+          }
+
+          @Override
+          public void clientClosed() {}
+        };
+    ReadingLoop.Link link =
+        new ReadingLoop.Link() {
+          @Override
+          public boolean isClosed() {
+            return false;
+          }
+
+          @Override
+          public boolean ready() {
+            return false;
+          }
+
+          @Override
+          public void drop() {}
+        };
+    return new ReadingLoop(
+        reader,
+        link,
+        nanos -> {},
+        subscription.ticker,
+        task -> {
+          Thread thread = new Thread(task, "workers-test");
+          readers.add(thread);
+          return thread;
+        },
+        settings.reports(),
+        subscription);
+  }
+
+  /** Has the thread of a loop pump once. */
+  private void pumpByReader(Workers some) throws InterruptedException {
+    pumpByReader = () -> some.pump(loop, new Waiting()::handleNext);
+    over = false;
+    loop.start();
+    for (Thread each : readers) {
+      each.join(20_000);
+      assertThat(each.isAlive(), is(false));
+    }
+  }
+
+  @Test
+  void theThreadThatReadsCallsHandlersItself() throws InterruptedException {
+    Set<String> threads = new HashSet<>();
+    handler = () -> threads.add(Thread.currentThread().getName());
+    waiting = 1;
+    pumpByReader(workers);
+    assertThat(threads, contains("workers-test"));
+    assertThat(tasks.size(), is(0));
+    assertThat(isIdle(), is(true));
+  }
+
+  @Test
+  void theThreadThatReadsIsOneOfThoseAtWork() throws InterruptedException {
+    waiting = 10;
+    handler = () -> assertThat(tasks.size(), is(MOST - 1));
+    pumpByReader(workers);
+    assertThat(handled, is(10));
+    tasks.remove().run();
+    assertThat(isIdle(), is(true));
+  }
+
+  @Test
+  void handlersThatAreNotQuickAreLeftToOthers() throws InterruptedException {
+    handler = () -> nanos.addAndGet(TimeUnit.MICROSECONDS.toNanos(100));
+    waiting = 10;
+    pumpByReader(workers);
+    assertThat("it stays no longer than for the first", handled, is(1));
+    assertThat(tasks.size(), is(MOST));
+    waiting = 0;
+    tasks.remove().run();
+    tasks.remove().run();
+    waiting = 1;
+    pumpByReader(workers);
+    assertThat(handled, is(1));
+    assertThat(tasks.size(), is(1));
+    handler = () -> {};
+    tasks.remove().run();
+    assertThat(handled, is(2));
+    waiting = 1;
+    pumpByReader(workers);
+    assertThat("they are quick again", handled, is(3));
+  }
+
+  @Test
+  void theThreadThatReadsLeavesTheRestToOthersAfterAWhile() throws InterruptedException {
+    handler = () -> nanos.addAndGet(TimeUnit.MICROSECONDS.toNanos(99));
+    waiting = 20;
+    pumpByReader(workers);
+    assertThat("those that begin within a millisecond", handled, is(11));
+    assertThat(tasks.size(), is(MOST));
+  }
+
+  @Test
+  void anExecutorOfTheUserIsTheOnlyOneThatCallsHandlers() throws InterruptedException {
+    Workers others =
+        new Workers(subscription, settings(tasks::add, false), new Waiting(), nanos::get);
+    waiting = 1;
+    pumpByReader(others);
+    assertThat(handled, is(0));
+    assertThat(tasks.size(), is(1));
+  }
+
+  @Test
+  void anInterruptOfAHandlerIsNotLeftToTheThreadThatReads() throws InterruptedException {
+    handler = () -> Thread.currentThread().interrupt();
+    waiting = 10;
+    boolean[] interrupted = {true};
+    pumpByReader =
+        () -> {
+          workers.pump(loop, new Waiting()::handleNext);
+          interrupted[0] = Thread.currentThread().isInterrupted();
+        };
+    loop.start();
+    readers.get(0).join(20_000);
+    assertThat(interrupted[0], is(false));
+    assertThat("the rest is left to others", handled, is(1));
+    assertThat(tasks.size(), is(MOST));
   }
 }

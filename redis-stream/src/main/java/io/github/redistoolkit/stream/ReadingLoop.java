@@ -188,6 +188,7 @@ final class ReadingLoop {
   }
 
   private boolean begin() {
+    Throwable failure;
     lock.lock();
     try {
       workingSince = alarms.ticker().nanoTime();
@@ -197,11 +198,12 @@ final class ReadingLoop {
       working = true;
       return true;
     } catch (Throwable t) { // an Error where no thread can be had
-      reports.log.warn(t, "A thread that reads cannot do anything else, as there is no timer");
-      return false;
+      failure = t;
     } finally {
       lock.unlock();
     }
+    reports.log.warn(failure, "A thread that reads cannot do anything else, as there is no timer");
+    return false;
   }
 
   private void end() {
@@ -222,6 +224,7 @@ final class ReadingLoop {
 
   /** Replaces a thread that has been at something else for too long. */
   private void look() {
+    Throwable failure;
     lock.lock();
     try {
       watched = false;
@@ -233,15 +236,26 @@ final class ReadingLoop {
         watchUntil(workingSince + PATIENCE_NANOS); // it has been back in between
         return;
       }
-      try {
-        start();
-        working = false;
-      } catch (Throwable t) { // an Error where no thread can be had
-        reports.log.warn(t, "No thread that could read while a handler runs; trying again");
-        watchUntil(now + PATIENCE_NANOS);
+      failure = replace();
+      if (failure == null) {
+        return;
       }
+      watchUntil(now + PATIENCE_NANOS);
     } finally {
       lock.unlock();
+    }
+    reports.log.warn(failure, "No thread that could read while a handler runs; trying again");
+  }
+
+  /** Has another thread read on; returns why not, if none can be had. */
+  @GuardedBy("lock")
+  private @Nullable Throwable replace() {
+    try {
+      start();
+      working = false;
+      return null;
+    } catch (Throwable t) { // an Error where no thread can be had
+      return t;
     }
   }
 

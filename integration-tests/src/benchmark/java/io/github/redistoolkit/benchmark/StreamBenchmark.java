@@ -32,6 +32,7 @@ final class StreamBenchmark implements Harness {
           Through.RAW,
           Through.POOL,
           Through.CLIENT,
+          Through.ON_EXECUTOR,
           Through.REDISSON,
           Through.REDISSON_TOPIC,
           Through.SPRING_JEDIS,

@@ -10,6 +10,8 @@ import io.lettuce.core.RedisClient;
 import io.lettuce.core.api.sync.RedisCommands;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.redisson.api.RedissonClient;
@@ -50,7 +52,13 @@ interface StreamConsumer {
   static Function<String, StreamConsumer> client(Access access) {
     return switch (access.through()) {
       case RAW -> name -> new Raw(withGroup(access, name), access.pool());
-      case POOL, CLIENT -> name -> new Ours(withGroup(access, name), topic(access, name));
+      case POOL, CLIENT -> name -> new Ours(withGroup(access, name), topic(access, name).build());
+      case ON_EXECUTOR -> {
+        ExecutorService handlers =
+            access.closing(Executors.newSingleThreadExecutor(), ExecutorService::shutdown);
+        yield name ->
+            new Ours(withGroup(access, name), topic(access, name).executor(handlers).build());
+      }
       case REDISSON -> {
         RedissonClient redisson = Peers.redisson(access);
         yield name -> new PeerStreams.OfRedisson(withGroup(access, name), redisson);
@@ -82,12 +90,10 @@ interface StreamConsumer {
     return key(name);
   }
 
-  private static DurableTopic<Event> topic(Access access, String name) {
-    return access
-        .over(
-            pool -> DurableTopic.builder(pool, name, Event.class),
-            client -> DurableTopic.builder(client, name, Event.class))
-        .build();
+  private static DurableTopic.Builder<Event> topic(Access access, String name) {
+    return access.over(
+        pool -> DurableTopic.builder(pool, name, Event.class),
+        client -> DurableTopic.builder(client, name, Event.class));
   }
 
   /** The toolkit's. */

@@ -15,6 +15,8 @@ public enum Through {
    * The toolkit's subscriptions over a {@code JedisPool}, handlers run by the thread that reads.
    */
   ON_READER("ours, JedisPool, handler on the reader", ClientKind.POOL, 0x8250df),
+  /** The toolkit's durable topics over a {@code JedisPool}, handlers run by an executor. */
+  ON_EXECUTOR("ours, JedisPool, executor given", ClientKind.POOL, 0x5aa9e6),
   /** A client that coalesces, with 4 lanes over a {@code JedisPool}. */
   COALESCING("ours, 4 lanes", ClientKind.POOL, 0x2f81f7),
   /** The same with 2 lanes. */
@@ -74,7 +76,15 @@ public enum Through {
   /** Whether this is the toolkit. */
   boolean isOurs() {
     return switch (this) {
-      case POOL, CLIENT, ON_READER, COALESCING, COALESCING_2, COALESCING_16, AHEAD, DENY_CACHE ->
+      case POOL,
+          CLIENT,
+          ON_READER,
+          ON_EXECUTOR,
+          COALESCING,
+          COALESCING_2,
+          COALESCING_16,
+          AHEAD,
+          DENY_CACHE ->
           true;
       default -> false;
     };

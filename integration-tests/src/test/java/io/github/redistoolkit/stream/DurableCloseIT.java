@@ -18,7 +18,9 @@ import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.StreamEntryID;
@@ -71,6 +73,45 @@ class DurableCloseIT extends StreamSuite {
     assertThat(next(8), containsInAnyOrder(numbers(0, 8).toArray()));
     awaitPending(other, 0);
     assertThat(elsewhere, hasSize(24));
+  }
+
+  /** Quick handlers are called by the thread that reads, which acknowledges what they have done. */
+  @Test
+  void closingInAQuickHandlerAcknowledgesWhatWasDoneBeforeIt() throws Exception {
+    Duration lease = Duration.ofMinutes(10);
+    DurableTopic<Integer> topic = open(builder().lease(lease));
+    BlockingQueue<String> threads = new LinkedBlockingQueue<>();
+    BlockingQueue<Boolean> closed = new LinkedBlockingQueue<>();
+    DurableSubscription[] own = new DurableSubscription[1];
+    own[0] =
+        topic.subscribe(
+            GROUP,
+            From.start(),
+            message -> {
+              threads.add(Thread.currentThread().getName());
+              if (message.body() == 10) {
+                closed.add(own[0].close(Duration.ofSeconds(30)));
+              }
+            });
+    await("quick")
+        .until(
+            () -> {
+              topic.publish(0);
+              String thread = threads.poll(60, TimeUnit.SECONDS);
+              return thread != null && thread.startsWith("redis-stream-reader-");
+            });
+    redis
+        .admin()
+        .eval(
+            "for i = 1, 20 do redis.call('XADD', KEYS[1], '*', 'd', i) end",
+            List.of(stream()),
+            List.of());
+
+    assertThat(closed.poll(60, TimeUnit.SECONDS), is(true));
+    topic.subscribe(GROUP, From.start(), this::take);
+    assertThat(next(10), is(numbers(11, 21)));
+    awaitPending(topic, 0);
+    assertNothingMore();
   }
 
   /**

@@ -468,6 +468,43 @@ class DurableTopicIT extends StreamSuite {
   }
 
   @Test
+  void quickHandlersAreCalledByWhoReadsAndOthersByOthersUnlessThereIsAnExecutor() throws Exception {
+    DurableTopic<Integer> topic = open();
+    BlockingQueue<String> threads = new LinkedBlockingQueue<>();
+    AtomicBoolean slow = new AtomicBoolean();
+    topic.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          if (slow.get()) {
+            Thread.sleep(1);
+          }
+          threads.add(Thread.currentThread().getName());
+        });
+    for (boolean each : new boolean[] {false, true, false}) {
+      slow.set(each);
+      String prefix = each ? "redis-stream-handler-" : "redis-stream-reader-";
+      await(prefix).until(() -> publishAndPoll(topic, threads).startsWith(prefix));
+    }
+    DurableTopic<Integer> other =
+        open(
+            builder(redis, name, Integer.class)
+                .prefix(redis.mark() + "e:")
+                .executor(task -> new Thread(task, "given").start()));
+    other.subscribe(GROUP, From.start(), message -> threads.add(Thread.currentThread().getName()));
+    for (int i = 0; i < 10; i++) {
+      assertThat(publishAndPoll(other, threads), is("given"));
+    }
+  }
+
+  private static String publishAndPoll(DurableTopic<Integer> topic, BlockingQueue<String> threads)
+      throws InterruptedException {
+    topic.publish(0);
+    String thread = threads.poll(60, TimeUnit.SECONDS);
+    return thread == null ? "nobody" : thread;
+  }
+
+  @Test
   void closingHandsBackAtOnceWhatItHasNotBegun() throws Exception {
     // So long that nothing comes by its end.
     Duration lease = Duration.ofMinutes(10);

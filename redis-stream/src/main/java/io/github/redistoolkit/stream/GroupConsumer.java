@@ -160,11 +160,6 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
     requests.putBack(acks);
   }
 
-  /** Acknowledges what is done with, unless the reader is about to. */
-  void flush() {
-    requests.flush();
-  }
-
   /** Has handlers called, maybe on the thread that reads. */
   void work(ReadingLoop loop) {
     workers.pump(loop, this::handleNext);

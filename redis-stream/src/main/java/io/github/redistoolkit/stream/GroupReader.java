@@ -136,11 +136,6 @@ final class GroupReader<T> implements ReadingLoop.Reader {
     consumer.work(loop);
   }
 
-  @Override
-  public void failed() {
-    consumer.flush();
-  }
-
   private String key(boolean again) {
     return again ? consumer.againKey : consumer.mainKey;
   }

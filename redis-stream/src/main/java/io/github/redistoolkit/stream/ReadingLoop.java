@@ -43,9 +43,6 @@ final class ReadingLoop {
     /** Does whatever else the thread may do, by {@link ReadingLoop#work}. */
     default void work() {}
 
-    /** A step has failed. There may be no connection for a while. */
-    default void failed() {}
-
     /** The pool or client is closed, so that nothing more will come. */
     void clientClosed();
 
@@ -339,7 +336,6 @@ final class ReadingLoop {
     if (!reader.goesOn()) {
       return;
     }
-    attempt(reader::failed);
     if (isOfTheGroup(error)) {
       rejoin = true;
       if (!hurried) {

@@ -297,7 +297,7 @@ public final class DurableTopic<T> implements AutoCloseable {
   /** There may be no subscription that does. */
   private void trimByAge() {
     if (settings.maxAge() > 0 && trimming.isDue()) {
-      List<String> args = List.of("", "0", String.valueOf(settings.maxAge()));
+      List<String> args = List.of("", "0", String.valueOf(settings.maxAge()), "", "");
       all.run(
           StreamScripts.KEEP, keys -> List.of(keys.stream(), keys.stream(), keys.groups()), args);
     }

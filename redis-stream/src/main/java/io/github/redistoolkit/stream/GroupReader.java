@@ -6,7 +6,6 @@ import io.github.redistoolkit.core.Ticker;
 import io.github.redistoolkit.stream.GroupConsumer.Joined;
 import io.github.redistoolkit.stream.GroupConsumer.NextRead;
 import io.github.redistoolkit.stream.StreamReplies.Entry;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -33,9 +32,6 @@ final class GroupReader<T> implements ReadingLoop.Reader {
   private static final long BLOCK_MILLIS = 2_000;
 
   private static final int PAGE = 100;
-  private static final int MOST_PAGES_OF_OLD = 100;
-  private static final Duration SHORTEST_KEEP = Duration.ofSeconds(1);
-  private static final Duration LONGEST_KEEP = Duration.ofSeconds(10);
   private static final byte[] CLAIM = {'c', 'l', 'a', 'i', 'm'};
 
   private final GroupConsumer<T> consumer;
@@ -45,14 +41,13 @@ final class GroupReader<T> implements ReadingLoop.Reader {
   private final ReadingLoop loop;
   private final Ticker ticker;
   private final long claimNanos;
-  private final long keepNanos;
+  private final Upkeep upkeep;
 
   // Guarded by the lock of the consumer's life.
   private boolean ended;
 
   // Used by the thread alone that reads.
   private long nextClaim;
-  private long nextKeep;
 
   GroupReader(GroupConsumer<T> consumer, Ticker ticker) {
     this.consumer = consumer;
@@ -64,10 +59,8 @@ final class GroupReader<T> implements ReadingLoop.Reader {
         new ReadingLoop(
             this, connection, consumer.life::pause, ticker, THREADS, settings.reports(), consumer);
     this.claimNanos = settings.lease().toNanos() / 3;
-    this.keepNanos =
-        Math.max(SHORTEST_KEEP.toNanos(), Math.min(LONGEST_KEEP.toNanos(), claimNanos));
+    this.upkeep = new Upkeep(settings, consumer.group, consumer.name, ticker);
     this.nextClaim = ticker.nanoTime();
-    this.nextKeep = nextClaim + keepNanos;
   }
 
   void start() {
@@ -118,13 +111,17 @@ final class GroupReader<T> implements ReadingLoop.Reader {
 
   @Override
   public void read() throws InterruptedException {
-    if (ticker.nanoTime() - nextClaim >= 0 || consumer.wantsClaims()) {
+    boolean keeps = upkeep.isDue();
+    // If both are due at about the same time, one look at the group serves both.
+    long early = keeps ? claimNanos / 10 : 0;
+    boolean claims = ticker.nanoTime() + early - nextClaim >= 0;
+    boolean pending = !keeps || keep();
+    if (consumer.wantsClaims() || (claims && pending)) {
       claim();
+    } else if (claims) {
+      nextClaim = ticker.nanoTime() + claimNanos;
     }
-    if (ticker.nanoTime() - nextKeep >= 0) {
-      keep();
-    }
-    long due = nextClaim - nextKeep < 0 ? nextClaim : nextKeep;
+    long due = nextClaim - upkeep.due() < 0 ? nextClaim : upkeep.due();
     NextRead next = consumer.awaitRoom(due);
     if (next.room() > 0) {
       read(next, due);
@@ -215,33 +212,18 @@ final class GroupReader<T> implements ReadingLoop.Reader {
     consumer.claimsFirst(more);
   }
 
-  private void keep() {
-    for (int page = 0; page < MOST_PAGES_OF_OLD; page++) {
-      List<?> reply =
-          StreamReplies.list(
-              connection.run(
-                  StreamScripts.KEEP,
-                  List.of(consumer.mainKey, consumer.againKey, settings.keys().groups()),
-                  List.of(
-                      consumer.group,
-                      String.valueOf(10 * settings.lease().toMillis()),
-                      String.valueOf(settings.maxAge()),
-                      consumer.name)));
-      String generation = StreamReplies.text(reply.get(0));
-      if (consumer.isGeneration(generation)) {
-        consumer.joined(new Joined(generation, StreamReplies.text(reply.get(2))));
-      } else {
-        loop.rejoin();
-      }
-      long lost = StreamReplies.number(reply.get(1));
-      if (lost > 0) {
-        settings.reports().tell(listener -> listener.onTrimmed(consumer, lost));
-      }
-      if (StreamReplies.number(reply.get(3)) == 0) {
-        break;
-      }
+  /** Returns whether anybody has anything that could be taken over. */
+  private boolean keep() {
+    Upkeep.Found found = upkeep.run(connection);
+    if (consumer.isGeneration(found.generation())) {
+      consumer.joined(new Joined(found.generation(), found.last()));
+    } else {
+      loop.rejoin();
     }
-    nextKeep = ticker.nanoTime() + keepNanos;
+    if (found.lost() > 0) {
+      settings.reports().tell(listener -> listener.onTrimmed(consumer, found.lost()));
+    }
+    return found.pending() > 0;
   }
 
   private void read(NextRead next, long due) {

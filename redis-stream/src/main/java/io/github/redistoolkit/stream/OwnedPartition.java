@@ -38,10 +38,7 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
 
   private static final ThreadFactory THREADS = Daemons.named("redis-stream-partition-");
   private static final long BLOCK_MILLIS = 2_000;
-  private static final Duration SHORTEST_KEEP = Duration.ofSeconds(1);
-  private static final Duration LONGEST_KEEP = Duration.ofSeconds(10);
   private static final long LONGEST_SEND_MILLIS = 10_000;
-  private static final int MOST_PAGES_OF_OLD = 100;
 
   final int number;
 
@@ -61,7 +58,7 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
   private final ReadingLoop loop;
   private final Renewals renewals;
   private final Life life;
-  private final long keepNanos;
+  private final Upkeep upkeep;
 
   // Guarded by the lock of the consumer's life.
   private final Deque<Held> queue = new ArrayDeque<>();
@@ -81,7 +78,6 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
   private final String[] seen = {"0-0", "0-0"};
   private boolean recovering;
   private boolean more;
-  private long nextKeep;
 
   OwnedPartition(
       PartitionedConsumer<T> consumer, int number, long fence, long askedNanos, Joined joined) {
@@ -103,11 +99,7 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
             this, connection, this::pause, ticker, THREADS, settings.reports(), consumer);
     this.joined = joined;
     this.certainUntil = askedNanos + Renewals.certainNanos(settings.lease().toMillis());
-    this.keepNanos =
-        Math.max(
-            SHORTEST_KEEP.toNanos(),
-            Math.min(LONGEST_KEEP.toNanos(), settings.lease().toNanos() / 3));
-    this.nextKeep = ticker.nanoTime() + keepNanos;
+    this.upkeep = new Upkeep(settings, group, reader, ticker);
   }
 
   void start() {
@@ -357,7 +349,7 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
 
   @Override
   public void read() throws InterruptedException {
-    if (ticker.nanoTime() - nextKeep >= 0) {
+    if (upkeep.isDue()) {
       keep();
     }
     Held first = life.locked(queue::peekFirst);
@@ -388,7 +380,7 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
         () -> {
           Held first = queue.peekFirst();
           boolean waits = first != null && first.state == State.WAITING;
-          return waits && retryAt - nextKeep < 0 ? retryAt : nextKeep;
+          return waits && retryAt - upkeep.due() < 0 ? retryAt : upkeep.due();
         });
   }
 
@@ -616,36 +608,19 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
   }
 
   private void keep() {
-    for (int page = 0; page < MOST_PAGES_OF_OLD; page++) {
-      List<?> reply =
-          StreamReplies.list(
-              connection.run(
-                  StreamScripts.KEEP,
-                  List.of(mainKey, againKey, settings.keys().groups()),
-                  List.of(
-                      group,
-                      String.valueOf(10 * settings.lease().toMillis()),
-                      String.valueOf(settings.maxAge()),
-                      reader)));
-      String generation = StreamReplies.text(reply.get(0));
-      if (!life.locked(() -> generation.equals(joined.generation()))) {
-        loop.rejoin();
-      }
-      long count = StreamReplies.number(reply.get(1));
-      if (count > 0) {
-        settings.reports().tell(listener -> listener.onTrimmed(consumer, count));
-      }
-      if (StreamReplies.number(reply.get(3)) == 0) {
-        break;
-      }
+    Upkeep.Found found = upkeep.run(connection);
+    if (!life.locked(() -> found.generation().equals(joined.generation()))) {
+      loop.rejoin();
     }
-    nextKeep = ticker.nanoTime() + keepNanos;
+    if (found.lost() > 0) {
+      settings.reports().tell(listener -> listener.onTrimmed(consumer, found.lost()));
+    }
     more = true;
   }
 
   /** Waits for something new. This gives nothing to anybody, so that it may come late. */
   private void awaitEntry() {
-    long untilKeep = TimeUnit.NANOSECONDS.toMillis(nextKeep - ticker.nanoTime());
+    long untilKeep = TimeUnit.NANOSECONDS.toMillis(upkeep.due() - ticker.nanoTime());
     long block = Math.max(1, Math.min(BLOCK_MILLIS, untilKeep));
     String again = redis.key(againKey);
     CommandArguments command =

@@ -1,23 +1,32 @@
 -- Trims what all groups have done with and what is too old, and removes consumers that are gone.
 --
 -- KEYS[1] the stream, KEYS[2] what is sent back to the group alone, KEYS[3] what is known of groups
--- ARGV[1] group, empty if only to trim; ARGV[2] after how many milliseconds a consumer is gone;
--- ARGV[3] how many milliseconds an entry is kept, 0 for ever; ARGV[4] the caller's consumer
+-- ARGV[1] group, empty if only to trim; ARGV[2] after how many milliseconds a consumer is gone, 0 not to
+-- look for any; ARGV[3] how many milliseconds an entry is kept, 0 for ever; ARGV[4] the caller's consumer;
+-- ARGV[5] up to where the caller knows all to be trimmed that all groups have done with
 --
 -- Returns the generation of the group, how many entries it has lost since it was last told, the last
--- id that it got, and 1 if more is too old.
+-- id that it got, 1 if more is too old, how many entries are pending, and up to where all is trimmed now.
 
-local exists = redis.call('EXISTS', KEYS[1]) == 1
-local groups = exists and redis.call('XINFO', 'GROUPS', KEYS[1]) or {}
-local last
-for _, group in ipairs(groups) do
-  if field(group, 'name') == ARGV[1] then last = field(group, 'last-delivered-id') end
+local function groupsOf(key)
+  local groups = redis.pcall('XINFO', 'GROUPS', key)
+  if groups.err and string.find(groups.err, 'no such key', 1, true) then return {} end
+  return groups
 end
+
+local function named(groups, name)
+  for _, group in ipairs(groups) do
+    if field(group, 'name') == name then return group end
+  end
+end
+
+local groups = groupsOf(KEYS[1])
+if groups.err then return groups end
 local least = undoneByAny(KEYS[1], groups)
-if least then redis.call('XTRIM', KEYS[1], 'MINID', '~', least) end
+if least and least ~= ARGV[5] then redis.call('XTRIM', KEYS[1], 'MINID', '~', least) end
 
 local more = 0
-if exists and tonumber(ARGV[3]) > 0 then
+if tonumber(ARGV[3]) > 0 then
   local now = redis.call('TIME')
   local oldest = now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(ARGV[3])
   if oldest > 0 then
@@ -31,27 +40,35 @@ if exists and tonumber(ARGV[3]) > 0 then
   end
 end
 
-if ARGV[1] == '' or not last then return {'', 0, '', more} end
+local main = named(groups, ARGV[1])
+if ARGV[1] == '' or not main then return {'', 0, '', more, 0, least or ''} end
 
-for i = 1, 2 do
-  local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[i], ARGV[1])
-  if not consumers.err then
-    local known = false
-    for _, consumer in ipairs(consumers) do
-      local name = field(consumer, 'name')
-      local own = name == ARGV[4]
-      -- Before version 7.2 one that finds nothing to read seems to be idle, so it makes itself anew.
-      local longest = own and ARGV[2] / 2 or tonumber(ARGV[2])
-      if field(consumer, 'pending') == 0 and field(consumer, 'idle') > longest then
-        redis.call('XGROUP', 'DELCONSUMER', KEYS[i], ARGV[1], name)
-      elseif own then
-        known = true
+if ARGV[2] ~= '0' then
+  for i = 1, 2 do
+    local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[i], ARGV[1])
+    if not consumers.err then
+      local known = false
+      for _, consumer in ipairs(consumers) do
+        local name = field(consumer, 'name')
+        local own = name == ARGV[4]
+        -- Before version 7.2 one that finds nothing to read seems to be idle, so it makes itself anew.
+        local longest = own and ARGV[2] / 2 or tonumber(ARGV[2])
+        if field(consumer, 'pending') == 0 and field(consumer, 'idle') > longest then
+          redis.call('XGROUP', 'DELCONSUMER', KEYS[i], ARGV[1], name)
+        elseif own then
+          known = true
+        end
       end
+      if not known then redis.call('XGROUP', 'CREATECONSUMER', KEYS[i], ARGV[1], ARGV[4]) end
     end
-    if not known then redis.call('XGROUP', 'CREATECONSUMER', KEYS[i], ARGV[1], ARGV[4]) end
   end
 end
 
-local lost = tonumber(redis.call('HGET', KEYS[3], 'u:' .. ARGV[1]) or 0)
+local again = groupsOf(KEYS[2])
+if again.err then return again end
+again = named(again, ARGV[1])
+local pending = field(main, 'pending') + (again and field(again, 'pending') or 0)
+local known = redis.call('HMGET', KEYS[3], 'g:' .. ARGV[1], 'u:' .. ARGV[1])
+local lost = tonumber(known[2] or 0)
 if lost > 0 then redis.call('HDEL', KEYS[3], 'u:' .. ARGV[1]) end
-return {redis.call('HGET', KEYS[3], 'g:' .. ARGV[1]) or '', lost, last, more}
+return {known[1] or '', lost, field(main, 'last-delivered-id'), more, pending, least or ''}

@@ -46,6 +46,9 @@ final class StreamBenchmark implements Harness {
   private static final int TOPICS = 1_000;
   private static final long IDLE_MILLIS = 20_000;
 
+  /** After which what ours does at first, or seldom, is over: it looks for dead consumers. */
+  private static final long SETTLED_MILLIS = 12_000;
+
   /** What is measured of each row. */
   private enum Figure {
     PUBLISH("publish", "messages/ms"),
@@ -214,7 +217,7 @@ final class StreamBenchmark implements Harness {
       StreamConsumer stream = streams(access).get();
       stream.start(event -> {});
       stream.publish(event(0));
-      Thread.sleep(1_000);
+      Thread.sleep(SETTLED_MILLIS);
       ServerWork before = ServerWork.soFar(Access.onlooker());
       Thread.sleep(IDLE_MILLIS);
       ServerWork work = ServerWork.soFar(Access.onlooker()).since(before);

@@ -11,7 +11,6 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -50,8 +49,12 @@ final class ClusterAccess extends ClientAccess {
   private volatile Seen seen = new Seen(Map.of(), System.nanoTime());
   private volatile boolean closed;
 
-  /** Whether somebody is asking who has which slots, after a batch has found a node gone. */
-  private final AtomicBoolean learning = new AtomicBoolean();
+  /**
+   * Asks for the slots after a batch has found a node gone. Nothing else does so for a client that
+   * runs batches alone: each would go to a primary that was replaced, for as long as it is away.
+   */
+  private final SlotLearner learner =
+      new SlotLearner(Callbacks.shared()::run, this::isClosed, this::learnNodes, LOG);
 
   ClusterAccess(UnifiedJedis client, ClusterConnectionProvider provider) {
     super(client);
@@ -121,26 +124,6 @@ final class ClusterAccess extends ClientAccess {
       learnNodes(any);
     } finally {
       any.disconnect();
-    }
-  }
-
-  /**
-   * Asks for the slots in the background, once at a time. Nothing else does so for a client that
-   * runs batches alone: each would go to a primary that was replaced, for as long as it is away.
-   */
-  private void learnNodesSoon() {
-    if (learning.compareAndSet(false, true)) {
-      Callbacks.shared()
-          .run(
-              () -> {
-                try {
-                  learnNodes();
-                } catch (JedisException e) {
-                  LOG.debug(e, "No node says who has which slots");
-                } finally {
-                  learning.set(false);
-                }
-              });
     }
   }
 
@@ -259,7 +242,7 @@ final class ClusterAccess extends ClientAccess {
       runs.forEach(NodeRun::giveBack);
     }
     if (runs.stream().anyMatch(run -> run.lost)) {
-      learnNodesSoon();
+      learner.learnSoon();
     }
     return byNode.values().stream()
         .flatMap(List::stream)

@@ -54,11 +54,15 @@ abstract sealed class ClientAccess extends RedisAccess
   }
 
   /** A connection that knows the pool that it came from. */
-  private record ClientLoan(Connection connection) implements Loan {
+  record ClientLoan(Connection connection) implements Loan {
 
     @Override
     public void giveBack() {
-      connection.close();
+      if (connection.isBroken()) {
+        discard();
+      } else {
+        connection.close();
+      }
     }
 
     @Override

@@ -269,7 +269,7 @@ final class ClusterAccess extends ClientAccess {
     private final List<Integer> mine;
     private final List<Keyed<T>> commands;
     private final Map<Integer, Outcome<T>> outcomes;
-    private @Nullable Connection connection;
+    private @Nullable Loan loan;
     private boolean aligned = true;
 
     /** Whether the node did not answer, or could not be reached. */
@@ -287,7 +287,7 @@ final class ClusterAccess extends ClientAccess {
           throw new JedisConnectionException("The cluster client knows no node for the slot");
         }
         Connection borrowed = pool.getResource();
-        connection = borrowed;
+        loan = new ClientLoan(borrowed);
         aligned = false;
         for (int i : mine) {
           borrowed.sendCommand(commands.get(i).command().getArguments());
@@ -301,10 +301,10 @@ final class ClusterAccess extends ClientAccess {
     }
 
     void receive() {
-      Connection asked = connection;
-      if (asked == null || asked.isBroken()) {
+      if (loan == null || loan.connection().isBroken()) {
         return;
       }
+      Connection asked = loan.connection();
       try {
         for (int i : mine) {
           outcomes.put(i, read(asked, commands.get(i).command()));
@@ -330,11 +330,10 @@ final class ClusterAccess extends ClientAccess {
     }
 
     void giveBack() {
-      if (connection != null) {
-        if (!aligned) {
-          connection.setBroken(); // replies may still come
-        }
-        connection.close();
+      if (loan != null && aligned) {
+        loan.giveBack();
+      } else if (loan != null) {
+        loan.discard(); // replies may still come
       }
     }
   }

@@ -96,7 +96,7 @@ final class ReadWriteScripts {
         end
       end
       """
-          + SemaphoreScripts.TTL;
+          + HolderScripts.TTL;
 
   /** Writes the state, drops what is over, and keeps all as long as it matters. */
   private static final String WRITE =
@@ -110,24 +110,19 @@ final class ReadWriteScripts {
             writing == 1 and ' 1' or '')
       end
       redis.call('HSET', KEYS[1], 's', text)
-      for _, field in ipairs(gone) do
-        redis.call('HDEL', KEYS[1], field)
-      end
-      redis.call('PEXPIRE', KEYS[1], ttl)
-      """;
+      """
+          + HolderScripts.TIDY;
 
   /** What the files name where it belongs. */
   private static final Map<String, String> PARTS =
-      Map.ofEntries(
-          Map.entry("READ", READ),
-          Map.entry("MOST", MOST),
-          Map.entry("SURVEY", SURVEY),
-          Map.entry("NEW_TURN", NEW_TURN),
-          Map.entry("MAY_REMOVE", SemaphoreScripts.MAY_REMOVE),
-          Map.entry("MAY_DROP", SemaphoreScripts.MAY_DROP),
-          Map.entry("MAY_EXPIRE", SemaphoreScripts.MAY_EXPIRE),
-          Map.entry("TTL", TTL),
-          Map.entry("WRITE", WRITE));
+      HolderScripts.parts(
+          Map.ofEntries(
+              Map.entry("READ", READ),
+              Map.entry("MOST", MOST),
+              Map.entry("SURVEY", SURVEY),
+              Map.entry("NEW_TURN", NEW_TURN),
+              Map.entry("TTL", TTL),
+              Map.entry("WRITE", WRITE)));
 
   /** What {@code rwlock-acquire.lua} says. */
   static final LuaScript ACQUIRE = script("acquire");
@@ -137,45 +132,14 @@ final class ReadWriteScripts {
 
   /** Arguments and replies as those of {@link LockScripts#EXTEND}. */
   static final LuaScript EXTEND =
-      LuaScript.of(
-          READ
-              + """
-              local memory = ARGV[3]
-              if not entry or stop <= now then
-                return 0
-              end
-              if tonumber(move) > tonumber(ARGV[4]) then
-                return -1
-              end
-              local moved = now + ARGV[2] * 1000
-              if ARGV[5] == 'GT' and stop > moved then
-                moved = stop
-              end
-              if survey or (stop >= last and moved < stop) then
-                waiter = ''
-              """
+      HolderScripts.extend(
+          PARTS,
+          READ,
+          """
+          waiter = ''
+          """
               + SURVEY
-              + NEW_TURN
-              + """
-                held = held + 1
-                first = first == 0 and moved or first
-              end
-              first = math.min(first, moved)
-              last = math.max(last, moved)
-              """
-              + SemaphoreScripts.MAY_DROP
-              + TTL
-              + """
-              if ARGV[6] ~= '' then
-                redis.call('PEXPIRE', KEYS[1], ttl)
-              end
-              redis.call('HSET', KEYS[1], 'h' .. me,
-                  string.format('%.0f %s %.0f', moved, ARGV[4], mine))
-              """
-              + WRITE
-              + """
-              return tonumber(ARGV[4])
-              """);
+              + NEW_TURN);
 
   private static final String COUNT =
       READ

@@ -91,39 +91,6 @@ final class SemaphoreScripts {
       end
       """;
 
-  /** How long all of it matters, in ms. */
-  static final String TTL =
-      """
-      local ttl = string.format('%.0f',
-          memory + (math.max(0, last - now) + math.max(0, token - now)) / 1000)
-      """;
-
-  /** Asked before anything is written by what would fail in the midst of it. */
-  static final String MAY_REMOVE =
-      """
-      if not redis.acl_check_cmd('HDEL', KEYS[1], 'x') then
-        return redis.error_reply('NOPERM this user has no permissions to run HDEL on the state')
-      end
-      """;
-
-  /** The same, if anything is over. */
-  static final String MAY_DROP =
-      """
-      if #gone > 0 then
-      """
-          + MAY_REMOVE
-          + """
-          end
-          """;
-
-  /** Likewise, by what would leave a new key without a time to live. */
-  static final String MAY_EXPIRE =
-      """
-      if not redis.acl_check_cmd('PEXPIRE', KEYS[1], 1) then
-        return redis.error_reply('NOPERM this user has no permissions to run PEXPIRE on the state')
-      end
-      """;
-
   /** Writes the state, drops what is over, and keeps all as long as it matters. */
   private static final String WRITE =
       """
@@ -133,22 +100,17 @@ final class SemaphoreScripts {
             promises)
       end
       redis.call('HSET', KEYS[1], 's', text)
-      for _, field in ipairs(gone) do
-        redis.call('HDEL', KEYS[1], field)
-      end
-      redis.call('PEXPIRE', KEYS[1], ttl)
-      """;
+      """
+          + HolderScripts.TIDY;
 
   /** What the files name where it belongs. */
   private static final Map<String, String> PARTS =
-      Map.ofEntries(
-          Map.entry("READ", READ),
-          Map.entry("SURVEY", SURVEY),
-          Map.entry("TTL", TTL),
-          Map.entry("MAY_REMOVE", MAY_REMOVE),
-          Map.entry("MAY_DROP", MAY_DROP),
-          Map.entry("MAY_EXPIRE", MAY_EXPIRE),
-          Map.entry("WRITE", WRITE));
+      HolderScripts.parts(
+          Map.ofEntries(
+              Map.entry("READ", READ),
+              Map.entry("SURVEY", SURVEY),
+              Map.entry("TTL", HolderScripts.TTL),
+              Map.entry("WRITE", WRITE)));
 
   /** What {@code semaphore-acquire.lua} says. */
   static final LuaScript ACQUIRE = script("acquire");
@@ -158,43 +120,13 @@ final class SemaphoreScripts {
 
   /** Arguments and replies as those of {@link LockScripts#EXTEND}. */
   static final LuaScript EXTEND =
-      LuaScript.of(
+      HolderScripts.extend(
+          PARTS,
           READ
               + """
-              local memory = ARGV[3]
-              if not entry or stop <= now then
-                return 0
-              end
-              if tonumber(move) > tonumber(ARGV[4]) then
-                return -1
-              end
-              local moved = now + ARGV[2] * 1000
-              if ARGV[5] == 'GT' and stop > moved then
-                moved = stop
-              end
-              if (stop >= last and moved < stop) or first <= now or (due > 0 and due <= now) then
-              """
-              + SURVEY
-              + """
-                held = held + 1
-                first = first == 0 and moved or first
-              end
-              first = math.min(first, moved)
-              last = math.max(last, moved)
-              """
-              + MAY_DROP
-              + TTL
-              + """
-              if ARGV[6] ~= '' then
-                redis.call('PEXPIRE', KEYS[1], ttl)
-              end
-              redis.call('HSET', KEYS[1], 'h' .. me,
-                  string.format('%.0f %s %.0f', moved, ARGV[4], mine))
-              """
-              + WRITE
-              + """
-              return tonumber(ARGV[4])
-              """);
+              local survey = first <= now or (due > 0 and due <= now)
+              """,
+          SURVEY);
 
   /** KEYS: state. Returns how many permits are held. */
   static final LuaScript COUNT =

@@ -27,21 +27,7 @@ if survey then
   -- <NEW_TURN>
 end
 
-if entry and not over then
-  local again = now + ARGV[2] * 1000
-  if again > stop then
-    last = math.max(last, again)
-    -- <MAY_DROP>
-    -- <TTL>
-    redis.call('HSET', KEYS[1], 'h' .. me,
-        string.format('%.0f %s %.0f', again, move, mine))
-    -- <WRITE>
-  end
-  return mine
-end
-if mark and (tonumber(mark) or 0) > now then
-  return -1
-end
+-- <AGAIN>
 
 local refused
 local arrived = math.min(since, now - ARGV[8] * 1000)
@@ -99,20 +85,8 @@ if waits then
     writers = writers - 1
   end
 end
--- <MAY_EXPIRE>
--- <MAY_DROP>
-local ends = now + ARGV[2] * 1000
-if state then
-  token = math.max(token + 1, now)
-end
-held = held + 1
-first = held == 1 and ends or math.min(first, ends)
-last = math.max(last, ends)
 writing, promised = reads and 0 or 1, 0
 if not reads then
   phase, turn = 0, 0
 end
-redis.call('HSET', KEYS[1], 'h' .. me, string.format('%.0f 0 %.0f', ends, token))
--- <TTL>
--- <WRITE>
-return token
+-- <GRANT>

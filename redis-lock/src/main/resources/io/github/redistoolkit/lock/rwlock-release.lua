@@ -85,31 +85,13 @@ if list and ARGV[4] == 'wake' then
   redis.call('PEXPIRE', KEYS[list], 2000)
 end
 
-local marked = now + ARGV[2] * 1000
-if ARGV[3] ~= '' and due == 0 then
-  due = marked
-end
--- <TTL>
-if entry then
-  redis.call('HDEL', KEYS[1], 'h' .. me)
-elseif ARGV[6] ~= '' then
-  redis.call('PEXPIRE', KEYS[1], ttl)
-end
 if waits then
   redis.call('HDEL', KEYS[1], waiter)
 end
+-- <LEAVE>
 if entry and keep > 0 then
   redis.call('HSET', KEYS[1], 'h-' .. me,
       string.format('%.0f 0 %.0f', now + keep, mine))
-end
-if ARGV[3] ~= '' then
-  local field = 't' .. string.sub(me, 1, 8)
-  for i = #gone, 1, -1 do
-    if gone[i] == field then
-      table.remove(gone, i)
-    end
-  end
-  redis.call('HSET', KEYS[1], field, string.format('%.0f', marked))
 end
 -- <WRITE>
 return entry and 1 or 0

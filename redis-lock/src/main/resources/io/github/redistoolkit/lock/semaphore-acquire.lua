@@ -2,9 +2,6 @@
 --
 -- Keys, arguments and replies as those of lock-acquire.lua; ARGV[7] how many permits there are. A
 -- permit that is promised to a waiter counts as held for those who were not woken, for a moment.
---
--- The permissions are asked first, so that no key stays without a time to live, and no permit with
--- an owner that does not know of it.
 
 -- <READ>
 local memory, over = ARGV[3], entry and stop <= now
@@ -18,21 +15,7 @@ if survey then
   end
 end
 
-if entry and not over then
-  local again = now + ARGV[2] * 1000
-  if again > stop then
-    last = math.max(last, again)
-    -- <MAY_DROP>
-    -- <TTL>
-    redis.call('HSET', KEYS[1], 'h' .. me,
-        string.format('%.0f %s %.0f', again, move, mine))
-    -- <WRITE>
-  end
-  return mine
-end
-if mark and (tonumber(mark) or 0) > now then
-  return -1
-end
+-- <AGAIN>
 
 local kept, still, woken = 0, {}, false
 if promises ~= '' then
@@ -70,17 +53,5 @@ if refused then
   end
   return -1 - refused
 end
--- <MAY_EXPIRE>
--- <MAY_DROP>
-local ends = now + ARGV[2] * 1000
-if state then
-  token = math.max(token + 1, now)
-end
-held = held + 1
-first = held == 1 and ends or math.min(first, ends)
-last = math.max(last, ends)
 promises = table.concat(still)
-redis.call('HSET', KEYS[1], 'h' .. me, string.format('%.0f 0 %.0f', ends, token))
--- <TTL>
--- <WRITE>
-return token
+-- <GRANT>

@@ -40,24 +40,6 @@ if survey then
 elseif held < 1 then
   first, last = 0, 0
 end
-local marked = now + ARGV[2] * 1000
-if ARGV[3] ~= '' and due == 0 then
-  due = marked
-end
--- <TTL>
-if entry then
-  redis.call('HDEL', KEYS[1], 'h' .. me)
-elseif ARGV[6] ~= '' then
-  redis.call('PEXPIRE', KEYS[1], ttl)
-end
-if ARGV[3] ~= '' then
-  local field = 't' .. string.sub(me, 1, 8)
-  for i = #gone, 1, -1 do
-    if gone[i] == field then
-      table.remove(gone, i)
-    end
-  end
-  redis.call('HSET', KEYS[1], field, string.format('%.0f', marked))
-end
+-- <LEAVE>
 -- <WRITE>
 return entry and 1 or 0

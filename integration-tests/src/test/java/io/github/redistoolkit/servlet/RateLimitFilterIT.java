@@ -133,6 +133,27 @@ class RateLimitFilterIT {
     }
   }
 
+  /** As the draft has it: the seconds until there is more, with no Retry-After before that. */
+  @ParameterizedTest
+  @EnumSource
+  void aRefusalTellsWhenThereIsMoreAndNotWhenAllIsBack(Container container) {
+    Filter filter =
+        filter(
+            Limit.tokenBucket(2, 1, HOUR).named("slow"),
+            Limit.tokenBucket(2, 1, HOUR.dividedBy(2)).named("fast"));
+    try (WebServer server = WebServer.start(container, works, filter)) {
+      assertThat(get(server, "/a").statusCode(), is(200));
+      assertThat(get(server, "/a").statusCode(), is(200));
+      HttpResponse<byte[]> refused = get(server, "/a");
+      assertThat(refused.statusCode(), is(429));
+      String retryAfter = Http.header(refused, "Retry-After");
+      assertThat(retryAfter, matchesPattern("3[56]\\d\\d"));
+      assertThat(
+          Http.header(refused, "RateLimit"),
+          matchesPattern("\"slow\";r=0;t=%s, \"fast\";r=0;t=1[78]\\d\\d".formatted(retryAfter)));
+    }
+  }
+
   @ParameterizedTest
   @EnumSource
   void parallelRequestsGetExactlyTheLimit(Container container) {

@@ -13,9 +13,10 @@ import redis.clients.jedis.exceptions.JedisException;
  *
  * <p>The headers {@code RateLimit-Policy} and {@code RateLimit} of the IETF's draft have one item
  * for each limit. Their parameters are in {@link #limits}: {@code q} is {@link Limit#permits},
- * {@code w} the seconds of {@link Limit#timeToFull}, {@code r} is {@link OfLimit#remaining} and
- * {@code t} is {@link OfLimit#resetAfterSeconds}; the item is named after {@link Limit#name}.
- * {@code Retry-After} is {@link #retryAfterSeconds}.
+ * {@code w} the seconds of {@link Limit#timeToFull} and {@code r} is {@link OfLimit#remaining}; the
+ * item is named after {@link Limit#name}. {@code t} says when there is more again, not when all of
+ * it is back: it is {@link OfLimit#retryAfterSeconds} for a limit that refuses, and left out for
+ * any other. {@code Retry-After} is {@link #retryAfterSeconds}, which is never before a {@code t}.
  *
  * @param allowed whether the permits were granted; of {@link RateLimiter#peek}, whether they would
  *     have been
@@ -67,6 +68,16 @@ public record Decision(
       Limit limit, long remaining, Optional<Duration> retryAfter, Duration resetAfter) {
 
     /**
+     * Returns {@link #retryAfter} in whole seconds, rounded up, as the {@code t} of {@code
+     * RateLimit} wants it.
+     *
+     * @return seconds, from 0, which is if this limit had the permits; empty for never
+     */
+    public OptionalLong retryAfterSeconds() {
+      return inSeconds(retryAfter);
+    }
+
+    /**
      * Returns {@link #resetAfter} in whole seconds, rounded up.
      *
      * @return seconds, from 0
@@ -104,7 +115,7 @@ public record Decision(
    * @return seconds, from 0; empty for never
    */
   public OptionalLong retryAfterSeconds() {
-    return retryAfter.map(Decision::roundedUp).map(OptionalLong::of).orElse(OptionalLong.empty());
+    return inSeconds(retryAfter);
   }
 
   /**
@@ -172,6 +183,10 @@ public record Decision(
 
   private static Duration less(Duration time, Duration passed) {
     return time.compareTo(passed) > 0 ? time.minus(passed) : Duration.ZERO;
+  }
+
+  private static OptionalLong inSeconds(Optional<Duration> time) {
+    return time.map(Decision::roundedUp).map(OptionalLong::of).orElse(OptionalLong.empty());
   }
 
   private static long roundedUp(Duration duration) {

@@ -24,11 +24,18 @@ class DecisionTest {
     assertThat(
         new Decision.OfLimit(LIMIT, 0, Optional.empty(), retryAfter).resetAfterSeconds(),
         is(seconds));
+    Duration full = retryAfter.plusMinutes(1);
+    assertThat(
+        new Decision.OfLimit(LIMIT, 0, Optional.of(retryAfter), full).retryAfterSeconds(),
+        is(OptionalLong.of(seconds)));
   }
 
   @Test
   void neverHasNoSeconds() {
     assertThat(Decision.never(LIMIT).retryAfterSeconds(), is(OptionalLong.empty()));
+    assertThat(
+        new Decision.OfLimit(LIMIT, 0, Optional.empty(), Duration.ZERO).retryAfterSeconds(),
+        is(OptionalLong.empty()));
   }
 
   @Test

@@ -231,18 +231,16 @@ public final class RateLimitFilter implements Filter {
   }
 
   private static String states(Decision decision) {
-    return decision.limits().stream()
-        .map(state -> state(state, decision.allowed()))
-        .collect(Collectors.joining(", "));
+    return decision.limits().stream().map(RateLimitFilter::state).collect(Collectors.joining(", "));
   }
 
   /**
    * An item of {@code RateLimit}. With {@code t} only if this limit refuses: the draft wants no
    * {@code Retry-After} that is earlier.
    */
-  private static String state(Decision.OfLimit state, boolean allowed) {
+  private static String state(Decision.OfLimit state) {
     String item = "\"%s\";r=%d".formatted(state.limit().name(), state.remaining());
-    Duration wait = state.retryAfter().orElse(Duration.ZERO);
-    return allowed || wait.isZero() ? item : item + ";t=" + seconds(wait);
+    long seconds = state.retryAfterSeconds().orElse(0);
+    return seconds == 0 ? item : item + ";t=" + seconds;
   }
 }

@@ -161,7 +161,7 @@ final class Delivery<T> implements Subscription, SerialTask.Work {
   public boolean close(Duration maxWait) {
     Arguments.requireDuration(maxWait, "maxWait", Arguments.LONGEST_WAIT);
     drain();
-    boolean all = awaitIdle(System.nanoTime() + maxWait.toNanos());
+    boolean all = awaitIdle(maxWait.toNanos());
     close();
     return all;
   }
@@ -194,22 +194,22 @@ final class Delivery<T> implements Subscription, SerialTask.Work {
   }
 
   /**
-   * Waits until nothing is queued or being handled.
+   * Waits until nothing is queued or being handled, for so long at most.
    *
    * @return false if the time or an interrupt came first, or the handler itself is waiting here
    */
-  boolean awaitIdle(long deadlineNanos) {
+  boolean awaitIdle(long nanos) {
+    long left = nanos;
     lock.lock();
     try {
       while (!queue.isEmpty() || handlingOn != null) {
         if (handlingOn == Thread.currentThread()) {
           return queue.isEmpty();
         }
-        long left = deadlineNanos - System.nanoTime();
         if (left <= 0) {
           return false;
         }
-        long unused = changed.awaitNanos(left);
+        left = changed.awaitNanos(left);
       }
       return true;
     } catch (InterruptedException e) {

@@ -371,7 +371,7 @@ final class Link implements Session.Events {
 
   /** Waits until the condition holds, so much time has passed, or this is closed. */
   private void awaitChange(BooleanSupplier condition, long nanos) {
-    long deadline = System.nanoTime() + nanos;
+    long deadline = ticker.nanoTime() + nanos;
     boolean interrupted = false;
     long left = nanos;
     while (!closed && left > 0 && !condition.getAsBoolean()) {
@@ -379,7 +379,7 @@ final class Link implements Session.Events {
         left = changed.awaitNanos(left);
       } catch (InterruptedException e) {
         interrupted = true; // only a handler on a same-thread executor can have left this behind
-        left = deadline - System.nanoTime();
+        left = deadline - ticker.nanoTime();
       }
     }
     if (interrupted) {
@@ -700,7 +700,7 @@ final class Link implements Session.Events {
     lock.lock();
     try {
       boolean held = holding;
-      long most = held ? Math.min(nanos, heldUntilNanos - System.nanoTime()) : nanos;
+      long most = held ? Math.min(nanos, heldUntilNanos - ticker.nanoTime()) : nanos;
       awaitChange(
           () -> held != holding || (session != null && !holding && registry.hasOutgoing()), most);
       return !closed;
@@ -716,7 +716,7 @@ final class Link implements Session.Events {
     Succession overdue = null;
     lock.lock();
     try {
-      if (holding && System.nanoTime() - heldUntilNanos >= 0) {
+      if (holding && ticker.nanoTime() - heldUntilNanos >= 0) {
         overdue = endSuccession(); // whatever keeps it, as a pool that has no connection
       }
       to = session;

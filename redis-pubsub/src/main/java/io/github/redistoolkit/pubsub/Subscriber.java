@@ -155,10 +155,10 @@ final class Subscriber implements Link.Hub {
       Collection<? extends Delivery<?>> wanted,
       List<CompletableFuture<@Nullable Void>> confirmations) {
     Duration timeout = settings.maxWait();
-    long deadline = System.nanoTime() + timeout.toNanos();
+    long deadline = settings.ticker().nanoTime() + timeout.toNanos();
     try {
       for (CompletableFuture<@Nullable Void> each : confirmations) {
-        each.get(Math.max(0, deadline - System.nanoTime()), TimeUnit.NANOSECONDS);
+        each.get(Math.max(0, deadline - settings.ticker().nanoTime()), TimeUnit.NANOSECONDS);
       }
     } catch (ExecutionException e) {
       throw e.getCause() instanceof RuntimeException cause ? cause : new JedisException(e);
@@ -226,12 +226,12 @@ final class Subscriber implements Link.Hub {
 
   /** Lets all that has arrived be handled, within a time, and closes. */
   boolean close(Duration maxWait) {
-    long deadline = System.nanoTime() + maxWait.toNanos();
+    long deadline = settings.ticker().nanoTime() + maxWait.toNanos();
     boolean unused = life.compareAndSet(Life.OPEN, Life.DRAINING);
     deliveries.forEach(Delivery::drain);
     boolean all = true;
     for (Delivery<?> delivery : deliveries) {
-      all &= delivery.awaitIdle(deadline);
+      all &= delivery.awaitIdle(deadline - settings.ticker().nanoTime());
     }
     close();
     return all;

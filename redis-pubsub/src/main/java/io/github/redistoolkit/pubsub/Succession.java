@@ -69,7 +69,7 @@ final class Succession implements Session.Events {
     this.link = link;
     this.marker = marker;
     this.settings = settings;
-    this.deadlineNanos = System.nanoTime() + settings.longestSilence().toNanos();
+    this.deadlineNanos = settings.ticker().nanoTime() + settings.longestSilence().toNanos();
     this.connection = opened.connection();
     this.session = new Session(opened, this, settings.ticker());
   }
@@ -132,7 +132,7 @@ final class Succession implements Session.Events {
   }
 
   private boolean isLate() {
-    return System.nanoTime() - deadlineNanos > 0;
+    return settings.ticker().nanoTime() - deadlineNanos > 0;
   }
 
   void requireTime() {
@@ -147,7 +147,7 @@ final class Succession implements Session.Events {
    */
   long beginEnd() {
     long most = Math.min(settings.maxWait().toNanos(), settings.longestSilence().toNanos());
-    deadlineNanos = System.nanoTime() + most / 4;
+    deadlineNanos = settings.ticker().nanoTime() + most / 4;
     return deadlineNanos;
   }
 
@@ -164,7 +164,9 @@ final class Succession implements Session.Events {
     requireTime();
     markAwaited = true;
     connection.setSoTimeout(
-        (int) Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadlineNanos - System.nanoTime())));
+        (int)
+            Math.max(
+                1, TimeUnit.NANOSECONDS.toMillis(deadlineNanos - settings.ticker().nanoTime())));
     read();
     connection.setSoTimeout((int) settings.longestSilence().toMillis());
     boolean unused = atMark.complete(true);
@@ -187,7 +189,7 @@ final class Succession implements Session.Events {
     try {
       while (true) {
         try {
-          long left = Math.max(0, deadlineNanos - System.nanoTime());
+          long left = Math.max(0, deadlineNanos - settings.ticker().nanoTime());
           return future.get(left, TimeUnit.NANOSECONDS);
         } catch (InterruptedException e) {
           interrupted = true; // by a handler on a same-thread executor, or by closing

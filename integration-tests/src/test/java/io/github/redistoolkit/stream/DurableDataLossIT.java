@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -164,6 +165,72 @@ class DurableDataLossIT extends StreamSuite {
     assertThat(redis.admin().xgroupDestroy(streamOf(id, partitions), GROUP), is(1L));
     assertThat(next().id(), is(id));
     awaitPending(topic, 0);
+    assertNothingMore();
+  }
+
+  /** Nothing is read meanwhile: the retry itself has to find out that the group is gone. */
+  @Test
+  @Proves("durable-topic.at-least-once")
+  void whatWaitsForItsRetryIsDeliveredThoughNoReadTellsThatTheGroupIsGone() throws Exception {
+    DurableTopic<Integer> topic =
+        open(
+            builder()
+                .lease(Duration.ofMinutes(5))
+                .retryDelay(Duration.ofSeconds(1))
+                .concurrency(2)
+                .batch(2));
+    CountDownLatch busy = new CountDownLatch(2);
+    CountDownLatch held = new CountDownLatch(1);
+    topic.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          if (message.body() != 1) {
+            busy.countDown();
+            assertThat(held.await(60, TimeUnit.SECONDS), is(true));
+          } else if (busy.getCount() > 0) {
+            throw new IllegalStateException("before the others have begun");
+          }
+          take(message);
+        });
+    String id = topic.publish(1);
+    await("failed").until(() -> heard.of("error").isEmpty(), is(false));
+    topic.publish(2);
+    topic.publish(3);
+    assertThat("no room for more", busy.await(60, TimeUnit.SECONDS), is(true));
+    destroy();
+    await("told").until(() -> heard.of("lost"), hasSize(1));
+    held.countDown();
+    await("delivered").until(() -> received.stream().anyMatch(message -> message.id().equals(id)));
+    assertThat(heard.of("lost"), hasSize(1));
+  }
+
+  @Test
+  @Proves({"durable-topic.at-least-once", "durable-topic.order-per-key"})
+  void whatWaitsForItsRetryStaysBeforeThoseBehindItIfItsPartitionLosesTheGroup() throws Exception {
+    DurableTopic<Integer> topic = slowToNotice(2, 5);
+    AtomicBoolean gone = new AtomicBoolean();
+    topic.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          if (message.body() == 1 && !gone.get()) {
+            throw new IllegalStateException("while there is the group");
+          }
+          take(message);
+        });
+    String id = topic.publish("key", 0);
+    for (int i = 1; i < 5; i++) {
+      topic.publish("key", i);
+    }
+    assertThat(next(1), is(List.of(0)));
+    await("failed").until(() -> heard.of("error").isEmpty(), is(false));
+    await("the first done").until(() -> state(topic).pending() + state(topic).lag(), is(4L));
+    assertThat(redis.admin().xgroupDestroy(streamOf(id, 2), GROUP), is(1L));
+    gone.set(true);
+    assertThat(next(4), is(numbers(1, 5)));
+    await("all").until(() -> state(topic).pending() + state(topic).lag(), is(0L));
+    assertThat(heard.of("lost"), is(List.of("lost")));
     assertNothingMore();
   }
 

@@ -1,8 +1,10 @@
 package io.github.redistoolkit.stream;
 
 import static org.hamcrest.MatcherAssert.assertThat;
+import static org.hamcrest.Matchers.containsInAnyOrder;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
+import static org.hamcrest.Matchers.greaterThanOrEqualTo;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
 
@@ -14,6 +16,7 @@ import io.github.redistoolkit.testing.TestRedis;
 import io.github.redistoolkit.testing.Topology;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -41,7 +44,7 @@ class DurableConcurrencyIT extends StreamSuite {
   private static final String WORKED = "worked";
 
   /** So long that only a machine that stands still could end it. */
-  private static final Duration LONG_LEASE = Duration.ofSeconds(20);
+  private static final Duration SAFE_LEASE = Duration.ofSeconds(20);
 
   private final History history = new History();
 
@@ -73,6 +76,31 @@ class DurableConcurrencyIT extends StreamSuite {
     assertThat(history.notOnce(WORKED, ids), is(empty()));
     assertThat(history.overlaps(WORKED), is(empty()));
     assertThat(heard.lines(), is(empty()));
+  }
+
+  @Test
+  void aConsumerThatIsSlowNowLeavesToOthersWhatItHasNotReadAhead() throws Exception {
+    int batch = 32;
+    int count = 100;
+    DurableTopic<Integer> topic = open(builder().lease(LONG_LEASE).batch(batch));
+    SuddenlySlow handler = suddenlySlow(topic);
+    List<Integer> elsewhere = Collections.synchronizedList(new ArrayList<>());
+    DurableTopic<Integer> other = open(builder().lease(LONG_LEASE).batch(batch));
+    other.subscribe(GROUP, From.start(), message -> elsewhere.add(message.body()));
+    int end = SuddenlySlow.FAST + 1 + count;
+    publish(topic, SuddenlySlow.FAST + 1, end);
+    // The one that is slow is among those that its consumer may have.
+    await("elsewhere")
+        .atMost(AT_ONCE)
+        .until(elsewhere::size, is(greaterThanOrEqualTo(count + 1 - batch)));
+    await("the rest read ahead")
+        .until(() -> state(topic).pending() + elsewhere.size(), is(count + 1L));
+    assertNothingMore();
+    handler.goOn();
+    List<Integer> all = new ArrayList<>(next(count + 1 - elsewhere.size()));
+    all.addAll(elsewhere);
+    assertThat(all, containsInAnyOrder(numbers(SuddenlySlow.FAST, end).toArray()));
+    awaitPending(topic, 0);
   }
 
   @Test
@@ -149,7 +177,7 @@ class DurableConcurrencyIT extends StreamSuite {
     DurableTopic<Integer> topic =
         open(
             builder()
-                .lease(LONG_LEASE)
+                .lease(SAFE_LEASE)
                 .retryDelay(Duration.ofMillis(1))
                 .maxDeliveries(most)
                 .concurrency(4));
@@ -212,7 +240,7 @@ class DurableConcurrencyIT extends StreamSuite {
     DurableTopic<Integer> topic =
         open(
             builder()
-                .lease(LONG_LEASE.dividedBy(4))
+                .lease(SAFE_LEASE.dividedBy(4))
                 .maxLength(50, WhenFull.TRIM)
                 .batch(8)
                 .concurrency(2));

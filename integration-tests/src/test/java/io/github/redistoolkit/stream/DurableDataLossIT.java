@@ -49,7 +49,7 @@ class DurableDataLossIT extends StreamSuite {
   /** Gone while the reader blocks; what is published afterwards arrives, and it is told once. */
   private void assertGoesOnAfter(Runnable loss) throws Exception {
     // The lease is long, so that nothing depends on what is looked for by time.
-    DurableTopic<Integer> topic = open(builder().lease(Duration.ofMinutes(5)));
+    DurableTopic<Integer> topic = open(builder().lease(LONG_LEASE));
     topic.subscribe(GROUP, From.start(), this::take);
     publish(topic, 0, 3);
     assertThat(next(3), is(numbers(0, 3)));
@@ -84,6 +84,24 @@ class DurableDataLossIT extends StreamSuite {
   @Proves("durable-topic.goes-on")
   void goesOnAfterXgroupDestroy() throws Exception {
     assertGoesOnAfter(this::destroy);
+  }
+
+  @Test
+  @Proves("durable-topic.goes-on")
+  void goesOnAfterDelThoughTheHandlerIsSlowNow() throws Exception {
+    DurableTopic<Integer> topic = open(builder().lease(LONG_LEASE));
+    SuddenlySlow handler = suddenlySlow(topic);
+    awaitPending(topic, 1);
+    assertThat(redis.admin().del(stream()), is(1L));
+    await("told").atMost(AT_ONCE).until(() -> heard.lines(), is(List.of("lost")));
+    assertThat("made again", topic.state(GROUP).isPresent(), is(true));
+    topic.publish(SuddenlySlow.FAST + 1);
+    awaitPending(topic, 1);
+    assertNothingMore();
+    handler.goOn();
+    assertThat(next(2), is(numbers(SuddenlySlow.FAST, SuddenlySlow.FAST + 2)));
+    awaitPending(topic, 0);
+    assertThat(heard.lines(), is(List.of("lost")));
   }
 
   @Test
@@ -133,7 +151,7 @@ class DurableDataLossIT extends StreamSuite {
   private DurableTopic<Integer> slowToNotice(int partitions, int maxDeliveries) {
     return open(
         builder()
-            .lease(Duration.ofMinutes(5))
+            .lease(LONG_LEASE)
             .partitions(partitions)
             .maxDeliveries(maxDeliveries)
             .retryDelay(Duration.ofSeconds(1)));
@@ -173,12 +191,7 @@ class DurableDataLossIT extends StreamSuite {
   @Proves("durable-topic.at-least-once")
   void whatWaitsForItsRetryIsDeliveredThoughNoReadTellsThatTheGroupIsGone() throws Exception {
     DurableTopic<Integer> topic =
-        open(
-            builder()
-                .lease(Duration.ofMinutes(5))
-                .retryDelay(Duration.ofSeconds(1))
-                .concurrency(2)
-                .batch(2));
+        open(builder().lease(LONG_LEASE).retryDelay(Duration.ofSeconds(1)).concurrency(2).batch(2));
     CountDownLatch busy = new CountDownLatch(2);
     CountDownLatch held = new CountDownLatch(1);
     topic.subscribe(

@@ -49,9 +49,6 @@ class DurablePartitionFailoverIT extends StreamSuite {
   /** A lease and two seconds are what the next owner may need; this is for busy machines. */
   private static final Duration GOES_ON = LEASE.plusSeconds(2).multipliedBy(10);
 
-  /** One that outlasts every failover. */
-  private static final Duration LONG_LEASE = Duration.ofMinutes(5);
-
   private final PrivateRedis servers;
   private final Partitions partitions;
 

@@ -40,6 +40,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import redis.clients.jedis.StreamEntryID;
 import redis.clients.jedis.params.XAddParams;
+import redis.clients.jedis.params.XPendingParams;
 import redis.clients.jedis.params.XReadGroupParams;
 
 /** What each method does, while nothing fails but handlers and messages. */
@@ -573,6 +574,31 @@ class DurableTopicIT extends StreamSuite {
     assertThat(slow.handled(), is(1L));
     assertThat(state(topic).pending(), is(0L));
     assertThat(slow.close(Duration.ofSeconds(30)), is(true));
+  }
+
+  @Test
+  void whatWasFastIsAcknowledgedThoughTheHandlerIsSlowNow() throws Exception {
+    DurableTopic<Integer> topic = open(builder().lease(LONG_LEASE));
+    SuddenlySlow handler = suddenlySlow(topic);
+    await("acknowledged").atMost(AT_ONCE).until(this::pending, is(List.of(SuddenlySlow.FAST)));
+    int end = SuddenlySlow.FAST + 10;
+    publish(topic, SuddenlySlow.FAST + 1, end);
+    await("read ahead").atMost(AT_ONCE).until(this::pending, is(numbers(SuddenlySlow.FAST, end)));
+    assertNothingMore();
+    handler.goOn();
+    assertThat(next(10), is(numbers(SuddenlySlow.FAST, end)));
+    awaitPending(topic, 0);
+  }
+
+  /** What the group has got and not acknowledged, looked at from outside. */
+  private List<Integer> pending() {
+    return redis
+        .admin()
+        .xpending(stream(), GROUP, XPendingParams.xPendingParams("-", "+", 2_000))
+        .stream()
+        .map(each -> redis.admin().xrange(stream(), each.getID(), each.getID()).get(0))
+        .map(entry -> Integer.valueOf(entry.getFields().get("d")))
+        .toList();
   }
 
   @Test

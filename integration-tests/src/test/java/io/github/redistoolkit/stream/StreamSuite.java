@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
@@ -19,6 +20,13 @@ import org.junit.jupiter.api.AfterEach;
 abstract class StreamSuite {
 
   static final Duration LEASE = Duration.ofSeconds(2);
+
+  /** So long that nothing comes by its end, nor by what is done several times in it. */
+  static final Duration LONG_LEASE = Duration.ofMinutes(5);
+
+  /** A second or two is what something may take; this is for busy machines. */
+  static final Duration AT_ONCE = Duration.ofSeconds(5);
+
   static final String GROUP = "group";
 
   final TestRedis redis;
@@ -105,6 +113,38 @@ abstract class StreamSuite {
 
   GroupState state(DurableTopic<?> topic) {
     return topic.state(GROUP).orElseThrow();
+  }
+
+  /** A handler that is fast a thousand times, and then takes until it is let go on. */
+  final class SuddenlySlow implements DurableHandler<Integer> {
+
+    static final int FAST = 1_000;
+
+    private final CountDownLatch begun = new CountDownLatch(1);
+    private final CountDownLatch held = new CountDownLatch(1);
+
+    @Override
+    public void onMessage(DurableMessage<Integer> message) throws InterruptedException {
+      if (message.body() == FAST) {
+        begun.countDown();
+        assertThat(held.await(60, TimeUnit.SECONDS), is(true));
+      }
+      take(message);
+    }
+
+    void goOn() {
+      held.countDown();
+    }
+  }
+
+  /** Subscribes one; returns once it has done what is fast, and has begun what is slow. */
+  SuddenlySlow suddenlySlow(DurableTopic<Integer> topic) throws InterruptedException {
+    SuddenlySlow handler = new SuddenlySlow();
+    publish(topic, 0, SuddenlySlow.FAST + 1);
+    topic.subscribe(GROUP, From.start(), handler);
+    assertThat(next(SuddenlySlow.FAST), is(numbers(0, SuddenlySlow.FAST)));
+    assertThat(handler.begun.await(60, TimeUnit.SECONDS), is(true));
+    return handler;
   }
 
   void awaitPending(DurableTopic<?> topic, long pending) {

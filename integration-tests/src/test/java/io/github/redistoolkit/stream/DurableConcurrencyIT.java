@@ -30,6 +30,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import redis.clients.jedis.StreamEntryID;
 import redis.clients.jedis.UnifiedJedis;
 import redis.clients.jedis.params.XAutoClaimParams;
@@ -101,6 +103,45 @@ class DurableConcurrencyIT extends StreamSuite {
     all.addAll(elsewhere);
     assertThat(all, containsInAnyOrder(numbers(SuddenlySlow.FAST, end).toArray()));
     awaitPending(topic, 0);
+  }
+
+  /** With partitions, a consumer that has none gets the partition with the message. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void aHandlerThatTakesTooLongLosesItsMessageAndWhatIsBehindIt(int partitions) throws Exception {
+    DurableTopic<Integer> topic =
+        open(
+            builder()
+                .partitions(partitions)
+                .lease(Duration.ofMillis(500))
+                .handlerTimeout(Duration.ofSeconds(1)));
+    CountDownLatch held = new CountDownLatch(1);
+    CountDownLatch begun = new CountDownLatch(1);
+    DurableSubscription slow =
+        topic.subscribe(
+            GROUP,
+            From.start(),
+            message -> {
+              begun.countDown();
+              assertThat(held.await(60, TimeUnit.SECONDS), is(true));
+            });
+    topic.publish("key", 1);
+    topic.publish("key", 2);
+    assertThat(begun.await(60, TimeUnit.SECONDS), is(true));
+    await("told").until(() -> heard.lines(), is(List.of("timeout 1")));
+    topic.subscribe(GROUP, From.start(), this::take);
+    DurableMessage<Integer> taken = next();
+    assertThat(taken.body(), is(1));
+    assertThat(taken.delivery(), is(2));
+    assertThat(next(1), is(List.of(2)));
+    awaitPending(topic, 0);
+    held.countDown();
+    await("handled all the same").until(slow::handled, is(1L));
+    topic.publish("key", 3);
+    await("of one of them").until(() -> slow.handled() == 2 || !received.isEmpty());
+    awaitPending(topic, 0);
+    assertThat(heard.lines(), is(List.of("timeout 1")));
+    received.clear();
   }
 
   @Test

@@ -28,8 +28,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
@@ -294,43 +292,6 @@ class DurablePartitionIT extends StreamSuite {
     assertThat(bodies, is(numbers(0, 50)));
     assertThat("a time in microseconds", fence, is(greaterThan(1_700_000_000_000_000L)));
     awaitPending(topic, 0);
-  }
-
-  @Test
-  void aHandlerThatTakesTooLongLosesItsPartitionToAConsumerThatHasNone() throws Exception {
-    DurableTopic<Integer> topic =
-        open(
-            builder()
-                .partitions(2)
-                .lease(Duration.ofMillis(500))
-                .handlerTimeout(Duration.ofSeconds(1)));
-    CountDownLatch held = new CountDownLatch(1);
-    CountDownLatch begun = new CountDownLatch(1);
-    DurableSubscription slow =
-        topic.subscribe(
-            GROUP,
-            From.start(),
-            message -> {
-              begun.countDown();
-              assertThat(held.await(60, TimeUnit.SECONDS), is(true));
-            });
-    topic.publish("key", 1);
-    topic.publish("key", 2);
-    assertThat(begun.await(60, TimeUnit.SECONDS), is(true));
-    await("told").until(() -> heard.lines(), is(List.of("timeout 1")));
-    topic.subscribe(GROUP, From.start(), this::take);
-    DurableMessage<Integer> taken = next();
-    assertThat(taken.body(), is(1));
-    assertThat(taken.delivery(), is(2));
-    assertThat(next(1), is(List.of(2)));
-    awaitPending(topic, 0);
-    held.countDown();
-    await("handled all the same").until(slow::handled, is(1L));
-    topic.publish("key", 3);
-    await("of one of them").until(() -> slow.handled() == 2 || !received.isEmpty());
-    awaitPending(topic, 0);
-    assertThat(heard.lines(), is(List.of("timeout 1")));
-    received.clear();
   }
 
   @Test

@@ -602,33 +602,6 @@ class DurableTopicIT extends StreamSuite {
   }
 
   @Test
-  void aHandlerThatTakesTooLongLosesItsMessageToAnotherConsumer() throws Exception {
-    DurableTopic<Integer> topic =
-        open(builder().lease(Duration.ofMillis(500)).handlerTimeout(Duration.ofSeconds(1)));
-    CountDownLatch held = new CountDownLatch(1);
-    CountDownLatch begun = new CountDownLatch(1);
-    DurableSubscription slow =
-        topic.subscribe(
-            GROUP,
-            From.start(),
-            message -> {
-              begun.countDown();
-              assertThat(held.await(60, TimeUnit.SECONDS), is(true));
-            });
-    topic.publish(1);
-    assertThat(begun.await(60, TimeUnit.SECONDS), is(true));
-    topic.subscribe(GROUP, From.start(), this::take);
-    DurableMessage<Integer> taken = next();
-    assertThat(taken.body(), is(1));
-    assertThat(taken.delivery(), is(2));
-    await("told").until(() -> heard.lines(), is(List.of("timeout 1")));
-    held.countDown();
-    await("handled all the same").until(slow::handled, is(1L));
-    awaitPending(topic, 0);
-    assertNothingMore();
-  }
-
-  @Test
   void whatWaitsBehindAHandlerThatHangsGoesToOthers() throws Exception {
     DurableTopic<Integer> topic =
         open(builder().lease(Duration.ofMillis(500)).handlerTimeout(Duration.ofSeconds(1)));

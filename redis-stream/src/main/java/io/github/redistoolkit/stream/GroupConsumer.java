@@ -320,8 +320,9 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
     life.change(
         () -> {
           andThen.run();
-          batch.forEach(held::forget);
+          batch.stream().filter(each -> !held.settled(each)).forEach(requests::add);
         });
+    requests.flush();
   }
 
   void buried(Held each, Throwable error, long answer) {
@@ -330,7 +331,11 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
       afterJoining(each);
       return;
     }
-    life.change(() -> held.forget(each));
+    boolean[] settled = new boolean[1];
+    life.change(() -> settled[0] = held.settled(each));
+    if (!settled[0]) {
+      requests.bury(each, error);
+    }
     if (answer == 1) {
       settings
           .reports()

@@ -138,7 +138,6 @@ final class GroupRequests<T> {
 
     private void answered(List<Held> batch) {
       consumer.acknowledged(batch, () -> underWay = false);
-      flush();
     }
 
     private void over(List<Held> batch) {

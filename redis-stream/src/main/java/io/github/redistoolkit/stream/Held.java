@@ -62,6 +62,9 @@ final class Held {
   /** Whether another consumer has it. */
   boolean lost;
 
+  /** Whether Redis has given it out anew since it was to settle, by a group that was made again. */
+  boolean anew;
+
   /** Whether it is to be buried, which Redis may still have to learn. */
   boolean toBury;
 

@@ -113,6 +113,7 @@ final class HeldEntries {
         known.renewedNanos = askedNanos;
         known.delivery = delivery;
         known.lost = false;
+        known.anew = known.state == State.SETTLING;
         continue;
       }
       Held each = new Held(place, entry.fields(), delivery, generation, askedNanos);
@@ -322,6 +323,19 @@ final class HeldEntries {
       each.toBury = false;
       each.delivery = 0;
     }
+  }
+
+  /**
+   * Takes note that Redis has been told; false if it has to be told again, since it may have given
+   * out the entry after that.
+   */
+  boolean settled(Held each) {
+    if (each.anew) {
+      each.anew = false;
+      return false;
+    }
+    forget(each);
+    return true;
   }
 
   void forget(Held each) {

@@ -192,6 +192,19 @@ class HeldEntriesTest {
     assertThat(held.isSettled(), is(false));
   }
 
+  /** A group that was made again may give it out after it was told that it is done. */
+  @Test
+  void tellsRedisOnceMoreOfWhatComesAnewWhileItIsBeingTold() {
+    read(entries("1-0"));
+    Held each = begin(START);
+    held.done(each);
+    read(entries("1-0"));
+    assertThat(held.settled(each), is(false));
+    assertThat(held.isSettled(), is(false));
+    assertThat(held.settled(each), is(true));
+    assertThat(held.all(), is(empty()));
+  }
+
   @Test
   void deliversAnewWhatWasToBeBuriedWhileItsGroupWasGone() {
     takeOver(START, entry("1-0", MAX_DELIVERIES));

@@ -215,7 +215,8 @@ class DurableDataLossIT extends StreamSuite {
     await("told").until(() -> heard.of("lost"), hasSize(1));
     held.countDown();
     await("delivered").until(() -> received.stream().anyMatch(message -> message.id().equals(id)));
-    // The two others may have been done before their group was made again, and read anew after that.
+    // The two others may have been done before their group was made again, and read anew after
+    // that.
     await("all").until(() -> state(topic).pending() + state(topic).lag(), is(0L));
     assertThat(heard.of("lost"), hasSize(1));
   }

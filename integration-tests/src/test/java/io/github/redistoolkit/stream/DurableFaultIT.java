@@ -1,12 +1,15 @@
 package io.github.redistoolkit.stream;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.hamcrest.MatcherAssert.assertThat;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.greaterThan;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.lessThanOrEqualTo;
 import static org.hamcrest.Matchers.not;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.redistoolkit.core.RedisAccess;
 import io.github.redistoolkit.report.Proves;
 import io.github.redistoolkit.testing.EachClient;
 import io.github.redistoolkit.testing.FaultProxy;
@@ -25,6 +28,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import redis.clients.jedis.CommandArguments;
+import redis.clients.jedis.Protocol.Command;
+import redis.clients.jedis.args.Rawable;
+import redis.clients.jedis.exceptions.JedisConnectionException;
 
 /** The network is cut, or loses a reply. */
 @EachClient(topologies = {Topology.STANDALONE, Topology.CLUSTER})
@@ -174,6 +181,32 @@ class DurableFaultIT extends StreamSuite {
     publish(topic, 100, 200);
     assertThat(next(100), is(numbers(100, 200)));
     assertNothingMore();
+  }
+
+  /** Jedis would connect anew for the second, and its answer be taken for that to the first. */
+  @Test
+  void anAcknowledgementIsNotTakenForAnsweredIfTheConnectionIsClosedBehindIt() {
+    RedisAccess access = redis.over(RedisAccess::of, RedisAccess::of);
+    OwnConnection connection = new OwnConnection(access, stream());
+    assertThat(connection.ready(), is(true));
+    List<String> outcome = new ArrayList<>();
+    Rawable closing =
+        () -> {
+          connection.cut();
+          return stream().getBytes(UTF_8);
+        };
+    CommandArguments acknowledgement =
+        new CommandArguments(Command.XACK).add(closing).add(GROUP).add("1-0");
+    OwnConnection.Ahead ahead =
+        new OwnConnection.Ahead(
+            acknowledgement, () -> outcome.add("done"), () -> outcome.add("failed"));
+
+    assertThrows(
+        JedisConnectionException.class,
+        () -> connection.call(ahead, new CommandArguments(Command.PING), 0));
+
+    assertThat(outcome, is(List.of("failed")));
+    connection.drop();
   }
 
   @Test

@@ -132,15 +132,15 @@ final class OwnConnection implements ReadingLoop.Link {
             connection.setSoTimeout(Math.toIntExact(blockMillis + PATIENCE_MILLIS));
             if (ahead == null) {
               ask(connection);
-              connection.sendCommand(command);
+              send(connection, command);
             } else if (asking) {
               open[0] = false;
               ahead.failed.run(); // each would need a round trip to ask
               ask(connection);
-              connection.sendCommand(command);
+              send(connection, command);
             } else {
-              connection.sendCommand(ahead.command);
-              connection.sendCommand(command);
+              send(connection, ahead.command);
+              send(connection, command);
               boolean done = isDone(connection);
               open[0] = false;
               (done ? ahead.done : ahead.failed).run();
@@ -151,6 +151,17 @@ final class OwnConnection implements ReadingLoop.Link {
       if (ahead != null && open[0]) {
         ahead.failed.run();
       }
+    }
+  }
+
+  /**
+   * Sends a command over this connection and no other: Jedis connects anew for one that was closed
+   * meanwhile, where the answer would be taken for that to a command before.
+   */
+  private void send(Connection connection, CommandArguments command) {
+    connection.sendCommand(command);
+    if (cut) {
+      throw new JedisConnectionException("closed");
     }
   }
 

@@ -208,6 +208,28 @@ class DurablePartitionIT extends StreamSuite {
   }
 
   @Test
+  void whatFailsIsTriedAgainAfterItsDelayHoweverSlowTheHandlerIs() throws Exception {
+    int count = 50;
+    DurableTopic<Integer> topic = open(builder().partitions(2).lease(LONG_LEASE));
+    topic.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          Thread.sleep(20);
+          if (message.delivery() == 1) {
+            throw new Exception("once");
+          }
+          take(message);
+        });
+    for (int i = 0; i < count; i++) {
+      topic.publish("key", i);
+    }
+    // It takes about three seconds. That other things happen every second or two is of no help.
+    await("tried again").atMost(Duration.ofSeconds(15)).until(received::size, is(count));
+    assertThat(next(count), is(numbers(0, count)));
+  }
+
+  @Test
   void eachConsumerHasItsShareWithinALeaseOfComingAndGoing() throws Exception {
     DurableTopic<Integer> topic = open(parted());
     Map<String, Set<String>> seen = new ConcurrentHashMap<>();

@@ -362,7 +362,9 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
     } else if (life.locked(() -> queue.isEmpty() && running == null)) {
       awaitEntry();
     } else {
-      boolean unused = life.await(nextWork(), this::hasWork);
+      long next = nextWork();
+      // A handler that fails meanwhile is to be called again before that.
+      boolean unused = life.await(next, () -> hasWork() || nextWork() - next < 0);
     }
   }
 

@@ -13,7 +13,7 @@ final class Upkeep {
 
   private static final Duration SHORTEST = Duration.ofSeconds(1);
   private static final Duration LONGEST = Duration.ofSeconds(10);
-  private static final int MOST_PAGES_OF_OLD = 100;
+  private static final int MOST_PAGES = 100;
 
   /** How many leases a consumer does nothing until it counts as gone. */
   private static final int GONE_LEASES = 10;
@@ -71,7 +71,7 @@ final class Upkeep {
     long lost = 0;
     List<?> reply = List.of();
     boolean more = true;
-    for (int page = 0; more && page < MOST_PAGES_OF_OLD; page++) {
+    for (int page = 0; more && page < MOST_PAGES; page++) {
       reply = StreamReplies.list(ask(connection));
       lost += StreamReplies.number(reply.get(1));
       more = StreamReplies.number(reply.get(3)) == 1;

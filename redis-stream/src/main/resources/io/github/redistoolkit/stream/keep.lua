@@ -6,7 +6,8 @@
 -- ARGV[5] up to where the caller knows all to be trimmed that all groups have done with
 --
 -- Returns the generation of the group, how many entries it has lost since it was last told, the last
--- id that it got, 1 if more is too old, how many entries are pending, and up to where all is trimmed now.
+-- id that it got, 1 if there is more to trim, how many entries are pending, and up to where all is known to
+-- be trimmed now; empty if nothing is.
 
 local function groupsOf(key)
   local groups = redis.pcall('XINFO', 'GROUPS', key)
@@ -23,9 +24,14 @@ end
 local groups = groupsOf(KEYS[1])
 if groups.err then return groups end
 local least = undoneByAny(KEYS[1], groups)
-if least and least ~= ARGV[5] then redis.call('XTRIM', KEYS[1], 'MINID', '~', least) end
+local more, trimmed = 0, least or ''
+if least and least ~= ARGV[5] then
+  local removed = redis.call('XTRIM', KEYS[1], 'MINID', '~', least, 'LIMIT', 10000)
+  -- Redis goes by whole nodes, and does not say whether it would have gone on but for the limit.
+  if removed > 0 then trimmed = '' end
+  if removed > 5000 then more = 1 end
+end
 
-local more = 0
 if tonumber(ARGV[3]) > 0 then
   local now = redis.call('TIME')
   local oldest = now[1] * 1000 + math.floor(now[2] / 1000) - tonumber(ARGV[3])
@@ -41,7 +47,7 @@ if tonumber(ARGV[3]) > 0 then
 end
 
 local main = named(groups, ARGV[1])
-if ARGV[1] == '' or not main then return {'', 0, '', more, 0, least or ''} end
+if ARGV[1] == '' or not main then return {'', 0, '', more, 0, trimmed} end
 
 if ARGV[2] ~= '0' then
   for i = 1, 2 do
@@ -71,4 +77,4 @@ local pending = field(main, 'pending') + (again and field(again, 'pending') or 0
 local known = redis.call('HMGET', KEYS[3], 'g:' .. ARGV[1], 'u:' .. ARGV[1])
 local lost = tonumber(known[2] or 0)
 if lost > 0 then redis.call('HDEL', KEYS[3], 'u:' .. ARGV[1]) end
-return {known[1] or '', lost, field(main, 'last-delivered-id'), more, pending, least or ''}
+return {known[1] or '', lost, field(main, 'last-delivered-id'), more, pending, trimmed}

@@ -293,6 +293,31 @@ class DurableTopicIT extends StreamSuite {
   }
 
   @Test
+  void whatWasSentBackIsAcknowledgedAtOnceToo() throws Exception {
+    DurableTopic<Integer> topic = open(builder().lease(LONG_LEASE).maxDeliveries(2));
+    AtomicBoolean broken = new AtomicBoolean(true);
+    topic.subscribe(
+        GROUP,
+        From.start(),
+        message -> {
+          if (broken.get()) {
+            throw new Exception("broken");
+          }
+          take(message);
+        });
+    publish(topic, 0, 10);
+    await("buried").until(() -> topic.deadLetters(GROUP, 10), hasSize(10));
+    broken.set(false);
+    for (DeadLetter<Integer> letter : topic.deadLetters(GROUP, 10)) {
+      publish(topic, 10, 20); // so that handlers are known to be quick, and called by who reads
+      assertThat(next(10), is(numbers(10, 20)));
+      assertThat(topic.redrive(GROUP, letter.id()), is(true));
+      assertThat(next().id(), is(letter.messageId()));
+      await("acknowledged").atMost(AT_ONCE).until(() -> state(topic).pending(), is(0L));
+    }
+  }
+
+  @Test
   void whatCannotBeDecodedIsBuriedAtOnceWithItsBytes() throws Exception {
     DurableTopic<Integer> topic = open();
     DurableSubscription subscription = topic.subscribe(GROUP, From.start(), this::take);

@@ -165,7 +165,7 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
     workers.pump(loop, this::handleNext);
   }
 
-  /** Whether what is done with is soon acknowledged by the thread that reads. */
+  /** Whether what is done with of the topic itself is soon acknowledged by who reads. */
   boolean isReaderToAcknowledge() {
     return life.isOpen() && reader.isAtWork();
   }

@@ -88,12 +88,12 @@ final class GroupRequests<T> {
     flush();
   }
 
-  /** Acknowledges all that is to be, unless the reader is about to do that. */
+  /** Acknowledges all that is to be, but for what the reader is about to acknowledge. */
   void flush() {
     if (!consumer.isReaderToAcknowledge()) {
       mainAcks.flush();
-      againAcks.flush();
     }
+    againAcks.flush();
   }
 
   /** The acknowledgements of one stream: one batch at a time, the rest goes with the next. */

@@ -615,6 +615,21 @@ class DurableTopicIT extends StreamSuite {
     awaitPending(topic, 0);
   }
 
+  @Test
+  void whatIsDoneIsAcknowledgedThoughTheReaderFailsAtSomethingElse() throws Exception {
+    DurableTopic<Integer> topic = open(builder().lease(LONG_LEASE));
+    topic.subscribe(GROUP, From.start(), this::take);
+    topic.publish(0);
+    assertThat(next().body(), is(0));
+    // So that looking after the group fails, which comes before the next read.
+    redis.admin().set(TopicKeys.of(redis.mark() + "s:", name).groups(), "wrong type");
+    long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+    while (heard.of("away").isEmpty() && System.nanoTime() - end < 0) {
+      topic.publish(0);
+    }
+    await("acknowledged").atMost(AT_ONCE).until(this::pending, is(List.of()));
+  }
+
   /** What the group has got and not acknowledged, looked at from outside. */
   private List<Integer> pending() {
     return redis

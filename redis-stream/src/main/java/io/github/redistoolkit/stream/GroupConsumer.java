@@ -134,6 +134,12 @@ final class GroupConsumer<T> extends OwnSubscription implements Workers.Work {
     return life.locked(() -> mayRead() ? nextRead() : NextRead.NONE);
   }
 
+  /** Rests after a failure. What is done with is acknowledged meanwhile, by others. */
+  void rest(long nanos) throws InterruptedException {
+    requests.flush();
+    life.pause(nanos);
+  }
+
   private boolean mayRead() {
     return life.isOpen()
         && !reader.isToRejoin()

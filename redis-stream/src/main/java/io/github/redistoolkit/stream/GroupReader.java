@@ -57,7 +57,7 @@ final class GroupReader<T> implements ReadingLoop.Reader {
     this.connection = new OwnConnection(redis, consumer.mainKey);
     this.loop =
         new ReadingLoop(
-            this, connection, consumer.life::pause, ticker, THREADS, settings.reports(), consumer);
+            this, connection, consumer::rest, ticker, THREADS, settings.reports(), consumer);
     this.claimNanos = settings.lease().toNanos() / 3;
     this.upkeep = new Upkeep(settings, consumer.group, consumer.name, ticker);
     this.nextClaim = ticker.nanoTime();

@@ -80,9 +80,9 @@ import redis.clients.jedis.util.Pool;
  * the time, since a blocking read cannot span slots: of 16 partitions, 16 threads and connections
  * in all processes together, for each group. A follower of such a topic has as many as there are
  * partitions. Acknowledgements go along with the next read. Renewals, and acknowledgements that
- * would have to wait for that read, go over the one or two connections that all leases over the
- * pool or client share. The pool or client is never closed here; once the caller closes it,
- * subscriptions end.
+ * would have to wait for that read or are of what was sent back to the group, go over the one or
+ * two connections that all leases over the pool or client share. The pool or client is never closed
+ * here; once the caller closes it, subscriptions end.
  *
  * <p>Thread-safe. {@link #publish} is one round trip on a connection of the pool, {@code subscribe}
  * too. A {@link redis.clients.jedis.exceptions.JedisException} passes through as Jedis throws it.

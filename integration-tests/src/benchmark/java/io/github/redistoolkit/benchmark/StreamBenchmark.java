@@ -39,9 +39,9 @@ final class StreamBenchmark implements Harness {
           Through.SPRING_LETTUCE,
           Through.LETTUCE);
 
-  private static final int PUBLISHED = 500;
+  private static final int PUBLISHED = 5_000;
   private static final int CONSUMED = 5_000;
-  private static final int AWAITED = 200;
+  private static final int AWAITED = 500;
   private static final int WEIGHED = 10_000;
   private static final int TOPICS = 1_000;
   private static final long IDLE_MILLIS = 20_000;

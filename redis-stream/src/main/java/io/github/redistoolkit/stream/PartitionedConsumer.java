@@ -304,6 +304,7 @@ final class PartitionedConsumer<T> extends OwnSubscription implements Workers.Wo
   }
 
   private boolean handleNextOf(OwnedPartition<T> partition) {
+    boolean unused = life.locked(() -> runnable.remove(partition)); // nobody else need look for it
     boolean handled = partition.handleNext();
     life.change(() -> addIfRunnable(partition));
     return handled;

@@ -59,7 +59,7 @@ final class GroupReader<T> implements ReadingLoop.Reader {
         new ReadingLoop(
             this, connection, consumer::rest, ticker, THREADS, settings.reports(), consumer);
     this.claimNanos = settings.lease().toNanos() / 3;
-    this.upkeep = new Upkeep(settings, consumer.group, consumer.name, ticker);
+    this.upkeep = new Upkeep(settings, consumer.group, consumer.name, consumer, ticker);
     this.nextClaim = ticker.nanoTime();
   }
 
@@ -219,9 +219,6 @@ final class GroupReader<T> implements ReadingLoop.Reader {
       consumer.joined(new Joined(found.generation(), found.last()));
     } else {
       loop.rejoin();
-    }
-    if (found.lost() > 0) {
-      settings.reports().tell(listener -> listener.onTrimmed(consumer, found.lost()));
     }
     return found.pending() > 0;
   }

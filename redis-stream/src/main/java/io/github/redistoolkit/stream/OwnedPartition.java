@@ -99,7 +99,7 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
             this, connection, this::pause, ticker, THREADS, settings.reports(), consumer);
     this.joined = joined;
     this.certainUntil = askedNanos + Renewals.certainNanos(settings.lease().toMillis());
-    this.upkeep = new Upkeep(settings, group, reader, ticker);
+    this.upkeep = new Upkeep(settings, group, reader, consumer, ticker);
   }
 
   void start() {
@@ -613,9 +613,6 @@ final class OwnedPartition<T> implements ReadingLoop.Reader, Renewable {
     Upkeep.Found found = upkeep.run(connection);
     if (!life.locked(() -> found.generation().equals(joined.generation()))) {
       loop.rejoin();
-    }
-    if (found.lost() > 0) {
-      settings.reports().tell(listener -> listener.onTrimmed(consumer, found.lost()));
     }
     more = true;
   }

@@ -24,6 +24,7 @@ final class Upkeep {
   private final Settings<?> settings;
   private final String group;
   private final String consumer;
+  private final DurableSubscription subscription;
   private final Ticker ticker;
   private final long pauseNanos;
   private long due;
@@ -34,11 +35,19 @@ final class Upkeep {
    * Makes one that is due after its pause.
    *
    * @param consumer what Redis knows the consumer as
+   * @param subscription what the listener knows it as, who is told of messages that were trimmed
+   *     before the group had done with them
    */
-  Upkeep(Settings<?> settings, String group, String consumer, Ticker ticker) {
+  Upkeep(
+      Settings<?> settings,
+      String group,
+      String consumer,
+      DurableSubscription subscription,
+      Ticker ticker) {
     this.settings = settings;
     this.group = group;
     this.consumer = consumer;
+    this.subscription = subscription;
     this.ticker = ticker;
     this.pauseNanos =
         Math.max(SHORTEST.toNanos(), Math.min(LONGEST.toNanos(), settings.lease().toNanos() / 3));
@@ -50,12 +59,10 @@ final class Upkeep {
    * How a group is.
    *
    * @param generation which of those that had this name; empty if there is none
-   * @param lost how many of its messages were trimmed before it had done with them, since that was
-   *     last asked
    * @param last the last id that it got
    * @param pending how many of its entries consumers have
    */
-  record Found(String generation, long lost, String last, long pending) {}
+  record Found(String generation, String last, long pending) {}
 
   /** When to do it next. */
   long due() {
@@ -68,21 +75,26 @@ final class Upkeep {
 
   /** Does it, and says how the group is. */
   Found run(OwnConnection connection) {
-    long lost = 0;
     List<?> reply = List.of();
     boolean more = true;
     for (int page = 0; more && page < MOST_PAGES; page++) {
       reply = StreamReplies.list(ask(connection));
-      lost += StreamReplies.number(reply.get(1));
+      tellLost(StreamReplies.number(reply.get(1)));
       more = StreamReplies.number(reply.get(3)) == 1;
       trimmed = StreamReplies.text(reply.get(5));
     }
     due = ticker.nanoTime() + pauseNanos;
     return new Found(
         StreamReplies.text(reply.get(0)),
-        lost,
         StreamReplies.text(reply.get(2)),
         StreamReplies.number(reply.get(4)));
+  }
+
+  /** At once: Redis tells it no more, and the next page may fail. */
+  private void tellLost(long count) {
+    if (count > 0) {
+      settings.reports().tell(listener -> listener.onTrimmed(subscription, count));
+    }
   }
 
   private @Nullable Object ask(OwnConnection connection) {

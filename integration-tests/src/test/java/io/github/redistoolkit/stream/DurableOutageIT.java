@@ -154,7 +154,7 @@ class DurableOutageIT extends StreamSuite {
     // The pool may still have connections that were cut.
     await("acknowledged").until(() -> redis.admin().xpending(stream(), GROUP).getTotal(), is(0L));
     assertThat(handled.size() - count, is(lessThanOrEqualTo(cuts * IN_FLIGHT)));
-    assertThat("it was cut off", heard.of("away").size(), is(greaterThan(0)));
+    await("told that it was cut off").until(() -> heard.of("away").size(), is(greaterThan(0)));
     await("and came back").until(() -> heard.of("back").size() == heard.of("away").size());
     assertThat(heard.of("dead"), is(empty()));
   }

@@ -130,17 +130,16 @@ final class OwnConnection implements ReadingLoop.Link {
       return guarded(
           connection -> {
             connection.setSoTimeout(Math.toIntExact(blockMillis + PATIENCE_MILLIS));
-            if (ahead == null) {
-              ask(connection);
-              send(connection, command);
-            } else if (asking) {
+            if (ahead != null && asking) {
               open[0] = false;
               ahead.failed.run(); // each would need a round trip to ask
-              ask(connection);
-              send(connection, command);
-            } else {
+            }
+            ask(connection);
+            if (ahead != null && open[0]) {
               send(connection, ahead.command);
-              send(connection, command);
+            }
+            send(connection, command);
+            if (ahead != null && open[0]) {
               boolean done = isDone(connection);
               open[0] = false;
               (done ? ahead.done : ahead.failed).run();
